@@ -1,0 +1,62 @@
+//===- KernelEmitter.h - Hand-tuned kernels of the CPU --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The interface between kernel selection and the emitters, one per family of
+// kernels. What no emitter takes goes through the portable tier.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_CODEGEN_CPU_KERNELEMITTER_H
+#define STERNA_CODEGEN_CPU_KERNELEMITTER_H
+
+#include "mlir/IR/Builders.h"
+#include "sterna/Dialect/Plan/IR/Plan.h"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace sterna::cpu {
+
+/// The facts about an instruction level that emitters use.
+struct TargetInfo {
+  /// Instruction level as in the device binary, "x86-64-v3".
+  std::string level = "x86-64-v3";
+  /// Width of a vector register.
+  unsigned vectorBits = 256;
+  /// Architectural vector registers.
+  unsigned vectorRegisters = 16;
+  /// Whether vpmaddubsw on vectors of `vectorBits` exists.
+  bool hasMaddubs = true;
+};
+
+/// Builds the code of one family of kernels.
+class KernelEmitter {
+public:
+  virtual ~KernelEmitter() = default;
+
+  /// Name of the family, for reports: "ternary-int8".
+  virtual llvm::StringRef getName() const = 0;
+
+  /// Number of workgroups into which `kernel` is split, or none when this
+  /// emitter does not take it.
+  virtual std::optional<int64_t> match(plan::KernelOp kernel,
+                                       const TargetInfo &target) const = 0;
+
+  /// Emits the code that runs workgroups [begin, end) (both `index`) at the
+  /// builder's insertion point. `buffers` are memrefs with identity layout: one
+  /// for each kernel argument, then one for each result that is not tied. A
+  /// ternary matrix is a `memref<bytes x i8>` in its packed layout. Buffers
+  /// never alias, but for tied results, which have no buffer of their own.
+  virtual void emit(plan::KernelOp kernel, const TargetInfo &target,
+                    mlir::OpBuilder &builder, mlir::ValueRange buffers,
+                    mlir::Value begin, mlir::Value end) const = 0;
+};
+
+/// All emitters, in the order in which they are tried.
+const std::vector<std::unique_ptr<KernelEmitter>> &getKernelEmitters();
+
+} // namespace sterna::cpu
+
+#endif // STERNA_CODEGEN_CPU_KERNELEMITTER_H

@@ -1,0 +1,46 @@
+//===- Passes.h - Code generation for CPUs --------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Declarations and registration of the passes in Passes.td, and the pipeline
+// that lowers emitted kernels.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_CODEGEN_CPU_PASSES_H
+#define STERNA_CODEGEN_CPU_PASSES_H
+
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+#include "sterna/Dialect/Plan/IR/Plan.h"
+
+namespace sterna::cpu {
+
+#define GEN_PASS_DECL
+#include "sterna/Codegen/CPU/Passes.h.inc"
+
+/// Emits the portable form of `kernel` at the builder's insertion point, like
+/// `KernelEmitter::emit`. Returns the number of workgroups.
+mlir::FailureOr<int64_t> emitPortableKernel(plan::KernelOp kernel,
+                                            mlir::OpBuilder &builder,
+                                            mlir::ValueRange buffers,
+                                            mlir::Value begin, mlir::Value end);
+
+/// Lowers a module of kernel functions on memrefs and tensors to the LLVM
+/// dialect, with the ABI of kernel_library.h.
+void buildLowerKernelsPipeline(mlir::OpPassManager &manager);
+
+#define GEN_PASS_REGISTRATION
+#include "sterna/Codegen/CPU/Passes.h.inc"
+
+} // namespace sterna::cpu
+
+#endif // STERNA_CODEGEN_CPU_PASSES_H

@@ -1,0 +1,66 @@
+//===- Passes.td - Code generation for CPUs ----------------*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One file of lib/Codegen/CPU and one lit test each.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_CODEGEN_CPU_PASSES_TD
+#define STERNA_CODEGEN_CPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def EmitKernelsPass : Pass<"sterna-emit-cpu-kernels", "::mlir::ModuleOp"> {
+  let summary = "Turn plan kernels into CPU functions";
+  let description = [{
+    Adds a nested module `@cpu_kernels` with a function for each `plan.kernel`:
+    by a tuned emitter where one matches, by the portable tier otherwise. A
+    function takes a memref for each argument and each untied result of the
+    kernel and the range of workgroups to run. Sets `workgroups` and `emitter`
+    on the kernel.
+
+    ```mlir
+    plan.kernel @add_0 tied [-1] { ... }
+    // becomes
+    module @cpu_kernels {
+      func.func @add_0(%x: memref<8x4xf32>, %y: memref<8x4xf32>,
+                       %begin: index, %end: index) {
+        scf.for %i = %begin to %end { ... } } }
+    ```
+  }];
+  let options = [
+    Option<"tuned", "tuned", "bool", "true",
+           "Use tuned emitters; without them all kernels are portable">
+  ];
+  let dependentDialects = [
+    "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
+    "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
+}
+
+def FinishKernelsPass : Pass<"sterna-finish-cpu-kernels", "::mlir::ModuleOp"> {
+  let summary = "Give lowered kernels the ABI of kernel_library.h";
+  let description = [{
+    Runs on a module of kernels in the LLVM dialect, each taking bare pointers
+    and a range. Makes them private, adds a wrapper `(bindings, begin, end)` for
+    each, and the table and query function of the kernel library.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def StackBuffersPass : Pass<"sterna-stack-buffers", "::mlir::func::FuncOp"> {
+  let summary = "Move static temporaries of a kernel to its stack frame";
+  let description = [{
+    Every `memref.alloc` becomes a `memref.alloca` in the entry block: kernels
+    allocate nothing while they run. Fails when a temporary is dynamic or when
+    they take more than `limit` bytes together.
+  }];
+  let options = [
+    Option<"limit", "limit", "int64_t", "4 << 20", "Bytes on the stack">
+  ];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
+#endif // STERNA_CODEGEN_CPU_PASSES_TD

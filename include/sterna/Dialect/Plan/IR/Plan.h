@@ -1,0 +1,26 @@
+//===- Plan.h - The plan dialect ------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Ops of the `plan` dialect; PlanOps.td documents them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_DIALECT_PLAN_IR_PLAN_H
+#define STERNA_DIALECT_PLAN_IR_PLAN_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "sterna/Dialect/Plan/IR/PlanDialect.h.inc"
+#include "sterna/Dialect/Plan/IR/PlanEnums.h.inc"
+#define GET_OP_CLASSES
+#include "sterna/Dialect/Plan/IR/PlanOps.h.inc"
+
+#endif // STERNA_DIALECT_PLAN_IR_PLAN_H

@@ -1,0 +1,103 @@
+//===- Passes.td - Passes that build and check the plan ----*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Declared in alphabetical order; one file of lib/Dialect/Plan/Transforms and
+// one lit test each.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_DIALECT_PLAN_TRANSFORMS_PASSES_TD
+#define STERNA_DIALECT_PLAN_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def FormDispatchesPass : Pass<"sterna-form-dispatches", "::mlir::ModuleOp"> {
+  let summary = "Group ops into dispatches of shared kernels";
+  let description = [{
+    Every op of a program function that computes something goes into a
+    `plan.dispatch`. A group has one root (a contraction, reduction or tern op)
+    and the elementwise ops that follow it with a single use, or is a run of
+    elementwise ops of one shape. Constants, broadcasts and fills are cloned
+    into the groups that use them; reshapes and contiguous slices stay outside,
+    as views. Equal groups share one `plan.kernel`.
+
+    ```mlir
+    %p = tern.matmul %q, %w, %s ...
+    %y = arith.mulf %p, %t ...
+    // becomes
+    %y = plan.dispatch @matmul_0(%q, %w, %s, %t) ...
+    ```
+  }];
+  let dependentDialects = ["::sterna::plan::PlanDialect"];
+  let statistics = [
+    Statistic<"numDispatches", "num-dispatches", "Dispatches formed">,
+    Statistic<"numKernels", "num-kernels", "Distinct kernels">
+  ];
+}
+
+def RecomputePass : Pass<"sterna-recompute", "::mlir::func::FuncOp"> {
+  let summary = "Recompute activations in the backward pass";
+  let description = [{
+    In a function with an argument marked `tern.loss_scale`, everything that
+    depends on that argument is the backward pass. A forward value that it uses
+    and that is not a `tern.checkpoint` is computed again right before its
+    first use, by cloned dispatches, from the checkpoints (Chen et al. 2016,
+    arXiv:1604.06174). With `enabled=false` only the markers are removed.
+
+    ```mlir
+    %c = tern.checkpoint %x
+    %h = plan.dispatch @f(%c)
+    ...
+    %g = plan.dispatch @grad(%h, %dy)
+    // becomes
+    %h = plan.dispatch @f(%x)
+    ...
+    %h2 = plan.dispatch @f(%x)
+    %g = plan.dispatch @grad(%h2, %dy)
+    ```
+  }];
+  let options = [
+    Option<"enabled", "enabled", "bool", "true", "Recompute, or only strip">
+  ];
+  let statistics = [
+    Statistic<"numCloned", "num-cloned", "Dispatches cloned">
+  ];
+}
+
+def SchedulePass : Pass<"sterna-schedule", "::mlir::ModuleOp"> {
+  let summary = "Place every buffer and turn program functions into programs";
+  let description = [{
+    Keeps the order of the dispatches, computes live ranges, gives each value an
+    offset in the arena (greedy by size), places params, state and the parameter
+    block, and inserts the barriers that the launches need. A result that is
+    tied to a function argument, directly or through a kernel, lives in that
+    argument's buffer.
+
+    ```mlir
+    func.func @p(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %y = plan.dispatch @f(%x) ...
+    // becomes
+    plan.program @p arena 0 inputs [...] outputs [...] peak {...} {
+      %0 = plan.buffer block at 0 : memref<4xf32>
+      %1 = plan.buffer block at 64 : memref<4xf32>
+      plan.launch @f(%0, %1)
+    }
+    ```
+  }];
+  let dependentDialects = ["::sterna::plan::PlanDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
+def VerifyPlanPass : Pass<"sterna-verify-plan", "::mlir::ModuleOp"> {
+  let summary = "Prove that a scheduled plan is sound";
+  let description = [{
+    For each `plan.program`: between two barriers no launch writes bytes that
+    another reads or writes; nothing writes the weights; every arena byte that
+    is read was written before by a launch of the same program; buffers of one
+    launch that it writes do not overlap its others, unless they are equal and
+    tied. Changes nothing; fails with the first offending launch.
+  }];
+}
+
+#endif // STERNA_DIALECT_PLAN_TRANSFORMS_PASSES_TD

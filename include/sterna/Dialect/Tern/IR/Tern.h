@@ -1,0 +1,47 @@
+//===- Tern.h - The tern dialect ------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Ops, type and attributes of the `tern` dialect; TernOps.td documents them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_DIALECT_TERN_IR_TERN_H
+#define STERNA_DIALECT_TERN_IR_TERN_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "sterna/Interfaces/DecomposableOpInterface.h"
+#include "sterna/Interfaces/DifferentiableOpInterface.h"
+
+#include "sterna/Dialect/Tern/IR/TernDialect.h.inc"
+#include "sterna/Dialect/Tern/IR/TernEnums.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "sterna/Dialect/Tern/IR/TernTypes.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "sterna/Dialect/Tern/IR/TernAttributes.h.inc"
+#define GET_OP_CLASSES
+#include "sterna/Dialect/Tern/IR/TernOps.h.inc"
+
+namespace sterna::tern {
+
+/// The negative label that marks a masked position; any negative one does.
+constexpr int32_t maskedLabel = -100;
+
+/// Where row `row` of a rotate-half matrix stands in one whose heads of
+/// `headDim` rows are in the order of interleaved rotary embedding.
+inline int64_t interleavedRow(int64_t row, int64_t headDim) {
+  int64_t head = row / headDim, i = row % headDim, half = headDim / 2;
+  return head * headDim + (i < half ? 2 * i : 2 * (i - half) + 1);
+}
+
+} // namespace sterna::tern
+
+#endif // STERNA_DIALECT_TERN_IR_TERN_H

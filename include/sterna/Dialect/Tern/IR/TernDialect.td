@@ -1,0 +1,117 @@
+//===- TernDialect.td - Dialect, type and attributes -------*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The `tern` dialect, its element type and the attributes of parameters.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_DIALECT_TERN_IR_TERNDIALECT_TD
+#define STERNA_DIALECT_TERN_IR_TERNDIALECT_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+
+def Tern_Dialect : Dialect {
+  let name = "tern";
+  let cppNamespace = "::sterna::tern";
+  let summary = "Ternary transformers on tensors";
+  let description = [{
+    What upstream dialects lack to say about ternary language models: the
+    element type `!tern.trit`, parameters that live in a file, the linear layer
+    with its two quantizers, and the few composites of a transformer block
+    together with the ops that their gradients need. Everything elementwise is
+    `arith` and `math` on tensors; every other contraction is `linalg`.
+
+    Every op has a reference decomposition into upstream ops
+    (`--sterna-decompose`), so that a new target works from day one.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+def Tern_TritType : TypeDef<Tern_Dialect, "Trit"> {
+  let mnemonic = "trit";
+  let summary = "A ternary digit: -1, 0 or 1";
+  let description = [{
+    Element type of ternary weights, as in `tensor<6912x2560x!tern.trit>`. It
+    has no size of its own: a layout attribute on the tensor says how trits are
+    packed.
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes
+//===----------------------------------------------------------------------===//
+
+def Tern_PanelAttr : AttrDef<Tern_Dialect, "Panel"> {
+  let mnemonic = "panel";
+  let summary = "Packed layout of a ternary matrix: interleaved panels";
+  let description = [{
+    Rows are grouped in panels of `rows`; a panel is stored as blocks of
+    `columns` columns, one after the other, so that a product reads one
+    sequential stream. A block holds `rows * columns` codes (trit + 1) of two
+    bits, `rows * columns / 4` bytes: byte `4 * r + c`, bits `2 j .. 2 j + 1`
+    hold row `r`, column `4 j + c` of the block. Missing rows and columns at the
+    edges hold the code 1, a zero.
+
+    Example: `tensor<768x3072x!tern.trit, #tern.panel<rows = 8, columns = 16>>`
+  }];
+  let parameters = (ins "int64_t":$rows, "int64_t":$columns);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    /// Bytes that a matrix of `numRows` x `numColumns` takes in this layout.
+    int64_t getPackedBytes(int64_t numRows, int64_t numColumns) const;
+  }];
+}
+
+def Tern_StorageType : I32EnumAttr<"StorageType",
+    "How a parameter's elements are stored in its source file", [
+      I32EnumAttrCase<"F32", 0, "f32">, I32EnumAttrCase<"F16", 1, "f16">,
+      I32EnumAttrCase<"BF16", 30, "bf16">, I32EnumAttrCase<"Q8_0", 8, "q8_0">,
+      I32EnumAttrCase<"TQ1_0", 34, "tq1_0">,
+      I32EnumAttrCase<"TQ2_0", 35, "tq2_0">
+    ]> {
+  let cppNamespace = "::sterna::tern";
+}
+
+def Tern_FileSourceAttr : AttrDef<Tern_Dialect, "FileSource"> {
+  let mnemonic = "file";
+  let summary = "A parameter's elements are in a file";
+  let description = [{
+    `path` and `offset` (bytes) name the source; `storage` how it is stored.
+    `quantize` is true when latent floats are made ternary by absmean on the
+    way. `interleavedHeads` is not zero when rows come in the order of
+    interleaved rotary embedding (GGUF architecture `llama`) and are brought to
+    rotate-half order for that many heads.
+  }];
+  let parameters = (ins StringRefParameter<>:$path, "uint64_t":$offset,
+      EnumParameter<Tern_StorageType>:$storage,
+      DefaultValuedParameter<"bool", "false">:$quantize,
+      DefaultValuedParameter<"int64_t", "0">:$interleavedHeads);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Tern_RopeTableSourceAttr : AttrDef<Tern_Dialect, "RopeTableSource"> {
+  let mnemonic = "rope_table";
+  let summary = "A table of rotary-embedding cosines or sines";
+  let description = [{
+    Element `[p, i]` is `cos` (or `sin`) of `p / scaling * theta^(-2 i / D)`,
+    computed in f64 when the device binary is written, so that all targets
+    rotate alike.
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$theta, "::mlir::FloatAttr":$scaling,
+                        "bool":$sine);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+#endif // STERNA_DIALECT_TERN_IR_TERNDIALECT_TD

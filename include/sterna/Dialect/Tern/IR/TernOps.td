@@ -1,0 +1,483 @@
+//===- TernOps.td - Operations of the tern dialect ---------*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Operations in the order of a transformer block. Constraints are numbered C1,
+// C2, ... per op; test/Dialect/Tern/invalid.mlir has a case for each.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_DIALECT_TERN_IR_TERNOPS_TD
+#define STERNA_DIALECT_TERN_IR_TERNOPS_TD
+
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "sterna/Dialect/Tern/IR/TernDialect.td"
+include "sterna/Interfaces/DecomposableOpInterface.td"
+include "sterna/Interfaces/DifferentiableOpInterface.td"
+
+class Tern_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Tern_Dialect, mnemonic, traits>;
+
+// A pure op with a reference decomposition.
+class Tern_ComputeOp<string mnemonic, list<Trait> traits = []>
+    : Tern_Op<mnemonic, !listconcat([
+        Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>], traits)>;
+
+// A compute op whose independent parts are not along dimension 0.
+class Tern_PartitionedOp<string mnemonic, list<Trait> traits = []>
+    : Tern_Op<mnemonic, !listconcat([
+        Pure, DeclareOpInterfaceMethods<DecomposableOpInterface,
+                                        ["getParallelDimension"]>], traits)>;
+
+// A compute op with a differentiation rule.
+class Tern_DifferentiableOp<string mnemonic, list<Trait> traits = []>
+    : Tern_ComputeOp<mnemonic, !listconcat([
+        DeclareOpInterfaceMethods<DifferentiableOpInterface>], traits)>;
+
+def Tern_Matrix : 2DTensorOf<[AnyFloat]>;
+def Tern_TritMatrix : 2DTensorOf<[Tern_TritType]>;
+def Tern_Scales : TensorRankOf<[AnyFloat], [1, 2]>;
+def Tern_ScalarInt : 0DTensorOf<[I32]>;
+def Tern_Vector : 1DTensorOf<[AnyFloat]>;
+def Tern_Heads : 4DTensorOf<[AnyFloat]>;
+def Tern_GroupedHeads : TensorRankOf<[AnyFloat], [5]>;
+
+//===----------------------------------------------------------------------===//
+// Parameters
+//===----------------------------------------------------------------------===//
+
+def Tern_ParamOp : Tern_Op<"param", [Symbol]> {
+  let summary = "Frozen parameter of the model, by name";
+  let description = [{
+    Declares a read-only tensor whose elements are not in the IR: `source` says
+    where the link phase finds them. Scales of a ternary matrix are small and
+    stand inline as a dense attribute.
+
+    ```mlir
+    tern.param @blk.0.attn_q.weight : tensor<4x8x!tern.trit>
+        from #tern.file<path = "m.gguf", offset = 64, storage = tq2_0>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type,
+                       AnyAttr:$source);
+  let assemblyFormat = "$sym_name `:` $type `from` $source attr-dict";
+}
+
+def Tern_GetParamOp : Tern_Op<"get_param",
+    [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Value of a frozen parameter";
+  let description = [{
+    Constraints: (C1) `param` names a `tern.param` of the enclosing symbol
+    table; (C2) the result type is that parameter's type, its layout attribute
+    included.
+
+    ```mlir
+    %w = tern.get_param @blk.0.attn_q.weight : tensor<4x8x!tern.trit>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$param);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$param attr-dict `:` type($result)";
+}
+
+def Tern_CheckpointOp : Tern_DifferentiableOp<"checkpoint",
+    [SameOperandsAndResultType]> {
+  let summary = "Identity that marks a value to keep for the backward pass";
+  let description = [{
+    Stands at the input of each transformer block. `schedule` keeps marked
+    values and recomputes the others of the block from them (Chen et al. 2016,
+    arXiv:1604.06174).
+
+    ```mlir
+    %y = tern.checkpoint %x : tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$input);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+//===----------------------------------------------------------------------===//
+// Ternary linear layer
+//===----------------------------------------------------------------------===//
+
+def Tern_LinearOp : Tern_DifferentiableOp<"linear"> {
+  let summary = "Ternary linear layer with its quantizers (BitLinear)";
+  let description = [{
+    `y = Q(x) * (scale . weight)^T` with `x` `[M, K]`, `weight` `[N, K]` and
+    `y` `[M, N]`. `Q` is the per-token int8 quantizer of BitNet b1.58
+    (arXiv:2402.17764) when `int8_activations` is set, else the identity.
+    `scale` is `[1]` (tensor), `[N]` (row) or `[N, G]`: element `[n, g]` scales
+    columns `[g * group, (g + 1) * group)` of row `n`.
+
+    Both quantizers are straight-through for differentiation:
+    `dX = dY * (scale . weight)`.
+
+    Constraints: (C1) the inner dimensions agree; (C2) the result is `[M, N]`;
+    (C3) `scale` is `[1]`, `[N]` or `[N, ceil(K / group)]`, and `group` is
+    present exactly in the last case.
+
+    ```mlir
+    %y = tern.linear %x, %w, %s {int8_activations}
+        : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>
+    ```
+  }];
+  let arguments = (ins Tern_Matrix:$input, Tern_TritMatrix:$weight,
+                       Tern_Scales:$scale, UnitAttr:$int8_activations,
+                       OptionalAttr<I64Attr>:$group);
+  let results = (outs Tern_Matrix:$result);
+  let assemblyFormat = [{
+    $input `,` $weight `,` $scale attr-dict `:` type($input) `,` type($weight)
+    `,` type($scale) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_QuantizeOp : Tern_ComputeOp<"quantize"> {
+  let summary = "Per-token symmetric int8 quantization";
+  let description = [{
+    Per row: `s = 127 / max(max|x|, 1e-5)`,
+    `quantized = clamp(round_half_even(x * s), -128, 127)`, `scale = 1 / s`.
+    Never differentiated: `tern.linear` is straight-through.
+
+    Constraints: (C1) `quantized` has the shape of `input`; (C2) `scale` has one
+    element a row.
+
+    ```mlir
+    %q, %t = tern.quantize %x : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Tern_Matrix:$input);
+  let results = (outs 2DTensorOf<[I8]>:$quantized, Tern_Vector:$scale);
+  let assemblyFormat = [{
+    $input attr-dict `:` type($input) `->` type($quantized) `,` type($scale)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_MatmulOp : Tern_ComputeOp<"matmul"> {
+  let summary = "Product with a ternary matrix";
+  let description = [{
+    `y[m, n] = sum_g scale[n, g] * (sum_k lhs[m, k] * weight[n, k])`, the inner
+    sum over the columns of group `g`. It is exact in int32 for an i8 `lhs`.
+    Shapes, `scale` and `group` as in `tern.linear` (C1, C2, C3).
+
+    ```mlir
+    %y = tern.matmul %q, %w, %s
+        : tensor<4x8xi8>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>
+    ```
+  }];
+  let arguments = (ins 2DTensorOf<[AnyFloat, I8]>:$lhs, Tern_TritMatrix:$weight,
+                       Tern_Scales:$scale, OptionalAttr<I64Attr>:$group);
+  let results = (outs Tern_Matrix:$result);
+  let assemblyFormat = [{
+    $lhs `,` $weight `,` $scale attr-dict `:` type($lhs) `,` type($weight)
+    `,` type($scale) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_MatmulTransposedOp : Tern_DifferentiableOp<"matmul_transposed"> {
+  let summary = "Product with a ternary matrix along its rows";
+  let description = [{
+    `x[m, k] = sum_n lhs[m, n] * scale[n, g(k)] * weight[n, k]`: the gradient of
+    `tern.matmul` with respect to its left side. It reads the same packed
+    weights.
+
+    Constraints: (C1) `lhs` is `[M, N]`; (C2) the result is `[M, K]`; (C3) as in
+    `tern.linear`.
+
+    ```mlir
+    %x = tern.matmul_transposed %dy, %w, %s
+        : tensor<4x16xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins Tern_Matrix:$lhs, Tern_TritMatrix:$weight,
+                       Tern_Scales:$scale, OptionalAttr<I64Attr>:$group);
+  let results = (outs Tern_Matrix:$result);
+  let assemblyFormat = [{
+    $lhs `,` $weight `,` $scale attr-dict `:` type($lhs) `,` type($weight)
+    `,` type($scale) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_UnpackOp : Tern_Op<"unpack", [Pure]> {
+  let summary = "Trits of a packed matrix as bytes";
+  let description = [{
+    `result[n, k]` is -1, 0 or 1. Code generation replaces it by reads of the
+    packed bytes; reference decompositions are the only ones to build it.
+
+    Constraints: (C1) the result has the shape of `input`.
+
+    ```mlir
+    %b = tern.unpack %w : tensor<16x8x!tern.trit> -> tensor<16x8xi8>
+    ```
+  }];
+  let arguments = (ins Tern_TritMatrix:$input);
+  let results = (outs 2DTensorOf<[I8]>:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Transformer block
+//===----------------------------------------------------------------------===//
+
+def Tern_EmbeddingOp : Tern_ComputeOp<"embedding"> {
+  let summary = "Rows of a table by index";
+  let description = [{
+    `result[t, h] = table[ids[t], h]`, widened to the result's element type. An
+    id outside the table reads row 0; the host checks ids before.
+
+    Constraints: (C1) the result is `[T, H]` for ids `[T]` and table `[V, H]`.
+
+    ```mlir
+    %x = tern.embedding %table, %ids
+        : tensor<32x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins Tern_Matrix:$table, 1DTensorOf<[I32]>:$ids);
+  let results = (outs Tern_Matrix:$result);
+  let assemblyFormat = [{
+    $table `,` $ids attr-dict `:` type($table) `,` type($ids) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_RmsNormOp : Tern_DifferentiableOp<"rms_norm",
+    [AllTypesMatch<["input", "result"]>]> {
+  let summary = "Root-mean-square norm over the last dimension";
+  let description = [{
+    `y = x * weight / sqrt(mean(x^2) + epsilon)` per row (Zhang and Sennrich
+    2019, arXiv:1910.07467).
+
+    Constraints: (C1) `weight` has the row's length.
+
+    ```mlir
+    %y = tern.rms_norm %x, %g {epsilon = 1.0e-05 : f64} : tensor<4x8xf32>, tensor<8xf32>
+    ```
+  }];
+  let arguments = (ins Tern_Matrix:$input, Tern_Vector:$weight, F64Attr:$epsilon);
+  let results = (outs Tern_Matrix:$result);
+  let assemblyFormat = "$input `,` $weight attr-dict `:` type($input) `,` type($weight)";
+  let hasVerifier = 1;
+}
+
+def Tern_RmsNormGradOp : Tern_ComputeOp<"rms_norm_grad",
+    [AllTypesMatch<["input", "cotangent", "result"]>]> {
+  let summary = "Gradient of tern.rms_norm with respect to its input";
+  let description = [{
+    With `r = 1 / sqrt(mean(x^2) + epsilon)` and `g = weight * cotangent`:
+    `dx = r * (g - x * r^2 * mean(g * x))`.
+
+    Constraints: (C1) `weight` has the row's length.
+
+    ```mlir
+    %dx = tern.rms_norm_grad %x, %g, %dy {epsilon = 1.0e-05 : f64} : tensor<4x8xf32>, tensor<8xf32>
+    ```
+  }];
+  let arguments = (ins Tern_Matrix:$input, Tern_Vector:$weight,
+                       Tern_Matrix:$cotangent, F64Attr:$epsilon);
+  let results = (outs Tern_Matrix:$result);
+  let assemblyFormat = [{
+    $input `,` $weight `,` $cotangent attr-dict `:` type($input) `,` type($weight)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_RopeOp : Tern_PartitionedOp<"rope",
+    [DeclareOpInterfaceMethods<DifferentiableOpInterface>,
+     AllTypesMatch<["input", "result"]>, AllTypesMatch<["cosine", "sine"]>]> {
+  let summary = "Rotary position embedding, rotate-half";
+  let description = [{
+    `input` is `[B, S, H, D]`; token `s` stands at position `position + s`.
+    Elements `i` and `i + R / 2` of a head, `i < R / 2`, are rotated by the
+    angle whose cosine and sine are `cosine[p, i]` and `sine[p, i]` (tables
+    `[P, R / 2]`); elements from `R` on pass through (Su et al. 2021,
+    arXiv:2104.09864). `inverse` rotates back: it is the gradient. Positions
+    are clamped to the table.
+
+    Constraints: (C1) the table is at most `D / 2` wide.
+
+    ```mlir
+    %y = tern.rope %x, %cos, %sin, %pos
+        : tensor<1x4x2x8xf32>, tensor<32x4xf32>, tensor<i32>
+    ```
+  }];
+  let arguments = (ins Tern_Heads:$input, Tern_Matrix:$cosine, Tern_Matrix:$sine,
+                       Tern_ScalarInt:$position, UnitAttr:$inverse);
+  let results = (outs Tern_Heads:$result);
+  let assemblyFormat = [{
+    $input `,` $cosine `,` $sine `,` $position attr-dict `:` type($input) `,`
+    type($cosine) `,` type($position)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_CacheUpdateOp : Tern_PartitionedOp<"cache_update",
+    [AllTypesMatch<["cache", "result"]>]> {
+  let summary = "Writes the new rows of a key or value cache";
+  let description = [{
+    `result` is `cache` `[C, H, D]` with rows `position .. position + length - 1`
+    replaced by the first `length` rows of `update` `[T, H, D]`. Rows beyond the
+    cache are dropped.
+
+    Constraints: (C1) `cache` and `update` agree but for the first dimension.
+
+    ```mlir
+    %c1 = tern.cache_update %c, %u, %pos, %len
+        : tensor<32x2x8xf32>, tensor<4x2x8xf32>, tensor<i32>, tensor<i32>
+    ```
+  }];
+  let arguments = (ins 3DTensorOf<[AnyFloat]>:$cache, 3DTensorOf<[AnyFloat]>:$update,
+                       Tern_ScalarInt:$position, Tern_ScalarInt:$length);
+  let results = (outs 3DTensorOf<[AnyFloat]>:$result);
+  let assemblyFormat = [{
+    $cache `,` $update `,` $position `,` $length attr-dict `:` type($cache) `,`
+    type($update) `,` type($position) `,` type($length)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_AttentionOp : Tern_PartitionedOp<"attention",
+    [DeclareOpInterfaceMethods<DifferentiableOpInterface>,
+     AllTypesMatch<["query", "result"]>, AllTypesMatch<["key", "value"]>]> {
+  let summary = "Causal grouped-query attention";
+  let description = [{
+    `query` is `[B, S, H, G, D]`: `H` key-value heads, each read by `G` query
+    heads; `key` and `value` are `[B, C, H, D]`. Per head
+    `softmax(query * key^T / sqrt(D) + mask) * value`, where token `s` sees
+    columns `c <= position + s` (Vaswani et al. 2017, arXiv:1706.03762; Ainslie
+    et al. 2023, arXiv:2305.13245).
+
+    Constraints: (C1) `B`, `H` and `D` of `query` and `key` agree.
+
+    ```mlir
+    %o = tern.attention %q, %k, %v, %pos
+        : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+    ```
+  }];
+  let arguments = (ins Tern_GroupedHeads:$query, Tern_Heads:$key,
+                       Tern_Heads:$value, Tern_ScalarInt:$position);
+  let results = (outs Tern_GroupedHeads:$result);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `,` $position attr-dict `:` type($query) `,`
+    type($key) `,` type($position)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_AttentionGradOp : Tern_PartitionedOp<"attention_grad",
+    [AllTypesMatch<["query", "cotangent", "queryGrad"]>,
+     AllTypesMatch<["key", "value", "keyGrad", "valueGrad"]>]> {
+  let summary = "Gradients of tern.attention";
+  let description = [{
+    Recomputes the probabilities `P` and returns the gradients of query, key and
+    value. With `dP = cotangent * value^T`: `dS = P . (dP - rowsum(P . dP))`,
+    `dQ = dS * key / sqrt(D)`, `dK = dS^T * query / sqrt(D)`,
+    `dV = P^T * cotangent`.
+
+    Constraints: (C1) `B`, `H` and `D` of `query` and `key` agree.
+
+    ```mlir
+    %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %pos, %do
+        : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+    ```
+  }];
+  let arguments = (ins Tern_GroupedHeads:$query, Tern_Heads:$key,
+                       Tern_Heads:$value, Tern_ScalarInt:$position,
+                       Tern_GroupedHeads:$cotangent);
+  let results = (outs Tern_GroupedHeads:$queryGrad, Tern_Heads:$keyGrad,
+                      Tern_Heads:$valueGrad);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `,` $position `,` $cotangent attr-dict `:`
+    type($query) `,` type($key) `,` type($position)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Loss
+//===----------------------------------------------------------------------===//
+
+def Tern_CrossEntropyOp : Tern_DifferentiableOp<"cross_entropy"> {
+  let summary = "Cross entropy of each row against a sparse label";
+  let description = [{
+    `loss[t] = log(sum_v exp(logits[t, v])) - logits[t, labels[t]]`, and 0 where
+    the label is negative (masked). `optimize` rewrites it together with the
+    head's product so that logits never exist whole.
+
+    Constraints: (C1) `labels` and `loss` have one element a row of `logits`.
+
+    ```mlir
+    %l = tern.cross_entropy %x, %y : tensor<4x32xf32>, tensor<4xi32> -> tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Tern_Matrix:$logits, 1DTensorOf<[I32]>:$labels);
+  let results = (outs Tern_Vector:$loss);
+  let assemblyFormat = [{
+    $logits `,` $labels attr-dict `:` type($logits) `,` type($labels) `->` type($loss)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_CrossEntropyGradOp : Tern_ComputeOp<"cross_entropy_grad",
+    [AllTypesMatch<["logits", "result"]>,
+     AllTypesMatch<["maximum", "sum", "cotangent"]>]> {
+  let summary = "Gradient of tern.cross_entropy for a chunk of the vocabulary";
+  let description = [{
+    `result[t, v] = cotangent[t] * (exp(logits[t, v] - maximum[t]) / sum[t] -
+    [labels[t] == offset + v])`, and 0 where the label is negative. `maximum`
+    and `sum` are the statistics of the whole row, `offset` the first column's
+    index in the vocabulary.
+
+    Constraints: (C1) `labels` and `cotangent` have one element a row.
+
+    ```mlir
+    %d = tern.cross_entropy_grad %x, %y, %max, %sum, %g {offset = 0 : i64}
+        : tensor<4x32xf32>, tensor<4xi32>, tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Tern_Matrix:$logits, 1DTensorOf<[I32]>:$labels,
+                       Tern_Vector:$maximum, Tern_Vector:$sum,
+                       Tern_Vector:$cotangent, I64Attr:$offset);
+  let results = (outs Tern_Matrix:$result);
+  let assemblyFormat = [{
+    $logits `,` $labels `,` $maximum `,` $sum `,` $cotangent attr-dict `:`
+    type($logits) `,` type($labels) `,` type($maximum)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_SoftmaxStatisticsOp : Tern_ComputeOp<"softmax_statistics",
+    [AllTypesMatch<["maximum", "sum", "target", "newMaximum", "newSum", "newTarget"]>]> {
+  let summary = "Running statistics of a softmax, a chunk of columns further";
+  let description = [{
+    The online softmax of Milakov and Gimelshein (2018, arXiv:1805.02867). Per
+    row: `m' = max(m, max_v x)`, `s' = s * exp(m - m') + sum_v exp(x - m')`,
+    `t' = t + x[label - offset]` where the label falls in this chunk.
+    Start from `m = -inf`, `s = 0`, `t = 0`; the loss is `log(s) + m - t`.
+
+    Constraints: (C1) `labels` and the statistics have one element a row.
+
+    ```mlir
+    %m1, %s1, %t1 = tern.softmax_statistics %x, %y, %m, %s, %t {offset = 0 : i64}
+        : tensor<4x32xf32>, tensor<4xi32>, tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins Tern_Matrix:$logits, 1DTensorOf<[I32]>:$labels,
+                       Tern_Vector:$maximum, Tern_Vector:$sum,
+                       Tern_Vector:$target, I64Attr:$offset);
+  let results = (outs Tern_Vector:$newMaximum, Tern_Vector:$newSum,
+                      Tern_Vector:$newTarget);
+  let assemblyFormat = [{
+    $logits `,` $labels `,` $maximum `,` $sum `,` $target attr-dict `:`
+    type($logits) `,` type($labels) `,` type($maximum)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // STERNA_DIALECT_TERN_IR_TERNOPS_TD

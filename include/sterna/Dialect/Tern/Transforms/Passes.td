@@ -1,0 +1,115 @@
+//===- Passes.td - Passes over the tern dialect ------------*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Declared in alphabetical order; one file of lib/Dialect/Tern/Transforms and
+// one lit test each.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_DIALECT_TERN_TRANSFORMS_PASSES_TD
+#define STERNA_DIALECT_TERN_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AdaptLoraPass : Pass<"sterna-adapt-lora", "::mlir::ModuleOp"> {
+  let summary = "Add LoRA branches to the selected linear layers";
+  let description = [{
+    For each program function (`forward_T`, `eval`) adds a copy `<name>_lora`
+    in which every selected `tern.linear` `y = f(x)` becomes
+    `f(x) + lora_scale * (x * A^T) * B^T` (Hu et al. 2021, arXiv:2106.09685).
+    The branch reads the unquantized input, as PEFT does. `A` `[rank, in]` and
+    `B` `[out, rank]` are arguments with attribute `tern.state`, and
+    `lora_scale` is a scalar input.
+
+    ```mlir
+    %y = tern.linear %x, %w, %s ...
+    // becomes
+    %y = tern.linear %x, %w, %s ...
+    %u = linalg.matmul %x, %a (transposed)
+    %v = linalg.matmul %u * lora_scale, %b (transposed)
+    %z = arith.addf %y, %v
+    ```
+  }];
+  let options = [
+    Option<"rank", "rank", "int64_t", "8", "Rank of the adapters">,
+    ListOption<"targets", "targets", "std::string",
+               "Linears to adapt: q, k, v, o, gate, up, down">
+  ];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+  let statistics = [
+    Statistic<"numBranches", "num-branches", "LoRA branches added">
+  ];
+}
+
+def ChunkLossHeadPass : Pass<"sterna-chunk-loss-head"> {
+  let summary = "Compute the loss and its gradient in chunks of the vocabulary";
+  let description = [{
+    Rewrites `tern.cross_entropy` of a head product, and the
+    `tern.cross_entropy_grad` that belongs to it, so that logits exist for one
+    chunk of `size` vocabulary rows at a time. The backward pass computes each
+    chunk's logits again.
+
+    ```mlir
+    %logits = linalg.matmul %x, %head (transposed)   // [T, V]
+    %loss = tern.cross_entropy %logits, %labels
+    // becomes, for each chunk c
+    %wc = tensor.extract_slice %head[c * size, 0] [size, H] [1, 1]
+    %lc = linalg.matmul %x, %wc (transposed)         // [T, size]
+    %m1, %s1, %t1 = tern.softmax_statistics %lc, %labels, %m0, %s0, %t0
+    ```
+  }];
+  let options = [
+    Option<"size", "size", "int64_t", "2048", "Vocabulary rows in a chunk">
+  ];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"numChunks", "num-chunks", "Chunks of logits">
+  ];
+}
+
+def DecomposePass : Pass<"sterna-decompose"> {
+  let summary = "Replace tern ops by their reference decompositions";
+  let description = [{
+    Rewrites every op with `DecomposableOpInterface` until only upstream ops and
+    `tern.unpack`, `tern.get_param` are left.
+
+    ```mlir
+    %q, %s = tern.quantize %x : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<4xf32>
+    // becomes
+    %max = linalg.generic ...  // row maximum
+    %q = linalg.generic ...    // scaled, rounded, clamped
+    %s = linalg.generic ...    // 1 / scale
+    ```
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect"];
+  let statistics = [
+    Statistic<"numDecomposed", "num-decomposed", "Ops decomposed">
+  ];
+}
+
+def SplitLinearPass : Pass<"sterna-split-linear"> {
+  let summary = "Split tern.linear into quantizer and product";
+  let description = [{
+    The composite was needed whole by differentiation; from here on its
+    quantizer is an op of its own, shared by the linears that read one input.
+
+    ```mlir
+    %y = tern.linear %x, %w, %s {int8_activations} ...
+    // becomes
+    %q, %t = tern.quantize %x ...
+    %p = tern.matmul %q, %w, %s ...
+    %y = arith.mulf %p, broadcast(%t)
+    ```
+  }];
+  let statistics = [
+    Statistic<"numSplit", "num-split", "Linears split">
+  ];
+}
+
+#endif // STERNA_DIALECT_TERN_TRANSFORMS_PASSES_TD

@@ -1,0 +1,154 @@
+//===- GGUFFile.h - Reading of GGUF files -----------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Opens a GGUF file, checks all of its structure, and gives typed access to its
+// metadata and the list of its tensors. It knows the container only: what the
+// keys and tensors mean is the importer's business.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_IMPORT_GGUF_GGUFFILE_H
+#define STERNA_IMPORT_GGUF_GGUFFILE_H
+
+#include "sterna/Import/WeightSource.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sterna {
+
+/// Type of a metadata value, with the numbers of the format.
+enum class GGUFValueType : uint32_t {
+  U8 = 0,
+  I8 = 1,
+  U16 = 2,
+  I16 = 3,
+  U32 = 4,
+  I32 = 5,
+  F32 = 6,
+  Bool = 7,
+  String = 8,
+  Array = 9,
+  U64 = 10,
+  I64 = 11,
+  F64 = 12
+};
+
+/// One metadata value; its bytes stay in the file and were checked on opening.
+struct GGUFValue {
+  GGUFValueType type;
+  /// For an array: type and number of its elements.
+  GGUFValueType elementType;
+  uint64_t count;
+  /// The scalar, or the first element of the array.
+  const char *data;
+};
+
+/// One tensor of the file.
+struct GGUFTensor {
+  llvm::StringRef name;
+  /// Row-major, outermost dimension first (GGUF stores the reverse).
+  std::vector<int64_t> dims;
+  /// Number of the storage type in the format, such as 35 for TQ2_0.
+  uint32_t typeId;
+  /// Position in the file, and size, in bytes.
+  uint64_t offset;
+  uint64_t size;
+
+  /// Returns the name of the storage type.
+  llvm::StringRef getTypeName() const;
+
+  /// Returns the storage type if `WeightSource` can read it.
+  std::optional<WeightType> getWeightType() const;
+};
+
+/// A GGUF file (version 2 or 3, little-endian), mapped read-only. Strings and
+/// spans it returns live as long as the object (moving it keeps them valid).
+class GGUFFile {
+public:
+  /// Maps the file at `path` and checks its header: every count, length, type
+  /// and tensor range. Fails on the first thing that is wrong, naming it.
+  static llvm::Expected<GGUFFile> open(llvm::StringRef path);
+
+  /// As `open`, for a file in memory; messages call it by the buffer's
+  /// identifier.
+  static llvm::Expected<GGUFFile>
+  parse(std::unique_ptr<llvm::MemoryBuffer> buffer);
+
+  llvm::StringRef getPath() const { return buffer->getBufferIdentifier(); }
+  uint32_t getVersion() const { return version; }
+
+  /// Returns the tensors in the order of the file.
+  llvm::ArrayRef<GGUFTensor> getTensors() const { return tensors; }
+
+  /// Returns the tensor called `name`, or null.
+  const GGUFTensor *findTensor(llvm::StringRef name) const;
+
+  /// Opens a matrix for chunked reading, as rows of its innermost dimension.
+  /// Fails, naming the tensor, if its type cannot be read.
+  llvm::Expected<WeightSource> openWeight(const GGUFTensor &tensor) const;
+
+  /// Returns the metadata keys in the order of the file.
+  llvm::ArrayRef<llvm::StringRef> getKeys() const { return keys; }
+  bool hasKey(llvm::StringRef key) const { return values.count(key) != 0; }
+
+  // Typed access. Each fails, naming the key, if it is absent or has another
+  // type; the message states the type found.
+
+  llvm::Expected<llvm::StringRef> getString(llvm::StringRef key) const;
+  /// Accepts every integer type whose value is not negative.
+  llvm::Expected<uint64_t> getU64(llvm::StringRef key) const;
+  /// Accepts f32 and f64.
+  llvm::Expected<float> getF32(llvm::StringRef key) const;
+  llvm::Expected<bool> getBool(llvm::StringRef key) const;
+  llvm::Expected<std::vector<llvm::StringRef>>
+  getStringArray(llvm::StringRef key) const;
+  llvm::Expected<std::vector<float>> getF32Array(llvm::StringRef key) const;
+  /// Accepts arrays of every integer type that fits.
+  llvm::Expected<std::vector<int64_t>> getI64Array(llvm::StringRef key) const;
+
+  // The same with a default for an absent key. A key of another type is still
+  // an error.
+
+  llvm::Expected<llvm::StringRef> getStringOr(llvm::StringRef key,
+                                              llvm::StringRef value) const;
+  llvm::Expected<uint64_t> getU64Or(llvm::StringRef key, uint64_t value) const;
+  llvm::Expected<float> getF32Or(llvm::StringRef key, float value) const;
+  llvm::Expected<bool> getBoolOr(llvm::StringRef key, bool value) const;
+
+private:
+  friend class GGUFParser;
+  explicit GGUFFile(std::unique_ptr<llvm::MemoryBuffer> buffer);
+
+  /// Returns the value of `key` or an error saying that it is absent.
+  llvm::Expected<const GGUFValue *> getValue(llvm::StringRef key) const;
+
+  /// Returns the array at `key`; fails if it is absent or not an array.
+  llvm::Expected<const GGUFValue *> getArray(llvm::StringRef key,
+                                             llvm::StringRef expected) const;
+
+  /// Returns the error that `key` holds `value` where `expected` was asked.
+  llvm::Error typeError(llvm::StringRef key, const GGUFValue &value,
+                        llvm::StringRef expected) const;
+
+  std::unique_ptr<llvm::MemoryBuffer> buffer;
+  uint32_t version = 0;
+  std::vector<llvm::StringRef> keys;
+  llvm::StringMap<GGUFValue> values;
+  std::vector<GGUFTensor> tensors;
+  llvm::StringMap<size_t> tensorIndices;
+};
+
+} // namespace sterna
+
+#endif // STERNA_IMPORT_GGUF_GGUFFILE_H

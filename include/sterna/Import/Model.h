@@ -1,0 +1,85 @@
+//===- Model.h - What importers know of a model ---------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The description that every importer fills and the model builder turns into
+// IR. Tensors go by their GGUF names whatever the format they came in.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_IMPORT_MODEL_H
+#define STERNA_IMPORT_MODEL_H
+
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/StringMap.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sterna {
+
+enum class FeedForwardActivation { SiLU, ReLUSquared };
+
+/// Whether linears quantize their input per token; `Model` asks the model.
+enum class ActivationType { Model, Int8, Float };
+
+/// A tensor of the model and where its elements are.
+struct Parameter {
+  mlir::RankedTensorType type;
+  /// #tern.file or #tern.rope_table attribute.
+  mlir::Attribute source;
+  /// Of a ternary matrix: its scales, [1], [N] or [N, G], and the columns of a
+  /// group in the last case.
+  mlir::DenseElementsAttr scale;
+  std::optional<int64_t> group;
+};
+
+/// SentencePiece vocabulary, as in the device binary's schema.
+struct TokenizerDescription {
+  std::string model;
+  std::vector<std::string> pieces;
+  std::vector<float> scores;
+  std::vector<int32_t> types;
+  int32_t bos = -1, eos = -1, unk = -1, pad = -1;
+  bool addBos = true, addSpacePrefix = true;
+  std::string chatTemplate;
+};
+
+/// Shapes and constants of a model, and its tensors by name.
+struct ModelDescription {
+  std::string name, architecture;
+  int64_t layers = 0, hidden = 0, feedForward = 0, heads = 0, kvHeads = 0;
+  int64_t headDim = 0, vocabulary = 0, contextLength = 0, ropeDim = 0;
+  double epsilon = 1e-5, ropeTheta = 1e4, ropeScaling = 1;
+  FeedForwardActivation activation = FeedForwardActivation::SiLU;
+  bool int8Activations = true;
+  llvm::StringMap<Parameter> parameters;
+  TokenizerDescription tokenizer;
+
+  const Parameter *find(llvm::StringRef parameter) const {
+    auto it = parameters.find(parameter);
+    return it == parameters.end() ? nullptr : &it->second;
+  }
+};
+
+/// Shapes of the programs to build.
+struct ProgramOptions {
+  /// Tokens of a training or evaluation sequence, and sequences in a run.
+  int64_t sequenceLength = 128, batch = 1;
+  /// Rows of the KV cache.
+  int64_t maxContext = 0;
+};
+
+/// Builds the module of the `import` phase: a `tern.param` for each tensor and
+/// the functions `forward_1`, `forward_16`, `forward_128`, `head` and `eval`
+/// (docs/device-binary.md has their arguments). Emits an error at the context
+/// and returns null when a tensor is missing or has an unexpected shape.
+mlir::OwningOpRef<mlir::ModuleOp> buildModel(mlir::MLIRContext *context,
+                                             const ModelDescription &model,
+                                             const ProgramOptions &options);
+
+} // namespace sterna
+
+#endif // STERNA_IMPORT_MODEL_H

@@ -1,0 +1,40 @@
+//===- ElementwiseRule.h - Interface model of an elementwise rule ---------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Rules of elementwise ops are one expression an operand. This turns such an
+// expression into a model of `DifferentiableOpInterface`, so that the tables in
+// ArithRules.cpp and MathRules.cpp hold nothing but mathematics.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_LIB_AUTODIFF_ELEMENTWISERULE_H
+#define STERNA_LIB_AUTODIFF_ELEMENTWISERULE_H
+
+#include "TensorBuilder.h"
+#include "sterna/Interfaces/DifferentiableOpInterface.h"
+
+namespace sterna {
+
+/// Model of an op with one result. `Rule::cotangent(build, op, index, dy)` is
+/// the cotangent of operand `index` for the cotangent `dy` of the result.
+template <typename Op, typename Rule>
+struct ElementwiseRule
+    : DifferentiableOpInterface::ExternalModel<ElementwiseRule<Op, Rule>, Op> {
+  mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+  buildCotangents(mlir::Operation *op, mlir::OpBuilder &builder,
+                  mlir::ValueRange cotangents,
+                  llvm::ArrayRef<bool> wanted) const {
+    TensorBuilder build{builder, op->getLoc()};
+    llvm::SmallVector<mlir::Value> result(op->getNumOperands());
+    for (auto [index, isWanted] : llvm::enumerate(wanted))
+      if (isWanted)
+        result[index] = Rule::cotangent(build, mlir::cast<Op>(op), index,
+                                        cotangents.front());
+    return result;
+  }
+};
+
+} // namespace sterna
+
+#endif // STERNA_LIB_AUTODIFF_ELEMENTWISERULE_H

@@ -1,0 +1,201 @@
+//===- LinalgRules.cpp - Differentiation rules of linalg ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Named ops on tensors only: `linalg.generic` has no rule, so composites have
+// rules of their own instead of one through their decomposition.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TensorBuilder.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "sterna/Autodiff/Rules.h"
+#include "sterna/Interfaces/DifferentiableOpInterface.h"
+
+using namespace mlir;
+using namespace sterna;
+
+using Cotangents = FailureOr<SmallVector<Value>>;
+
+namespace {
+
+/// A matrix operand of a product and whether it is stored transposed.
+struct Factor {
+  Value matrix;
+  bool transposed;
+
+  Factor flipped() const { return {matrix, !transposed}; }
+};
+
+/// Product `lhs * rhs` of shape `type`, as a linalg.matmul that reads both
+/// where they lie.
+Value product(const TensorBuilder &build, Factor lhs, Factor rhs,
+              RankedTensorType type) {
+  AffineExpr row, column, inner;
+  bindDims(build.b.getContext(), row, column, inner);
+  auto map = [&](AffineExpr x, AffineExpr y, bool transposed) {
+    return AffineMapAttr::get(AffineMap::get(
+        3, 0, {transposed ? y : x, transposed ? x : y}, x.getContext()));
+  };
+  Attribute maps[] = {map(row, inner, lhs.transposed),
+                      map(inner, column, rhs.transposed),
+                      map(row, column, false)};
+  SmallVector<NamedAttribute> attributes;
+  if (lhs.transposed || rhs.transposed)
+    attributes.push_back(build.b.getNamedAttr(
+        "indexing_maps", build.b.getArrayAttr(maps)));
+  return linalg::MatmulOp::create(
+             build.b, build.loc, type, ValueRange{lhs.matrix, rhs.matrix},
+             ValueRange{build.zeros(type)}, attributes)
+      .getResult(0);
+}
+
+struct MatmulRule : DifferentiableOpInterface::ExternalModel<MatmulRule,
+                                                             linalg::MatmulOp> {
+  /// Whether dimensions (`x`, `y`) of the loops are stored as (`y`, `x`);
+  /// nothing where `map` is neither.
+  static std::optional<bool> isTransposed(AffineMap map, unsigned x,
+                                          unsigned y) {
+    MLIRContext *context = map.getContext();
+    AffineExpr ex = getAffineDimExpr(x, context);
+    AffineExpr ey = getAffineDimExpr(y, context);
+    if (map == AffineMap::get(3, 0, {ex, ey}, context))
+      return false;
+    if (map == AffineMap::get(3, 0, {ey, ex}, context))
+      return true;
+    return std::nullopt;
+  }
+
+  Cotangents buildCotangents(Operation *operation, OpBuilder &b,
+                             ValueRange cotangents,
+                             ArrayRef<bool> wanted) const {
+    auto op = cast<linalg::MatmulOp>(operation);
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    std::optional<bool> lhsFlip = isTransposed(maps[0], 0, 2);
+    std::optional<bool> rhsFlip = isTransposed(maps[1], 2, 1);
+    if (!lhsFlip || !rhsFlip || isTransposed(maps[2], 0, 1) != false)
+      return op.emitOpError("has a differentiation rule for plain and "
+                            "transposed operands only");
+
+    TensorBuilder build{b, op.getLoc()};
+    Value dy = cotangents.front();
+    Factor lhs{op.getInputs()[0], *lhsFlip}, rhs{op.getInputs()[1], *rhsFlip};
+    Type element = getElementTypeOrSelf(dy.getType());
+    // Gradient x * y of an operand, in the operand's own storage order.
+    auto gradient = [&](Factor operand, Factor x, Factor y) {
+      auto type = cast<RankedTensorType>(operand.matrix.getType());
+      Type from = type.getElementType();
+      type = type.clone(element);
+      Value result = operand.transposed
+                         ? product(build, y.flipped(), x.flipped(), type)
+                         : product(build, x, y, type);
+      return build.convert(result, from);
+    };
+    SmallVector<Value> result(3);
+    if (wanted[0])
+      result[0] = gradient(lhs, {dy, false}, rhs.flipped());
+    if (wanted[1])
+      result[1] = gradient(rhs, lhs.flipped(), {dy, false});
+    if (wanted[2])
+      result[2] = dy;
+    return result;
+  }
+};
+
+struct BroadcastRule
+    : DifferentiableOpInterface::ExternalModel<BroadcastRule,
+                                               linalg::BroadcastOp> {
+  Cotangents buildCotangents(Operation *operation, OpBuilder &b,
+                             ValueRange cotangents,
+                             ArrayRef<bool> wanted) const {
+    auto op = cast<linalg::BroadcastOp>(operation);
+    SmallVector<Value> result(2);
+    if (wanted[0])
+      result[0] = TensorBuilder{b, op.getLoc()}.sum(
+          cotangents.front(), op.getDimensions(),
+          cast<RankedTensorType>(op.getInput().getType()));
+    return result;
+  }
+};
+
+struct ReduceRule : DifferentiableOpInterface::ExternalModel<ReduceRule,
+                                                             linalg::ReduceOp> {
+  static bool isSum(linalg::ReduceOp op) {
+    Block *body = op.getBody();
+    auto yield = cast<linalg::YieldOp>(body->getTerminator());
+    if (op.getInputs().size() != 1)
+      return false;
+    auto add = yield.getOperand(0).getDefiningOp<arith::AddFOp>();
+    if (!add)
+      return false;
+    Value x = body->getArgument(0), sum = body->getArgument(1);
+    return (add.getLhs() == x && add.getRhs() == sum) ||
+           (add.getLhs() == sum && add.getRhs() == x);
+  }
+
+  Cotangents buildCotangents(Operation *operation, OpBuilder &b,
+                             ValueRange cotangents,
+                             ArrayRef<bool> wanted) const {
+    auto op = cast<linalg::ReduceOp>(operation);
+    if (!isSum(op))
+      return op.emitOpError("has a differentiation rule for sums of one "
+                            "tensor (arith.addf) only");
+    SmallVector<Value> result(2);
+    if (wanted[0])
+      result[0] = TensorBuilder{b, op.getLoc()}.broadcast(
+          cotangents.front(), op.getDimensions(),
+          cast<RankedTensorType>(op.getInputs()[0].getType()));
+    if (wanted[1])
+      result[1] = cotangents.front();
+    return result;
+  }
+};
+
+struct TransposeRule
+    : DifferentiableOpInterface::ExternalModel<TransposeRule,
+                                               linalg::TransposeOp> {
+  Cotangents buildCotangents(Operation *operation, OpBuilder &b,
+                             ValueRange cotangents,
+                             ArrayRef<bool> wanted) const {
+    auto op = cast<linalg::TransposeOp>(operation);
+    TensorBuilder build{b, op.getLoc()};
+    SmallVector<Value> result(2);
+    if (wanted[0]) {
+      Value empty =
+          build.empty(cast<RankedTensorType>(op.getInput().getType()));
+      result[0] =
+          linalg::TransposeOp::create(b, op.getLoc(), cotangents.front(), empty,
+                                      invertPermutationVector(
+                                          op.getPermutation()))
+              .getResult()[0];
+    }
+    return result;
+  }
+};
+
+struct FillRule
+    : DifferentiableOpInterface::ExternalModel<FillRule, linalg::FillOp> {
+  Cotangents buildCotangents(Operation *op, OpBuilder &b, ValueRange cotangents,
+                             ArrayRef<bool> wanted) const {
+    TensorBuilder build{b, op->getLoc()};
+    SmallVector<Value> result(2);
+    if (wanted[0]) {
+      Value sum = tensor::ExtractOp::create(
+          b, op->getLoc(), build.sumAll(cotangents.front()), ValueRange{});
+      result[0] = build.convert(sum, op->getOperand(0).getType());
+    }
+    return result;
+  }
+};
+
+} // namespace
+
+void sterna::registerLinalgAutodiffRules(DialectRegistry &registry) {
+  registry.addExtension(+[](MLIRContext *context, linalg::LinalgDialect *) {
+    linalg::BroadcastOp::attachInterface<BroadcastRule>(*context);
+    linalg::FillOp::attachInterface<FillRule>(*context);
+    linalg::MatmulOp::attachInterface<MatmulRule>(*context);
+    linalg::ReduceOp::attachInterface<ReduceRule>(*context);
+    linalg::TransposeOp::attachInterface<TransposeRule>(*context);
+  });
+}

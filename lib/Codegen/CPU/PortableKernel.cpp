@@ -1,0 +1,296 @@
+//===- PortableKernel.cpp - Kernels from reference decompositions ---------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The tier that takes every kernel: decompose into linalg, fuse elementwise
+// ops, and split all results along their parallel dimension into workgroups,
+// pulling producers into the loop. Bufferization comes after, inside the kernel.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Codegen/CPU/Passes.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Dialect/Tern/Transforms/Passes.h"
+
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+using namespace mlir;
+using namespace sterna;
+
+namespace {
+
+/// Replaces tern.unpack of packed bytes by reads of the codes (#tern.panel).
+struct UnpackPattern : OpRewritePattern<tern::UnpackOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tern::UnpackOp op,
+                                PatternRewriter &rewriter) const override {
+    auto cast = op.getInput().getDefiningOp<UnrealizedConversionCastOp>();
+    auto layout = dyn_cast_or_null<tern::PanelAttr>(
+        op.getInput().getType().getEncoding());
+    if (!cast || !layout)
+      return rewriter.notifyMatchFailure(op, "expected packed bytes");
+    Value bytes = cast.getInputs()[0];
+    Location loc = op.getLoc();
+    RankedTensorType type = op.getType();
+    Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(),
+                                          type.getElementType());
+    AffineMap identity = rewriter.getMultiDimIdentityMap(2);
+    SmallVector<utils::IteratorType> parallel(2,
+                                              utils::IteratorType::parallel);
+    rewriter.replaceOpWithNewOp<linalg::GenericOp>(
+        op, type, ValueRange{}, empty, identity, parallel,
+        [&](OpBuilder &b, Location loc, ValueRange) {
+          Value trit = readTrit(b, loc, bytes, layout, type.getDimSize(1));
+          linalg::YieldOp::create(b, loc, trit);
+        });
+    return success();
+  }
+
+  static Value readTrit(OpBuilder &b, Location loc, Value bytes,
+                        tern::PanelAttr layout, int64_t numColumns) {
+    AffineExpr n = b.getAffineDimExpr(0), k = b.getAffineDimExpr(1);
+    int64_t rows = layout.getRows(), columns = layout.getColumns();
+    int64_t blocks = (numColumns + columns - 1) / columns;
+    AffineExpr block = n.floorDiv(rows) * blocks + k.floorDiv(columns);
+    AffineExpr byte =
+        block * (rows * columns / 4) + (n % rows) * 4 + (k % columns) % 4;
+    AffineExpr bit = (k % columns).floorDiv(4) * 2;
+    Value row = linalg::IndexOp::create(b, loc, 0);
+    Value column = linalg::IndexOp::create(b, loc, 1);
+    auto apply = [&](AffineExpr expr) -> Value {
+      return affine::AffineApplyOp::create(b, loc, AffineMap::get(2, 0, expr),
+                                           ValueRange{row, column});
+    };
+    Type i8 = b.getI8Type();
+    Value code = tensor::ExtractOp::create(b, loc, bytes, apply(byte));
+    Value shift = arith::IndexCastOp::create(b, loc, i8, apply(bit));
+    code = arith::ShRUIOp::create(b, loc, code, shift);
+    Value three = arith::ConstantIntOp::create(b, loc, 3, 8);
+    Value one = arith::ConstantIntOp::create(b, loc, 1, 8);
+    code = arith::AndIOp::create(b, loc, code, three);
+    return arith::SubIOp::create(b, loc, code, one);
+  }
+};
+
+/// The dimension along which result `index` of the kernel is split, or -1.
+int64_t parallelDimension(plan::KernelOp kernel, unsigned index) {
+  auto rank = cast<RankedTensorType>(kernel.getYielded()[index].getType())
+                  .getRank();
+  int64_t fallback = rank ? 0 : -1;
+  for (Operation &op : *kernel.getBodyBlock()) {
+    if (isa<linalg::ReduceOp, linalg::TransposeOp, tensor::InsertSliceOp>(op))
+      return -1;
+    auto root = dyn_cast<DecomposableOpInterface>(op);
+    if (!root)
+      continue;
+    // Epilogues keep the root's shape, and with it the dimension.
+    auto result = dyn_cast<OpResult>(kernel.getYielded()[index]);
+    bool own = result && result.getOwner() == &op;
+    return root.getParallelDimension(own ? result.getResultNumber() : 0);
+  }
+  return fallback;
+}
+
+/// Rows of a tile: enough elements to be worth a call, but parts for threads.
+int64_t tileSize(int64_t extent, int64_t elements) {
+  constexpr int64_t minElements = 256, minTiles = 8;
+  int64_t perRow = std::max<int64_t>(elements / extent, 1);
+  int64_t size = 1;
+  while (size * perRow < minElements && extent % (2 * size) == 0 &&
+         extent / (2 * size) >= minTiles)
+    size *= 2;
+  return size;
+}
+
+class PortableKernel {
+public:
+  PortableKernel(plan::KernelOp kernel, OpBuilder &builder, ValueRange buffers,
+                 Value begin, Value end)
+      : kernel(kernel), rewriter(builder), loc(kernel.getLoc()),
+        buffers(buffers), begin(begin), end(end) {}
+
+  FailureOr<int64_t> emit() {
+    cloneBody();
+    Operation *function = begin.getParentBlock()->getParentOp();
+    // The body must look used while it is simplified.
+    Operation *anchor = UnrealizedConversionCastOp::create(
+        rewriter, loc, rewriter.getIndexType(), results);
+    if (failed(simplify(function)))
+      return failure();
+    results.assign(anchor->operand_begin(), anchor->operand_end());
+    rewriter.setInsertionPoint(anchor);
+    int64_t workgroups = split();
+    for (auto [result, target] : llvm::zip_equal(results, targets))
+      bufferization::MaterializeInDestinationOp::create(
+          rewriter, loc, Type(), result, target, /*restrict=*/true,
+          /*writable=*/true);
+    rewriter.eraseOp(anchor);
+    return workgroups;
+  }
+
+private:
+  Value toTensor(Value buffer, bool writable) {
+    auto type = cast<MemRefType>(buffer.getType());
+    return bufferization::ToTensorOp::create(
+        rewriter, loc,
+        RankedTensorType::get(type.getShape(), type.getElementType()), buffer,
+        /*restrict=*/true, writable);
+  }
+
+  /// Clones the kernel's body on tensors of the buffers.
+  void cloneBody() {
+    Block &body = *kernel.getBodyBlock();
+    ArrayRef<int64_t> tied = kernel.getTied();
+    IRMapping mapping;
+    for (BlockArgument argument : body.getArguments()) {
+      unsigned number = argument.getArgNumber();
+      Value tensor =
+          toTensor(buffers[number], llvm::is_contained(tied, number));
+      if (tensor.getType() != argument.getType())
+        tensor = UnrealizedConversionCastOp::create(
+                     rewriter, loc, argument.getType(), tensor)
+                     .getResult(0);
+      mapping.map(argument, tensor);
+    }
+    for (Operation &op : body.without_terminator())
+      rewriter.clone(op, mapping);
+    unsigned next = body.getNumArguments();
+    for (auto [value, argument] : llvm::zip_equal(kernel.getYielded(), tied)) {
+      results.push_back(mapping.lookup(value));
+      targets.push_back(buffers[argument >= 0 ? argument : next++]);
+    }
+  }
+
+  LogicalResult simplify(Operation *function) {
+    MLIRContext *context = function->getContext();
+    RewritePatternSet decompose(context);
+    tern::populateDecomposePatterns(decompose);
+    decompose.add<UnpackPattern>(context);
+    linalg::populateLinalgNamedOpsGeneralizationPatterns(decompose);
+    linalg::populateElementwiseToLinalgConversionPatterns(decompose);
+    if (failed(applyPatternsGreedily(function, std::move(decompose))))
+      return failure();
+    RewritePatternSet fuse(context);
+    linalg::populateElementwiseOpsFusionPatterns(
+        fuse, [](OpOperand *operand) {
+          // A producer used once, or one that only reads packed weights.
+          Operation *producer = operand->get().getDefiningOp();
+          return producer->hasOneUse() ||
+                 isa<linalg::GenericOp>(producer) &&
+                     cast<linalg::GenericOp>(producer).getNumDpsInputs() == 0;
+        });
+    return applyPatternsGreedily(function, std::move(fuse));
+  }
+
+  /// Splits the results into workgroups; returns how many there are.
+  int64_t split() {
+    SmallVector<int64_t> dims;
+    int64_t extent = 0, elements = 0;
+    for (auto [index, result] : llvm::enumerate(results)) {
+      auto type = cast<RankedTensorType>(result.getType());
+      dims.push_back(parallelDimension(kernel, index));
+      if (dims.back() < 0)
+        return 1;
+      int64_t size = type.getDimSize(dims.back());
+      if (extent && size != extent)
+        return 1;
+      extent = size;
+      elements = std::max(elements, type.getNumElements());
+    }
+    int64_t tile = tileSize(extent, elements);
+    if (extent == tile)
+      return 1;
+    buildLoop(dims, tile);
+    return extent / tile;
+  }
+
+  void buildLoop(ArrayRef<int64_t> dims, int64_t tile) {
+    SmallVector<Value> inits;
+    for (Value target : targets)
+      inits.push_back(toTensor(target, /*writable=*/true));
+    Value step = arith::ConstantIndexOp::create(rewriter, loc, 1);
+    auto loop = scf::ForOp::create(rewriter, loc, begin, end, step, inits);
+    rewriter.setInsertionPointToStart(loop.getBody());
+    Value offset = affine::AffineApplyOp::create(
+        rewriter, loc,
+        AffineMap::get(1, 0, rewriter.getAffineDimExpr(0) * tile),
+        loop.getInductionVar());
+    SmallVector<tensor::ExtractSliceOp> slices;
+    SmallVector<Value> next;
+    for (auto [index, result] : llvm::enumerate(results)) {
+      auto type = cast<RankedTensorType>(result.getType());
+      SmallVector<OpFoldResult> offsets(type.getRank(),
+                                        rewriter.getIndexAttr(0));
+      SmallVector<OpFoldResult> sizes =
+          getAsIndexOpFoldResult(rewriter.getContext(), type.getShape());
+      SmallVector<OpFoldResult> strides(type.getRank(),
+                                        rewriter.getIndexAttr(1));
+      offsets[dims[index]] = offset;
+      sizes[dims[index]] = rewriter.getIndexAttr(tile);
+      slices.push_back(tensor::ExtractSliceOp::create(
+          rewriter, loc, result, offsets, sizes, strides));
+      next.push_back(tensor::InsertSliceOp::create(
+          rewriter, loc, slices.back(), loop.getRegionIterArgs()[index],
+          offsets, sizes, strides));
+    }
+    scf::YieldOp::create(rewriter, loc, next);
+    fuseProducers(loop);
+    rewriter.setInsertionPointAfter(loop);
+    results.assign(loop.result_begin(), loop.result_end());
+  }
+
+  /// Pulls the producers of slices into the loop until none is left.
+  void fuseProducers(scf::ForOp loop) {
+    bool changed = true;
+    while (changed) {
+      changed = false;
+      for (Operation &op :
+           llvm::make_early_inc_range(llvm::reverse(*loop.getBody()))) {
+        auto slice = dyn_cast<tensor::ExtractSliceOp>(op);
+        if (!slice)
+          continue;
+        if (slice->use_empty()) {
+          rewriter.eraseOp(slice);
+          continue;
+        }
+        rewriter.setInsertionPoint(slice);
+        if (auto empty = slice.getSource().getDefiningOp<tensor::EmptyOp>()) {
+          rewriter.replaceOpWithNewOp<tensor::EmptyOp>(
+              slice, slice.getType().getShape(),
+              slice.getType().getElementType());
+          changed = true;
+          continue;
+        }
+        SmallVector<LoopLikeOpInterface> loops{loop};
+        auto fused = scf::tileAndFuseProducerOfSlice(rewriter, slice, loops);
+        if (!fused)
+          continue;
+        rewriter.replaceOp(slice, fused->tiledAndFusedProducer);
+        changed = true;
+        break;
+      }
+    }
+  }
+
+  plan::KernelOp kernel;
+  IRRewriter rewriter;
+  Location loc;
+  ValueRange buffers;
+  Value begin, end;
+  SmallVector<Value> results, targets;
+};
+
+} // namespace
+
+FailureOr<int64_t> cpu::emitPortableKernel(plan::KernelOp kernel,
+                                           OpBuilder &builder,
+                                           ValueRange buffers, Value begin,
+                                           Value end) {
+  return PortableKernel(kernel, builder, buffers, begin, end).emit();
+}

@@ -1,0 +1,119 @@
+//===- PlanDialect.cpp - The plan dialect and its verifiers ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Registration, and what ODS cannot say about the ops. Facts of a whole plan
+// (no overlap, no race) are checked by --sterna-verify-plan.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Dialect/Plan/IR/Plan.h"
+
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/SmallBitVector.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace sterna::plan;
+
+#include "sterna/Dialect/Plan/IR/PlanDialect.cpp.inc"
+#include "sterna/Dialect/Plan/IR/PlanEnums.cpp.inc"
+#define GET_OP_CLASSES
+#include "sterna/Dialect/Plan/IR/PlanOps.cpp.inc"
+
+void PlanDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "sterna/Dialect/Plan/IR/PlanOps.cpp.inc"
+      >();
+}
+
+OperandRange KernelOp::getYielded() {
+  return cast<YieldOp>(getBodyBlock()->getTerminator()).getValues();
+}
+
+TypeRange KernelOp::getResultTypes() { return getYielded().getTypes(); }
+
+LogicalResult KernelOp::verify() {
+  ArrayRef<int64_t> tied = getTied();
+  TypeRange results = getResultTypes();
+  if (tied.size() != results.size()) // kernel_c1
+    return emitOpError() << "expected " << results.size()
+                         << " tied entries, but got " << tied.size();
+  unsigned count = getBodyBlock()->getNumArguments();
+  llvm::SmallBitVector seen(count);
+  for (auto [argument, type] : llvm::zip_equal(tied, results)) {
+    if (argument == -1)
+      continue;
+    if (argument < -1 || argument >= int64_t(count) ||
+        getBodyBlock()->getArgument(argument).getType() != type) // kernel_c1
+      return emitOpError() << "expected a tied argument of type " << type
+                           << ", but got number " << argument;
+    if (seen.test(argument)) // kernel_c2
+      return emitOpError() << "expected argument " << argument
+                           << " to be tied once";
+    seen.set(argument);
+  }
+  return success();
+}
+
+LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel =
+      symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!kernel) // dispatch_c1
+    return emitOpError() << "expected @" << getKernel()
+                         << " to be a plan.kernel";
+  if (kernel.getBodyBlock()->getArgumentTypes() != getInputs().getTypes() ||
+      kernel.getResultTypes() != getOutputs().getTypes()) { // dispatch_c2
+    InFlightDiagnostic diagnostic =
+        emitOpError() << "expected the operand and result types of @"
+                      << getKernel();
+    diagnostic.attachNote(kernel.getLoc()) << "kernel declared here";
+    return diagnostic;
+  }
+  return success();
+}
+
+LogicalResult ProgramOp::verify() {
+  for (Operation &op : getBody().front().without_terminator()) {
+    if (!isa<BufferOp, LaunchOp, BarrierOp>(op)) // program_c1
+      return op.emitOpError("is not allowed in a plan.program");
+    auto buffer = dyn_cast<BufferOp>(op);
+    if (!buffer || buffer.getSpace() != Space::arena)
+      continue;
+    int64_t end = buffer.getOffset() + buffer.getBytes();
+    if (end > int64_t(getArenaBytes())) // program_c2
+      return buffer.emitOpError()
+             << "expected an end within the arena of " << getArenaBytes()
+             << " bytes, but got " << end;
+  }
+  return success();
+}
+
+int64_t BufferOp::getBytes() {
+  auto type = cast<MemRefType>(getType());
+  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+}
+
+LogicalResult BufferOp::verify() {
+  int64_t offset = getOffset();
+  if (offset < 0 || offset % 4) // buffer_c1
+    return emitOpError() << "expected an offset that is a multiple of 4, but "
+                            "got "
+                         << offset;
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel =
+      symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!kernel) // launch_c1
+    return emitOpError() << "expected @" << getKernel()
+                         << " to be a plan.kernel";
+  unsigned expected = kernel.getBodyBlock()->getNumArguments() +
+                      llvm::count(kernel.getTied(), -1);
+  if (expected != getBuffers().size()) // launch_c2
+    return emitOpError() << "expected " << expected << " buffers, but got "
+                         << getBuffers().size();
+  return success();
+}

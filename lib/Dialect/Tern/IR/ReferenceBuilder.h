@@ -1,0 +1,149 @@
+//===- ReferenceBuilder.h - Builds loops of reference decompositions ------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A short notation for linalg.generic and the scalars in it, shared by the
+// decompositions of linear layers, of attention and of the loss.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_LIB_DIALECT_TERN_IR_REFERENCEBUILDER_H
+#define STERNA_LIB_DIALECT_TERN_IR_REFERENCEBUILDER_H
+
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include <limits>
+
+namespace sterna::tern::reference {
+
+using namespace mlir;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// Dimensions of an operand, as indices of the loops.
+using Dims = SmallVector<unsigned>;
+
+struct Operand {
+  Value value;
+  Dims dims;
+};
+
+/// Builds the loops and scalars of decompositions.
+struct Reference {
+  OpBuilder &b;
+  Location loc;
+
+  Value constant(Type type, double value) {
+    return arith::ConstantOp::create(b, loc, b.getFloatAttr(type, value));
+  }
+  Value constant(int32_t value) {
+    return arith::ConstantIntOp::create(b, loc, value, 32);
+  }
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+  Value empty(ArrayRef<int64_t> shape, Type type) {
+    return tensor::EmptyOp::create(b, loc, shape, type);
+  }
+  Value zeros(ArrayRef<int64_t> shape, Type type) {
+    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
+    return linalg::FillOp::create(b, loc, zero, empty(shape, type)).getResult(0);
+  }
+  Value filled(ArrayRef<int64_t> shape, Type type, double value) {
+    return linalg::FillOp::create(b, loc, constant(type, value),
+                                  empty(shape, type))
+        .getResult(0);
+  }
+
+  /// Loops over `kinds` ('p' parallel, 'r' reduction), outermost first; `body`
+  /// gets the scalars of the inputs and of the output.
+  Value loops(StringRef kinds, ArrayRef<Operand> inputs, Operand output,
+              function_ref<Value(OpBuilder &, ValueRange)> body) {
+    SmallVector<AffineMap> maps;
+    SmallVector<Value> values;
+    auto addMap = [&](const Operand &operand) {
+      SmallVector<AffineExpr> results;
+      for (unsigned dim : operand.dims)
+        results.push_back(b.getAffineDimExpr(dim));
+      maps.push_back(
+          AffineMap::get(kinds.size(), 0, results, b.getContext()));
+    };
+    for (const Operand &input : inputs) {
+      addMap(input);
+      values.push_back(input.value);
+    }
+    addMap(output);
+    return generic(kinds, values, maps, output.value, body);
+  }
+
+  /// As above, with explicit indexing maps.
+  Value generic(StringRef kinds, ValueRange inputs, ArrayRef<AffineMap> maps,
+                Value output,
+                function_ref<Value(OpBuilder &, ValueRange)> body) {
+    SmallVector<utils::IteratorType> iterators;
+    for (char kind : kinds)
+      iterators.push_back(kind == 'p' ? utils::IteratorType::parallel
+                                      : utils::IteratorType::reduction);
+    auto op = linalg::GenericOp::create(
+        b, loc, output.getType(), inputs, output, maps, iterators,
+        [&](OpBuilder &nested, Location, ValueRange args) {
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPoint(nested.getInsertionBlock(),
+                              nested.getInsertionPoint());
+          Value result = body(b, args);
+          linalg::YieldOp::create(b, loc, result);
+        });
+    return op.getResult(0);
+  }
+
+  // Scalars, at the insertion point.
+  Value mul(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
+  Value add(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
+  Value sub(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
+  Value div(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
+  Value exp(Value x) { return math::ExpOp::create(b, loc, x); }
+  Value max(Value x, Value y) {
+    return arith::MaxNumFOp::create(b, loc, x, y);
+  }
+  Value select(Value condition, Value x, Value y) {
+    return arith::SelectOp::create(b, loc, condition, x, y);
+  }
+  Value compare(arith::CmpIPredicate predicate, Value x, Value y) {
+    return arith::CmpIOp::create(b, loc, predicate, x, y);
+  }
+  Value loopIndex(unsigned dim) {
+    return linalg::IndexOp::create(b, loc, dim);
+  }
+  Value toIndex(Value x) {
+    return arith::IndexCastOp::create(b, loc, b.getIndexType(), x);
+  }
+  Value extract(Value tensor, ValueRange indices = {}) {
+    return tensor::ExtractOp::create(b, loc, tensor, indices);
+  }
+  /// Widens `x` to float type `type`; integers are converted.
+  Value toFloat(Value x, Type type) {
+    if (x.getType() == type)
+      return x;
+    if (x.getType().isInteger())
+      return arith::SIToFPOp::create(b, loc, type, x);
+    if (x.getType().getIntOrFloatBitWidth() > type.getIntOrFloatBitWidth())
+      return arith::TruncFOp::create(b, loc, type, x);
+    return arith::ExtFOp::create(b, loc, type, x);
+  }
+};
+
+inline Type elementOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getElementType();
+}
+inline ArrayRef<int64_t> shapeOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape();
+}
+
+} // namespace sterna::tern::reference
+
+#endif // STERNA_LIB_DIALECT_TERN_IR_REFERENCEBUILDER_H

@@ -1,0 +1,159 @@
+//===- TernAttentionDecompositions.cpp - Attention and its gradients ------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reference decompositions of attention. Loops run over (b, h, g, s, ...):
+// batch, key-value head, query head within it, token. Keys and values are
+// transposed first so that the innermost loop of each product is contiguous.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ReferenceBuilder.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace sterna::tern;
+using namespace sterna::tern::reference;
+
+namespace {
+
+/// Sizes and common pieces of one attention.
+struct Attention {
+  Reference r;
+  Value query, key, value, position;
+  Type type = elementOf(query);
+  int64_t batch = shapeOf(query)[0], tokens = shapeOf(query)[1];
+  int64_t heads = shapeOf(query)[2], groups = shapeOf(query)[3];
+  int64_t width = shapeOf(query)[4], columns = shapeOf(key)[1];
+
+  SmallVector<int64_t> rowShape() const {
+    return {batch, heads, groups, tokens};
+  }
+  SmallVector<int64_t> scoreShape() const {
+    return {batch, heads, groups, tokens, columns};
+  }
+  Value inverseRoot() { return r.constant(type, 1 / std::sqrt(double(width))); }
+
+  /// `[B, C, H, D]` to `[B, H, D, C]`.
+  Value transpose(Value x) {
+    return r.loops("pppp", {{x, {0, 3, 1, 2}}},
+                   {r.empty({batch, heads, width, columns}, type), {0, 1, 2, 3}},
+                   [](OpBuilder &, ValueRange x) { return x[0]; });
+  }
+
+  /// Products of the rows of `x` (query-shaped) and `y` (key-shaped).
+  Value rowProducts(Value x, Value y) {
+    return r.loops("pppprp",
+                   {{x, {0, 3, 1, 2, 4}}, {transpose(y), {0, 1, 4, 5}}},
+                   {r.zeros(scoreShape(), type), {0, 1, 2, 3, 5}},
+                   [&](OpBuilder &, ValueRange x) {
+                     return r.add(x[2], r.mul(x[0], x[1]));
+                   });
+  }
+
+  /// Query-shaped `sum_c p[b, h, g, s, c] * y[b, c, h, d]`.
+  Value weightedRows(Value p, Value y) {
+    return r.loops("pppprp", {{p, {0, 1, 2, 3, 4}}, {y, {0, 4, 1, 5}}},
+                   {r.zeros(shapeOf(query), type), {0, 3, 1, 2, 5}},
+                   [&](OpBuilder &, ValueRange x) {
+                     return r.add(x[2], r.mul(x[0], x[1]));
+                   });
+  }
+
+  /// Key-shaped `sum_gs p[b, h, g, s, c] * x[b, s, h, g, d]`.
+  Value weightedColumns(Value p, Value x) {
+    return r.loops("pprrpp", {{p, {0, 1, 2, 3, 4}}, {x, {0, 3, 1, 2, 5}}},
+                   {r.zeros(shapeOf(key), type), {0, 4, 1, 5}},
+                   [&](OpBuilder &, ValueRange x) {
+                     return r.add(x[2], r.mul(x[0], x[1]));
+                   });
+  }
+
+  /// Inside loops (b, h, g, s, c): whether token s sees column c.
+  Value visible() {
+    Value start = r.toIndex(r.extract(position));
+    Value last =
+        arith::AddIOp::create(r.b, r.loc, start, r.loopIndex(3));
+    return r.compare(arith::CmpIPredicate::ule, r.loopIndex(4), last);
+  }
+
+  Value rowSum(Value scores) {
+    return r.loops("ppppr", {{scores, {0, 1, 2, 3, 4}}},
+                   {r.zeros(rowShape(), type), {0, 1, 2, 3}},
+                   [&](OpBuilder &, ValueRange x) { return r.add(x[1], x[0]); });
+  }
+
+  /// exp(scores - row maximum), zero where masked; not yet normalised.
+  Value exponentials() {
+    Value scores = r.loops("ppppp", {{rowProducts(query, key), {0, 1, 2, 3, 4}}},
+                           {r.empty(scoreShape(), type), {0, 1, 2, 3, 4}},
+                           [&](OpBuilder &, ValueRange x) {
+                             return r.select(visible(),
+                                             r.mul(x[0], inverseRoot()),
+                                             r.constant(type, -infinity));
+                           });
+    Value maximum = r.loops(
+        "ppppr", {{scores, {0, 1, 2, 3, 4}}},
+        {r.filled(rowShape(), type, -infinity), {0, 1, 2, 3}},
+        [&](OpBuilder &, ValueRange x) { return r.max(x[1], x[0]); });
+    return r.loops(
+        "ppppp", {{scores, {0, 1, 2, 3, 4}}, {maximum, {0, 1, 2, 3}}},
+        {r.empty(scoreShape(), type), {0, 1, 2, 3, 4}},
+        [&](OpBuilder &, ValueRange x) {
+          return r.select(visible(), r.exp(r.sub(x[0], x[1])),
+                          r.constant(type, 0));
+        });
+  }
+
+  Value probabilities() {
+    Value exponential = exponentials();
+    return r.loops(
+        "ppppp",
+        {{exponential, {0, 1, 2, 3, 4}}, {rowSum(exponential), {0, 1, 2, 3}}},
+        {r.empty(scoreShape(), type), {0, 1, 2, 3, 4}},
+        [&](OpBuilder &, ValueRange x) { return r.div(x[0], x[1]); });
+  }
+};
+
+} // namespace
+
+SmallVector<Value> AttentionOp::decompose(OpBuilder &b) {
+  Attention a{{b, getLoc()}, getQuery(), getKey(), getValue(), getPosition()};
+  Value exponential = a.exponentials();
+  Value sum = a.rowSum(exponential);
+  Value weighted = a.weightedRows(exponential, getValue());
+  return {a.r.loops("ppppp",
+                    {{weighted, {0, 1, 2, 3, 4}}, {sum, {0, 2, 3, 1}}},
+                    {a.r.empty(getType().getShape(), a.type), {0, 1, 2, 3, 4}},
+                    [&](OpBuilder &, ValueRange x) {
+                      return a.r.div(x[0], x[1]);
+                    })};
+}
+
+int64_t AttentionOp::getParallelDimension(unsigned) { return 2; }
+
+SmallVector<Value> AttentionGradOp::decompose(OpBuilder &b) {
+  Attention a{{b, getLoc()}, getQuery(), getKey(), getValue(), getPosition()};
+  Reference &r = a.r;
+  Value p = a.probabilities();
+  Value dp = a.rowProducts(getCotangent(), getValue());
+  Value product = r.loops("ppppr", {{p, {0, 1, 2, 3, 4}}, {dp, {0, 1, 2, 3, 4}}},
+                          {r.zeros(a.rowShape(), a.type), {0, 1, 2, 3}},
+                          [&](OpBuilder &, ValueRange x) {
+                            return r.add(x[2], r.mul(x[0], x[1]));
+                          });
+  Value ds = r.loops("ppppp",
+                     {{p, {0, 1, 2, 3, 4}},
+                      {dp, {0, 1, 2, 3, 4}},
+                      {product, {0, 1, 2, 3}}},
+                     {r.empty(a.scoreShape(), a.type), {0, 1, 2, 3, 4}},
+                     [&](OpBuilder &, ValueRange x) {
+                       Value centred = r.mul(x[0], r.sub(x[1], x[2]));
+                       return r.mul(centred, a.inverseRoot());
+                     });
+  return {a.weightedRows(ds, getKey()), a.weightedColumns(ds, getQuery()),
+          a.weightedColumns(p, getCotangent())};
+}
+
+int64_t AttentionGradOp::getParallelDimension(unsigned) { return 2; }

@@ -1,0 +1,48 @@
+//===- TernDialect.cpp - Registration, type and attributes ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The dialect object and everything of it that is not an op.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace sterna::tern;
+
+#include "sterna/Dialect/Tern/IR/TernDialect.cpp.inc"
+#include "sterna/Dialect/Tern/IR/TernEnums.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "sterna/Dialect/Tern/IR/TernTypes.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "sterna/Dialect/Tern/IR/TernAttributes.cpp.inc"
+
+void TernDialect::initialize() {
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "sterna/Dialect/Tern/IR/TernTypes.cpp.inc"
+      >();
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "sterna/Dialect/Tern/IR/TernAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "sterna/Dialect/Tern/IR/TernOps.cpp.inc"
+      >();
+}
+
+int64_t PanelAttr::getPackedBytes(int64_t numRows, int64_t numColumns) const {
+  return llvm::alignTo(numRows, getRows()) *
+         llvm::alignTo(numColumns, getColumns()) / 4;
+}

@@ -1,0 +1,147 @@
+//===- TernDifferentiation.cpp - Reverse-mode rules of the tern ops -------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Rules of `DifferentiableOpInterface`. Quantizers are straight-through inside
+// `tern.linear`, and a frozen ternary matrix never gets a cotangent.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+#include "ReferenceBuilder.h"
+
+using namespace mlir;
+using namespace sterna::tern;
+using namespace sterna::tern::reference;
+
+using Cotangents = FailureOr<SmallVector<Value>>;
+
+/// Fails with an error where one of the operands from `first` on is wanted:
+/// those are parameters of the model, which this rule takes as constant.
+static LogicalResult expectFrozen(Operation *op, ArrayRef<bool> wanted,
+                                  unsigned first) {
+  for (unsigned index = first; index < wanted.size(); ++index)
+    if (wanted[index])
+      return op->emitOpError("has no differentiation rule for operand #")
+             << index << ": it must not depend on a differentiated value";
+  return success();
+}
+
+/// A tensor with `value` in every element.
+static Value splat(Reference &r, Type type, double value) {
+  auto tensor = cast<RankedTensorType>(type);
+  auto element = r.b.getFloatAttr(tensor.getElementType(), value);
+  return arith::ConstantOp::create(r.b, r.loc,
+                                   DenseElementsAttr::get(tensor, element));
+}
+
+Cotangents CheckpointOp::buildCotangents(OpBuilder &, ValueRange cotangents,
+                                         ArrayRef<bool>) {
+  return SmallVector<Value>{cotangents.front()};
+}
+
+//===----------------------------------------------------------------------===//
+// Ternary linear layer
+//===----------------------------------------------------------------------===//
+
+Cotangents LinearOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
+                                     ArrayRef<bool> wanted) {
+  if (failed(expectFrozen(*this, wanted, 1)))
+    return failure();
+  Value input = MatmulTransposedOp::create(b, getLoc(), getInput().getType(),
+                                           cotangents.front(), getWeight(),
+                                           getScale(), getGroupAttr());
+  return SmallVector<Value>{input, Value(), Value()};
+}
+
+Cotangents MatmulTransposedOp::buildCotangents(OpBuilder &b,
+                                               ValueRange cotangents,
+                                               ArrayRef<bool> wanted) {
+  if (failed(expectFrozen(*this, wanted, 1)))
+    return failure();
+  Value lhs =
+      MatmulOp::create(b, getLoc(), getLhs().getType(), cotangents.front(),
+                       getWeight(), getScale(), getGroupAttr());
+  return SmallVector<Value>{lhs, Value(), Value()};
+}
+
+//===----------------------------------------------------------------------===//
+// Transformer block
+//===----------------------------------------------------------------------===//
+
+/// The weight's gradient: column sums of the cotangent times the normalised
+/// input, which is the norm with a weight of one.
+static Value normWeightCotangent(RmsNormOp op, OpBuilder &b, Value cotangent) {
+  Reference r{b, op.getLoc()};
+  Value weight = op.getWeight();
+  Value ones = splat(r, weight.getType(), 1);
+  Value normalised = RmsNormOp::create(b, op.getLoc(), op.getType(),
+                                       op.getInput(), ones, op.getEpsilonAttr());
+  Type type = elementOf(cotangent);
+  Value sum = linalg::ReduceOp::create(
+                  b, op.getLoc(), r.mul(cotangent, normalised),
+                  r.zeros(shapeOf(weight), type), ArrayRef<int64_t>{0},
+                  [](OpBuilder &nested, Location loc, ValueRange x) {
+                    Value sum = arith::AddFOp::create(nested, loc, x[1], x[0]);
+                    linalg::YieldOp::create(nested, loc, sum);
+                  })
+                  .getResult(0);
+  if (elementOf(weight) == type)
+    return sum;
+  if (elementOf(weight).getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
+    return arith::TruncFOp::create(b, op.getLoc(), weight.getType(), sum);
+  return arith::ExtFOp::create(b, op.getLoc(), weight.getType(), sum);
+}
+
+Cotangents RmsNormOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
+                                      ArrayRef<bool> wanted) {
+  SmallVector<Value> result(2);
+  if (wanted[0])
+    result[0] =
+        RmsNormGradOp::create(b, getLoc(), getType(), getInput(), getWeight(),
+                              cotangents.front(), getEpsilonAttr());
+  if (wanted[1])
+    result[1] = normWeightCotangent(*this, b, cotangents.front());
+  return result;
+}
+
+Cotangents RopeOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
+                                   ArrayRef<bool> wanted) {
+  if (failed(expectFrozen(*this, wanted, 1)))
+    return failure();
+  auto rotated = RopeOp::create(b, getLoc(), getType(), cotangents.front(),
+                                getCosine(), getSine(), getPosition());
+  rotated.setInverse(!getInverse());
+  return SmallVector<Value>{rotated, Value(), Value(), Value()};
+}
+
+Cotangents AttentionOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
+                                        ArrayRef<bool> wanted) {
+  auto gradients = AttentionGradOp::create(
+      b, getLoc(), getQuery().getType(), getKey().getType(),
+      getValue().getType(), getQuery(), getKey(), getValue(), getPosition(),
+      cotangents.front());
+  SmallVector<Value> result(4);
+  for (unsigned index : {0u, 1u, 2u})
+    if (wanted[index])
+      result[index] = gradients.getResult(index);
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Loss
+//===----------------------------------------------------------------------===//
+
+Cotangents CrossEntropyOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
+                                           ArrayRef<bool>) {
+  Reference r{b, getLoc()};
+  Value zeros = splat(r, getType(), 0);
+  auto statistics = SoftmaxStatisticsOp::create(
+      b, getLoc(), getLogits(), getLabels(), splat(r, getType(), -infinity),
+      zeros, zeros, /*offset=*/0);
+  Value logits = CrossEntropyGradOp::create(
+      b, getLoc(), getLogits(), getLabels(), statistics.getNewMaximum(),
+      statistics.getNewSum(), cotangents.front(), /*offset=*/0);
+  return SmallVector<Value>{logits, Value()};
+}

@@ -1,0 +1,180 @@
+//===- TernOps.cpp - Verifiers of the tern ops ----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What ODS cannot say about the ops. Tags such as /*linear_c1*/ refer to the
+// numbered constraints in TernOps.td.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace sterna::tern;
+
+#define GET_OP_CLASSES
+#include "sterna/Dialect/Tern/IR/TernOps.cpp.inc"
+
+static ArrayRef<int64_t> shapeOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getShape();
+}
+
+/// Checks that `value`, called `name` in the message, has shape `expected`.
+static LogicalResult expectShape(Operation *op, StringRef name, Value value,
+                                 ArrayRef<int64_t> expected) {
+  if (shapeOf(value) == expected)
+    return success();
+  InFlightDiagnostic diagnostic = op->emitOpError()
+                                  << "expected " << name << " of shape [";
+  llvm::interleaveComma(expected, diagnostic);
+  diagnostic << "], but got [";
+  llvm::interleaveComma(shapeOf(value), diagnostic);
+  return diagnostic << "]";
+}
+
+/// Checks the scale of a ternary matrix `weight` `[N, K]`.
+static LogicalResult verifyScale(Operation *op, Value weight, Value scale,
+                                 std::optional<int64_t> group) {
+  int64_t rows = shapeOf(weight)[0], columns = shapeOf(weight)[1];
+  ArrayRef<int64_t> shape = shapeOf(scale);
+  if (group) {
+    if (*group <= 0)
+      return op->emitOpError()
+             << "expected a positive group size, but got " << *group;
+    return expectShape(op, "scale", scale,
+                       {rows, (columns + *group - 1) / *group});
+  }
+  if (shape.size() == 2)
+    return op->emitOpError("expected a group size with a scale per group");
+  if (shape[0] != 1 && shape[0] != rows)
+    return op->emitOpError() << "expected 1 or " << rows
+                             << " scales, but got " << shape[0];
+  return success();
+}
+
+/// Checks `[M, K] x [N, K] -> [M, N]`.
+static LogicalResult verifyProduct(Operation *op, Value lhs, Value weight,
+                                   Value result) {
+  if (shapeOf(lhs)[1] != shapeOf(weight)[1])
+    return op->emitOpError()
+           << "expected inner dimensions to agree, but got " << shapeOf(lhs)[1]
+           << " and " << shapeOf(weight)[1];
+  return expectShape(op, "result", result,
+                     {shapeOf(lhs)[0], shapeOf(weight)[0]});
+}
+
+LogicalResult GetParamOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto param =
+      symbols.lookupNearestSymbolFrom<ParamOp>(*this, getParamAttr());
+  if (!param) // get_param_c1
+    return emitOpError() << "expected @" << getParam()
+                         << " to be a tern.param";
+  if (param.getType() != getType()) { // get_param_c2
+    InFlightDiagnostic diagnostic = emitOpError()
+                                    << "expected type " << param.getType()
+                                    << ", but got " << getType();
+    diagnostic.attachNote(param.getLoc()) << "parameter declared here";
+    return diagnostic;
+  }
+  return success();
+}
+
+LogicalResult LinearOp::verify() {
+  if (failed(verifyProduct(*this, getInput(), getWeight(), getResult())))
+    return failure(); // linear_c1, linear_c2
+  return verifyScale(*this, getWeight(), getScale(), getGroup()); // linear_c3
+}
+
+LogicalResult QuantizeOp::verify() {
+  if (failed(expectShape(*this, "quantized", getQuantized(),
+                         shapeOf(getInput())))) // quantize_c1
+    return failure();
+  return expectShape(*this, "scale", getScale(),
+                     shapeOf(getInput()).take_front()); // quantize_c2
+}
+
+LogicalResult MatmulOp::verify() {
+  if (failed(verifyProduct(*this, getLhs(), getWeight(), getResult())))
+    return failure(); // matmul_c1, matmul_c2
+  return verifyScale(*this, getWeight(), getScale(), getGroup()); // matmul_c3
+}
+
+LogicalResult MatmulTransposedOp::verify() {
+  ArrayRef<int64_t> weight = shapeOf(getWeight());
+  int64_t tokens = shapeOf(getLhs())[0];
+  if (failed(expectShape(*this, "lhs", getLhs(), {tokens, weight[0]})) ||
+      failed(expectShape(*this, "result", getResult(), {tokens, weight[1]})))
+    return failure(); // matmul_transposed_c1, matmul_transposed_c2
+  return verifyScale(*this, getWeight(), getScale(), getGroup()); // ..._c3
+}
+
+LogicalResult UnpackOp::verify() {
+  return expectShape(*this, "result", getResult(), // unpack_c1
+                     shapeOf(getInput()));
+}
+
+LogicalResult EmbeddingOp::verify() {
+  return expectShape(*this, "result", getResult(), // embedding_c1
+                     {shapeOf(getIds())[0], shapeOf(getTable())[1]});
+}
+
+LogicalResult RmsNormOp::verify() {
+  return expectShape(*this, "weight", getWeight(), // rms_norm_c1
+                     shapeOf(getInput()).take_back());
+}
+
+LogicalResult RmsNormGradOp::verify() {
+  return expectShape(*this, "weight", getWeight(), // rms_norm_grad_c1
+                     shapeOf(getInput()).take_back());
+}
+
+LogicalResult RopeOp::verify() {
+  int64_t half = shapeOf(getInput())[3] / 2, width = shapeOf(getCosine())[1];
+  if (width > half) // rope_c1
+    return emitOpError() << "expected a table at most " << half
+                         << " wide, but got " << width;
+  return success();
+}
+
+LogicalResult CacheUpdateOp::verify() {
+  ArrayRef<int64_t> cache = shapeOf(getCache());
+  return expectShape(*this, "update", getUpdate(), // cache_update_c1
+                     {shapeOf(getUpdate())[0], cache[1], cache[2]});
+}
+
+static LogicalResult verifyAttention(Operation *op, Value query, Value key) {
+  ArrayRef<int64_t> q = shapeOf(query);
+  return expectShape(op, "key", key, {q[0], shapeOf(key)[1], q[2], q[4]});
+}
+
+LogicalResult AttentionOp::verify() {
+  return verifyAttention(*this, getQuery(), getKey()); // attention_c1
+}
+
+LogicalResult AttentionGradOp::verify() {
+  return verifyAttention(*this, getQuery(), getKey()); // attention_grad_c1
+}
+
+LogicalResult CrossEntropyOp::verify() {
+  ArrayRef<int64_t> rows = shapeOf(getLogits()).take_front();
+  if (failed(expectShape(*this, "labels", getLabels(), rows)))
+    return failure();                                // cross_entropy_c1
+  return expectShape(*this, "loss", getLoss(), rows); // cross_entropy_c1
+}
+
+LogicalResult CrossEntropyGradOp::verify() {
+  ArrayRef<int64_t> rows = shapeOf(getLogits()).take_front();
+  if (failed(expectShape(*this, "labels", getLabels(), rows)))
+    return failure();                                   // cross_entropy_grad_c1
+  return expectShape(*this, "cotangent", getCotangent(), rows);
+}
+
+LogicalResult SoftmaxStatisticsOp::verify() {
+  ArrayRef<int64_t> rows = shapeOf(getLogits()).take_front();
+  if (failed(expectShape(*this, "labels", getLabels(), rows)))
+    return failure();                                   // softmax_statistics_c1
+  return expectShape(*this, "maximum", getMaximum(), rows);
+}

@@ -1,0 +1,434 @@
+//===- BuildModel.cpp - From a model's description to IR ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Writes the program functions of the `import` phase in tern and upstream ops.
+// The block is the one of FORMATS: pre-norm, BitLinears, rotary embedding,
+// grouped-query attention, gated feed-forward, optional sub-norms.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Import/Model.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Diagnostics.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+using namespace mlir;
+using namespace sterna;
+
+namespace {
+
+class ModelBuilder {
+public:
+  ModelBuilder(MLIRContext *context, const ModelDescription &model,
+               const ProgramOptions &options)
+      : b(context), loc(UnknownLoc::get(context)), model(model),
+        options(options) {}
+
+  OwningOpRef<ModuleOp> build() {
+    module = ModuleOp::create(loc, model.name);
+    module->getOperation()->setAttr("tern.model", describe());
+    b.setInsertionPointToEnd(module->getBody());
+    declareParameters();
+    for (int64_t tokens : {1, 16, 128})
+      buildForward(tokens);
+    buildHead();
+    buildEval();
+    if (failed)
+      return nullptr;
+    return std::move(module);
+  }
+
+private:
+  //===--------------------------------------------------------------------===//
+  // Parameters
+  //===--------------------------------------------------------------------===//
+
+  DictionaryAttr describe() {
+    auto integer = [&](StringRef name, int64_t value) {
+      return b.getNamedAttr(name, b.getI64IntegerAttr(value));
+    };
+    return b.getDictionaryAttr(
+        {b.getNamedAttr("name", b.getStringAttr(model.name)),
+         b.getNamedAttr("architecture", b.getStringAttr(model.architecture)),
+         b.getNamedAttr("activations",
+                        b.getStringAttr(model.int8Activations ? "int8"
+                                                              : "float")),
+         integer("layers", model.layers), integer("hidden", model.hidden),
+         integer("feed_forward", model.feedForward),
+         integer("heads", model.heads), integer("kv_heads", model.kvHeads),
+         integer("head_dim", model.headDim),
+         integer("vocabulary", model.vocabulary),
+         integer("max_context", options.maxContext),
+         integer("sequence_length", options.sequenceLength),
+         integer("batch", options.batch)});
+  }
+
+  void declareParameters() {
+    SmallVector<StringRef> names(model.parameters.keys());
+    llvm::sort(names);
+    for (StringRef name : names) {
+      const Parameter &parameter = *model.find(name);
+      declare(name, parameter.type, parameter.source);
+      if (parameter.scale)
+        declare(scaleName(name),
+                cast<RankedTensorType>(parameter.scale.getType()),
+                parameter.scale);
+    }
+    int64_t positions = std::max(options.maxContext, options.sequenceLength);
+    auto table = RankedTensorType::get({positions, model.ropeDim / 2}, f32());
+    for (bool sine : {false, true})
+      declare(sine ? "rope.sine" : "rope.cosine", table,
+              tern::RopeTableSourceAttr::get(
+                  b.getContext(), b.getF64FloatAttr(model.ropeTheta),
+                  b.getF64FloatAttr(model.ropeScaling), sine));
+  }
+
+  void declare(StringRef name, RankedTensorType type, Attribute source) {
+    tern::ParamOp::create(b, loc, name, type, source);
+    types[name] = type;
+  }
+
+  static std::string scaleName(StringRef weight) {
+    return (weight + ".scale").str();
+  }
+
+  Value get(const Twine &name) {
+    std::string symbol = name.str();
+    auto it = types.find(symbol);
+    if (it == types.end()) {
+      fail("missing tensor " + symbol);
+      return zeros({1, 1}); // any value: the module is dropped
+    }
+    return tern::GetParamOp::create(b, loc, it->second, symbol);
+  }
+  bool has(const Twine &name) { return types.contains(name.str()); }
+
+  void fail(const Twine &message) {
+    if (!failed)
+      emitError(loc) << message;
+    failed = true;
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Small pieces
+  //===--------------------------------------------------------------------===//
+
+  Type f32() { return b.getF32Type(); }
+  RankedTensorType tensor(ArrayRef<int64_t> shape, Type type = {}) {
+    return RankedTensorType::get(shape, type ? type : f32());
+  }
+  RankedTensorType scalarInt() { return tensor({}, b.getI32Type()); }
+
+  Value zeros(ArrayRef<int64_t> shape) {
+    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+    Value empty = tensor::EmptyOp::create(b, loc, shape, f32());
+    return linalg::FillOp::create(b, loc, zero, empty).getResult(0);
+  }
+
+  Value splat(RankedTensorType type, double value) {
+    return arith::ConstantOp::create(
+        b, loc,
+        DenseElementsAttr::get(type,
+                               b.getFloatAttr(type.getElementType(), value)));
+  }
+
+  /// Reshapes to `shape` through the flat form that both have in common.
+  Value reshape(Value x, ArrayRef<int64_t> shape) {
+    auto type = cast<RankedTensorType>(x.getType());
+    if (type.getShape() == shape)
+      return x;
+    auto target = tensor(shape, type.getElementType());
+    auto reassociation = getReassociationIndicesForReshape(type, target);
+    assert(reassociation && "expected a split or a merge of dimensions");
+    if (type.getRank() < target.getRank())
+      return tensor::ExpandShapeOp::create(b, loc, target, x, *reassociation);
+    return tensor::CollapseShapeOp::create(b, loc, target, x, *reassociation);
+  }
+
+  Value linear(Value x, const Twine &name) {
+    std::string symbol = name.str();
+    const Parameter *parameter = model.find(symbol);
+    Value weight = get(symbol);
+    if (failed)
+      return x;
+    IntegerAttr group = parameter->group
+                            ? b.getI64IntegerAttr(*parameter->group)
+                            : IntegerAttr();
+    int64_t rows = cast<RankedTensorType>(x.getType()).getDimSize(0);
+    auto linear = tern::LinearOp::create(
+        b, NameLoc::get(b.getStringAttr(symbol), loc),
+        tensor({rows, parameter->type.getDimSize(0)}), x, weight,
+        get(scaleName(symbol)),
+        model.int8Activations ? b.getUnitAttr() : UnitAttr(), group);
+    return linear;
+  }
+
+  Value norm(Value x, const Twine &name) {
+    Value weight = get(name);
+    if (failed)
+      return x;
+    return tern::RmsNormOp::create(b, loc, x.getType(), x, weight,
+                                   b.getF64FloatAttr(model.epsilon));
+  }
+
+  Value optionalNorm(Value x, const Twine &name) {
+    return has(name) ? norm(x, name) : x;
+  }
+
+  Value activate(Value gate) {
+    auto type = cast<RankedTensorType>(gate.getType());
+    if (model.activation == FeedForwardActivation::ReLUSquared) {
+      Value relu = arith::MaximumFOp::create(b, loc, gate, splat(type, 0));
+      return arith::MulFOp::create(b, loc, relu, relu);
+    }
+    Value one = splat(type, 1);
+    Value exponential =
+        math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, gate));
+    Value denominator = arith::AddFOp::create(b, loc, exponential, one);
+    return arith::DivFOp::create(b, loc, gate, denominator);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // The block
+  //===--------------------------------------------------------------------===//
+
+  /// Keys and values that attention reads, from those of the new tokens.
+  using Remember = function_ref<std::pair<Value, Value>(int64_t layer, Value k,
+                                                        Value v)>;
+
+  /// `x` `[batch * tokens, hidden]` through all layers and the final norm.
+  Value buildLayers(Value x, int64_t batch, int64_t tokens, Value position,
+                    bool checkpoint, Remember remember) {
+    for (int64_t layer = 0; layer < model.layers && !failed; ++layer) {
+      std::string prefix = "blk." + std::to_string(layer) + ".";
+      if (checkpoint)
+        x = tern::CheckpointOp::create(b, loc, x.getType(), x);
+      Value a = attention(x, layer, prefix, batch, tokens, position, remember);
+      x = arith::AddFOp::create(b, loc, x, a);
+      x = arith::AddFOp::create(b, loc, x, feedForward(x, prefix));
+    }
+    if (checkpoint)
+      x = tern::CheckpointOp::create(b, loc, x.getType(), x);
+    return norm(x, "output_norm.weight");
+  }
+
+  Value attention(Value x, int64_t layer, StringRef prefix, int64_t batch,
+                  int64_t tokens, Value position, Remember remember) {
+    Value h = norm(x, prefix + "attn_norm.weight");
+    Value q = linear(h, prefix + "attn_q.weight");
+    Value k = linear(h, prefix + "attn_k.weight");
+    Value v = linear(h, prefix + "attn_v.weight");
+    if (failed)
+      return x;
+    int64_t groups = model.heads / model.kvHeads, width = model.headDim;
+    SmallVector<int64_t> keyShape{batch, tokens, model.kvHeads, width};
+    Value cosine = get("rope.cosine"), sine = get("rope.sine");
+    auto rotate = [&](Value y, ArrayRef<int64_t> shape) {
+      Value heads = reshape(y, shape);
+      return tern::RopeOp::create(b, loc, heads.getType(), heads, cosine, sine,
+                                  position, UnitAttr())
+          .getResult();
+    };
+    q = rotate(q, {batch, tokens, model.heads, width});
+    k = rotate(k, keyShape);
+    auto [keys, values] = remember(layer, k, reshape(v, keyShape));
+    Value grouped = reshape(q, {batch, tokens, model.kvHeads, groups, width});
+    Value o = tern::AttentionOp::create(b, loc, grouped.getType(), grouped,
+                                        keys, values, position);
+    o = reshape(o, {batch * tokens, model.heads * width});
+    o = optionalNorm(o, prefix + "attn_sub_norm.weight");
+    return linear(o, prefix + "attn_output.weight");
+  }
+
+  Value feedForward(Value x, StringRef prefix) {
+    Value h = norm(x, prefix + "ffn_norm.weight");
+    Value gate = linear(h, prefix + "ffn_gate.weight");
+    Value up = linear(h, prefix + "ffn_up.weight");
+    if (failed)
+      return x;
+    Value u = arith::MulFOp::create(b, loc, activate(gate), up);
+    u = optionalNorm(u, prefix + "ffn_sub_norm.weight");
+    return linear(u, prefix + "ffn_down.weight");
+  }
+
+  Value embed(Value tokens) {
+    int64_t rows = cast<RankedTensorType>(tokens.getType()).getDimSize(0);
+    return tern::EmbeddingOp::create(b, loc, tensor({rows, model.hidden}),
+                                     get("token_embd.weight"), tokens);
+  }
+
+  Value logits(Value hidden) {
+    Value table =
+        get(has("output.weight") ? "output.weight" : "token_embd.weight");
+    int64_t rows = cast<RankedTensorType>(hidden.getType()).getDimSize(0);
+    Value init = zeros({rows, model.vocabulary});
+    return linalg::MatmulTransposeBOp::create(b, loc, init.getType(),
+                                              ValueRange{hidden, table}, init)
+        ->getResult(0);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Functions
+  //===--------------------------------------------------------------------===//
+
+  struct Argument {
+    RankedTensorType type;
+    NamedAttribute attribute;
+  };
+
+  Argument input(StringRef name, RankedTensorType type) {
+    return {type, b.getNamedAttr("tern.input", b.getStringAttr(name))};
+  }
+
+  Argument cache(int64_t layer, StringRef which) {
+    std::string name = ("blk." + Twine(layer) + ".cache_" + which).str();
+    DictionaryAttr state = b.getDictionaryAttr(
+        {b.getNamedAttr("name", b.getStringAttr(name)),
+         b.getNamedAttr("kind", b.getStringAttr("kv_cache")),
+         b.getNamedAttr("layer", b.getI64IntegerAttr(layer)),
+         b.getNamedAttr("target", b.getStringAttr(""))});
+    return {tensor({options.maxContext, model.kvHeads, model.headDim}),
+            b.getNamedAttr("tern.state", state)};
+  }
+
+  func::FuncOp startFunction(StringRef name, ArrayRef<Argument> arguments) {
+    SmallVector<Type> types;
+    for (const Argument &argument : arguments)
+      types.push_back(argument.type);
+    b.setInsertionPointToEnd(module->getBody());
+    auto function = func::FuncOp::create(b, loc, name,
+                                         b.getFunctionType(types, {}));
+    for (auto [index, argument] : llvm::enumerate(arguments))
+      function.setArgAttr(index, argument.attribute.getName(),
+                          argument.attribute.getValue());
+    b.setInsertionPointToStart(function.addEntryBlock());
+    return function;
+  }
+
+  /// Ends `function` with `values`; `results[i]` is the name of an output or
+  /// the number of the argument that result `i` replaces.
+  void finishFunction(func::FuncOp function, ValueRange values,
+                      ArrayRef<NamedAttribute> results) {
+    func::ReturnOp::create(b, loc, values);
+    function.setType(b.getFunctionType(function.getArgumentTypes(),
+                                       values.getTypes()));
+    for (auto [index, result] : llvm::enumerate(results))
+      function.setResultAttr(index, result.getName(), result.getValue());
+  }
+
+  NamedAttribute output(StringRef name) {
+    return b.getNamedAttr("tern.output", b.getStringAttr(name));
+  }
+  NamedAttribute tied(int64_t argument) {
+    return b.getNamedAttr("tern.tied", b.getI64IntegerAttr(argument));
+  }
+
+  void buildForward(int64_t tokens) {
+    auto ids = tensor({tokens}, b.getI32Type());
+    SmallVector<Argument> arguments{input("tokens", ids),
+                                    input("position", scalarInt()),
+                                    input("length", scalarInt())};
+    for (int64_t layer = 0; layer < model.layers; ++layer) {
+      arguments.push_back(cache(layer, "k"));
+      arguments.push_back(cache(layer, "v"));
+    }
+    auto function =
+        startFunction("forward_" + std::to_string(tokens), arguments);
+    Value position = function.getArgument(1), length = function.getArgument(2);
+    SmallVector<Value> results{Value()};
+    SmallVector<NamedAttribute> attributes{output("hidden")};
+    auto update = [&](unsigned argument, Value rows) {
+      Value flat = reshape(rows, {tokens, model.kvHeads, model.headDim});
+      Value old = function.getArgument(argument);
+      Value next = tern::CacheUpdateOp::create(b, loc, old.getType(), old, flat,
+                                               position, length);
+      results.push_back(next);
+      attributes.push_back(tied(argument));
+      return reshape(next,
+                     {1, options.maxContext, model.kvHeads, model.headDim});
+    };
+    auto remember = [&](int64_t layer, Value k, Value v) {
+      Value keys = update(3 + 2 * layer, k);
+      return std::make_pair(keys, update(4 + 2 * layer, v));
+    };
+    results[0] = buildLayers(embed(function.getArgument(0)), 1, tokens,
+                             position, /*checkpoint=*/false, remember);
+    finishFunction(function, results, attributes);
+  }
+
+  void buildHead() {
+    auto function =
+        startFunction("head", {input("hidden", tensor({1, model.hidden}))});
+    finishFunction(function, logits(function.getArgument(0)),
+                   output("logits"));
+  }
+
+  /// Labels moved one position ahead: the last one of a row is masked.
+  Value shift(Value labels) {
+    auto type = cast<RankedTensorType>(labels.getType());
+    int64_t batch = type.getDimSize(0), tokens = type.getDimSize(1);
+    auto indices = [&](ArrayRef<int64_t> values) {
+      return getAsIndexOpFoldResult(b.getContext(), values);
+    };
+    Value ahead = tensor::ExtractSliceOp::create(
+        b, loc, labels, indices({0, 1}), indices({batch, tokens - 1}),
+        indices({1, 1}));
+    Value masked = arith::ConstantOp::create(
+        b, loc,
+        DenseElementsAttr::get(type, b.getI32IntegerAttr(tern::maskedLabel)));
+    return tensor::InsertSliceOp::create(b, loc, ahead, masked,
+                                         indices({0, 0}),
+                                         indices({batch, tokens - 1}),
+                                         indices({1, 1}));
+  }
+
+  void buildEval() {
+    int64_t batch = options.batch, tokens = options.sequenceLength;
+    auto ids = tensor({batch, tokens}, b.getI32Type());
+    auto function =
+        startFunction("eval", {input("tokens", ids), input("labels", ids)});
+    Value position = arith::ConstantOp::create(
+        b, loc, DenseElementsAttr::get(scalarInt(), b.getI32IntegerAttr(0)));
+    auto remember = [&](int64_t, Value k, Value v) {
+      return std::make_pair(k, v);
+    };
+    Value flat = reshape(function.getArgument(0), {batch * tokens});
+    Value hidden = buildLayers(embed(flat), batch, tokens, position,
+                               /*checkpoint=*/true, remember);
+    Value labels =
+        reshape(shift(function.getArgument(1)), {batch * tokens});
+    Value losses = tern::CrossEntropyOp::create(
+        b, loc, tensor({batch * tokens}), logits(hidden), labels);
+    Value sum = linalg::ReduceOp::create(
+                    b, loc, losses, zeros({}), ArrayRef<int64_t>{0},
+                    [](OpBuilder &nested, Location at, ValueRange x) {
+                      Value add =
+                          arith::AddFOp::create(nested, at, x[0], x[1]);
+                      linalg::YieldOp::create(nested, at, add);
+                    })
+                    ->getResult(0);
+    finishFunction(function, sum, output("loss"));
+  }
+
+  OpBuilder b;
+  Location loc;
+  const ModelDescription &model;
+  const ProgramOptions &options;
+  OwningOpRef<ModuleOp> module;
+  llvm::StringMap<RankedTensorType> types;
+  bool failed = false;
+};
+
+} // namespace
+
+OwningOpRef<ModuleOp> sterna::buildModel(MLIRContext *context,
+                                         const ModelDescription &model,
+                                         const ProgramOptions &options) {
+  return ModelBuilder(context, model, options).build();
+}

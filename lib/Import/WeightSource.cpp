@@ -1,0 +1,187 @@
+//===- WeightSource.cpp - Chunked reading of stored matrices --------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// File access and the walks over pieces of a matrix. Weights are read with
+// positioned reads into a small buffer, not through a mapping: mapped pages of
+// a large model would count as resident memory of the compiler.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Import/WeightSource.h"
+
+#include "WeightBlocks.h"
+#include "WeightVisit.h"
+
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/ErrorHandling.h"
+
+using namespace llvm;
+using namespace sterna;
+
+StringRef sterna::stringifyWeightType(WeightType type) {
+  switch (type) {
+  case WeightType::F32:
+    return "F32";
+  case WeightType::F16:
+    return "F16";
+  case WeightType::BF16:
+    return "BF16";
+  case WeightType::Q8_0:
+    return "Q8_0";
+  case WeightType::TQ1_0:
+    return "TQ1_0";
+  case WeightType::TQ2_0:
+    return "TQ2_0";
+  }
+  llvm_unreachable("unknown weight type");
+}
+
+int64_t sterna::getWeightBlockSize(WeightType type) {
+  switch (type) {
+  case WeightType::F32:
+  case WeightType::F16:
+  case WeightType::BF16:
+    return 1;
+  case WeightType::Q8_0:
+    return 32;
+  case WeightType::TQ1_0:
+  case WeightType::TQ2_0:
+    return 256;
+  }
+  llvm_unreachable("unknown weight type");
+}
+
+int64_t sterna::getWeightBlockBytes(WeightType type) {
+  switch (type) {
+  case WeightType::F32:
+    return 4;
+  case WeightType::F16:
+  case WeightType::BF16:
+    return 2;
+  case WeightType::Q8_0:
+    return 34;
+  case WeightType::TQ1_0:
+    return tq1BlockBytes;
+  case WeightType::TQ2_0:
+    return tq2BlockBytes;
+  }
+  llvm_unreachable("unknown weight type");
+}
+
+//===----------------------------------------------------------------------===//
+// Opening
+//===----------------------------------------------------------------------===//
+
+WeightSource::WeightSource(std::string path, sys::fs::file_t file,
+                           uint64_t offset, WeightType type, int64_t numRows,
+                           int64_t numCols)
+    : path(std::move(path)), file(file), offset(offset), type(type),
+      numRows(numRows), numCols(numCols) {}
+
+WeightSource::WeightSource(WeightSource &&other)
+    : path(std::move(other.path)), file(other.file), offset(other.offset),
+      type(other.type), numRows(other.numRows), numCols(other.numCols) {
+  other.file = sys::fs::kInvalidFile;
+}
+
+WeightSource &WeightSource::operator=(WeightSource &&other) {
+  std::swap(path, other.path);
+  std::swap(file, other.file);
+  offset = other.offset;
+  type = other.type;
+  numRows = other.numRows;
+  numCols = other.numCols;
+  return *this;
+}
+
+WeightSource::~WeightSource() {
+  if (file != sys::fs::kInvalidFile)
+    sys::fs::closeFile(file);
+}
+
+Expected<WeightSource> WeightSource::open(StringRef path, uint64_t offset,
+                                          WeightType type, int64_t numRows,
+                                          int64_t numCols) {
+  sys::fs::file_status status;
+  if (std::error_code code = sys::fs::status(path, status))
+    return createStringError(Twine(path) + ": " + code.message());
+  if (status.type() != sys::fs::file_type::regular_file)
+    return createStringError(Twine(path) + ": expected a regular file");
+
+  int64_t blockSize = getWeightBlockSize(type);
+  if (numRows <= 0 || numCols <= 0 || numCols % blockSize != 0)
+    return createStringError(
+        Twine(path) +
+        ": expected rows and columns to be positive and columns to be a "
+        "multiple of " +
+        Twine(blockSize) + " for " + stringifyWeightType(type) + ", but got " +
+        Twine(numRows) + " x " + Twine(numCols));
+
+  // Divisions instead of products: neither side can overflow.
+  uint64_t numBlocks = numCols / blockSize;
+  uint64_t blockBytes = getWeightBlockBytes(type);
+  uint64_t available =
+      status.getSize() > offset ? status.getSize() - offset : 0;
+  if (available / blockBytes / numBlocks < static_cast<uint64_t>(numRows))
+    return createStringError(
+        Twine(path) + ": expected " + Twine(numRows) + " x " + Twine(numCols) +
+        " weights of type " + stringifyWeightType(type) + " at byte " +
+        Twine(offset) + ", but the file ends at " + Twine(status.getSize()));
+
+  Expected<sys::fs::file_t> file = sys::fs::openNativeFileForRead(path);
+  if (!file)
+    return createStringError(Twine(path) + ": " + toString(file.takeError()));
+  return WeightSource(path.str(), *file, offset, type, numRows, numCols);
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+int64_t WeightSource::getRowBytes() const {
+  return numCols / getWeightBlockSize(type) * getWeightBlockBytes(type);
+}
+
+Error WeightSource::checkRows(int64_t firstRow, int64_t count) const {
+  if (firstRow < 0 || count < 0 || firstRow > numRows ||
+      count > numRows - firstRow)
+    return createStringError(Twine(path) + ": expected rows within 0 .. " +
+                             Twine(numRows) + ", but got " + Twine(count) +
+                             " rows from " + Twine(firstRow));
+  return Error::success();
+}
+
+Error WeightSource::readBytes(uint64_t position, char *buffer,
+                              size_t size) const {
+  while (size != 0) {
+    Expected<size_t> read = sys::fs::readNativeFileSlice(
+        file, MutableArrayRef<char>(buffer, size), offset + position);
+    if (!read)
+      return createStringError(Twine(path) + ": " + toString(read.takeError()));
+    if (*read == 0)
+      return createStringError(
+          Twine(path) + ": expected " + Twine(size) + " more bytes at byte " +
+          Twine(offset + position) + ", but the file has become shorter");
+    buffer += *read;
+    position += *read;
+    size -= *read;
+  }
+  return Error::success();
+}
+
+Error WeightSource::decodeRows(int64_t firstRow, int64_t count,
+                               float *out) const {
+  return visitBlocks(firstRow, count,
+                     [&](const char *bytes, int64_t index, int64_t size) {
+                       decodeBlocksToFloats(type, bytes, size, out + index);
+                     });
+}
+
+Error WeightSource::decodeTrits(int64_t firstRow, int64_t count,
+                                int8_t *out) const {
+  return visitBlocks(firstRow, count,
+                     [&](const char *bytes, int64_t index, int64_t size) {
+                       decodeBlocksToSigns(type, bytes, size, out + index);
+                     });
+}

@@ -1,0 +1,68 @@
+//===- WeightVisit.h - Walks over the pieces of a matrix --------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The two templates of WeightSource that read a matrix piece by piece, for the
+// files that implement its members.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_LIB_IMPORT_WEIGHTVISIT_H
+#define STERNA_LIB_IMPORT_WEIGHTVISIT_H
+
+#include "sterna/Import/WeightSource.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace sterna {
+
+/// Weights in a piece: its floats fit the second-level cache. A multiple of
+/// every block size. Sums over a matrix are grouped by pieces, so changing
+/// this may change their last bit.
+constexpr int64_t weightsPerPiece = 65536;
+
+template <typename VisitFn>
+llvm::Error WeightSource::visitBlocks(int64_t firstRow, int64_t count,
+                                      VisitFn visit) const {
+  if (llvm::Error error = checkRows(firstRow, count))
+    return error;
+  int64_t blockSize = getWeightBlockSize(type);
+  int64_t blockBytes = getWeightBlockBytes(type);
+  int64_t numWeights = count * numCols;
+  int64_t pieceWeights = std::min(weightsPerPiece, numWeights);
+  std::unique_ptr<char[]> buffer(
+      new char[pieceWeights / blockSize * blockBytes]);
+  uint64_t position = firstRow * getRowBytes();
+  for (int64_t index = 0; index < numWeights; index += weightsPerPiece) {
+    int64_t size = std::min(weightsPerPiece, numWeights - index);
+    int64_t bytes = size / blockSize * blockBytes;
+    if (llvm::Error error = readBytes(position, buffer.get(), bytes))
+      return error;
+    visit(buffer.get(), index, size);
+    position += bytes;
+  }
+  return llvm::Error::success();
+}
+
+template <typename VisitFn>
+llvm::Error WeightSource::visitRows(VisitFn visit) const {
+  int64_t rowBytes = getRowBytes();
+  int64_t rowsPerRead =
+      std::min(numRows, std::max<int64_t>(1, weightsPerPiece / numCols));
+  std::unique_ptr<char[]> buffer(new char[rowsPerRead * rowBytes]);
+  for (int64_t firstRow = 0; firstRow < numRows; firstRow += rowsPerRead) {
+    int64_t count = std::min(rowsPerRead, numRows - firstRow);
+    if (llvm::Error error =
+            readBytes(firstRow * rowBytes, buffer.get(), count * rowBytes))
+      return error;
+    for (int64_t i = 0; i < count; ++i)
+      if (!visit(buffer.get() + i * rowBytes, firstRow + i))
+        return llvm::Error::success();
+  }
+  return llvm::Error::success();
+}
+
+} // namespace sterna
+
+#endif // STERNA_LIB_IMPORT_WEIGHTVISIT_H

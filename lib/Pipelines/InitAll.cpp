@@ -1,0 +1,31 @@
+//===- InitAll.cpp - Registration of everything in Sterna -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One place, so that no tool knows less than another.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/InitAll.h"
+
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "sterna/Dialect/Plan/IR/Plan.h"
+#include "sterna/Dialect/Plan/Transforms/Passes.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Dialect/Tern/Transforms/Passes.h"
+
+void sterna::registerAllDialects(mlir::DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  mlir::registerAllToLLVMIRTranslations(registry);
+  registry.insert<tern::TernDialect, plan::PlanDialect>();
+}
+
+void sterna::registerAllPasses() {
+  mlir::registerAllPasses();
+  tern::registerTernPasses();
+  plan::registerPlanPasses();
+}

@@ -1,0 +1,47 @@
+//===- kernel_library.h - ABI between emitted kernels and the runtime -----===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The one header that the compiler's code generator and the runtime share.
+// It has no dependencies, so that a static build can include it from C.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_KERNEL_LIBRARY_H
+#define STERNA_KERNEL_LIBRARY_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Rises with every change of this header that old code would misread.
+#define STERNA_KERNEL_LIBRARY_VERSION 1u
+
+/// Name of the single symbol a kernel library exports: a function of type
+/// `sterna_kernel_library_query_fn_t`.
+#define STERNA_KERNEL_LIBRARY_QUERY "sterna_kernel_library_query"
+
+/// Runs workgroups [begin, end) of a kernel. `bindings[i]` points at the i-th
+/// buffer of the dispatch. Workgroups of one dispatch may run in any order and
+/// on any thread.
+typedef void (*sterna_kernel_fn_t)(void *const *bindings, uint32_t begin,
+                                   uint32_t end);
+
+/// Table of kernels, in the order of the module's metadata.
+typedef struct sterna_kernel_library_t {
+  uint32_t version;
+  uint32_t count;
+  const sterna_kernel_fn_t *kernels;
+} sterna_kernel_library_t;
+
+typedef const sterna_kernel_library_t *(*sterna_kernel_library_query_fn_t)(
+    void);
+
+#ifdef __cplusplus
+static_assert(sizeof(sterna_kernel_library_t) == 16, "ABI");
+}
+#endif
+
+#endif // STERNA_KERNEL_LIBRARY_H

@@ -1,0 +1,154 @@
+//===- sterna.h - C API of the runtime ------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Loads device binaries and runs their programs. C11, three kinds of objects:
+//
+//   status   what went wrong; a null status is success
+//   module   a device binary, verified and mapped
+//   session  a module prepared on this machine: memory, code, threads
+//
+// Every fallible function returns a status that the caller releases. Outputs
+// come last, are set on success and zeroed on failure. Nothing prints, aborts
+// or keeps global state. Memory of tensors is mapped when a session is created;
+// running a program allocates nothing. A module may be used by several threads,
+// a session by one at a time.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_STERNA_H
+#define STERNA_STERNA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define STERNA_API __attribute__((visibility("default")))
+#else
+#define STERNA_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// A piece of text, not terminated. `data` may be null if `size` is 0.
+typedef struct sterna_string_view_t {
+  const char *data;
+  size_t size;
+} sterna_string_view_t;
+
+//===----------------------------------------------------------------------===//
+// Status
+//===----------------------------------------------------------------------===//
+
+typedef enum sterna_status_code_t {
+  STERNA_STATUS_OK = 0,
+  /// An argument is null or names something that does not exist.
+  STERNA_STATUS_INVALID_ARGUMENT = 1,
+  /// The file, the machine or the system is in the way; see the message.
+  STERNA_STATUS_FAILED = 2,
+  STERNA_STATUS_OUT_OF_MEMORY = 3
+} sterna_status_code_t;
+
+/// Null on success; else owned by the caller.
+typedef struct sterna_status *sterna_status_t;
+
+/// The code of a status, which may be null.
+STERNA_API sterna_status_code_t sterna_status_code(sterna_status_t status);
+
+/// The message of a status, valid until it is released; empty on success.
+STERNA_API sterna_string_view_t sterna_status_message(sterna_status_t status);
+
+/// Releases a status, which may be null.
+STERNA_API void sterna_status_release(sterna_status_t status);
+
+//===----------------------------------------------------------------------===//
+// Module
+//===----------------------------------------------------------------------===//
+
+typedef struct sterna_module sterna_module_t;
+
+/// Maps and verifies the device binary at `path`. Checksums of weights are not
+/// compared: see sterna_module_verify_weights. The caller holds one reference.
+STERNA_API sterna_status_t sterna_module_load(sterna_string_view_t path,
+                                              sterna_module_t **out_module);
+
+STERNA_API void sterna_module_retain(sterna_module_t *module);
+
+/// Gives up a reference; the last one unmaps the file. Null is allowed.
+STERNA_API void sterna_module_release(sterna_module_t *module);
+
+/// Compares the weights with their checksums, which reads all of them.
+STERNA_API sterna_status_t
+sterna_module_verify_weights(const sterna_module_t *module);
+
+STERNA_API size_t sterna_module_program_count(const sterna_module_t *module);
+
+/// The name of the program at `index`; empty if there is none. Valid as long as
+/// the module.
+STERNA_API sterna_string_view_t
+sterna_module_program_name(const sterna_module_t *module, size_t index);
+
+//===----------------------------------------------------------------------===//
+// Session
+//===----------------------------------------------------------------------===//
+
+typedef struct sterna_session sterna_session_t;
+
+/// How to create a session. Set `size` to sizeof(sterna_session_options_t);
+/// zero in every other member asks for the default.
+typedef struct sterna_session_options_t {
+  size_t size;
+  /// Threads, the calling one included; 0: one for each available core.
+  uint32_t threads;
+  /// The programs that will run; the arena is sized for the largest of them.
+  /// None: all programs of the module.
+  uint32_t program_count;
+  const sterna_string_view_t *programs;
+} sterna_session_options_t;
+
+/// Prepares a module on the CPU: maps all memory, loads code, starts threads.
+/// `options` may be null. The session retains the module.
+STERNA_API sterna_status_t
+sterna_session_create(sterna_module_t *module,
+                      const sterna_session_options_t *options,
+                      sterna_session_t **out_session);
+
+STERNA_API void sterna_session_retain(sterna_session_t *session);
+
+/// Gives up a reference; the last one frees the session. Null is allowed.
+STERNA_API void sterna_session_release(sterna_session_t *session);
+
+/// Copies `size` bytes to the input called `name` of `program`; they must be
+/// exactly its size. Programs may share memory for inputs and outputs: write
+/// every input before each run, read outputs before writing other inputs.
+STERNA_API sterna_status_t sterna_session_write_input(
+    sterna_session_t *session, sterna_string_view_t program,
+    sterna_string_view_t name, const void *data, size_t size);
+
+/// Copies the output called `name` of `program` to `out_data`; `size` must be
+/// exactly its size in bytes.
+STERNA_API sterna_status_t sterna_session_read_output(
+    sterna_session_t *session, sterna_string_view_t program,
+    sterna_string_view_t name, size_t size, void *out_data);
+
+/// Copies `size` bytes, exactly its size, to a tensor of the state.
+STERNA_API sterna_status_t sterna_session_write_state(
+    sterna_session_t *session, sterna_string_view_t name, const void *data,
+    size_t size);
+
+/// Copies a tensor of the state, exactly `size` bytes, to `out_data`.
+STERNA_API sterna_status_t sterna_session_read_state(
+    sterna_session_t *session, sterna_string_view_t name, size_t size,
+    void *out_data);
+
+/// Runs a program and returns when its outputs can be read.
+STERNA_API sterna_status_t sterna_session_run(sterna_session_t *session,
+                                              sterna_string_view_t program);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif // STERNA_STERNA_H

@@ -1,0 +1,113 @@
+//===- Module.cpp - A loaded device binary --------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Module.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "src/core/Module.h"
+
+#include "src/core/ModuleVerifier.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+using namespace sterna;
+
+namespace {
+
+/// Each dispatch is a table; the largest models have some hundred thousand.
+constexpr flatbuffers::uoffset_t maxTables = 1u << 24;
+constexpr flatbuffers::uoffset_t maxDepth = 64;
+
+} // namespace
+
+Expected<std::shared_ptr<const Module>>
+Module::load(const std::string &path) {
+  Expected<Mapping> file = Mapping::openFile(path);
+  if (!file.ok())
+    return file.status();
+  std::shared_ptr<Module> module(new Module());
+  module->file = std::move(*file);
+  const uint8_t *data = module->file.data();
+  uint64_t size = module->file.size();
+  auto inFile = [&](const Status &status) {
+    return Status::error("cannot load '" + path + "': " + status.message());
+  };
+
+  Expected<MetadataRange> range = verifyHeader(data, size);
+  if (!range.ok())
+    return inFile(range.status());
+  // FlatBuffers addresses at most 2 GiB; its verifier asserts on more.
+  bool wellFormed = range->size < FLATBUFFERS_MAX_BUFFER_SIZE;
+  if (wellFormed) {
+    flatbuffers::Verifier verifier(data + range->offset, range->size, maxDepth,
+                                   maxTables);
+    wellFormed = format::VerifyModuleBuffer(verifier);
+  }
+  if (!wellFormed)
+    return inFile(Status::error("the metadata is not a well-formed module"));
+  module->root = format::GetModule(data + range->offset);
+  if (Status status = verifyModule(*module->root, data, size); !status.ok())
+    return inFile(status);
+  return std::shared_ptr<const Module>(std::move(module));
+}
+
+const uint8_t *Module::weights() const {
+  return file.data() + root->weights_offset();
+}
+
+const uint8_t *Module::code(const format::Code &code) const {
+  return file.data() + code.offset();
+}
+
+std::optional<uint32_t> Module::findProgram(const std::string &name) const {
+  uint32_t index = 0;
+  for (const format::Program *program : orEmpty(root->programs())) {
+    if (program->name()->string_view() == name)
+      return index;
+    ++index;
+  }
+  return std::nullopt;
+}
+
+const format::StateTensor *Module::findState(const std::string &name) const {
+  for (const format::StateTensor *tensor : orEmpty(root->state()))
+    if (tensor->name()->string_view() == name)
+      return tensor;
+  return nullptr;
+}
+
+Status Module::verifyWeights() const {
+  for (const format::Weight *weight : orEmpty(root->weights()))
+    if (XXH3_64bits(weights() + weight->offset(), weight->size()) !=
+        weight->checksum())
+      return Status::error("weight '" + weight->name()->str() +
+                           "' is damaged: its checksum differs");
+  return Status();
+}
+
+uint64_t sterna::elementSize(format::ElementType type) {
+  switch (type) {
+  case format::ElementType::f32:
+  case format::ElementType::i32:
+    return 4;
+  case format::ElementType::f16:
+  case format::ElementType::bf16:
+    return 2;
+  case format::ElementType::i8:
+  case format::ElementType::u8:
+    return 1;
+  }
+  return 1;
+}
+
+std::optional<uint64_t>
+sterna::elementCount(const flatbuffers::Vector<uint64_t> *shape) {
+  uint64_t count = 1;
+  for (uint64_t dimension : orEmpty(shape))
+    if (__builtin_mul_overflow(count, dimension, &count))
+      return std::nullopt;
+  return count;
+}

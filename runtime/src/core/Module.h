@@ -1,0 +1,79 @@
+//===- Module.h - A loaded device binary ----------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Opens a `.stn` file, checks it, and gives access to its metadata and bytes.
+// Knows nothing of devices: the same module can be prepared for several.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_RUNTIME_CORE_MODULE_H
+#define STERNA_RUNTIME_CORE_MODULE_H
+
+#include "io/Status.h"
+#include "module_generated.h"
+#include "src/core/Mapping.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sterna {
+
+/// A verified device binary. Immutable; the file stays mapped, so it must not
+/// be truncated while the module lives.
+class Module {
+public:
+  /// Maps and verifies the file at `path`: header, checksums of metadata and
+  /// code, and every offset in the metadata against its space. Errors name the
+  /// path and what is wrong.
+  static Expected<std::shared_ptr<const Module>> load(const std::string &path);
+
+  const format::Module &metadata() const { return *root; }
+  const format::Model &model() const { return *root->model(); }
+
+  /// Start of the weights space; `metadata().weights_bytes()` bytes, read-only.
+  const uint8_t *weights() const;
+
+  /// The bytes of one code object; `code.size()` bytes.
+  const uint8_t *code(const format::Code &code) const;
+
+  /// Index of the program called `name`, if the module has it.
+  std::optional<uint32_t> findProgram(const std::string &name) const;
+
+  /// The state tensor called `name`, or null.
+  const format::StateTensor *findState(const std::string &name) const;
+
+  /// Compares the checksum of every weight with its bytes, which reads all of
+  /// them. The error names the first damaged weight.
+  Status verifyWeights() const;
+
+private:
+  Module() = default;
+
+  Mapping file;
+  const format::Module *root = nullptr;
+};
+
+/// Bytes of one element of `type`.
+uint64_t elementSize(format::ElementType type);
+
+/// Number of elements of a shape; absent if it overflows 64 bits.
+std::optional<uint64_t>
+elementCount(const flatbuffers::Vector<uint64_t> *shape);
+
+/// A FlatBuffers vector that may be absent, which means empty.
+template <typename T>
+const flatbuffers::Vector<T> &orEmpty(const flatbuffers::Vector<T> *vector) {
+  // A vector lies in memory as its length and then its elements.
+  alignas(8) static const uint32_t empty[2] = {0, 0};
+  if (vector)
+    return *vector;
+  return *reinterpret_cast<const flatbuffers::Vector<T> *>(empty);
+}
+
+} // namespace sterna
+
+#endif // STERNA_RUNTIME_CORE_MODULE_H

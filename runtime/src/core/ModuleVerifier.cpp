@@ -1,0 +1,295 @@
+//===- ModuleVerifier.cpp - Checks of a device binary ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See ModuleVerifier.h and docs/device-binary.md, whose order it follows.
+//
+//===----------------------------------------------------------------------===//
+
+#include "src/core/ModuleVerifier.h"
+
+#include "src/core/Module.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <cstring>
+#include <set>
+#include <string>
+
+using namespace sterna;
+
+namespace {
+
+constexpr char magic[9] = "STERNA\r\n";
+constexpr uint32_t formatVersion = 1;
+constexpr uint32_t headerSize = 64;
+constexpr uint64_t pageSize = 4096;
+constexpr uint64_t weightAlignment = 64;
+
+std::string str(uint64_t value) { return std::to_string(value); }
+
+template <typename T> T readLittleEndian(const uint8_t *data) {
+  T value = 0;
+  for (size_t i = 0; i < sizeof(T); ++i)
+    value |= T(data[i]) << (8 * i);
+  return value;
+}
+
+/// Whether [offset, offset + size) lies in [0, limit).
+bool isInside(uint64_t offset, uint64_t size, uint64_t limit) {
+  return offset <= limit && size <= limit - offset;
+}
+
+Status outside(const std::string &what, uint64_t offset, uint64_t size,
+               const std::string &where, uint64_t limit) {
+  return Status::error(what + " at offset " + str(offset) + " with " +
+                       str(size) + " bytes exceeds the " + str(limit) +
+                       " bytes of " + where);
+}
+
+/// Checks one module; the members shorten the argument lists.
+class Verifier {
+public:
+  Verifier(const format::Module &module, const uint8_t *data, uint64_t size)
+      : module(module), data(data), size(size) {}
+
+  Status verify() {
+    if (Status status = verifyModel(); !status.ok())
+      return status;
+    if (Status status = verifySections(); !status.ok())
+      return status;
+    if (Status status = verifyTensors(); !status.ok())
+      return status;
+    std::set<std::string> names;
+    for (const format::Program *program : orEmpty(module.programs())) {
+      if (!names.insert(program->name()->str()).second)
+        return Status::error("program '" + program->name()->str() +
+                             "' is defined twice");
+      if (Status status = verifyProgram(*program); !status.ok())
+        return status;
+    }
+    return Status();
+  }
+
+private:
+  Status verifyModel();
+  Status verifySections();
+  Status verifyTensors();
+  Status verifyProgram(const format::Program &program);
+  Status verifyDispatch(const format::Dispatch &dispatch,
+                        const std::string &where);
+  Status verifyFields(
+      const flatbuffers::Vector<flatbuffers::Offset<format::Field>> *fields,
+      const std::string &where);
+  Status verifyTensor(const std::string &name, format::ElementType type,
+                      const flatbuffers::Vector<uint64_t> *shape,
+                      uint64_t offset, const std::string &where,
+                      uint64_t limit);
+
+  uint64_t spaceBytes(format::Space space) const;
+
+  const format::Module &module;
+  const uint8_t *data;
+  uint64_t size;
+};
+
+Status Verifier::verifyModel() {
+  const format::Model &model = *module.model();
+  if (model.vocabulary() == 0 || model.hidden() == 0)
+    return Status::error("expected a model with a vocabulary and a hidden "
+                         "size, but got " +
+                         str(model.vocabulary()) + " and " +
+                         str(model.hidden()));
+  // Token ids and positions are 32-bit signed integers in the programs.
+  for (uint32_t value : {model.vocabulary(), model.hidden(),
+                         model.max_context(), model.sequence_length(),
+                         model.batch(), model.lora_rank()})
+    if (value > INT32_MAX)
+      return Status::error("a size of the model is absurd: " + str(value));
+  return Status();
+}
+
+Status Verifier::verifySections() {
+  if (module.weights_offset() % pageSize != 0)
+    return Status::error("expected the weights to start at a multiple of " +
+                         str(pageSize) + ", but got " +
+                         str(module.weights_offset()));
+  if (!isInside(module.weights_offset(), module.weights_bytes(), size))
+    return outside("the weights section", module.weights_offset(),
+                   module.weights_bytes(), "the file", size);
+  for (const format::Code *code : orEmpty(module.code())) {
+    std::string name = "code for '" + code->target()->str() + "'";
+    if (code->offset() % pageSize != 0)
+      return Status::error("expected " + name + " to start at a multiple of " +
+                           str(pageSize) + ", but got " + str(code->offset()));
+    if (!isInside(code->offset(), code->size(), size))
+      return outside(name, code->offset(), code->size(), "the file", size);
+    if (XXH3_64bits(data + code->offset(), code->size()) != code->checksum())
+      return Status::error(name + " is damaged: its checksum differs");
+  }
+  return Status();
+}
+
+Status Verifier::verifyTensor(const std::string &name,
+                              format::ElementType type,
+                              const flatbuffers::Vector<uint64_t> *shape,
+                              uint64_t offset, const std::string &where,
+                              uint64_t limit) {
+  if (type > format::ElementType::MAX)
+    return Status::error(name + " has the unknown element type " +
+                         str(uint64_t(type)));
+  std::optional<uint64_t> count = elementCount(shape);
+  uint64_t width = elementSize(type);
+  if (!count || *count > UINT64_MAX / width)
+    return Status::error("the shape of " + name + " is absurd");
+  if (offset % width != 0)
+    return Status::error("expected the offset of " + name +
+                         " to be a multiple of " + str(width) + ", but got " +
+                         str(offset));
+  if (!isInside(offset, *count * width, limit))
+    return outside(name, offset, *count * width, where, limit);
+  return Status();
+}
+
+Status Verifier::verifyTensors() {
+  for (const format::StateTensor *tensor : orEmpty(module.state())) {
+    std::string name = "state tensor '" + tensor->name()->str() + "'";
+    if (tensor->kind() > format::StateKind::MAX)
+      return Status::error(name + " has the unknown kind " +
+                           str(uint64_t(tensor->kind())));
+    Status status = verifyTensor(name, tensor->type(), tensor->shape(),
+                                 tensor->offset(), "the state",
+                                 module.state_bytes());
+    if (!status.ok())
+      return status;
+  }
+  for (const format::Weight *weight : orEmpty(module.weights())) {
+    std::string name = "weight '" + weight->name()->str() + "'";
+    if (weight->offset() % weightAlignment != 0)
+      return Status::error("expected the offset of " + name +
+                           " to be a multiple of " + str(weightAlignment) +
+                           ", but got " + str(weight->offset()));
+    if (!isInside(weight->offset(), weight->size(), module.weights_bytes()))
+      return outside(name, weight->offset(), weight->size(), "the weights",
+                     module.weights_bytes());
+  }
+  return Status();
+}
+
+Status Verifier::verifyProgram(const format::Program &program) {
+  std::string where = "program '" + program.name()->str() + "'";
+  if (program.arena_bytes() > module.arena_bytes())
+    return Status::error(where + " needs an arena of " +
+                         str(program.arena_bytes()) +
+                         " bytes, but the module declares " +
+                         str(module.arena_bytes()));
+  if (Status status = verifyFields(program.inputs(), where); !status.ok())
+    return status;
+  if (Status status = verifyFields(program.outputs(), where); !status.ok())
+    return status;
+  uint64_t index = 0;
+  for (const format::Dispatch *dispatch : orEmpty(program.dispatches())) {
+    std::string what = "dispatch " + str(index++) + " of " + where;
+    if (Status status = verifyDispatch(*dispatch, what); !status.ok())
+      return status;
+    for (const format::Binding *binding : orEmpty(dispatch->bindings()))
+      if (binding->space() == format::Space::arena &&
+          !isInside(binding->offset(), binding->size(), program.arena_bytes()))
+        return outside("a binding of " + what, binding->offset(),
+                       binding->size(), "the program's arena",
+                       program.arena_bytes());
+  }
+  return Status();
+}
+
+Status Verifier::verifyFields(
+    const flatbuffers::Vector<flatbuffers::Offset<format::Field>> *fields,
+    const std::string &where) {
+  for (const format::Field *field : orEmpty(fields)) {
+    Status status = verifyTensor(
+        "field '" + field->name()->str() + "' of " + where, field->type(),
+        field->shape(), field->offset(), "the block", module.block_bytes());
+    if (!status.ok())
+      return status;
+  }
+  return Status();
+}
+
+uint64_t Verifier::spaceBytes(format::Space space) const {
+  switch (space) {
+  case format::Space::weights:
+    return module.weights_bytes();
+  case format::Space::state:
+    return module.state_bytes();
+  case format::Space::arena:
+    return module.arena_bytes();
+  case format::Space::block:
+    return module.block_bytes();
+  }
+  return 0;
+}
+
+Status Verifier::verifyDispatch(const format::Dispatch &dispatch,
+                                const std::string &where) {
+  uint32_t kernels = orEmpty(module.kernels()).size();
+  if (dispatch.kernel() >= kernels)
+    return Status::error(where + " runs kernel " + str(dispatch.kernel()) +
+                         ", but the module has " + str(kernels));
+  for (const format::Binding *binding : orEmpty(dispatch.bindings())) {
+    if (binding->space() > format::Space::MAX)
+      return Status::error("a binding of " + where +
+                           " is in the unknown space " +
+                           str(uint64_t(binding->space())));
+    uint64_t limit = spaceBytes(binding->space());
+    if (!isInside(binding->offset(), binding->size(), limit))
+      return outside("a binding of " + where, binding->offset(),
+                     binding->size(),
+                     std::string("the ") +
+                         format::EnumNameSpace(binding->space()) + " space",
+                     limit);
+  }
+  return Status();
+}
+
+} // namespace
+
+Expected<MetadataRange> sterna::verifyHeader(const uint8_t *data,
+                                             uint64_t size) {
+  if (size < headerSize)
+    return Status::error("expected a header of " + str(headerSize) +
+                         " bytes, but the file has " + str(size));
+  if (std::memcmp(data, magic, 8) != 0)
+    return Status::error("not a Sterna device binary: the magic differs");
+  uint32_t version = readLittleEndian<uint32_t>(data + 8);
+  if (version != formatVersion)
+    return Status::error("the file has format version " + str(version) +
+                         ", but this runtime reads version " +
+                         str(formatVersion) +
+                         ": compile the model again or update the runtime");
+  if (uint32_t got = readLittleEndian<uint32_t>(data + 12); got != headerSize)
+    return Status::error("expected a header size of " + str(headerSize) +
+                         ", but got " + str(got));
+  uint64_t fileSize = readLittleEndian<uint64_t>(data + 40);
+  if (fileSize != size)
+    return Status::error("the file is truncated or has bytes appended: the "
+                         "header says " +
+                         str(fileSize) + " bytes, but there are " + str(size));
+  MetadataRange range{readLittleEndian<uint64_t>(data + 16),
+                      readLittleEndian<uint64_t>(data + 24)};
+  if (range.offset < headerSize || range.offset % 8 != 0)
+    return Status::error("expected the metadata at a multiple of 8 after the "
+                         "header, but got offset " +
+                         str(range.offset));
+  if (!isInside(range.offset, range.size, size))
+    return outside("the metadata", range.offset, range.size, "the file", size);
+  if (XXH3_64bits(data + range.offset, range.size) !=
+      readLittleEndian<uint64_t>(data + 32))
+    return Status::error("the metadata is damaged: its checksum differs");
+  return range;
+}
+
+Status sterna::verifyModule(const format::Module &module, const uint8_t *data,
+                            uint64_t size) {
+  return Verifier(module, data, size).verify();
+}

@@ -1,0 +1,97 @@
+//===- Plan.cpp - Memory that a set of programs uses ----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Plan.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "src/core/Plan.h"
+
+#include <algorithm>
+#include <utility>
+
+using namespace sterna;
+
+namespace {
+
+/// Byte ranges [begin, end) of one space.
+using Ranges = std::vector<std::pair<uint64_t, uint64_t>>;
+
+uint64_t unionSize(Ranges ranges) {
+  std::sort(ranges.begin(), ranges.end());
+  uint64_t total = 0;
+  uint64_t covered = 0;
+  for (auto [begin, end] : ranges) {
+    begin = std::max(begin, covered);
+    if (end <= begin)
+      continue;
+    total += end - begin;
+    covered = end;
+  }
+  return total;
+}
+
+} // namespace
+
+PlannedBytes sterna::planOf(const Module &module,
+                            const std::vector<uint32_t> &programs) {
+  PlannedBytes bytes;
+  Ranges weights;
+  Ranges state;
+  for (uint32_t index : programs) {
+    const format::Program *program = module.metadata().programs()->Get(index);
+    bytes.arena = std::max(bytes.arena, program->arena_bytes());
+    for (const format::Dispatch *dispatch : orEmpty(program->dispatches()))
+      for (const format::Binding *binding : orEmpty(dispatch->bindings())) {
+        std::pair<uint64_t, uint64_t> range{binding->offset(),
+                                            binding->offset() +
+                                                binding->size()};
+        if (binding->space() == format::Space::weights)
+          weights.push_back(range);
+        else if (binding->space() == format::Space::state)
+          state.push_back(range);
+      }
+  }
+  bytes.weights = unionSize(std::move(weights));
+  bytes.state = unionSize(std::move(state));
+  bytes.block = programs.empty() ? 0 : module.metadata().block_bytes();
+  return bytes;
+}
+
+std::vector<uint32_t> sterna::trainPrograms(const Module &module) {
+  std::vector<uint32_t> programs;
+  for (const char *name : {"train_micro", "train_apply"})
+    if (std::optional<uint32_t> index = module.findProgram(name))
+      programs.push_back(*index);
+  return programs;
+}
+
+std::vector<uint32_t> sterna::generatePrograms(const Module &module,
+                                               bool lora) {
+  std::vector<uint32_t> programs;
+  uint32_t index = 0;
+  for (const format::Program *program : orEmpty(module.metadata().programs())) {
+    std::string name = program->name()->str();
+    if (name == "head" || forwardTokens(name, lora) != 0)
+      programs.push_back(index);
+    ++index;
+  }
+  return programs;
+}
+
+uint32_t sterna::forwardTokens(const std::string &name, bool lora) {
+  const std::string prefix = "forward_";
+  const std::string suffix = lora ? "_lora" : "";
+  if (name.size() <= prefix.size() + suffix.size() ||
+      name.compare(0, prefix.size(), prefix) != 0 ||
+      name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)
+    return 0;
+  uint32_t tokens = 0;
+  for (size_t i = prefix.size(); i < name.size() - suffix.size(); ++i) {
+    if (name[i] < '0' || name[i] > '9' || tokens > 100000)
+      return 0;
+    tokens = tokens * 10 + uint32_t(name[i] - '0');
+  }
+  return tokens;
+}

@@ -1,0 +1,48 @@
+//===- Plan.h - Memory that a set of programs uses ------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Adds up, from the plan alone, the memory of programs that share one session.
+// Separate because both the tools' reports and tests of them need it without
+// running anything.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_RUNTIME_CORE_PLAN_H
+#define STERNA_RUNTIME_CORE_PLAN_H
+
+#include "src/core/Module.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sterna {
+
+/// Bytes of each space that a set of programs touches.
+struct PlannedBytes {
+  uint64_t weights = 0; // union of what the programs read
+  uint64_t state = 0;   // union of what they read or write
+  uint64_t arena = 0;   // the largest of them
+  uint64_t block = 0;
+
+  uint64_t total() const { return weights + state + arena + block; }
+};
+
+/// Adds up the plan of `programs`, indices into the module's programs.
+PlannedBytes planOf(const Module &module,
+                    const std::vector<uint32_t> &programs);
+
+/// The programs that training a LoRA adapter runs: train_micro, train_apply.
+std::vector<uint32_t> trainPrograms(const Module &module);
+
+/// The programs that generation runs: head and each forward_T, those that read
+/// an adapter if `lora` is set.
+std::vector<uint32_t> generatePrograms(const Module &module, bool lora);
+
+/// T, if `name` is forward_T (or forward_T_lora if `lora` is set); else 0.
+uint32_t forwardTokens(const std::string &name, bool lora);
+
+} // namespace sterna
+
+#endif // STERNA_RUNTIME_CORE_PLAN_H

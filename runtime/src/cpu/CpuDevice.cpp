@@ -1,0 +1,194 @@
+//===- CpuDevice.cpp - Runs programs on the host's CPU --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The CPU driver. Every pointer is resolved when the device is created; running
+// a program is a walk over a flat list, and allocates nothing.
+//
+//===----------------------------------------------------------------------===//
+
+#include "src/core/Device.h"
+#include "src/core/ThreadPool.h"
+#include "src/cpu/CpuFeatures.h"
+#include "src/cpu/KernelLibrary.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace sterna;
+
+namespace {
+
+/// A dispatch with its kernel and buffers resolved to addresses.
+struct ReadyDispatch {
+  sterna_kernel_fn_t kernel;
+  uint32_t firstBinding;
+  uint32_t workgroups;
+  bool barrier;
+};
+
+struct ReadyProgram {
+  std::vector<ReadyDispatch> dispatches;
+  std::vector<void *> bindings; // of all dispatches, one after another
+};
+
+class CpuDevice final : public Device {
+public:
+  CpuDevice(std::shared_ptr<const Module> module, KernelLibrary library,
+            std::string target)
+      : module(std::move(module)), library(std::move(library)),
+        targetName(std::move(target)) {}
+
+  Status prepare(const std::vector<uint32_t> &indices, unsigned threads);
+
+  std::string target() const override { return targetName; }
+  uint8_t *block() override { return blockSpace.data(); }
+
+  void readState(uint64_t offset, uint64_t size, void *out) override {
+    std::memcpy(out, state.data() + offset, size);
+  }
+  void writeState(uint64_t offset, uint64_t size, const void *data) override {
+    std::memcpy(state.data() + offset, data, size);
+  }
+
+  Status run(uint32_t index) override;
+
+private:
+  Status allocate(const std::vector<uint32_t> &indices);
+  void resolve(const format::Program &program, ReadyProgram &ready);
+  void *address(const format::Binding &binding);
+  static void runShare(const ReadyProgram &program, ThreadPool &pool,
+                       unsigned thread);
+
+  std::shared_ptr<const Module> module;
+  KernelLibrary library;
+  std::string targetName;
+  Mapping state;
+  Mapping arena;
+  Mapping blockSpace;
+  std::vector<ReadyProgram> programs; // by index; empty if not prepared
+  std::unique_ptr<ThreadPool> pool;
+};
+
+Status CpuDevice::prepare(const std::vector<uint32_t> &indices,
+                          unsigned threads) {
+  if (Status status = allocate(indices); !status.ok())
+    return status;
+  const auto &all = orEmpty(module->metadata().programs());
+  programs.resize(all.size());
+  for (uint32_t index : indices)
+    resolve(*all.Get(index), programs[index]);
+  Expected<std::unique_ptr<ThreadPool>> newPool = ThreadPool::create(threads);
+  if (!newPool.ok())
+    return newPool.status();
+  pool = std::move(*newPool);
+  return Status();
+}
+
+Status CpuDevice::allocate(const std::vector<uint32_t> &indices) {
+  const format::Module &metadata = module->metadata();
+  uint64_t arenaBytes = 0;
+  for (uint32_t index : indices)
+    arenaBytes = std::max(arenaBytes,
+                          metadata.programs()->Get(index)->arena_bytes());
+  struct Request {
+    Mapping &mapping;
+    uint64_t bytes;
+    const char *purpose;
+  };
+  for (const Request &request :
+       {Request{state, metadata.state_bytes(), "state"},
+        Request{arena, arenaBytes, "arena"},
+        Request{blockSpace, metadata.block_bytes(), "parameter block"}}) {
+    Expected<Mapping> mapping =
+        Mapping::allocate(request.bytes, request.purpose);
+    if (!mapping.ok())
+      return mapping.status();
+    request.mapping = std::move(*mapping);
+  }
+  return Status();
+}
+
+void *CpuDevice::address(const format::Binding &binding) {
+  switch (binding.space()) {
+  case format::Space::weights:
+    // Kernels take every buffer through one type; the page protection keeps
+    // weights from being written.
+    return const_cast<uint8_t *>(module->weights()) + binding.offset();
+  case format::Space::state:
+    return state.data() + binding.offset();
+  case format::Space::arena:
+    return arena.data() + binding.offset();
+  case format::Space::block:
+    return blockSpace.data() + binding.offset();
+  }
+  return nullptr;
+}
+
+void CpuDevice::resolve(const format::Program &program, ReadyProgram &ready) {
+  const auto &kernels = orEmpty(module->metadata().kernels());
+  for (const format::Dispatch *dispatch : orEmpty(program.dispatches())) {
+    ready.dispatches.push_back({library.kernel(dispatch->kernel()),
+                                uint32_t(ready.bindings.size()),
+                                kernels.Get(dispatch->kernel())->workgroups(),
+                                dispatch->barrier()});
+    for (const format::Binding *binding : orEmpty(dispatch->bindings()))
+      ready.bindings.push_back(address(*binding));
+  }
+}
+
+void CpuDevice::runShare(const ReadyProgram &program, ThreadPool &pool,
+                         unsigned thread) {
+  unsigned threads = pool.size();
+  unsigned turn = 0;
+  for (const ReadyDispatch &dispatch : program.dispatches) {
+    if (dispatch.barrier && turn > 0)
+      pool.barrier();
+    // A grid smaller than the pool leaves threads idle: let each such dispatch
+    // begin at another thread, so that concurrent ones spread.
+    unsigned rank = dispatch.workgroups < threads
+                        ? (thread + turn) % threads
+                        : thread;
+    Share share = shareOf(dispatch.workgroups, rank, threads);
+    if (share.begin != share.end)
+      dispatch.kernel(program.bindings.data() + dispatch.firstBinding,
+                      share.begin, share.end);
+    ++turn;
+  }
+}
+
+Status CpuDevice::run(uint32_t index) {
+  struct Run {
+    const ReadyProgram &program;
+    ThreadPool &pool;
+  } run{programs[index], *pool};
+  pool->run(
+      [](void *context, unsigned thread) {
+        auto *run = static_cast<Run *>(context);
+        runShare(run->program, run->pool, thread);
+      },
+      &run);
+  return Status();
+}
+
+} // namespace
+
+Expected<std::unique_ptr<Device>>
+sterna::createCpuDevice(std::shared_ptr<const Module> module,
+                        const std::vector<uint32_t> &programs,
+                        unsigned threads) {
+  Expected<const format::Code *> code = selectCode(*module);
+  if (!code.ok())
+    return code.status();
+  Expected<KernelLibrary> library =
+      KernelLibrary::load(module->code(**code), (*code)->size(),
+                          orEmpty(module->metadata().kernels()).size());
+  if (!library.ok())
+    return library.status();
+  std::string target = (*code)->target()->str();
+  auto device = std::make_unique<CpuDevice>(
+      std::move(module), std::move(*library), std::move(target));
+  if (Status status = device->prepare(programs, threads); !status.ok())
+    return status;
+  return std::unique_ptr<Device>(std::move(device));
+}

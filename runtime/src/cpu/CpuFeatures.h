@@ -1,0 +1,31 @@
+//===- CpuFeatures.h - What the host's CPU can run ------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Matches the features that a code object needs against the machine. Separate
+// because it is the one place that depends on the host's instruction set.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_RUNTIME_CPU_CPUFEATURES_H
+#define STERNA_RUNTIME_CPU_CPUFEATURES_H
+
+#include "io/Status.h"
+#include "src/core/Module.h"
+
+#include <string>
+
+namespace sterna {
+
+/// Whether the CPU and the operating system support `feature`, spelled as LLVM
+/// does: "avx2", "fma", "dotprod". Unknown features are not supported.
+bool hostSupports(const std::string &feature);
+
+/// The code object to run on this machine: of those whose machine type is the
+/// host's and whose features it has all, the one that uses most features, then
+/// the first. Fails with a list of targets and what the machine lacks for each.
+Expected<const format::Code *> selectCode(const Module &module);
+
+} // namespace sterna
+
+#endif // STERNA_RUNTIME_CPU_CPUFEATURES_H

@@ -1,0 +1,47 @@
+//===- KernelLibrary.h - Emitted code, loaded -----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Turns the bytes of a code object into callable kernels. Separate because
+// loading code from memory is the least portable thing the runtime does.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_RUNTIME_CPU_KERNELLIBRARY_H
+#define STERNA_RUNTIME_CPU_KERNELLIBRARY_H
+
+#include "io/Status.h"
+#include "sterna/kernel_library.h"
+
+#include <cstdint>
+
+namespace sterna {
+
+/// An emitted shared object, unloaded on destruction.
+class KernelLibrary {
+public:
+  KernelLibrary(KernelLibrary &&other) noexcept;
+  KernelLibrary &operator=(KernelLibrary &&) = delete;
+  ~KernelLibrary();
+
+  /// Loads the ELF shared object of `size` bytes at `data`. Fails if the
+  /// system refuses it, if its version is not this runtime's, or if it has not
+  /// exactly `kernels` kernels.
+  static Expected<KernelLibrary> load(const uint8_t *data, uint64_t size,
+                                      uint32_t kernels);
+
+  /// The kernel at `index`, below the count given to `load`.
+  sterna_kernel_fn_t kernel(uint32_t index) const {
+    return library->kernels[index];
+  }
+
+private:
+  explicit KernelLibrary(void *handle) : handle(handle) {}
+
+  void *handle;
+  const sterna_kernel_library_t *library = nullptr;
+};
+
+} // namespace sterna
+
+#endif // STERNA_RUNTIME_CPU_KERNELLIBRARY_H

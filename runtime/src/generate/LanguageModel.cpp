@@ -1,0 +1,171 @@
+//===- LanguageModel.cpp - Tokens in, logits out --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See LanguageModel.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "src/generate/LanguageModel.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace sterna;
+
+Expected<LanguageModel::Forward>
+LanguageModel::findForward(const Session &session, const std::string &name,
+                           bool lora) {
+  uint32_t length = forwardTokens(name, lora);
+  uint64_t hiddenSize = session.module().model().hidden();
+  Expected<Program> program = session.program(name);
+  if (!program.ok())
+    return program.status();
+  Expected<int32_t *> tokens = program->input<int32_t>("tokens", length);
+  if (!tokens.ok())
+    return tokens.status();
+  Expected<int32_t *> position = program->input<int32_t>("position", 1);
+  if (!position.ok())
+    return position.status();
+  Expected<int32_t *> count = program->input<int32_t>("length", 1);
+  if (!count.ok())
+    return count.status();
+  Expected<float *> hidden =
+      program->output<float>("hidden", length * hiddenSize);
+  if (!hidden.ok())
+    return hidden.status();
+  Expected<float *> scale = static_cast<float *>(nullptr);
+  if (lora)
+    scale = program->input<float>("lora_scale", 1);
+  if (!scale.ok())
+    return scale.status();
+  return Forward{*program, length, *tokens, *position,
+                 *count,   *scale, *hidden};
+}
+
+Expected<LanguageModel::Head>
+LanguageModel::findHead(const Session &session) {
+  const format::Model &model = session.module().model();
+  Expected<Program> program = session.program("head");
+  if (!program.ok())
+    return program.status();
+  Expected<float *> hidden = program->input<float>("hidden", model.hidden());
+  if (!hidden.ok())
+    return hidden.status();
+  Expected<float *> logits =
+      program->output<float>("logits", model.vocabulary());
+  if (!logits.ok())
+    return logits.status();
+  return Head{*program, *hidden, *logits};
+}
+
+Expected<LanguageModel> LanguageModel::create(Session &session, bool lora,
+                                              float loraScale) {
+  Expected<Head> head = findHead(session);
+  if (!head.ok())
+    return head.status();
+  const Module &module = session.module();
+  LanguageModel model(*head, module.model(), loraScale);
+  uint32_t longest = 0;
+  for (const format::Program *program :
+       orEmpty(module.metadata().programs())) {
+    std::string name = program->name()->str();
+    if (forwardTokens(name, lora) == 0 || !session.isPrepared(name))
+      continue;
+    Expected<Forward> forward = findForward(session, name, lora);
+    if (!forward.ok())
+      return forward.status();
+    longest = std::max(longest, forward->length);
+    model.forwards.push_back(*forward);
+  }
+  if (model.forwards.empty())
+    return Status::error(
+        lora ? "the module was compiled without adapters: compile it with "
+               "--lora-rank above 0"
+             : "the module has no forward program");
+  model.rows.resize(size_t(longest) * model.hiddenSize);
+  return model;
+}
+
+Expected<std::vector<PromptChunk>>
+LanguageModel::check(const int32_t *tokens, uint32_t count) const {
+  if (count == 0)
+    return Status::error("expected at least one token, but got none");
+  for (uint32_t i = 0; i < count; ++i)
+    if (tokens[i] < 0 || uint32_t(tokens[i]) >= vocabularySize)
+      return Status::error("expected token ids from 0 to " +
+                           std::to_string(vocabularySize - 1) + ", but got " +
+                           std::to_string(tokens[i]) + " at index " +
+                           std::to_string(i));
+  std::vector<uint32_t> buckets;
+  for (const Forward &forward : forwards)
+    buckets.push_back(forward.length);
+  return planPrompt(std::move(buckets), count, cached, context);
+}
+
+Status LanguageModel::runChunk(const PromptChunk &chunk,
+                               const int32_t *tokens) {
+  auto forward = std::find_if(
+      forwards.begin(), forwards.end(),
+      [&](const Forward &forward) { return forward.length == chunk.tokens; });
+  std::copy(tokens, tokens + chunk.length, forward->tokens);
+  std::fill(forward->tokens + chunk.length, forward->tokens + chunk.tokens, 0);
+  *forward->position = int32_t(cached);
+  *forward->count = int32_t(chunk.length);
+  if (forward->loraScale)
+    *forward->loraScale = scale;
+  if (Status status = forward->program.run(); !status.ok())
+    return status;
+  // The head may reuse these bytes of the block for its own fields.
+  std::copy(forward->hidden,
+            forward->hidden + size_t(chunk.length) * hiddenSize, rows.begin());
+  rowCount = chunk.length;
+  cached += chunk.length;
+  return Status();
+}
+
+Status LanguageModel::append(const int32_t *tokens, uint32_t count) {
+  Expected<std::vector<PromptChunk>> plan = check(tokens, count);
+  if (!plan.ok())
+    return plan.status();
+  for (const PromptChunk &chunk : *plan) {
+    if (Status status = runChunk(chunk, tokens); !status.ok())
+      return status;
+    tokens += chunk.length;
+  }
+  return Status();
+}
+
+Status LanguageModel::appendWithLogits(
+    const int32_t *tokens, uint32_t count,
+    const std::function<void(uint32_t, const float *)> &row) {
+  Expected<std::vector<PromptChunk>> plan = check(tokens, count);
+  if (!plan.ok())
+    return plan.status();
+  uint32_t index = 0;
+  for (const PromptChunk &chunk : *plan) {
+    if (Status status = runChunk(chunk, tokens + index); !status.ok())
+      return status;
+    for (uint32_t i = 0; i < chunk.length; ++i) {
+      Expected<const float *> values =
+          logitsOf(rows.data() + size_t(i) * hiddenSize);
+      if (!values.ok())
+        return values.status();
+      row(index++, *values);
+    }
+  }
+  return Status();
+}
+
+Expected<const float *> LanguageModel::logits() {
+  if (rowCount == 0)
+    return Status::error("expected a token before asking for logits");
+  return logitsOf(rows.data() + size_t(rowCount - 1) * hiddenSize);
+}
+
+Expected<const float *> LanguageModel::logitsOf(const float *hiddenRow) {
+  std::copy(hiddenRow, hiddenRow + hiddenSize, head.hidden);
+  if (Status status = head.program.run(); !status.ok())
+    return status;
+  return head.logits;
+}

@@ -1,0 +1,101 @@
+//===- LanguageModel.h - Tokens in, logits out ----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs the forward programs and the head of a module: fills the KV cache with
+// tokens and gives the logits after any of them. What generation and the logits
+// tool are written on; knows no text.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_RUNTIME_GENERATE_LANGUAGEMODEL_H
+#define STERNA_RUNTIME_GENERATE_LANGUAGEMODEL_H
+
+#include "src/core/Session.h"
+#include "src/generate/PromptPlan.h"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace sterna {
+
+class LanguageModel {
+public:
+  /// Looks up the programs of `session`, which must outlive this object and
+  /// have been created with generatePrograms(module, lora) or some of those. `loraScale` is what
+  /// the adapter's branch is multiplied by; ignored unless `lora` is set.
+  static Expected<LanguageModel> create(Session &session, bool lora,
+                                        float loraScale);
+
+  uint32_t vocabulary() const { return vocabularySize; }
+
+  /// The most tokens that the KV cache holds.
+  uint32_t contextSize() const { return context; }
+
+  /// The number of tokens in the KV cache.
+  uint32_t position() const { return cached; }
+
+  /// Empties the KV cache.
+  void reset() { cached = 0; }
+
+  /// Appends `count` tokens to the KV cache. The rows of the final hidden state
+  /// are kept for `logits` until the next call. Fails, without effect, if a
+  /// token is not in the vocabulary, there is none, or the context would be
+  /// exceeded.
+  Status append(const int32_t *tokens, uint32_t count);
+
+  /// As `append`, and calls `row(i, logits)` for each of the tokens, in order;
+  /// `logits` holds `vocabulary()` values until `row` returns.
+  Status
+  appendWithLogits(const int32_t *tokens, uint32_t count,
+                   const std::function<void(uint32_t, const float *)> &row);
+
+  /// The logits after the last token appended: `vocabulary()` values, valid
+  /// until the next call of any member.
+  Expected<const float *> logits();
+
+private:
+  /// A forward program of one length and its fields.
+  struct Forward {
+    Program program;
+    uint32_t length;
+    int32_t *tokens;
+    int32_t *position;
+    int32_t *count;
+    float *loraScale; // null without adapter
+    const float *hidden;
+  };
+  struct Head {
+    Program program;
+    float *hidden;
+    const float *logits;
+  };
+
+  LanguageModel(Head head, const format::Model &model, float loraScale)
+      : head(head), vocabularySize(model.vocabulary()),
+        context(model.max_context()), hiddenSize(model.hidden()),
+        scale(loraScale) {}
+
+  static Expected<Forward> findForward(const Session &session,
+                                       const std::string &name, bool lora);
+  static Expected<Head> findHead(const Session &session);
+  Expected<std::vector<PromptChunk>> check(const int32_t *tokens,
+                                           uint32_t count) const;
+  Status runChunk(const PromptChunk &chunk, const int32_t *tokens);
+  Expected<const float *> logitsOf(const float *hiddenRow);
+
+  std::vector<Forward> forwards;
+  Head head;
+  uint32_t vocabularySize;
+  uint32_t context;
+  uint32_t hiddenSize;
+  float scale;
+  uint32_t cached = 0;
+  std::vector<float> rows; // hidden rows of the last run
+  uint32_t rowCount = 0;
+};
+
+} // namespace sterna
+
+#endif // STERNA_RUNTIME_GENERATE_LANGUAGEMODEL_H

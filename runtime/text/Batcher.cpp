@@ -1,0 +1,88 @@
+//===- Batcher.cpp - Samples in order, in batches -------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Shuffling and padding behind Batcher.h. The generator is our own because
+// std::shuffle gives different orders with different standard libraries.
+//
+//===----------------------------------------------------------------------===//
+
+#include "text/Batcher.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace sterna {
+
+uint64_t SplitMix64::next() {
+  state += 0x9E3779B97F4A7C15;
+  uint64_t mixed = state;
+  mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB;
+  return mixed ^ (mixed >> 31);
+}
+
+uint64_t SplitMix64::below(uint64_t bound) {
+  assert(bound >= 1 && "an empty range has no number");
+  // Numbers below 2⁶⁴ mod bound would make small results likelier.
+  uint64_t biased = (0 - bound) % bound;
+  uint64_t value = next();
+  while (value < biased)
+    value = next();
+  return value % bound;
+}
+
+std::vector<uint64_t> shuffledOrder(uint64_t count, uint64_t seed) {
+  std::vector<uint64_t> order(count);
+  for (uint64_t i = 0; i < count; ++i)
+    order[i] = i;
+  SplitMix64 random(seed);
+  for (uint64_t i = count; i > 1; --i)
+    std::swap(order[i - 1], order[random.below(i)]);
+  return order;
+}
+
+Batcher::Batcher(const std::vector<Sample> &samples,
+                 const BatchOptions &options)
+    : samples(samples), options(options) {
+  assert(options.batch >= 1 && "a batch has at least one row");
+}
+
+uint64_t Batcher::batchesPerEpoch() const {
+  return (samples.size() + options.batch - 1) / options.batch;
+}
+
+void Batcher::fill(uint64_t epoch, uint64_t index, Batch &batch) {
+  if (options.shuffle && orderEpoch != epoch) {
+    // Hashing twice keeps the orders of neighbouring epochs unrelated.
+    uint64_t seed = SplitMix64(options.seed).next() ^ epoch;
+    order = shuffledOrder(samples.size(), SplitMix64(seed).next());
+    orderEpoch = epoch;
+  }
+  const size_t columns = options.sequenceLength;
+  batch.tokens.assign(options.batch * columns, options.padToken);
+  batch.labels.assign(options.batch * columns, kMaskedLabel);
+  batch.samples = 0;
+  batch.realTokens = 0;
+  batch.trainedTokens = 0;
+  for (uint64_t row = 0; row < options.batch; ++row) {
+    uint64_t position = index * options.batch + row;
+    if (position >= samples.size())
+      break;
+    const Sample &sample =
+        samples[options.shuffle ? order[position] : position];
+    assert(sample.tokens.size() <= columns && "sample longer than a row");
+    auto offset = static_cast<std::ptrdiff_t>(row * columns);
+    std::copy(sample.tokens.begin(), sample.tokens.end(),
+              batch.tokens.begin() + offset);
+    std::copy(sample.labels.begin(), sample.labels.end(),
+              batch.labels.begin() + offset);
+    ++batch.samples;
+    batch.realTokens += sample.tokens.size();
+    batch.trainedTokens += countTrainedLabels(sample);
+  }
+}
+
+} // namespace sterna

@@ -1,0 +1,246 @@
+//===- Adapter.cpp - LoRA adapters in a session's state -------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Adapter.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "train/Adapter.h"
+
+#include "text/Batcher.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+using namespace sterna;
+
+namespace {
+
+std::string shapeText(uint64_t rows, uint64_t columns) {
+  return "[" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
+}
+
+/// Position of a linear in its block, for a fixed order of linears.
+size_t targetOrder(const std::string &target) {
+  const std::vector<std::string> &all = loraTargets();
+  return size_t(std::find(all.begin(), all.end(), target) - all.begin());
+}
+
+std::string compiledTargets(const Module &module) {
+  std::string list;
+  for (const flatbuffers::String *target :
+       orEmpty(module.model().lora_targets()))
+    list += (list.empty() ? "" : ",") + target->str();
+  return list;
+}
+
+/// Whether a tensor's shape is [rows, columns]; 0 stands for any.
+bool hasShape(const format::StateTensor &tensor, uint64_t rows,
+              uint64_t columns) {
+  const auto &shape = orEmpty(tensor.shape());
+  return shape.size() == 2 && (rows == 0 || shape.Get(0) == rows) &&
+         (columns == 0 || shape.Get(1) == columns);
+}
+
+} // namespace
+
+Expected<std::vector<Adapter::Linear>>
+Adapter::findLinears(const Module &module) {
+  uint32_t rank = module.model().lora_rank();
+  if (rank == 0)
+    return Status::error("the module was compiled without adapters: compile "
+                         "it with --lora-rank above 0");
+  std::map<std::pair<int32_t, size_t>, Linear> byPlace;
+  for (const format::StateTensor *tensor : orEmpty(module.metadata().state())) {
+    bool isA = tensor->kind() == format::StateKind::lora_a;
+    if (!isA && tensor->kind() != format::StateKind::lora_b)
+      continue;
+    std::string target = tensor->target() ? tensor->target()->str() : "";
+    if (tensor->layer() < 0 || targetOrder(target) == loraTargets().size() ||
+        !hasShape(*tensor, isA ? rank : 0, isA ? 0 : rank))
+      return Status::error("state tensor '" + tensor->name()->str() +
+                           "' is no LoRA matrix of rank " +
+                           std::to_string(rank));
+    Linear &linear = byPlace[{tensor->layer(), targetOrder(target)}];
+    linear.layer = uint32_t(tensor->layer());
+    linear.target = target;
+    (isA ? linear.a : linear.b) = tensor;
+    (isA ? linear.in : linear.out) = tensor->shape()->Get(isA ? 1 : 0);
+  }
+  std::vector<Linear> linears;
+  for (auto &[place, linear] : byPlace) {
+    if (!linear.a || !linear.b)
+      return Status::error("the module has only one LoRA matrix of '" +
+                           linear.target + "' in layer " +
+                           std::to_string(linear.layer));
+    linears.push_back(std::move(linear));
+  }
+  return linears;
+}
+
+Expected<Adapter> Adapter::createFresh(Session &session, double alpha,
+                                       uint64_t seed) {
+  Expected<std::vector<Linear>> linears = findLinears(session.module());
+  if (!linears.ok())
+    return linears.status();
+  Adapter adapter;
+  adapter.config.rank = session.module().model().lora_rank();
+  adapter.config.alpha = alpha;
+  adapter.config.baseModel = session.module().model().name()->str();
+  adapter.linears = std::move(*linears);
+  SplitMix64 random(seed);
+  for (const Linear &linear : adapter.linears) {
+    double bound = 1 / std::sqrt(double(linear.in));
+    std::vector<float> a(adapter.config.rank * linear.in);
+    for (float &value : a)
+      value = float((double(random.next() >> 40) * 0x1p-23 - 1) * bound);
+    std::vector<float> b(linear.out * adapter.config.rank, 0.0f);
+    if (Status status = session.writeState(*linear.a, a.data()); !status.ok())
+      return status;
+    if (Status status = session.writeState(*linear.b, b.data()); !status.ok())
+      return status;
+  }
+  return adapter;
+}
+
+Expected<Adapter> Adapter::load(Session &session,
+                                const std::string &directory) {
+  const Module &module = session.module();
+  Expected<std::vector<Linear>> linears = findLinears(module);
+  if (!linears.ok())
+    return linears.status();
+  Expected<PeftAdapter> file = readPeft(directory);
+  if (!file.ok())
+    return file.status();
+  uint32_t compiledRank = module.model().lora_rank();
+  if (file->config.rank > compiledRank)
+    return Status::error("expected an adapter of rank at most " +
+                         std::to_string(compiledRank) + ", but '" + directory +
+                         "' has rank " + std::to_string(file->config.rank) +
+                         ": compile the model with --lora-rank=" +
+                         std::to_string(file->config.rank));
+  Adapter adapter;
+  adapter.config = file->config;
+  std::vector<const LoraPair *> pairs;
+  for (const LoraPair &pair : file->pairs) {
+    auto linear = std::find_if(
+        linears->begin(), linears->end(), [&](const Linear &linear) {
+          return linear.layer == pair.layer && linear.target == pair.target;
+        });
+    const Linear *found = linear == linears->end() ? nullptr : &*linear;
+    Status status = adapter.checkPair(pair, found, module, directory);
+    if (!status.ok())
+      return status;
+    adapter.linears.push_back(*linear);
+    pairs.push_back(&pair);
+  }
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    Status status = adapter.writePair(session, adapter.linears[i], *pairs[i]);
+    if (!status.ok())
+      return status;
+  }
+  return adapter;
+}
+
+Status Adapter::checkPair(const LoraPair &pair, const Linear *linear,
+                          const Module &module,
+                          const std::string &directory) const {
+  std::string what = "the adapter '" + directory + "' adapts '" + pair.target +
+                     "' in layer " + std::to_string(pair.layer);
+  if (pair.layer >= module.model().layers())
+    return Status::error(what + ", but the model has " +
+                         std::to_string(module.model().layers()) + " layers");
+  if (!linear)
+    return Status::error(what + ", but the module was compiled with "
+                                "--lora-targets=" +
+                         compiledTargets(module) +
+                         ": compile it with --lora-targets that include it");
+  if (pair.in != linear->in || pair.out != linear->out)
+    return Status::error(what + " with shape " + shapeText(pair.out, pair.in) +
+                         ", but the model's has " +
+                         shapeText(linear->out, linear->in));
+  return Status();
+}
+
+Status Adapter::writePair(Session &session, const Linear &linear,
+                          const LoraPair &pair) const {
+  uint64_t rank = config.rank;
+  uint64_t compiledRank = session.module().model().lora_rank();
+  std::vector<float> a(compiledRank * linear.in, 0.0f);
+  std::copy(pair.a.begin(), pair.a.end(), a.begin());
+  std::vector<float> b(linear.out * compiledRank, 0.0f);
+  for (uint64_t row = 0; row < linear.out; ++row)
+    std::copy_n(pair.b.data() + row * rank, rank, b.data() + row * compiledRank);
+  if (Status status = session.writeState(*linear.a, a.data()); !status.ok())
+    return status;
+  return session.writeState(*linear.b, b.data());
+}
+
+Expected<Adapter::Matrices>
+Adapter::readPair(const Session &session, const Linear &linear,
+                  const format::StateTensor &a,
+                  const format::StateTensor &b) const {
+  uint64_t rank = config.rank;
+  uint64_t compiledRank = session.module().model().lora_rank();
+  Matrices matrices;
+  matrices.a.resize(compiledRank * linear.in);
+  matrices.b.resize(linear.out * compiledRank);
+  if (Status status = session.readState(a, matrices.a.data()); !status.ok())
+    return status;
+  if (Status status = session.readState(b, matrices.b.data()); !status.ok())
+    return status;
+  matrices.a.resize(rank * linear.in);
+  for (uint64_t row = 0; row < linear.out; ++row)
+    std::copy_n(matrices.b.data() + row * compiledRank, rank,
+                matrices.b.data() + row * rank);
+  matrices.b.resize(linear.out * rank);
+  return matrices;
+}
+
+Status Adapter::save(const Session &session,
+                     const std::string &directory) const {
+  std::vector<Matrices> matrices;
+  std::vector<LoraPairView> pairs;
+  for (const Linear &linear : linears) {
+    Expected<Matrices> pair = readPair(session, linear, *linear.a, *linear.b);
+    if (!pair.ok())
+      return pair.status();
+    matrices.push_back(std::move(*pair));
+    // Moving a vector keeps its elements where they are.
+    pairs.push_back({linear.layer, linear.target, linear.in, linear.out,
+                     matrices.back().a.data(), matrices.back().b.data()});
+  }
+  return writePeft(directory, config, pairs);
+}
+
+Status Adapter::saveGradients(const Session &session,
+                              const std::string &path) const {
+  std::vector<Matrices> gradients;
+  std::vector<NamedTensorView> tensors;
+  for (const Linear &linear : linears) {
+    const format::StateTensor *found[2] = {};
+    for (int i = 0; i < 2; ++i) {
+      const format::StateTensor *parameter = i == 0 ? linear.a : linear.b;
+      std::string name = parameter->name()->str() + ".gradient";
+      found[i] = session.module().findState(name);
+      if (!found[i] ||
+          !hasShape(*found[i], parameter->shape()->Get(0),
+                    parameter->shape()->Get(1)))
+        return Status::error("the module has no state tensor '" + name +
+                             "' of its parameter's shape");
+    }
+    Expected<Matrices> pair = readPair(session, linear, *found[0], *found[1]);
+    if (!pair.ok())
+      return pair.status();
+    gradients.push_back(std::move(*pair));
+    tensors.push_back({peftTensorName(linear.layer, linear.target, 'A'),
+                       {config.rank, linear.in},
+                       gradients.back().a.data()});
+    tensors.push_back({peftTensorName(linear.layer, linear.target, 'B'),
+                       {linear.out, config.rank},
+                       gradients.back().b.data()});
+  }
+  return writeSafetensors(path, std::move(tensors));
+}

@@ -1,0 +1,103 @@
+//===- TrainPrograms.cpp - One micro-batch, one optimizer step ------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See TrainPrograms.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "train/TrainPrograms.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace sterna;
+
+namespace {
+
+/// Sets `field` to where `found` points, or returns why there is none.
+template <typename T> Status assign(T *&field, Expected<T *> found) {
+  if (!found.ok())
+    return found.status();
+  field = *found;
+  return Status();
+}
+
+struct ScalarInput {
+  const char *name;
+  float *&field;
+};
+
+Status assignScalars(const Program &program,
+                     std::initializer_list<ScalarInput> inputs) {
+  for (const ScalarInput &input : inputs) {
+    Status status = assign(input.field, program.input<float>(input.name, 1));
+    if (!status.ok())
+      return status;
+  }
+  return Status();
+}
+
+} // namespace
+
+Expected<TrainPrograms> TrainPrograms::create(Session &session,
+                                              float loraScale) {
+  const format::Model &model = session.module().model();
+  uint64_t count = uint64_t(model.batch()) * model.sequence_length();
+  Expected<Program> microProgram = session.program("train_micro");
+  if (!microProgram.ok())
+    return microProgram.status();
+  Expected<Program> applyProgram = session.program("train_apply");
+  if (!applyProgram.ok())
+    return applyProgram.status();
+
+  Micro micro{*microProgram};
+  Apply apply{*applyProgram};
+  for (Status status :
+       {assign(micro.tokens, microProgram->input<int32_t>("tokens", count)),
+        assign(micro.labels, microProgram->input<int32_t>("labels", count)),
+        assignScalars(*microProgram, {{"lora_scale", micro.loraScale},
+                                      {"loss_scale", micro.lossScale},
+                                      {"accumulate", micro.accumulate}}),
+        assign(micro.loss, microProgram->output<float>("loss", 1)),
+        assignScalars(*applyProgram,
+                      {{"learning_rate", apply.learningRate},
+                       {"weight_decay", apply.weightDecay},
+                       {"max_grad_norm", apply.maxGradNorm},
+                       {"bias_correction1", apply.biasCorrection1},
+                       {"bias_correction2", apply.biasCorrection2}}),
+        assign(apply.gradNorm, applyProgram->output<float>("grad_norm", 1))})
+    if (!status.ok())
+      return status;
+  return TrainPrograms(micro, apply, count, loraScale);
+}
+
+Expected<float> TrainPrograms::micro(const Batch &batch, float lossScale,
+                                     bool accumulate) {
+  if (batch.tokens.size() != batchTokens || batch.labels.size() != batchTokens)
+    return Status::error("expected a batch of " + std::to_string(batchTokens) +
+                         " tokens, but got " +
+                         std::to_string(batch.tokens.size()));
+  std::copy(batch.tokens.begin(), batch.tokens.end(), microProgram.tokens);
+  std::copy(batch.labels.begin(), batch.labels.end(), microProgram.labels);
+  *microProgram.loraScale = loraScale;
+  *microProgram.lossScale = lossScale;
+  *microProgram.accumulate = accumulate ? 1.0f : 0.0f;
+  if (Status status = microProgram.program.run(); !status.ok())
+    return status;
+  return *microProgram.loss;
+}
+
+Expected<float> TrainPrograms::apply(const OptimizerStep &settings) {
+  constexpr double beta1 = 0.9;
+  constexpr double beta2 = 0.999;
+  double step = double(settings.step);
+  *applyProgram.learningRate = float(settings.learningRate);
+  *applyProgram.weightDecay = float(settings.weightDecay);
+  *applyProgram.maxGradNorm = float(settings.maxGradNorm);
+  *applyProgram.biasCorrection1 = float(1 - std::pow(beta1, step));
+  *applyProgram.biasCorrection2 = float(1 - std::pow(beta2, step));
+  if (Status status = applyProgram.program.run(); !status.ok())
+    return status;
+  return *applyProgram.gradNorm;
+}

@@ -1,0 +1,77 @@
+//===- TrainPrograms.h - One micro-batch, one optimizer step --------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The two programs of training as functions: train_micro and train_apply.
+// Separate from the loop, because the tools for gradients and speed run the
+// same programs without it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_RUNTIME_TRAIN_TRAINPROGRAMS_H
+#define STERNA_RUNTIME_TRAIN_TRAINPROGRAMS_H
+
+#include "src/core/Session.h"
+#include "text/Batcher.h"
+
+#include <cstdint>
+
+namespace sterna {
+
+/// Settings of one AdamW step; β = (0.9, 0.999), ε = 1e-8.
+struct OptimizerStep {
+  double learningRate = 0;
+  double weightDecay = 0;
+  double maxGradNorm = 0; // 0: no clipping
+  uint64_t step = 1;      // counts from 1, for the bias corrections
+};
+
+class TrainPrograms {
+public:
+  /// Looks up both programs in `session`, which must outlive this object and
+  /// have been created with trainPrograms(module).
+  static Expected<TrainPrograms> create(Session &session, float loraScale);
+
+  /// Adds the gradients of a micro-batch to those of earlier ones, or
+  /// overwrites them unless `accumulate` is set. Returns the sum of the token
+  /// losses times `lossScale`.
+  Expected<float> micro(const Batch &batch, float lossScale, bool accumulate);
+
+  /// Updates the parameters by the gradients. Returns the gradients' norm
+  /// before clipping.
+  Expected<float> apply(const OptimizerStep &settings);
+
+private:
+  struct Micro {
+    Program program;
+    int32_t *tokens = nullptr;
+    int32_t *labels = nullptr;
+    float *loraScale = nullptr;
+    float *lossScale = nullptr;
+    float *accumulate = nullptr;
+    float *loss = nullptr;
+  };
+  struct Apply {
+    Program program;
+    float *learningRate = nullptr;
+    float *weightDecay = nullptr;
+    float *maxGradNorm = nullptr;
+    float *biasCorrection1 = nullptr;
+    float *biasCorrection2 = nullptr;
+    float *gradNorm = nullptr;
+  };
+
+  TrainPrograms(Micro micro, Apply apply, uint64_t batchTokens,
+                float loraScale)
+      : microProgram(micro), applyProgram(apply), batchTokens(batchTokens),
+        loraScale(loraScale) {}
+
+  Micro microProgram;
+  Apply applyProgram;
+  uint64_t batchTokens; // batch times sequence length
+  float loraScale;
+};
+
+} // namespace sterna
+
+#endif // STERNA_RUNTIME_TRAIN_TRAINPROGRAMS_H

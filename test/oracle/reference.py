@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+# ===- reference.py - A ternary transformer in float64 NumPy --------------=== #
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#
+# The model computed from its definition, in float64, without tricks: what
+# compiled programs are compared with. It shares no code with the compiler and
+# favours being read over being fast.
+# ===----------------------------------------------------------------------=== #
+"""Logits and loss of a ternary language model in a GGUF file.
+
+Architectures: bitnet (SiLU), bitnet-b1.58 and bitnet-25 (squared ReLU), llama
+(SiLU, rows of q and k permuted for interleaved RoPE).
+
+  reference.py MODEL.gguf --input-ids 1,2,3 -o logits.npy
+  reference.py MODEL.gguf --input-ids 1,2,3 --labels=-100,2,3
+  reference.py MODEL.gguf --data FILE.jsonl
+"""
+
+import argparse
+import json
+
+import numpy as np
+
+import gguf
+from adapter import LINEARS, Adapter
+from ternary import quantize_absmean, scale_granularity
+
+MASKED = -100
+
+
+def rms_norm(x, weight, epsilon):
+    """RMS normalisation of the last axis."""
+    return (
+        x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + epsilon) * weight
+    )
+
+
+def silu(x):
+    """x * sigmoid(x)."""
+    return x / (1 + np.exp(-x))
+
+
+def squared_relu(x):
+    """relu(x) squared."""
+    return np.maximum(x, 0) ** 2
+
+
+def quantize_activations(x):
+    """Symmetric int8 per row of x: (integers as floats, scale), where
+    x is close to integers / scale."""
+    magnitude = np.abs(x).max(axis=-1, keepdims=True)
+    scale = 127 / np.maximum(magnitude, 1e-5)
+    return np.clip(np.rint(x * scale), -128, 127), scale
+
+
+def rope(x, theta, interleaved):
+    """Rotary embedding of x [T, heads, head_dim] at positions 0..T-1.
+
+    `interleaved` rotates the pairs (2i, 2i + 1), else (i, i + head_dim / 2).
+    """
+    length, _, head_dim = x.shape
+    half = head_dim // 2
+    frequencies = theta ** (-np.arange(half) * 2.0 / head_dim)
+    angles = np.arange(length)[:, None] * frequencies
+    cos, sin = np.cos(angles)[:, None, :], np.sin(angles)[:, None, :]
+    if interleaved:
+        a, b = x[..., 0::2], x[..., 1::2]
+    else:
+        a, b = x[..., :half], x[..., half:]
+    rotated = (a * cos - b * sin, a * sin + b * cos)
+    if interleaved:
+        return np.stack(rotated, axis=-1).reshape(x.shape)
+    return np.concatenate(rotated, axis=-1)
+
+
+def causal_attention(q, k, v):
+    """Attention of q [T, heads, d] over k and v [T, kv_heads, d]: the mixed
+    values [T, heads * d]."""
+    length, heads, head_dim = q.shape
+    group = heads // k.shape[1]
+    k, v = np.repeat(k, group, axis=1), np.repeat(v, group, axis=1)
+    scores = np.einsum("thd,shd->hts", q, k) / np.sqrt(head_dim)
+    scores = np.where(np.tri(length, dtype=bool), scores, -np.inf)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return np.einsum("hts,shd->thd", weights, v).reshape(length, -1)
+
+
+def interleave_rows(matrix, heads):
+    """Rows of q or k from rotate-half order to the interleaved order of arch
+    llama files: row i of the first half of a head becomes row 2i."""
+    rows, columns = matrix.shape
+    halves = matrix.reshape(heads, 2, rows // heads // 2, columns)
+    return halves.swapaxes(1, 2).reshape(rows, columns)
+
+
+class Config:
+    """Hyperparameters from GGUF metadata; ValueError on what is unsupported."""
+
+    ACTIVATIONS = {
+        "bitnet": silu,
+        "llama": silu,
+        "bitnet-b1.58": squared_relu,
+        "bitnet-25": squared_relu,
+    }
+
+    def __init__(self, metadata):
+        arch = metadata["general.architecture"]
+        if arch not in self.ACTIVATIONS:
+            raise ValueError(f"unsupported architecture {arch!r}")
+
+        def get(key, default=None):
+            value = metadata.get(f"{arch}.{key}", default)
+            if value is None:
+                raise ValueError(f"metadata key {arch}.{key} is missing")
+            return value
+
+        self.activation = self.ACTIVATIONS[arch]
+        self.interleaved_rope = arch == "llama"
+        self.layers = get("block_count")
+        self.heads = get("attention.head_count")
+        self.kv_heads = get("attention.head_count_kv", self.heads)
+        hidden = get("embedding_length")
+        self.head_dim = get("attention.key_length", hidden // self.heads)
+        self.epsilon = get("attention.layer_norm_rms_epsilon")
+        self.theta = get("rope.freq_base", 10000.0)
+        rotated = get("rope.dimension_count", self.head_dim)
+        if rotated != self.head_dim:
+            raise ValueError(
+                f"expected rope.dimension_count {self.head_dim}, got {rotated}"
+            )
+        if get("rope.scaling.factor", 1.0) != 1.0:
+            raise ValueError("scaled RoPE is not supported")
+
+
+class Model:
+    """A model in memory. `activations` is "int8" or "float"; `quantize` None
+    or "absmean" for latent weights; `adapter` None or an `Adapter`."""
+
+    def __init__(self, path, activations, quantize=None, adapter=None):
+        self._reader = gguf.Reader(path)
+        self.config = Config(self._reader.metadata)
+        self._int8 = activations == "int8"
+        self._quantize = quantize
+        self._adapter = adapter
+        self._weights = {n: self._load(n) for n in self._reader.tensors}
+
+    def _load(self, name):
+        values = self._reader.read(name).astype(np.float64)
+        parts = name.split(".")
+        if parts[0] != "blk" or parts[2] not in LINEARS or parts[3] != "weight":
+            return values
+        if scale_granularity(values) is None:
+            if self._quantize != "absmean":
+                raise ValueError(
+                    f"{name} is not ternary: "
+                    "quantize it with --quantize absmean"
+                )
+            values = quantize_absmean(values)
+        # An optional scale beside the weight multiplies it.
+        scale = name[: -len("weight")] + "scale"
+        if scale in self._reader.tensors:
+            values = values * self._reader.read(scale).astype(np.float64)
+        return values
+
+    def _norm(self, x, name):
+        """RMS norm by the weights `name`; x itself when the model has none."""
+        if name not in self._weights:
+            return x
+        return rms_norm(x, self._weights[name], self.config.epsilon)
+
+    def _linear(self, x, layer, linear):
+        """Ternary linear of x [T, in], with its LoRA branch, which reads the
+        input before quantization."""
+        weight = self._weights[f"blk.{layer}.{linear}.weight"]
+        if self._int8:
+            integers, scale = quantize_activations(x)
+            y = integers @ weight.T / scale
+        else:
+            y = x @ weight.T
+        pair = self._adapter and self._adapter.pair(layer, linear)
+        if pair:
+            a, b = pair
+            if self.config.interleaved_rope and linear in ("attn_q", "attn_k"):
+                q = linear == "attn_q"
+                heads = self.config.heads if q else self.config.kv_heads
+                b = interleave_rows(b, heads)
+            y = y + self._adapter.scale * (x @ a.T @ b.T)
+        return y
+
+    def _attention(self, x, layer):
+        config = self.config
+
+        def project(linear, heads):
+            return self._linear(x, layer, linear).reshape(len(x), heads, -1)
+
+        q = project("attn_q", config.heads)
+        k = project("attn_k", config.kv_heads)
+        v = project("attn_v", config.kv_heads)
+        q = rope(q, config.theta, config.interleaved_rope)
+        k = rope(k, config.theta, config.interleaved_rope)
+        mixed = causal_attention(q, k, v)
+        mixed = self._norm(mixed, f"blk.{layer}.attn_sub_norm.weight")
+        return self._linear(mixed, layer, "attn_output")
+
+    def _feed_forward(self, x, layer):
+        gate = self.config.activation(self._linear(x, layer, "ffn_gate"))
+        u = gate * self._linear(x, layer, "ffn_up")
+        u = self._norm(u, f"blk.{layer}.ffn_sub_norm.weight")
+        return self._linear(u, layer, "ffn_down")
+
+    def hidden(self, input_ids):
+        """Hidden states [T, hidden] after the final norm."""
+        x = self._weights["token_embd.weight"][np.asarray(input_ids)]
+        for layer in range(self.config.layers):
+            h = self._norm(x, f"blk.{layer}.attn_norm.weight")
+            x = x + self._attention(h, layer)
+            h = self._norm(x, f"blk.{layer}.ffn_norm.weight")
+            x = x + self._feed_forward(h, layer)
+        return self._norm(x, "output_norm.weight")
+
+    def logits(self, input_ids):
+        """Logits [T, vocabulary] of one sequence of token ids."""
+        head = self._weights.get("output.weight")
+        if head is None:
+            head = self._weights["token_embd.weight"]
+        return self.hidden(input_ids) @ head.T
+
+    def loss_sum(self, input_ids, labels):
+        """(Sum of token losses, unmasked tokens); `labels` are aligned with
+        `input_ids` and shifted here, MASKED ones are left out."""
+        logits = self.logits(input_ids)[:-1]
+        targets = np.asarray(labels)[1:]
+        logits, targets = logits[targets != MASKED], targets[targets != MASKED]
+        peak = logits.max(axis=-1, keepdims=True)
+        log_sum = np.log(np.exp(logits - peak).sum(axis=-1)) + peak[:, 0]
+        picked = logits[np.arange(len(targets)), targets]
+        return float((log_sum - picked).sum()), len(targets)
+
+
+def mean_loss(model, samples):
+    """Mean loss over all unmasked tokens of `samples`, pairs of input ids and
+    labels."""
+    sums = [model.loss_sum(ids, labels) for ids, labels in samples]
+    tokens = sum(count for _, count in sums)
+    return {"loss": sum(loss for loss, _ in sums) / tokens, "tokens": tokens}
+
+
+def parse_ids(text):
+    """List of integers from a comma-separated string."""
+    return [int(part) for part in text.split(",")]
+
+
+def read_samples(path):
+    """Pairs (input_ids, labels) of a JSON-lines file."""
+    with open(path) as file:
+        rows = [json.loads(line) for line in file if line.strip()]
+    return [(row["input_ids"], row["labels"]) for row in rows]
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model")
+    parser.add_argument("--input-ids", type=parse_ids)
+    parser.add_argument("--labels", type=parse_ids, help="print the mean loss")
+    parser.add_argument("--data", help="JSON lines of input_ids and labels")
+    parser.add_argument(
+        "--activations", choices=("int8", "float"), default="float"
+    )
+    parser.add_argument("--quantize", choices=("absmean",))
+    parser.add_argument("--adapter", help="PEFT directory")
+    parser.add_argument("-o", "--output", help="logits, f32 [T, vocabulary]")
+    args = parser.parse_args()
+    if not args.data and not args.input_ids:
+        parser.error("one of --input-ids and --data is needed")
+    adapter = Adapter(args.adapter) if args.adapter else None
+    model = Model(args.model, args.activations, args.quantize, adapter)
+    if args.output:
+        np.save(args.output, model.logits(args.input_ids).astype(np.float32))
+    if args.labels:
+        print(json.dumps(mean_loss(model, [(args.input_ids, args.labels)])))
+    if args.data:
+        print(json.dumps(mean_loss(model, read_samples(args.data))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+//===- ChatTemplateTest.cpp - Unit tests of text/ChatTemplate.h -----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Which family a template is recognised as, what each layout renders, and which
+// tokens count as the assistant's.
+//
+//===----------------------------------------------------------------------===//
+
+#include "text/ChatTemplate.h"
+
+#include "text/SmallVocabulary.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+
+namespace sterna {
+namespace {
+
+const char kChatMl[] = "{% for m in messages %}{{'<|im_start|>' + m['role'] + "
+                       "'\\n' + m['content'] + '<|im_end|>'}}{% endfor %}";
+const char kLlama3[] = "{{ '<|start_header_id|>' + message['role'] + "
+                       "'<|end_header_id|>\\n\\n' }}";
+const char kLlama2[] = "{{ bos_token + '[INST] ' + '<<SYS>>' }}";
+const char kZephyr[] = "{{ '<|user|>\\n' + message['content'] + eos_token }}";
+const char kPhi3[] = "{{'<|user|>' + '\\n' + message['content'] + '<|end|>'}}";
+const char kFalcon3[] = "{{ '<|user|>\n' + message[\"content\"] + '\n' }}";
+const char kBitNet[] = "{% set content = message['role'] | capitalize + ': '+ "
+                       "message['content'] | trim + '<|eot_id|>' %}";
+
+const std::vector<ChatMessage> kConversation = {{"system", "Be brief."},
+                                                {"user", "Hi"},
+                                                {"assistant", "Yes?"},
+                                                {"user", "Bye"},
+                                                {"assistant", "Ciao"}};
+
+/// Every character its bytes, plus the markers of all families.
+Tokenizer chatTokenizer() {
+  TokenizerData data = smallVocabulary({"\xE2\x96\x81"});
+  for (const char *marker :
+       {"<|im_start|>", "<|im_end|>", "<|start_header_id|>",
+        "<|end_header_id|>", "<|eot_id|>", "<|end|>", "<|user|>",
+        "<|assistant|>", "<|system|>"})
+    addToken(data, marker, TokenType::Control);
+  data.addSpacePrefix = false;
+  return makeTokenizer(std::move(data));
+}
+
+/// The rendering as text, control tokens spelled out, the assistant's tokens in
+/// braces.
+std::string renderMarked(const char *jinja,
+                         const std::vector<ChatMessage> &messages,
+                         bool addGenerationPrompt = false) {
+  Tokenizer tokenizer = chatTokenizer();
+  auto tokens = ChatTemplate::choose(jinja).render(tokenizer, messages,
+                                                   addGenerationPrompt);
+  if (!tokens.ok())
+    return "error: " + tokens.message();
+  EXPECT_EQ(tokens->ids.size(), tokens->trained.size());
+  std::string text;
+  bool inside = false;
+  for (size_t i = 0; i < tokens->ids.size(); ++i) {
+    bool trained = tokens->trained[i] != 0;
+    if (trained != inside)
+      text += trained ? "{" : "}";
+    inside = trained;
+    int32_t id = tokens->ids[i];
+    text += tokenizer.isSpecial(id)
+                ? tokenizer.data().pieces[static_cast<size_t>(id)]
+                : tokenizer.tokenBytes(id);
+  }
+  return text + (inside ? "}" : "");
+}
+
+TEST(ChatTemplateTest, RecognisesFamilies) {
+  const std::pair<const char *, ChatFamily> cases[] = {
+      {"", ChatFamily::Plain},         {" \n", ChatFamily::Plain},
+      {kChatMl, ChatFamily::ChatMl},   {kLlama3, ChatFamily::Llama3},
+      {kLlama2, ChatFamily::Llama2},   {kZephyr, ChatFamily::Zephyr},
+      {kPhi3, ChatFamily::Phi3},       {kFalcon3, ChatFamily::Falcon3},
+      {kBitNet, ChatFamily::BitNet},   {"[INST] only", ChatFamily::Plain},
+      {"<|user|>", ChatFamily::Plain}, {"\\", ChatFamily::Plain}};
+  for (const auto &[jinja, family] : cases) {
+    ChatTemplate chat = ChatTemplate::choose(jinja);
+    EXPECT_EQ(chat.family(), family) << jinja;
+    EXPECT_FALSE(chat.notice().empty());
+  }
+}
+
+TEST(ChatTemplateTest, NoticeTellsMissingFromUnknown) {
+  EXPECT_NE(ChatTemplate::choose("").notice().find("has no chat template"),
+            std::string::npos);
+  EXPECT_NE(ChatTemplate::choose("{{ odd }}").notice().find("no known family"),
+            std::string::npos);
+}
+
+TEST(ChatTemplateTest, RendersEveryFamily) {
+  EXPECT_EQ(renderMarked("", kConversation),
+            "<s>System: Be brief.\nUser: Hi\nAssistant:{ Yes?</s>}\n"
+            "User: Bye\nAssistant:{ Ciao</s>}");
+  EXPECT_EQ(renderMarked(kChatMl, kConversation),
+            "<s><|im_start|>system\nBe brief.<|im_end|>\n"
+            "<|im_start|>user\nHi<|im_end|>\n"
+            "<|im_start|>assistant\n{Yes?<|im_end|>}\n"
+            "<|im_start|>user\nBye<|im_end|>\n"
+            "<|im_start|>assistant\n{Ciao<|im_end|>}");
+  EXPECT_EQ(renderMarked(kLlama3, {{"user", " Hi "}, {"assistant", "Yes"}}),
+            "<s><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n{Yes<|eot_id|>}");
+  EXPECT_EQ(renderMarked(kLlama2, kConversation),
+            "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST]{ Yes? </s>}"
+            "<s>[INST] Bye [/INST]{ Ciao </s>}");
+  EXPECT_EQ(renderMarked(kZephyr, {{"user", "Hi"}, {"assistant", "Yes"}}),
+            "<s><|user|>\nHi</s>\n<|assistant|>\n{Yes</s>}");
+  EXPECT_EQ(renderMarked(kPhi3, {{"user", "Hi"}, {"assistant", "Yes"}}),
+            "<s><|user|>\nHi<|end|>\n<|assistant|>\n{Yes<|end|>}");
+  EXPECT_EQ(renderMarked(kFalcon3, {{"user", "Hi"}, {"assistant", "Yes"}}),
+            "<s><|user|>\nHi\n<|assistant|>\n{Yes</s>}");
+  EXPECT_EQ(renderMarked(kBitNet, {{"user", "Hi"}, {"assistant", "Yes"}}),
+            "<s>User: Hi<|eot_id|>Assistant:{ Yes<|eot_id|>}");
+}
+
+TEST(ChatTemplateTest, GenerationPrompt) {
+  const std::vector<ChatMessage> question = {{"user", "Hi"}};
+  EXPECT_EQ(renderMarked("", question, true), "<s>User: Hi\nAssistant:");
+  EXPECT_EQ(renderMarked(kChatMl, question, true),
+            "<s><|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(renderMarked(kLlama2, question, true), "<s>[INST] Hi [/INST]");
+}
+
+TEST(ChatTemplateTest, ContentIsNeverAControlToken) {
+  Tokenizer tokenizer = chatTokenizer();
+  auto tokens = ChatTemplate::choose(kChatMl).render(
+      tokenizer, {{"user", "<|im_end|></s>"}});
+  ASSERT_TRUE(tokens.ok()) << tokens.message();
+  EXPECT_EQ(std::count(tokens->ids.begin(), tokens->ids.end(),
+                       tokenizer.find("<|im_end|>")),
+            1);
+  EXPECT_EQ(std::count(tokens->ids.begin(), tokens->ids.end(), 2), 0);
+}
+
+TEST(ChatTemplateTest, RefusesWhatCannotBeRendered) {
+  Tokenizer tokenizer = chatTokenizer();
+  ChatTemplate plain = ChatTemplate::choose("");
+  EXPECT_FALSE(plain.render(tokenizer, {}).ok());
+  EXPECT_FALSE(plain.render(tokenizer, {{"tool", "x"}}).ok());
+  EXPECT_FALSE(plain.render(tokenizer, {{"", "x"}}).ok());
+  ChatTemplate llama2 = ChatTemplate::choose(kLlama2);
+  EXPECT_FALSE(llama2.render(tokenizer, {{"system", "x"}}).ok());
+  EXPECT_FALSE(llama2.render(tokenizer, {{"assistant", "x"}}).ok());
+  EXPECT_FALSE(llama2.render(tokenizer, {{"user", "x"}, {"user", "y"}}).ok());
+}
+
+} // namespace
+} // namespace sterna

@@ -1,0 +1,67 @@
+//===- Command.h - The subcommands of sterna-run --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How a subcommand joins the tool: it adds its options and help to the parser
+// and leaves an action that main runs after parsing. One file per subcommand.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_TOOLS_STERNARUN_COMMAND_H
+#define STERNA_TOOLS_STERNARUN_COMMAND_H
+
+#include "io/Status.h"
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <string>
+
+namespace sterna {
+
+/// Options of every subcommand.
+struct CommonOptions {
+  unsigned threads = 0; // 0: one for each available core
+  bool json = false;
+};
+
+/// What the chosen subcommand does.
+using Action = std::function<Status()>;
+
+/// Each adds one subcommand to `app`. `common` and `action` must outlive the
+/// parser; `action` is set when the subcommand is chosen.
+void addInfoCommand(CLI::App &app, const CommonOptions &common,
+                    Action &action);
+void addLogitsCommand(CLI::App &app, const CommonOptions &common,
+                      Action &action);
+void addGenerateCommand(CLI::App &app, const CommonOptions &common,
+                        Action &action);
+void addEvalCommand(CLI::App &app, const CommonOptions &common,
+                    Action &action);
+void addGradCommand(CLI::App &app, const CommonOptions &common,
+                    Action &action);
+void addTrainCommand(CLI::App &app, const CommonOptions &common,
+                     Action &action);
+void addBenchCommand(CLI::App &app, const CommonOptions &common,
+                     Action &action);
+
+/// Adds the subcommand `name` with the options struct `Options` and the
+/// function that runs it. `describe` adds its options, bound to the struct.
+template <typename Options>
+void addCommand(CLI::App &app, const CommonOptions &common, Action &action,
+                const char *name, const char *title, const char *footer,
+                void (*describe)(CLI::App &, Options &),
+                Status (*run)(const Options &, const CommonOptions &)) {
+  CLI::App *command = app.add_subcommand(name, title);
+  command->fallthrough();
+  command->footer(footer);
+  auto options = std::make_shared<Options>();
+  describe(*command, *options);
+  command->callback([options, run, &common, &action] {
+    action = [options, run, &common] { return run(*options, common); };
+  });
+}
+
+} // namespace sterna
+
+#endif // STERNA_TOOLS_STERNARUN_COMMAND_H

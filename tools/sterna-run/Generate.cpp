@@ -1,0 +1,161 @@
+//===- Generate.cpp - sterna-run generate ---------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Continues a prompt and streams the text to standard output.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Command.h"
+#include "Report.h"
+#include "Setup.h"
+#include "src/generate/Sampler.h"
+
+#include <chrono>
+
+using namespace sterna;
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::string prompt;
+  uint32_t count = 64;
+  std::string adapter;
+  SamplerOptions sampler;
+};
+
+constexpr const char *footer =
+    "Examples:\n"
+    "  sterna-run generate model.stn -p 'Once upon a time' -n 64\n"
+    "  sterna-run generate model.stn -p 'Once' --temperature 0.8 --top-p 0.95 "
+    "--seed 7\n"
+    "  sterna-run generate model.stn -p 'Once' --adapter tuned\n"
+    "\n"
+    "Temperature 0 always takes the most likely token. Equal options give "
+    "equal text,\nwhatever the number of threads. Generation stops after N "
+    "tokens, at an\nend-of-text token, or when the context is full.\n";
+
+void describe(CLI::App &command, Options &options) {
+  command.add_option("MODEL", options.model, "device binary (.stn)")
+      ->required();
+  command.add_option("-p,--prompt", options.prompt, "text to continue")
+      ->required();
+  command.add_option("-n,--tokens", options.count,
+                     "most tokens to generate (default 64)");
+  command
+      .add_option("--temperature", options.sampler.temperature,
+                  "0: greedy (default); higher is more varied")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--top-k", options.sampler.topK,
+                     "sample from the K most likely tokens (default 0: all)");
+  command
+      .add_option("--top-p", options.sampler.topP,
+                  "sample from the fewest tokens that hold probability P "
+                  "(default 1)")
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--seed", options.sampler.seed,
+                     "seed of the sampling (default 0)");
+  command.add_option("--adapter", options.adapter, "folder of a PEFT adapter");
+}
+
+/// What a generation gave.
+struct Output {
+  std::string text;
+  uint32_t tokens = 0;
+  double seconds = 0;
+  bool contextFull = false;
+};
+
+void emit(Output &output, const std::string &text) {
+  output.text += text;
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+/// Samples up to `options.count` tokens after what `model` has read.
+Expected<Output> generate(LanguageModel &model, const Tokenizer &tokenizer,
+                          const Options &options) {
+  Sampler sampler(options.sampler, model.vocabulary());
+  StreamDecoder decoder(tokenizer, /*atStart=*/false);
+  Output output;
+  auto begin = std::chrono::steady_clock::now();
+  while (output.tokens < options.count) {
+    Expected<const float *> logits = model.logits();
+    if (!logits.ok())
+      return logits.status();
+    int32_t token = sampler.sample(*logits);
+    if (tokenizer.isEndOfGeneration(token))
+      break;
+    ++output.tokens;
+    emit(output, decoder.push(token));
+    if (output.tokens == options.count)
+      break;
+    if (model.position() == model.contextSize()) {
+      output.contextFull = true;
+      break;
+    }
+    if (Status status = model.append(&token, 1); !status.ok())
+      return status;
+  }
+  emit(output, decoder.finish());
+  output.seconds = std::chrono::duration<double>(
+                       std::chrono::steady_clock::now() - begin)
+                       .count();
+  return output;
+}
+
+Status run(const Options &options, const CommonOptions &common) {
+  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
+  if (!module.ok())
+    return module.status();
+  Expected<Tokenizer> tokenizer = makeTokenizer(**module);
+  if (!tokenizer.ok())
+    return tokenizer.status();
+  std::vector<int32_t> prompt = tokenizer->encode(
+      options.prompt, /*addBos=*/true, /*parseSpecial=*/true);
+  if (prompt.empty())
+    return Status::error("the prompt is empty, and the model has no token to "
+                         "begin a text with: give a prompt with -p");
+  Expected<Generator> generator =
+      prepareGenerator(*module, options.adapter, common.threads);
+  if (!generator.ok())
+    return generator.status();
+  LanguageModel &model = *generator->model;
+  if (prompt.size() > model.contextSize())
+    return Status::error(formatText(
+        "the prompt has %zu tokens, but the module's context holds %u: shorten "
+        "it or compile with --max-context=%zu",
+        prompt.size(), model.contextSize(), prompt.size()));
+  if (Status status = model.append(prompt.data(), uint32_t(prompt.size()));
+      !status.ok())
+    return status;
+  Expected<Output> output = generate(model, *tokenizer, options);
+  std::printf("\n");
+  std::fflush(stdout);
+  if (!output.ok())
+    return output.status();
+  if (output->contextFull)
+    logLine(formatText("the context of %u tokens is full: generation ends; "
+                   "compile with a larger --max-context for more",
+                   model.contextSize()));
+  double speed =
+      output->seconds > 0 ? output->tokens / output->seconds : 0.0;
+  if (common.json)
+    printJson({{"text", output->text},
+               {"prompt_tokens", prompt.size()},
+               {"generated_tokens", output->tokens},
+               {"tokens_per_second", speed}});
+  else
+    logLine(formatText("%u tokens, %.1f tokens/s", output->tokens, speed));
+  return Status();
+}
+
+} // namespace
+
+void sterna::addGenerateCommand(CLI::App &app, const CommonOptions &common,
+                                Action &action) {
+  addCommand<Options>(app, common, action, "generate",
+                      "Continues a prompt and streams the text", footer,
+                      describe, run);
+}

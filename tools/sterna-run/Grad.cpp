@@ -1,0 +1,123 @@
+//===- Grad.cpp - sterna-run grad -----------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Writes the gradients of one sample, computed by the program that training
+// runs, for comparison with other implementations.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Command.h"
+#include "Report.h"
+#include "Setup.h"
+#include "train/Adapter.h"
+#include "train/TrainPrograms.h"
+
+#include <cmath>
+
+using namespace sterna;
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::string data;
+  std::string adapter;
+  std::string output;
+  bool assistantOnlyLoss = false;
+};
+
+constexpr const char *footer =
+    "Example:\n"
+    "  sterna-run grad model.stn --data one.jsonl --adapter tuned "
+    "-o gradients.safetensors\n"
+    "\n"
+    "Takes the first sample of the data. The loss is the mean over its scored\n"
+    "tokens; the gradients are named as the adapter's matrices.\n";
+
+void describe(CLI::App &command, Options &options) {
+  command.add_option("MODEL", options.model, "device binary (.stn)")
+      ->required();
+  command.add_option("--data", options.data, "text or JSON lines")
+      ->required();
+  command.add_option("--adapter", options.adapter, "folder of a PEFT adapter")
+      ->required();
+  command
+      .add_option("-o,--output", options.output,
+                  "file to write (.safetensors)")
+      ->required();
+  command.add_flag("--assistant-loss-only", options.assistantOnlyLoss,
+                   "score only what the assistant says");
+}
+
+/// The batch that holds only the first sample of `data`.
+Batch firstSample(const Module &module, const std::vector<Sample> &first,
+                  int32_t padToken) {
+  BatchOptions options;
+  options.batch = module.model().batch();
+  options.sequenceLength = module.model().sequence_length();
+  options.padToken = padToken;
+  options.shuffle = false;
+  Batcher batcher(first, options);
+  Batch batch;
+  batcher.fill(/*epoch=*/0, /*index=*/0, batch);
+  return batch;
+}
+
+Status run(const Options &options, const CommonOptions &common) {
+  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
+  if (!module.ok())
+    return module.status();
+  Expected<std::vector<uint32_t>> programs =
+      findPrograms(**module, {"train_micro", "train_apply"});
+  if (!programs.ok())
+    return programs.status();
+  Expected<Data> data =
+      loadData(**module, options.data, options.assistantOnlyLoss);
+  if (!data.ok())
+    return data.status();
+  std::vector<Sample> &samples = data->dataset.samples;
+  if (samples.empty())
+    return Status::error("'" + options.data + "' has no sample");
+  samples.resize(1);
+  Batch batch = firstSample(**module, samples, data->padToken);
+  if (batch.trainedTokens == 0)
+    return Status::error("the first sample of '" + options.data +
+                         "' has no token to score");
+  Expected<std::unique_ptr<Session>> session =
+      Session::create(*module, *programs, common.threads);
+  if (!session.ok())
+    return session.status();
+  Expected<Adapter> adapter = Adapter::load(**session, options.adapter);
+  if (!adapter.ok())
+    return adapter.status();
+  Expected<TrainPrograms> train =
+      TrainPrograms::create(**session, adapter->scale());
+  if (!train.ok())
+    return train.status();
+  Expected<float> loss =
+      train->micro(batch, float(1.0 / double(batch.trainedTokens)),
+                   /*accumulate=*/false);
+  if (!loss.ok())
+    return loss.status();
+  if (!std::isfinite(*loss))
+    return Status::error("the loss is not finite");
+  Status status = adapter->saveGradients(**session, options.output);
+  if (!status.ok())
+    return status;
+  if (common.json)
+    printJson({{"loss", *loss}});
+  else
+    std::printf("loss %.6f, gradients written to %s\n", double(*loss),
+                options.output.c_str());
+  return Status();
+}
+
+} // namespace
+
+void sterna::addGradCommand(CLI::App &app, const CommonOptions &common,
+                            Action &action) {
+  addCommand<Options>(app, common, action, "grad",
+                      "Gradients of one training sample", footer, describe,
+                      run);
+}

@@ -1,0 +1,242 @@
+//===- Info.cpp - sterna-run info -----------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a device binary holds: the model, the memory plan, which kernel runs in
+// which program. Reads metadata only; nothing is executed.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Command.h"
+#include "Report.h"
+#include "src/core/Plan.h"
+#include "src/cpu/CpuFeatures.h"
+
+#include <map>
+
+using namespace sterna;
+
+namespace {
+
+struct Options {
+  std::string model;
+  bool verify = false;
+};
+
+constexpr const char *footer =
+    "Examples:\n"
+    "  sterna-run info model.stn\n"
+    "  sterna-run info model.stn --json | tail -n 1 | jq .peak_bytes\n"
+    "  sterna-run info model.stn --verify\n"
+    "\n"
+    "Peak bytes are what the plan needs: the weights that the programs read, "
+    "their\nstate, the largest arena and the parameter block. A tuned kernel "
+    "was emitted by\nhand-written code for this device, a portable one by the "
+    "general path.\n";
+
+void describe(CLI::App &command, Options &options) {
+  command.add_option("MODEL", options.model, "device binary (.stn)")
+      ->required();
+  command.add_flag("--verify", options.verify,
+                   "compare all weights with their checksums");
+}
+
+/// How often each kernel runs in a program, by kernel index.
+std::map<uint32_t, uint64_t> kernelUses(const format::Program &program) {
+  std::map<uint32_t, uint64_t> uses;
+  for (const format::Dispatch *dispatch : orEmpty(program.dispatches()))
+    ++uses[dispatch->kernel()];
+  return uses;
+}
+
+const format::Kernel &kernelAt(const Module &module, uint32_t index) {
+  return *module.metadata().kernels()->Get(index);
+}
+
+Json describePrograms(const Module &module) {
+  Json programs = Json::array();
+  for (const format::Program *program :
+       orEmpty(module.metadata().programs())) {
+    Json peak = Json::object();
+    for (const format::PeakCategory *category : orEmpty(program->peak()))
+      peak[category->name()->str()] = category->bytes();
+    Json kernels = Json::array();
+    for (auto [index, uses] : kernelUses(*program)) {
+      const format::Kernel &kernel = kernelAt(module, index);
+      kernels.push_back({{"name", kernel.name()->str()},
+                         {"tuned", kernel.tuned()},
+                         {"workgroups", kernel.workgroups()},
+                         {"dispatches", uses}});
+    }
+    programs.push_back({{"name", program->name()->str()},
+                        {"dispatches", orEmpty(program->dispatches()).size()},
+                        {"arena_bytes", program->arena_bytes()},
+                        {"state_bytes", program->state_bytes()},
+                        {"weights_bytes", program->weights_bytes()},
+                        {"peak", peak},
+                        {"kernels", kernels}});
+  }
+  return programs;
+}
+
+Json describeModel(const format::Model &model) {
+  Json targets = Json::array();
+  for (const flatbuffers::String *target : orEmpty(model.lora_targets()))
+    targets.push_back(target->str());
+  return {{"architecture", model.architecture()->str()},
+          {"layers", model.layers()},
+          {"hidden", model.hidden()},
+          {"feed_forward", model.feed_forward()},
+          {"heads", model.heads()},
+          {"kv_heads", model.kv_heads()},
+          {"head_dim", model.head_dim()},
+          {"vocabulary", model.vocabulary()},
+          {"max_context", model.max_context()},
+          {"sequence_length", model.sequence_length()},
+          {"batch", model.batch()},
+          {"lora_rank", model.lora_rank()},
+          {"lora_targets", targets},
+          {"activations", model.activations()->str()},
+          {"trainable", model.trainable()}};
+}
+
+PlannedBytes trainPlan(const Module &module) {
+  return planOf(module, trainPrograms(module));
+}
+
+PlannedBytes generatePlan(const Module &module) {
+  return planOf(module, generatePrograms(module, /*lora=*/false));
+}
+
+Json describeModule(const Module &module) {
+  const format::Module &metadata = module.metadata();
+  Json targets = Json::array();
+  for (const format::Code *code : orEmpty(metadata.code()))
+    targets.push_back(code->target()->str());
+  return {{"model", module.model().name()->str()},
+          {"config", describeModel(module.model())},
+          {"targets", targets},
+          {"weights_bytes", metadata.weights_bytes()},
+          {"peak_bytes",
+           {{"train", trainPlan(module).total()},
+            {"generate", generatePlan(module).total()}}},
+          {"kernels", orEmpty(metadata.kernels()).size()},
+          {"programs", describePrograms(module)}};
+}
+
+void printModel(const Module &module) {
+  const format::Model &model = module.model();
+  std::printf("model     %s (%s)\n", model.name()->c_str(),
+              model.architecture()->c_str());
+  std::printf("          %u layers, hidden %u, feed-forward %u, heads %u/%u of "
+              "%u, vocabulary %u\n",
+              model.layers(), model.hidden(), model.feed_forward(),
+              model.heads(), model.kv_heads(), model.head_dim(),
+              model.vocabulary());
+  std::printf("          activations %s, context %u\n",
+              model.activations()->c_str(), model.max_context());
+  if (model.lora_rank() > 0) {
+    std::string targets;
+    for (const flatbuffers::String *target : orEmpty(model.lora_targets()))
+      targets += " " + target->str();
+    std::printf("adapter   rank %u on%s\n", model.lora_rank(),
+                targets.c_str());
+  }
+  if (model.trainable())
+    std::printf("training  %u sequences of %u tokens\n", model.batch(),
+                model.sequence_length());
+}
+
+void printTargets(const Module &module) {
+  Expected<const format::Code *> selected = selectCode(module);
+  for (const format::Code *code : orEmpty(module.metadata().code())) {
+    std::string features;
+    for (const flatbuffers::String *feature : orEmpty(code->features()))
+      features += " " + feature->str();
+    bool runs = selected.ok() && *selected == code;
+    std::printf("target    %s:%s%s\n", code->target()->c_str(),
+                features.c_str(), runs ? " (runs on this machine)" : "");
+  }
+  if (!selected.ok())
+    std::printf("target    %s\n", selected.message().c_str());
+}
+
+void printMemory(const Module &module) {
+  struct Row {
+    const char *name;
+    PlannedBytes bytes;
+  };
+  std::printf("\n%-10s %12s %12s %12s %12s %12s\n", "memory", "weights",
+              "state", "arena", "block", "peak");
+  for (const Row &row : {Row{"train", trainPlan(module)},
+                         Row{"generate", generatePlan(module)}})
+    std::printf("%-10s %12s %12s %12s %12s %12s\n", row.name,
+                formatBytes(row.bytes.weights).c_str(),
+                formatBytes(row.bytes.state).c_str(),
+                formatBytes(row.bytes.arena).c_str(),
+                formatBytes(row.bytes.block).c_str(),
+                formatBytes(row.bytes.total()).c_str());
+}
+
+void printPrograms(const Module &module) {
+  std::printf("\n%-20s %10s %12s  %s\n", "program", "dispatches", "arena",
+              "arena at its peak");
+  for (const format::Program *program :
+       orEmpty(module.metadata().programs())) {
+    std::string peak;
+    for (const format::PeakCategory *category : orEmpty(program->peak()))
+      peak += (peak.empty() ? "" : ", ") + category->name()->str() + " " +
+              formatBytes(category->bytes());
+    std::printf("%-20s %10u %12s  %s\n", program->name()->c_str(),
+                orEmpty(program->dispatches()).size(),
+                formatBytes(program->arena_bytes()).c_str(), peak.c_str());
+  }
+}
+
+void printKernels(const Module &module) {
+  uint32_t count = orEmpty(module.metadata().kernels()).size();
+  std::vector<std::string> places(count);
+  for (const format::Program *program : orEmpty(module.metadata().programs()))
+    for (auto [index, uses] : kernelUses(*program))
+      places[index] += (places[index].empty() ? "" : ", ") +
+                       program->name()->str() + " x" + std::to_string(uses);
+  std::printf("\n%-40s %-8s %10s  %s\n", "kernel", "tier", "workgroups",
+              "runs in");
+  for (uint32_t i = 0; i < count; ++i) {
+    const format::Kernel &kernel = kernelAt(module, i);
+    std::printf("%-40s %-8s %10u  %s\n", kernel.name()->c_str(),
+                kernel.tuned() ? "tuned" : "portable", kernel.workgroups(),
+                places[i].c_str());
+  }
+}
+
+Status run(const Options &options, const CommonOptions &common) {
+  Expected<std::shared_ptr<const Module>> loaded = Module::load(options.model);
+  if (!loaded.ok())
+    return loaded.status();
+  const Module &module = **loaded;
+  if (options.verify) {
+    if (Status status = module.verifyWeights(); !status.ok())
+      return status;
+    logLine("all weights match their checksums");
+  }
+  if (common.json) {
+    printJson(describeModule(module));
+    return Status();
+  }
+  printModel(module);
+  printTargets(module);
+  printMemory(module);
+  printPrograms(module);
+  printKernels(module);
+  return Status();
+}
+
+} // namespace
+
+void sterna::addInfoCommand(CLI::App &app, const CommonOptions &common,
+                            Action &action) {
+  addCommand<Options>(app, common, action, "info",
+                      "What a device binary holds, its plan and kernels",
+                      footer, describe, run);
+}

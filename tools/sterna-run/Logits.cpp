@@ -1,0 +1,88 @@
+//===- Logits.cpp - sterna-run logits -------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Writes the logits of given tokens as a NumPy array, for comparisons.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Command.h"
+#include "Report.h"
+#include "Setup.h"
+#include "io/Npy.h"
+
+using namespace sterna;
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::vector<int32_t> inputIds;
+  std::string output;
+  std::string adapter;
+};
+
+constexpr const char *footer =
+    "Examples:\n"
+    "  sterna-run logits model.stn --input-ids 1,403,407 -o logits.npy\n"
+    "  sterna-run logits model.stn --input-ids 1,403 -o tuned.npy "
+    "--adapter tuned\n"
+    "\n"
+    "Row t of the f32 array [T, vocabulary] holds the logits after token t.\n"
+    "Ids are used as given: no BOS token is added.\n";
+
+void describe(CLI::App &command, Options &options) {
+  command.add_option("MODEL", options.model, "device binary (.stn)")
+      ->required();
+  command
+      .add_option("--input-ids", options.inputIds,
+                  "token ids, separated by commas")
+      ->required()
+      ->delimiter(',');
+  command.add_option("-o,--output", options.output, "file to write (.npy)")
+      ->required();
+  command.add_option("--adapter", options.adapter, "folder of a PEFT adapter");
+}
+
+Status run(const Options &options, const CommonOptions &common) {
+  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
+  if (!module.ok())
+    return module.status();
+  Expected<Generator> generator =
+      prepareGenerator(*module, options.adapter, common.threads);
+  if (!generator.ok())
+    return generator.status();
+  LanguageModel &model = *generator->model;
+  uint64_t vocabulary = model.vocabulary();
+  std::vector<float> logits;
+  logits.reserve(options.inputIds.size() * vocabulary);
+  Status status = model.appendWithLogits(
+      options.inputIds.data(), uint32_t(options.inputIds.size()),
+      [&](uint32_t, const float *row) {
+        logits.insert(logits.end(), row, row + vocabulary);
+      });
+  if (!status.ok())
+    return status;
+  status = writeNpy(options.output, {options.inputIds.size(), vocabulary},
+                    logits.data());
+  if (!status.ok())
+    return status;
+  if (common.json)
+    printJson({{"tokens", options.inputIds.size()},
+               {"vocabulary", vocabulary},
+               {"output", options.output}});
+  else
+    std::printf("wrote %zu rows of %llu logits to %s\n",
+                options.inputIds.size(), (unsigned long long)vocabulary,
+                options.output.c_str());
+  return Status();
+}
+
+} // namespace
+
+void sterna::addLogitsCommand(CLI::App &app, const CommonOptions &common,
+                              Action &action) {
+  addCommand<Options>(app, common, action, "logits",
+                      "Writes the logits of given tokens", footer, describe,
+                      run);
+}

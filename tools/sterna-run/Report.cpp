@@ -1,0 +1,98 @@
+//===- Report.cpp - What the tool tells its user --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Report.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Report.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <unistd.h>
+
+using namespace sterna;
+
+void sterna::logLine(const std::string &line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+void sterna::printJson(const Json &json) {
+  // Names in a file may be any bytes; the output is valid JSON nevertheless.
+  std::string text = json.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false,
+                               Json::error_handler_t::replace);
+  std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
+}
+
+std::string sterna::formatText(const char *pattern, ...) {
+  va_list arguments;
+  va_start(arguments, pattern);
+  char buffer[512];
+  std::vsnprintf(buffer, sizeof(buffer), pattern, arguments);
+  va_end(arguments);
+  return buffer;
+}
+
+std::string sterna::formatBytes(uint64_t bytes) {
+  if (bytes < 1024)
+    return formatText("%llu B", static_cast<unsigned long long>(bytes));
+  const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+  double value = double(bytes) / 1024;
+  size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < 4; ++unit)
+    value /= 1024;
+  return formatText("%.1f %s", value, units[unit]);
+}
+
+std::string sterna::formatDuration(double seconds) {
+  auto total = static_cast<unsigned long long>(seconds + 0.5);
+  if (total >= 3600)
+    return formatText("%llu:%02llu:%02llu", total / 3600, total / 60 % 60,
+                  total % 60);
+  return formatText("%llu:%02llu", total / 60, total % 60);
+}
+
+uint64_t sterna::peakResidentBytes() {
+  std::FILE *file = std::fopen("/proc/self/status", "r");
+  if (!file)
+    return 0;
+  char line[256];
+  unsigned long long kibibytes = 0;
+  while (std::fgets(line, sizeof(line), file))
+    if (std::sscanf(line, "VmHWM: %llu kB", &kibibytes) == 1)
+      break;
+  std::fclose(file);
+  return kibibytes * 1024;
+}
+
+double sterna::median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle]
+                                : (values[middle - 1] + values[middle]) / 2;
+}
+
+Progress::Progress() : terminal(isatty(STDERR_FILENO) != 0) {}
+
+void Progress::update(uint64_t done, uint64_t total, const std::string &line) {
+  if (terminal) {
+    // Erasing to the end removes what a longer line left behind.
+    std::fprintf(stderr, "\r%s\x1b[K", line.c_str());
+    std::fflush(stderr);
+    open = true;
+    return;
+  }
+  uint64_t interval = std::max<uint64_t>(1, total / 20);
+  if (done == 1 || done == total || done % interval == 0)
+    logLine(line);
+}
+
+void Progress::finish() {
+  if (open)
+    std::fputc('\n', stderr);
+  open = false;
+}

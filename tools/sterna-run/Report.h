@@ -1,0 +1,65 @@
+//===- Report.h - What the tool tells its user ----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Logs and progress on standard error, results on standard output, and the
+// numbers in them. Separate so that all subcommands speak alike.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_TOOLS_STERNARUN_REPORT_H
+#define STERNA_TOOLS_STERNARUN_REPORT_H
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sterna {
+
+using Json = nlohmann::ordered_json;
+
+/// Writes a line to standard error.
+void logLine(const std::string &line);
+
+/// Prints `json` as one line on standard output.
+void printJson(const Json &json);
+
+/// printf into a string.
+std::string formatText(const char *pattern, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/// "12.3 MiB".
+std::string formatBytes(uint64_t bytes);
+
+/// "1:02:03" or "2:03".
+std::string formatDuration(double seconds);
+
+/// The largest resident set of this process so far, in bytes, as the kernel
+/// accounts it; 0 if it does not.
+uint64_t peakResidentBytes();
+
+/// The middle of `values` (of the two middle ones, their mean); not empty.
+double median(std::vector<double> values);
+
+/// Progress of a loop on standard error: on a terminal one line that is
+/// rewritten, else a line for some twentieth parts of the way.
+class Progress {
+public:
+  Progress();
+
+  /// Shows `line` for item `done` of `total`.
+  void update(uint64_t done, uint64_t total, const std::string &line);
+
+  /// Ends the rewritten line.
+  void finish();
+
+private:
+  bool terminal;
+  bool open = false;
+};
+
+} // namespace sterna
+
+#endif // STERNA_TOOLS_STERNARUN_REPORT_H
