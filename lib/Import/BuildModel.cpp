@@ -430,5 +430,8 @@ private:
 OwningOpRef<ModuleOp> sterna::buildModel(MLIRContext *context,
                                          const ModelDescription &model,
                                          const ProgramOptions &options) {
+  context->loadDialect<arith::ArithDialect, func::FuncDialect,
+                       linalg::LinalgDialect, math::MathDialect,
+                       tensor::TensorDialect, tern::TernDialect>();
   return ModelBuilder(context, model, options).build();
 }

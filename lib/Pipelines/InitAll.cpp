@@ -12,20 +12,29 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "sterna/Autodiff/Passes.h"
+#include "sterna/Autodiff/Rules.h"
+#include "sterna/Codegen/CPU/Passes.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
+#include "sterna/Pipelines/Pipelines.h"
 
 void sterna::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
   mlir::registerAllToLLVMIRTranslations(registry);
   registry.insert<tern::TernDialect, plan::PlanDialect>();
+  registerAutodiffRules(registry);
 }
 
 void sterna::registerAllPasses() {
   mlir::registerAllPasses();
+  registerAutodiffPasses();
+  cpu::registerCPUPasses();
   tern::registerTernPasses();
   plan::registerPlanPasses();
+  registerPipelinesPasses();
+  registerPhases();
 }

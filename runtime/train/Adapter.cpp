@@ -153,8 +153,9 @@ Status Adapter::checkPair(const LoraPair &pair, const Linear *linear,
     return Status::error(what + ", but the model has " +
                          std::to_string(module.model().layers()) + " layers");
   if (!linear)
-    return Status::error(what + ", but the module was compiled with "
-                                "--lora-targets=" +
+    return Status::error(what +
+                         ", but the module was compiled with "
+                         "--lora-targets=" +
                          compiledTargets(module) +
                          ": compile it with --lora-targets that include it");
   if (pair.in != linear->in || pair.out != linear->out)
@@ -172,7 +173,8 @@ Status Adapter::writePair(Session &session, const Linear &linear,
   std::copy(pair.a.begin(), pair.a.end(), a.begin());
   std::vector<float> b(linear.out * compiledRank, 0.0f);
   for (uint64_t row = 0; row < linear.out; ++row)
-    std::copy_n(pair.b.data() + row * rank, rank, b.data() + row * compiledRank);
+    std::copy_n(pair.b.data() + row * rank, rank,
+                b.data() + row * compiledRank);
   if (Status status = session.writeState(*linear.a, a.data()); !status.ok())
     return status;
   return session.writeState(*linear.b, b.data());
@@ -225,9 +227,8 @@ Status Adapter::saveGradients(const Session &session,
       const format::StateTensor *parameter = i == 0 ? linear.a : linear.b;
       std::string name = parameter->name()->str() + ".gradient";
       found[i] = session.module().findState(name);
-      if (!found[i] ||
-          !hasShape(*found[i], parameter->shape()->Get(0),
-                    parameter->shape()->Get(1)))
+      if (!found[i] || !hasShape(*found[i], parameter->shape()->Get(0),
+                                 parameter->shape()->Get(1)))
         return Status::error("the module has no state tensor '" + name +
                              "' of its parameter's shape");
     }

@@ -33,8 +33,7 @@ public:
   /// Reads the PEFT folder `directory` into the state. Fails, without using
   /// it, if its rank is larger than compiled, or if it adapts a linear that the
   /// module was not compiled for or that has another shape.
-  static Expected<Adapter> load(Session &session,
-                                const std::string &directory);
+  static Expected<Adapter> load(Session &session, const std::string &directory);
 
   /// The factor of the adapter's branch: alpha / r, or alpha / √r.
   float scale() const { return float(config.scale()); }

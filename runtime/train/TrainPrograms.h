@@ -61,8 +61,7 @@ private:
     float *gradNorm = nullptr;
   };
 
-  TrainPrograms(Micro micro, Apply apply, uint64_t batchTokens,
-                float loraScale)
+  TrainPrograms(Micro micro, Apply apply, uint64_t batchTokens, float loraScale)
       : microProgram(micro), applyProgram(apply), batchTokens(batchTokens),
         loraScale(loraScale) {}
 

@@ -122,8 +122,7 @@ Expected<StepReport> Run::runStep(uint64_t index, uint64_t updates) {
   report.gradNorm = *norm;
   report.learningRate = settings.learningRate;
   report.tokens = step.realTokens;
-  report.seconds =
-      std::chrono::duration<double>(Clock::now() - begin).count();
+  report.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return report;
 }
 

@@ -53,8 +53,7 @@ void describe(CLI::App &command, Options &options) {
 }
 
 double secondsSince(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() -
-                                       begin)
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
       .count();
 }
 
@@ -107,8 +106,8 @@ Status benchDecode(LanguageModel &model, const Options &options,
   uint64_t needed = uint64_t(options.generate) + 1; // one to warm up
   if (model.position() + needed > model.contextSize()) {
     logLine(formatText("prompt and decoding do not both fit the context of %u "
-                   "tokens: decoding starts from an empty one",
-                   model.contextSize()));
+                       "tokens: decoding starts from an empty one",
+                       model.contextSize()));
     model.reset();
   }
   if (needed > model.contextSize())
@@ -141,11 +140,11 @@ Status benchTraining(Session &session, const Options &options, Json &summary) {
   if (!programs.ok())
     return programs.status();
   Batch batch;
-  batch.tokens = randomTokens(
-      uint64_t(model.batch()) * model.sequence_length(), model.vocabulary());
+  batch.tokens = randomTokens(uint64_t(model.batch()) * model.sequence_length(),
+                              model.vocabulary());
   batch.labels = batch.tokens;
-  uint64_t scored = uint64_t(model.batch()) *
-                    (std::max(2u, model.sequence_length()) - 1);
+  uint64_t scored =
+      uint64_t(model.batch()) * (std::max(2u, model.sequence_length()) - 1);
   OptimizerStep settings;
   settings.learningRate = 1e-5;
   settings.weightDecay = 0.01;
@@ -153,8 +152,8 @@ Status benchTraining(Session &session, const Options &options, Json &summary) {
   std::vector<double> times;
   for (uint32_t i = 0; i <= options.trainSteps; ++i) {
     auto begin = std::chrono::steady_clock::now();
-    Expected<float> loss = programs->micro(
-        batch, float(1.0 / double(scored)), /*accumulate=*/false);
+    Expected<float> loss = programs->micro(batch, float(1.0 / double(scored)),
+                                           /*accumulate=*/false);
     if (!loss.ok())
       return loss.status();
     settings.step = i + 1;

@@ -30,16 +30,13 @@ using Action = std::function<Status()>;
 
 /// Each adds one subcommand to `app`. `common` and `action` must outlive the
 /// parser; `action` is set when the subcommand is chosen.
-void addInfoCommand(CLI::App &app, const CommonOptions &common,
-                    Action &action);
+void addInfoCommand(CLI::App &app, const CommonOptions &common, Action &action);
 void addLogitsCommand(CLI::App &app, const CommonOptions &common,
                       Action &action);
 void addGenerateCommand(CLI::App &app, const CommonOptions &common,
                         Action &action);
-void addEvalCommand(CLI::App &app, const CommonOptions &common,
-                    Action &action);
-void addGradCommand(CLI::App &app, const CommonOptions &common,
-                    Action &action);
+void addEvalCommand(CLI::App &app, const CommonOptions &common, Action &action);
+void addGradCommand(CLI::App &app, const CommonOptions &common, Action &action);
 void addTrainCommand(CLI::App &app, const CommonOptions &common,
                      Action &action);
 void addBenchCommand(CLI::App &app, const CommonOptions &common,
@@ -54,7 +51,9 @@ void addCommand(CLI::App &app, const CommonOptions &common, Action &action,
                 Status (*run)(const Options &, const CommonOptions &)) {
   CLI::App *command = app.add_subcommand(name, title);
   command->fallthrough();
-  command->footer(footer);
+  command->footer(std::string(footer) +
+                  "\n--threads N and --json work here too: see "
+                  "sterna-run --help.\n");
   auto options = std::make_shared<Options>();
   describe(*command, *options);
   command->callback([options, run, &common, &action] {

@@ -37,8 +37,7 @@ constexpr const char *footer =
 void describe(CLI::App &command, Options &options) {
   command.add_option("MODEL", options.model, "device binary (.stn)")
       ->required();
-  command.add_option("--data", options.data, "text or JSON lines")
-      ->required();
+  command.add_option("--data", options.data, "text or JSON lines")->required();
   command.add_option("--adapter", options.adapter, "folder of a PEFT adapter");
   command.add_flag("--assistant-loss-only", options.assistantOnlyLoss,
                    "score only what the assistant says");
@@ -77,7 +76,7 @@ Status run(const Options &options, const CommonOptions &common) {
       [&](uint64_t done, uint64_t total) {
         progress.update(done, total,
                         formatText("batch %llu/%llu", (unsigned long long)done,
-                               (unsigned long long)total));
+                                   (unsigned long long)total));
       });
   progress.finish();
   if (!result.ok())

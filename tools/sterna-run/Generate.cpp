@@ -99,9 +99,9 @@ Expected<Output> generate(LanguageModel &model, const Tokenizer &tokenizer,
       return status;
   }
   emit(output, decoder.finish());
-  output.seconds = std::chrono::duration<double>(
-                       std::chrono::steady_clock::now() - begin)
-                       .count();
+  output.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+          .count();
   return output;
 }
 
@@ -112,8 +112,8 @@ Status run(const Options &options, const CommonOptions &common) {
   Expected<Tokenizer> tokenizer = makeTokenizer(**module);
   if (!tokenizer.ok())
     return tokenizer.status();
-  std::vector<int32_t> prompt = tokenizer->encode(
-      options.prompt, /*addBos=*/true, /*parseSpecial=*/true);
+  std::vector<int32_t> prompt =
+      tokenizer->encode(options.prompt, /*addBos=*/true, /*parseSpecial=*/true);
   if (prompt.empty())
     return Status::error("the prompt is empty, and the model has no token to "
                          "begin a text with: give a prompt with -p");
@@ -137,10 +137,9 @@ Status run(const Options &options, const CommonOptions &common) {
     return output.status();
   if (output->contextFull)
     logLine(formatText("the context of %u tokens is full: generation ends; "
-                   "compile with a larger --max-context for more",
-                   model.contextSize()));
-  double speed =
-      output->seconds > 0 ? output->tokens / output->seconds : 0.0;
+                       "compile with a larger --max-context for more",
+                       model.contextSize()));
+  double speed = output->seconds > 0 ? output->tokens / output->seconds : 0.0;
   if (common.json)
     printJson({{"text", output->text},
                {"prompt_tokens", prompt.size()},

@@ -38,13 +38,11 @@ constexpr const char *footer =
 void describe(CLI::App &command, Options &options) {
   command.add_option("MODEL", options.model, "device binary (.stn)")
       ->required();
-  command.add_option("--data", options.data, "text or JSON lines")
-      ->required();
+  command.add_option("--data", options.data, "text or JSON lines")->required();
   command.add_option("--adapter", options.adapter, "folder of a PEFT adapter")
       ->required();
   command
-      .add_option("-o,--output", options.output,
-                  "file to write (.safetensors)")
+      .add_option("-o,--output", options.output, "file to write (.safetensors)")
       ->required();
   command.add_flag("--assistant-loss-only", options.assistantOnlyLoss,
                    "score only what the assistant says");

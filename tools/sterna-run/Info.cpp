@@ -55,8 +55,7 @@ const format::Kernel &kernelAt(const Module &module, uint32_t index) {
 
 Json describePrograms(const Module &module) {
   Json programs = Json::array();
-  for (const format::Program *program :
-       orEmpty(module.metadata().programs())) {
+  for (const format::Program *program : orEmpty(module.metadata().programs())) {
     Json peak = Json::object();
     for (const format::PeakCategory *category : orEmpty(program->peak()))
       peak[category->name()->str()] = category->bytes();
@@ -139,8 +138,7 @@ void printModel(const Module &module) {
     std::string targets;
     for (const flatbuffers::String *target : orEmpty(model.lora_targets()))
       targets += " " + target->str();
-    std::printf("adapter   rank %u on%s\n", model.lora_rank(),
-                targets.c_str());
+    std::printf("adapter   rank %u on%s\n", model.lora_rank(), targets.c_str());
   }
   if (model.trainable())
     std::printf("training  %u sequences of %u tokens\n", model.batch(),
@@ -168,8 +166,8 @@ void printMemory(const Module &module) {
   };
   std::printf("\n%-10s %12s %12s %12s %12s %12s\n", "memory", "weights",
               "state", "arena", "block", "peak");
-  for (const Row &row : {Row{"train", trainPlan(module)},
-                         Row{"generate", generatePlan(module)}})
+  for (const Row &row :
+       {Row{"train", trainPlan(module)}, Row{"generate", generatePlan(module)}})
     std::printf("%-10s %12s %12s %12s %12s %12s\n", row.name,
                 formatBytes(row.bytes.weights).c_str(),
                 formatBytes(row.bytes.state).c_str(),
@@ -181,8 +179,7 @@ void printMemory(const Module &module) {
 void printPrograms(const Module &module) {
   std::printf("\n%-20s %10s %12s  %s\n", "program", "dispatches", "arena",
               "arena at its peak");
-  for (const format::Program *program :
-       orEmpty(module.metadata().programs())) {
+  for (const format::Program *program : orEmpty(module.metadata().programs())) {
     std::string peak;
     for (const format::PeakCategory *category : orEmpty(program->peak()))
       peak += (peak.empty() ? "" : ", ") + category->name()->str() + " " +

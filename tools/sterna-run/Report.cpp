@@ -52,7 +52,7 @@ std::string sterna::formatDuration(double seconds) {
   auto total = static_cast<unsigned long long>(seconds + 0.5);
   if (total >= 3600)
     return formatText("%llu:%02llu:%02llu", total / 3600, total / 60 % 60,
-                  total % 60);
+                      total % 60);
   return formatText("%llu:%02llu", total / 60, total % 60);
 }
 

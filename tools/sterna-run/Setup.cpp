@@ -63,18 +63,18 @@ Expected<Data> sterna::loadData(const Module &module, const std::string &path,
   for (const std::string &notice : loaded.notices)
     logLine(notice);
   logLine(formatText("%s: %llu rows, %llu samples of at most %u tokens, "
-                 "%llu tokens, %llu of them scored",
-                 path.c_str(), (unsigned long long)loaded.rows,
-                 (unsigned long long)loaded.samples.size(),
-                 model.sequence_length(), (unsigned long long)loaded.tokens,
-                 (unsigned long long)loaded.trainedTokens));
+                     "%llu tokens, %llu of them scored",
+                     path.c_str(), (unsigned long long)loaded.rows,
+                     (unsigned long long)loaded.samples.size(),
+                     model.sequence_length(), (unsigned long long)loaded.tokens,
+                     (unsigned long long)loaded.trainedTokens));
   if (loaded.rowsCut > 0)
     logLine(formatText("%llu long rows were cut into %llu windows",
-                   (unsigned long long)loaded.rowsCut,
-                   (unsigned long long)loaded.windowsCut));
+                       (unsigned long long)loaded.rowsCut,
+                       (unsigned long long)loaded.windowsCut));
   if (loaded.dropped > 0)
     logLine(formatText("%llu windows have nothing to score and were left out",
-                   (unsigned long long)loaded.dropped));
+                       (unsigned long long)loaded.dropped));
   return data;
 }
 

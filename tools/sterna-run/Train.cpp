@@ -14,7 +14,6 @@
 #include "train/Trainer.h"
 
 #include <filesystem>
-#include <map>
 
 using namespace sterna;
 
@@ -30,7 +29,7 @@ struct Options {
   uint64_t epochs = 1;
   uint64_t maxSteps = 0;
   double learningRate = 2e-4;
-  ScheduleKind scheduler = ScheduleKind::constant;
+  std::string scheduler = "constant";
   double learningRateMinimum = 0;
   double warmupRatio = 0;
   uint64_t warmupSteps = 0;
@@ -57,7 +56,8 @@ constexpr const char *footer =
     "--output tuned2\n"
     "\n"
     "Data: a .jsonl file holds one object per line, {\"text\"}, {\"prompt\", "
-    "\"completion\"},\n{\"messages\"}, {\"instruction\", \"input\", \"output\"} "
+    "\"completion\"},\n{\"messages\"}, {\"instruction\", \"input\", "
+    "\"output\"} "
     "or {\"input_ids\", \"labels\"};\nany other file is plain text. Long "
     "samples are cut into windows, short ones padded.\n"
     "\n"
@@ -66,14 +66,14 @@ constexpr const char *footer =
     "±1/√in. The\nresult is a PEFT adapter in the output folder.\n"
     "\n"
     "Learning rate of step s of N, W of them warm-up, p = (s - W)/(N - W):\n"
-    "  warm-up  lr * s/W          cosine  min + (lr - min) * (1 + cos(pi p))/2\n"
+    "  warm-up  lr * s/W          cosine  min + (lr - min) * (1 + cos(pi "
+    "p))/2\n"
     "  constant lr                linear  min + (lr - min) * (1 - p)\n";
 
 void describeData(CLI::App &command, Options &options) {
   command.add_option("MODEL", options.model, "device binary (.stn)")
       ->required();
-  command.add_option("--data", options.data, "text or JSON lines")
-      ->required();
+  command.add_option("--data", options.data, "text or JSON lines")->required();
   command
       .add_option("--output", options.output,
                   "folder for the adapter, created if needed")
@@ -84,9 +84,9 @@ void describeData(CLI::App &command, Options &options) {
                      "start from this PEFT adapter");
   command.add_flag("--assistant-loss-only", options.assistantOnlyLoss,
                    "train only what the assistant says");
-  CLI::Option *file = command.add_option(
-      "--validation", options.validation,
-      "data to measure the loss on, before and after");
+  CLI::Option *file =
+      command.add_option("--validation", options.validation,
+                         "data to measure the loss on, before and after");
   command
       .add_option("--validation-split", options.validationSplit,
                   "hold out this fraction of the data instead (default 0)")
@@ -95,26 +95,25 @@ void describeData(CLI::App &command, Options &options) {
 }
 
 void describeOptimizer(CLI::App &command, Options &options) {
-  command.add_option("--epochs", options.epochs,
-                     "passes over the data (default 1)")
+  command
+      .add_option("--epochs", options.epochs,
+                  "passes over the data (default 1)")
       ->check(CLI::PositiveNumber);
   command
       .add_option("--max-steps", options.maxSteps,
                   "optimizer steps of the run, whatever --epochs says")
       ->check(CLI::PositiveNumber);
-  command.add_option("--learning-rate", options.learningRate,
-                     "peak learning rate (default 2e-4)")
+  command
+      .add_option("--learning-rate", options.learningRate,
+                  "peak learning rate (default 2e-4)")
       ->check(CLI::NonNegativeNumber);
   command
       .add_option("--lr-scheduler", options.scheduler,
                   "constant (default), cosine or linear")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, ScheduleKind>{
-              {"constant", ScheduleKind::constant},
-              {"cosine", ScheduleKind::cosine},
-              {"linear", ScheduleKind::linear}}));
-  command.add_option("--lr-min", options.learningRateMinimum,
-                     "learning rate that a decay ends at (default 0)")
+      ->check(CLI::IsMember({"constant", "cosine", "linear"}));
+  command
+      .add_option("--lr-min", options.learningRateMinimum,
+                  "learning rate that a decay ends at (default 0)")
       ->check(CLI::NonNegativeNumber);
   CLI::Option *ratio =
       command
@@ -126,8 +125,9 @@ void describeOptimizer(CLI::App &command, Options &options) {
                   "steps that warm up, instead of a fraction")
       ->check(CLI::NonNegativeNumber)
       ->excludes(ratio);
-  command.add_option("--weight-decay", options.weightDecay,
-                     "decoupled weight decay (default 0.01)")
+  command
+      .add_option("--weight-decay", options.weightDecay,
+                  "decoupled weight decay (default 0.01)")
       ->check(CLI::NonNegativeNumber);
   command
       .add_option("--grad-clip", options.gradClip,
@@ -160,16 +160,15 @@ Status prepareOutput(const Options &options) {
   std::error_code error;
   if (fs::exists(options.output, error) &&
       !fs::is_directory(options.output, error))
-    return Status::error("the output '" + options.output +
-                         "' is not a folder");
+    return Status::error("the output '" + options.output + "' is not a folder");
   if (fs::is_directory(options.output, error) &&
       !fs::is_empty(options.output, error) && !options.overwrite)
     return Status::error("the output folder '" + options.output +
                          "' is not empty: choose another or use --overwrite");
   fs::create_directories(options.output, error);
   if (error)
-    return Status::error("cannot create the output folder '" +
-                         options.output + "': " + error.message());
+    return Status::error("cannot create the output folder '" + options.output +
+                         "': " + error.message());
   return Status();
 }
 
@@ -208,6 +207,12 @@ Expected<TrainData> loadTrainData(const Module &module,
   return result;
 }
 
+ScheduleKind scheduleKind(const std::string &name) {
+  if (name == "cosine")
+    return ScheduleKind::cosine;
+  return name == "linear" ? ScheduleKind::linear : ScheduleKind::constant;
+}
+
 TrainOptions makeTrainOptions(const Module &module, const Options &options,
                               const TrainData &data) {
   TrainOptions train;
@@ -224,7 +229,7 @@ TrainOptions makeTrainOptions(const Module &module, const Options &options,
                     train.gradAccumulation);
   train.steps =
       options.maxSteps > 0 ? options.maxSteps : options.epochs * perEpoch;
-  train.schedule.kind = options.scheduler;
+  train.schedule.kind = scheduleKind(options.scheduler);
   train.schedule.peak = options.learningRate;
   train.schedule.minimum = options.learningRateMinimum;
   train.schedule.steps = train.steps;
@@ -254,13 +259,12 @@ Expected<Json> validate(Session &session, const Adapter &adapter,
       Evaluator::create(session, /*lora=*/true, adapter.scale());
   if (!evaluator.ok())
     return evaluator.status();
-  Expected<EvaluationResult> result =
-      evaluator->evaluate(data.validation, data.padToken,
-                          [](uint64_t, uint64_t) {});
+  Expected<EvaluationResult> result = evaluator->evaluate(
+      data.validation, data.padToken, [](uint64_t, uint64_t) {});
   if (!result.ok())
     return Status::error("validation: " + result.message());
-  logLine(formatText("validation loss %s: %.4f (%llu tokens)", when, result->loss,
-                 (unsigned long long)result->tokens));
+  logLine(formatText("validation loss %s: %.4f (%llu tokens)", when,
+                     result->loss, (unsigned long long)result->tokens));
   return Json(result->loss);
 }
 
@@ -275,23 +279,22 @@ Expected<TrainResult> trainWithProgress(Session &session,
   Progress progress;
   uint64_t tokens = 0;
   double seconds = 0;
-  Expected<TrainResult> result =
-      train(*programs, data.training.samples, options,
-            [&](const StepReport &report) {
-              tokens += report.tokens;
-              seconds += report.seconds;
-              double left = seconds / double(report.step) *
-                            double(options.steps - report.step);
-              progress.update(
-                  report.step, options.steps,
-                  formatText("step %llu/%llu  loss %.4f  lr %.2e  grad norm %.3f  "
-                         "%.0f tokens/s  ETA %s",
-                         (unsigned long long)report.step,
-                         (unsigned long long)options.steps, report.loss,
-                         report.learningRate, report.gradNorm,
-                         seconds > 0 ? double(tokens) / seconds : 0.0,
-                         formatDuration(left).c_str()));
-            });
+  Expected<TrainResult> result = train(
+      *programs, data.training.samples, options, [&](const StepReport &report) {
+        tokens += report.tokens;
+        seconds += report.seconds;
+        double left =
+            seconds / double(report.step) * double(options.steps - report.step);
+        progress.update(
+            report.step, options.steps,
+            formatText("step %llu/%llu  loss %.4f  lr %.2e  grad norm %.3f  "
+                       "%.0f tokens/s  ETA %s",
+                       (unsigned long long)report.step,
+                       (unsigned long long)options.steps, report.loss,
+                       report.learningRate, report.gradNorm,
+                       seconds > 0 ? double(tokens) / seconds : 0.0,
+                       formatDuration(left).c_str()));
+      });
   progress.finish();
   return result;
 }
@@ -347,7 +350,7 @@ Status run(const Options &options, const CommonOptions &common) {
     return result.status();
   if (result->skippedBatches > 0)
     logLine(formatText("%llu batches had nothing to train and were skipped",
-                   (unsigned long long)result->skippedBatches));
+                       (unsigned long long)result->skippedBatches));
   Status saved = adapter->save(**session, options.output);
   if (!saved.ok())
     return saved;
@@ -376,6 +379,6 @@ Status run(const Options &options, const CommonOptions &common) {
 
 void sterna::addTrainCommand(CLI::App &app, const CommonOptions &common,
                              Action &action) {
-  addCommand<Options>(app, common, action, "train",
-                      "Fine-tunes a LoRA adapter", footer, describe, run);
+  addCommand<Options>(app, common, action, "train", "Fine-tunes a LoRA adapter",
+                      footer, describe, run);
 }

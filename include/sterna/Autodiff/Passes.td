@@ -12,6 +12,45 @@
 
 include "mlir/Pass/PassBase.td"
 
+def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
+  let summary = "Build the training programs from the adapted loss";
+  let description = [{
+    From `@eval_lora`, whose result is the sum of the token losses, builds the
+    two programs of a training step. Trainable are the arguments with
+    `tern.state` of kind `lora_a` or `lora_b`.
+
+    `@train_micro` has the arguments of `@eval_lora`, then the inputs
+    `loss_scale` and `accumulate`, then one gradient of each trainable argument.
+    It returns `loss * loss_scale` and the new gradients, which replace the old
+    ones where `accumulate` is 0 and are added to them elsewhere. The forward
+    pass does not depend on `loss_scale`, and every cotangent does: that is how
+    later passes tell them apart.
+
+    `@train_apply` clips the gradients by their global norm and makes one step
+    of AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) with
+    `beta = (0.9, 0.999)` and `epsilon = 1e-8`.
+
+    ```mlir
+    func.func @eval_lora(%tokens, %labels, %lora_scale, %a {tern.state = ...})
+        -> (tensor<f32> {tern.output = "loss"})
+    // adds
+    func.func @train_micro(%tokens, %labels, %lora_scale, %a, %loss_scale,
+                           %accumulate, %a_gradient)
+        -> (tensor<f32> {tern.output = "loss"}, tensor<8x64xf32> {tern.tied = 6})
+    func.func @train_apply(%learning_rate, %weight_decay, %max_grad_norm,
+                           %bias_correction1, %bias_correction2,
+                           %a, %a_gradient, %a_moment1, %a_moment2)
+        -> (tensor<f32> {tern.output = "grad_norm"}, tensor<8x64xf32> {tern.tied = 5}, ...)
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::sterna::tern::TernDialect"];
+}
+
 def DifferentiatePass : Pass<"sterna-differentiate", "::mlir::ModuleOp"> {
   let summary = "Differentiate a function with a scalar result";
   let description = [{

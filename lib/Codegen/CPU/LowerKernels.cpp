@@ -10,7 +10,6 @@
 #include "sterna/Codegen/CPU/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
-#include "mlir/Dialect/Affine/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -28,7 +27,9 @@ void sterna::cpu::buildLowerKernelsPipeline(OpPassManager &manager) {
   manager.addPass(bufferization::createOneShotBufferizePass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  manager.addPass(createCanonicalizerPass());
   manager.addNestedPass<func::FuncOp>(createStackBuffersPass());
+  manager.addNestedPass<func::FuncOp>(createMakeFreestandingPass());
   manager.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   manager.addNestedPass<func::FuncOp>(memref::createFoldMemRefAliasOpsPass());
   manager.addPass(createConvertVectorToSCFPass());

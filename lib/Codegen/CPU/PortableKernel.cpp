@@ -12,6 +12,7 @@
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -117,20 +118,19 @@ public:
 
   FailureOr<int64_t> emit() {
     cloneBody();
-    Operation *function = begin.getParentBlock()->getParentOp();
-    // The body must look used while it is simplified.
-    Operation *anchor = UnrealizedConversionCastOp::create(
-        rewriter, loc, rewriter.getIndexType(), results);
-    if (failed(simplify(function)))
-      return failure();
-    results.assign(anchor->operand_begin(), anchor->operand_end());
-    rewriter.setInsertionPoint(anchor);
-    int64_t workgroups = split();
+    SmallVector<bufferization::MaterializeInDestinationOp> writes;
     for (auto [result, target] : llvm::zip_equal(results, targets))
-      bufferization::MaterializeInDestinationOp::create(
+      writes.push_back(bufferization::MaterializeInDestinationOp::create(
           rewriter, loc, Type(), result, target, /*restrict=*/true,
-          /*writable=*/true);
-    rewriter.eraseOp(anchor);
+          /*writable=*/true));
+    if (failed(simplify(begin.getParentBlock()->getParentOp())))
+      return failure();
+    for (auto [result, write] : llvm::zip_equal(results, writes))
+      result = write.getSource();
+    rewriter.setInsertionPoint(writes.front());
+    int64_t workgroups = split();
+    for (auto [result, write] : llvm::zip_equal(results, writes))
+      write.getSourceMutable().assign(result);
     return workgroups;
   }
 
@@ -181,9 +181,9 @@ private:
         fuse, [](OpOperand *operand) {
           // A producer used once, or one that only reads packed weights.
           Operation *producer = operand->get().getDefiningOp();
+          auto generic = dyn_cast<linalg::GenericOp>(producer);
           return producer->hasOneUse() ||
-                 isa<linalg::GenericOp>(producer) &&
-                     cast<linalg::GenericOp>(producer).getNumDpsInputs() == 0;
+                 (generic && generic.getNumDpsInputs() == 0);
         });
     return applyPatternsGreedily(function, std::move(fuse));
   }

@@ -63,9 +63,8 @@ std::string toString(sterna_string_view_t view) {
 Status checkSize(const std::string &name, uint64_t expected, size_t actual) {
   if (expected == actual)
     return Status();
-  return Status::error("expected " + std::to_string(expected) +
-                       " bytes for '" + name + "', but got " +
-                       std::to_string(actual));
+  return Status::error("expected " + std::to_string(expected) + " bytes for '" +
+                       name + "', but got " + std::to_string(actual));
 }
 
 Expected<Program::Bytes> findField(const sterna_session_t &session,
@@ -144,8 +143,7 @@ void sterna_module_retain(sterna_module_t *module) {
 }
 
 void sterna_module_release(sterna_module_t *module) {
-  if (module &&
-      module->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+  if (module && module->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
     delete module;
 }
 
@@ -253,9 +251,9 @@ sterna_status_t sterna_session_read_state(sterna_session_t *session,
   return guarded([&]() -> sterna_status_t {
     const format::StateTensor *tensor =
         session->session->module().findState(toString(name));
-    Status status =
-        tensor ? session->session->readState(*tensor, out_data, size)
-               : Status::error("the module has no such state tensor");
+    Status status = tensor
+                        ? session->session->readState(*tensor, out_data, size)
+                        : Status::error("the module has no such state tensor");
     if (!status.ok())
       std::memset(out_data, 0, size);
     return makeStatus(STERNA_STATUS_INVALID_ARGUMENT, status);

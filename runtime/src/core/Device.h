@@ -36,8 +36,7 @@ public:
   /// Copies `size` bytes of state from `offset` to `out`, and back. The range
   /// lies inside the state space.
   virtual void readState(uint64_t offset, uint64_t size, void *out) = 0;
-  virtual void writeState(uint64_t offset, uint64_t size,
-                          const void *data) = 0;
+  virtual void writeState(uint64_t offset, uint64_t size, const void *data) = 0;
 
   /// Runs a program, an index into the module's programs that was named when
   /// the device was created, and returns when its outputs are in the block.

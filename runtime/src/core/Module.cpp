@@ -23,8 +23,7 @@ constexpr flatbuffers::uoffset_t maxDepth = 64;
 
 } // namespace
 
-Expected<std::shared_ptr<const Module>>
-Module::load(const std::string &path) {
+Expected<std::shared_ptr<const Module>> Module::load(const std::string &path) {
   Expected<Mapping> file = Mapping::openFile(path);
   if (!file.ok())
     return file.status();

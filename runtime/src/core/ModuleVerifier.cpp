@@ -102,9 +102,9 @@ Status Verifier::verifyModel() {
                          str(model.vocabulary()) + " and " +
                          str(model.hidden()));
   // Token ids and positions are 32-bit signed integers in the programs.
-  for (uint32_t value : {model.vocabulary(), model.hidden(),
-                         model.max_context(), model.sequence_length(),
-                         model.batch(), model.lora_rank()})
+  for (uint32_t value :
+       {model.vocabulary(), model.hidden(), model.max_context(),
+        model.sequence_length(), model.batch(), model.lora_rank()})
     if (value > INT32_MAX)
       return Status::error("a size of the model is absurd: " + str(value));
   return Status();
@@ -131,8 +131,7 @@ Status Verifier::verifySections() {
   return Status();
 }
 
-Status Verifier::verifyTensor(const std::string &name,
-                              format::ElementType type,
+Status Verifier::verifyTensor(const std::string &name, format::ElementType type,
                               const flatbuffers::Vector<uint64_t> *shape,
                               uint64_t offset, const std::string &where,
                               uint64_t limit) {
@@ -158,9 +157,9 @@ Status Verifier::verifyTensors() {
     if (tensor->kind() > format::StateKind::MAX)
       return Status::error(name + " has the unknown kind " +
                            str(uint64_t(tensor->kind())));
-    Status status = verifyTensor(name, tensor->type(), tensor->shape(),
-                                 tensor->offset(), "the state",
-                                 module.state_bytes());
+    Status status =
+        verifyTensor(name, tensor->type(), tensor->shape(), tensor->offset(),
+                     "the state", module.state_bytes());
     if (!status.ok())
       return status;
   }
@@ -180,10 +179,17 @@ Status Verifier::verifyTensors() {
 Status Verifier::verifyProgram(const format::Program &program) {
   std::string where = "program '" + program.name()->str() + "'";
   if (program.arena_bytes() > module.arena_bytes())
-    return Status::error(where + " needs an arena of " +
-                         str(program.arena_bytes()) +
-                         " bytes, but the module declares " +
-                         str(module.arena_bytes()));
+    return Status::error(
+        where + " needs an arena of " + str(program.arena_bytes()) +
+        " bytes, but the module declares " + str(module.arena_bytes()));
+  const format::Model &model = *module.model();
+  bool takesBatches = program.name()->str() == "train_micro" ||
+                      program.name()->str().rfind("eval", 0) == 0;
+  if (takesBatches && (model.batch() == 0 || model.sequence_length() < 2))
+    return Status::error("expected a batch and sequences of 2 tokens or more "
+                         "for " +
+                         where + ", but got " + str(model.batch()) + " and " +
+                         str(model.sequence_length()));
   if (Status status = verifyFields(program.inputs(), where); !status.ok())
     return status;
   if (Status status = verifyFields(program.outputs(), where); !status.ok())
@@ -256,11 +262,11 @@ Status Verifier::verifyDispatch(const format::Dispatch &dispatch,
 
 Expected<MetadataRange> sterna::verifyHeader(const uint8_t *data,
                                              uint64_t size) {
+  if (size < 8 || std::memcmp(data, magic, 8) != 0)
+    return Status::error("not a Sterna device binary: the magic differs");
   if (size < headerSize)
     return Status::error("expected a header of " + str(headerSize) +
                          " bytes, but the file has " + str(size));
-  if (std::memcmp(data, magic, 8) != 0)
-    return Status::error("not a Sterna device binary: the magic differs");
   uint32_t version = readLittleEndian<uint32_t>(data + 8);
   if (version != formatVersion)
     return Status::error("the file has format version " + str(version) +

@@ -44,9 +44,8 @@ PlannedBytes sterna::planOf(const Module &module,
     bytes.arena = std::max(bytes.arena, program->arena_bytes());
     for (const format::Dispatch *dispatch : orEmpty(program->dispatches()))
       for (const format::Binding *binding : orEmpty(dispatch->bindings())) {
-        std::pair<uint64_t, uint64_t> range{binding->offset(),
-                                            binding->offset() +
-                                                binding->size()};
+        std::pair<uint64_t, uint64_t> range{
+            binding->offset(), binding->offset() + binding->size()};
         if (binding->space() == format::Space::weights)
           weights.push_back(range);
         else if (binding->space() == format::Space::state)

@@ -71,8 +71,7 @@ Expected<Program::Bytes> Program::find(const Fields *fields,
                *elementCount(field->shape()) * elementSize(field->type())};
 }
 
-Expected<uint8_t *> Program::find(const Fields *fields,
-                                  const std::string &name,
+Expected<uint8_t *> Program::find(const Fields *fields, const std::string &name,
                                   format::ElementType type,
                                   uint64_t count) const {
   const format::Field *field = findField(fields, name);
@@ -80,12 +79,12 @@ Expected<uint8_t *> Program::find(const Fields *fields,
     return noField(*metadata, name);
   uint64_t elements = *elementCount(field->shape());
   if (field->type() != type || elements != count)
-    return Status::error(
-        "expected field '" + name + "' of program '" +
-        metadata->name()->str() + "' to hold " + std::to_string(count) +
-        " elements of " + format::EnumNameElementType(type) + ", but got " +
-        std::to_string(elements) + " of " +
-        format::EnumNameElementType(field->type()));
+    return Status::error("expected field '" + name + "' of program '" +
+                         metadata->name()->str() + "' to hold " +
+                         std::to_string(count) + " elements of " +
+                         format::EnumNameElementType(type) + ", but got " +
+                         std::to_string(elements) + " of " +
+                         format::EnumNameElementType(field->type()));
   return device->block() + field->offset();
 }
 
@@ -93,14 +92,13 @@ Expected<std::unique_ptr<Session>>
 Session::create(std::shared_ptr<const Module> module,
                 std::vector<uint32_t> programs, unsigned threads) {
   std::sort(programs.begin(), programs.end());
-  programs.erase(std::unique(programs.begin(), programs.end()),
-                 programs.end());
+  programs.erase(std::unique(programs.begin(), programs.end()), programs.end());
   Expected<std::unique_ptr<Device>> device = createCpuDevice(
       module, programs, threads == 0 ? availableCores() : threads);
   if (!device.ok())
     return device.status();
-  return std::unique_ptr<Session>(new Session(
-      std::move(module), std::move(programs), std::move(*device)));
+  return std::unique_ptr<Session>(
+      new Session(std::move(module), std::move(programs), std::move(*device)));
 }
 
 bool Session::isPrepared(const std::string &name) const {

@@ -48,9 +48,8 @@ void Event::waitWhile(uint32_t old) {
   }
   std::unique_lock<std::mutex> lock(mutex);
   sleepers.fetch_add(1, std::memory_order_seq_cst);
-  condition.wait(lock, [&] {
-    return counter.load(std::memory_order_seq_cst) != old;
-  });
+  condition.wait(
+      lock, [&] { return counter.load(std::memory_order_seq_cst) != old; });
   sleepers.fetch_sub(1, std::memory_order_seq_cst);
 }
 
@@ -62,7 +61,8 @@ Expected<std::unique_ptr<ThreadPool>> ThreadPool::create(unsigned threads) {
   for (unsigned thread = 1; thread < threads; ++thread) {
     // The standard library reports a refused thread by an exception only.
     try {
-      pool->workers.emplace_back([&pool = *pool, thread] { pool.work(thread); });
+      pool->workers.emplace_back(
+          [&pool = *pool, thread] { pool.work(thread); });
     } catch (const std::system_error &) {
       return Status::error("cannot start thread " + std::to_string(thread + 1) +
                            " of " + std::to_string(threads) +

@@ -89,8 +89,8 @@ Status CpuDevice::allocate(const std::vector<uint32_t> &indices) {
   const format::Module &metadata = module->metadata();
   uint64_t arenaBytes = 0;
   for (uint32_t index : indices)
-    arenaBytes = std::max(arenaBytes,
-                          metadata.programs()->Get(index)->arena_bytes());
+    arenaBytes =
+        std::max(arenaBytes, metadata.programs()->Get(index)->arena_bytes());
   struct Request {
     Mapping &mapping;
     uint64_t bytes;
@@ -128,10 +128,9 @@ void *CpuDevice::address(const format::Binding &binding) {
 void CpuDevice::resolve(const format::Program &program, ReadyProgram &ready) {
   const auto &kernels = orEmpty(module->metadata().kernels());
   for (const format::Dispatch *dispatch : orEmpty(program.dispatches())) {
-    ready.dispatches.push_back({library.kernel(dispatch->kernel()),
-                                uint32_t(ready.bindings.size()),
-                                kernels.Get(dispatch->kernel())->workgroups(),
-                                dispatch->barrier()});
+    ready.dispatches.push_back(
+        {library.kernel(dispatch->kernel()), uint32_t(ready.bindings.size()),
+         kernels.Get(dispatch->kernel())->workgroups(), dispatch->barrier()});
     for (const format::Binding *binding : orEmpty(dispatch->bindings()))
       ready.bindings.push_back(address(*binding));
   }
@@ -146,9 +145,8 @@ void CpuDevice::runShare(const ReadyProgram &program, ThreadPool &pool,
       pool.barrier();
     // A grid smaller than the pool leaves threads idle: let each such dispatch
     // begin at another thread, so that concurrent ones spread.
-    unsigned rank = dispatch.workgroups < threads
-                        ? (thread + turn) % threads
-                        : thread;
+    unsigned rank =
+        dispatch.workgroups < threads ? (thread + turn) % threads : thread;
     Share share = shareOf(dispatch.workgroups, rank, threads);
     if (share.begin != share.end)
       dispatch.kernel(program.bindings.data() + dispatch.firstBinding,

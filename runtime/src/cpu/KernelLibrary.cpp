@@ -85,7 +85,8 @@ Expected<KernelLibrary> KernelLibrary::load(const uint8_t *data, uint64_t size,
   if (result.library->version != STERNA_KERNEL_LIBRARY_VERSION)
     return Status::error("expected kernel library version " +
                          std::to_string(STERNA_KERNEL_LIBRARY_VERSION) +
-                         ", but got " + std::to_string(result.library->version));
+                         ", but got " +
+                         std::to_string(result.library->version));
   if (result.library->count != kernels)
     return Status::error("expected " + std::to_string(kernels) +
                          " kernels in the code, but got " +

@@ -39,12 +39,10 @@ LanguageModel::findForward(const Session &session, const std::string &name,
     scale = program->input<float>("lora_scale", 1);
   if (!scale.ok())
     return scale.status();
-  return Forward{*program, length, *tokens, *position,
-                 *count,   *scale, *hidden};
+  return Forward{*program, length, *tokens, *position, *count, *scale, *hidden};
 }
 
-Expected<LanguageModel::Head>
-LanguageModel::findHead(const Session &session) {
+Expected<LanguageModel::Head> LanguageModel::findHead(const Session &session) {
   const format::Model &model = session.module().model();
   Expected<Program> program = session.program("head");
   if (!program.ok())
@@ -67,8 +65,7 @@ Expected<LanguageModel> LanguageModel::create(Session &session, bool lora,
   const Module &module = session.module();
   LanguageModel model(*head, module.model(), loraScale);
   uint32_t longest = 0;
-  for (const format::Program *program :
-       orEmpty(module.metadata().programs())) {
+  for (const format::Program *program : orEmpty(module.metadata().programs())) {
     std::string name = program->name()->str();
     if (forwardTokens(name, lora) == 0 || !session.isPrepared(name))
       continue;
@@ -87,8 +84,8 @@ Expected<LanguageModel> LanguageModel::create(Session &session, bool lora,
   return model;
 }
 
-Expected<std::vector<PromptChunk>>
-LanguageModel::check(const int32_t *tokens, uint32_t count) const {
+Expected<std::vector<PromptChunk>> LanguageModel::check(const int32_t *tokens,
+                                                        uint32_t count) const {
   if (count == 0)
     return Status::error("expected at least one token, but got none");
   for (uint32_t i = 0; i < count; ++i)

@@ -23,8 +23,9 @@ namespace sterna {
 class LanguageModel {
 public:
   /// Looks up the programs of `session`, which must outlive this object and
-  /// have been created with generatePrograms(module, lora) or some of those. `loraScale` is what
-  /// the adapter's branch is multiplied by; ignored unless `lora` is set.
+  /// have been created with generatePrograms(module, lora) or some of those.
+  /// `loraScale` is what the adapter's branch is multiplied by; ignored unless
+  /// `lora` is set.
   static Expected<LanguageModel> create(Session &session, bool lora,
                                         float loraScale);
 

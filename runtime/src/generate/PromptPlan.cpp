@@ -27,8 +27,8 @@ struct Choice {
   uint32_t bucket = 0;
 };
 
-std::vector<Choice> search(const std::vector<uint32_t> &buckets,
-                           uint32_t count, uint32_t end, uint32_t context) {
+std::vector<Choice> search(const std::vector<uint32_t> &buckets, uint32_t count,
+                           uint32_t end, uint32_t context) {
   std::vector<Choice> best(count + 1);
   best[0].cost = 0;
   for (uint32_t left = 1; left <= count; ++left)

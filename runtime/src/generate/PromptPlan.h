@@ -28,9 +28,9 @@ struct PromptChunk {
 /// lengths `buckets`, at least cost: a run costs its tokens and a constant for
 /// reading the weights. No run reaches beyond `context` positions. Fails if the
 /// tokens do not fit or no bucket does.
-Expected<std::vector<PromptChunk>>
-planPrompt(std::vector<uint32_t> buckets, uint32_t count, uint32_t position,
-           uint32_t context);
+Expected<std::vector<PromptChunk>> planPrompt(std::vector<uint32_t> buckets,
+                                              uint32_t count, uint32_t position,
+                                              uint32_t context);
 
 } // namespace sterna
 

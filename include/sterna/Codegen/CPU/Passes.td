@@ -34,6 +34,7 @@ def EmitKernelsPass : Pass<"sterna-emit-cpu-kernels", "::mlir::ModuleOp"> {
            "Use tuned emitters; without them all kernels are portable">
   ];
   let dependentDialects = [
+    "::mlir::affine::AffineDialect",
     "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
     "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect",
@@ -48,6 +49,23 @@ def FinishKernelsPass : Pass<"sterna-finish-cpu-kernels", "::mlir::ModuleOp"> {
     each, and the table and query function of the kernel library.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def MakeFreestandingPass : Pass<"sterna-make-freestanding", "::mlir::func::FuncOp"> {
+  let summary = "Replace what would become calls of a library";
+  let description = [{
+    A kernel library has no undefined symbol: `math.exp` and `math.log` become
+    polynomials, identical on every target, and copies become loops.
+
+    ```mlir
+    memref.copy %x, %y : memref<8xf32> to memref<8xf32>
+    // becomes
+    linalg.generic ... ins(%x : memref<8xf32>) outs(%y : memref<8xf32>) ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
 }
 
 def StackBuffersPass : Pass<"sterna-stack-buffers", "::mlir::func::FuncOp"> {

@@ -44,6 +44,25 @@ def AdaptLoraPass : Pass<"sterna-adapt-lora", "::mlir::ModuleOp"> {
   ];
 }
 
+def AssignLayoutsPass : Pass<"sterna-assign-layouts", "::mlir::ModuleOp"> {
+  let summary = "Choose the packed layout of each ternary parameter";
+  let description = [{
+    Gives every ternary `tern.param`, and its uses, one `#tern.panel` layout,
+    which all instruction levels of a device family and both directions of the
+    product read.
+
+    ```mlir
+    tern.param @w : tensor<16x8x!tern.trit> from ...
+    // becomes
+    tern.param @w : tensor<16x8x!tern.trit, #tern.panel<rows = 8, columns = 16>> from ...
+    ```
+  }];
+  let options = [
+    Option<"rows", "rows", "int64_t", "8", "Rows of a panel">,
+    Option<"columns", "columns", "int64_t", "16", "Columns of a block">
+  ];
+}
+
 def ChunkLossHeadPass : Pass<"sterna-chunk-loss-head"> {
   let summary = "Compute the loss and its gradient in chunks of the vocabulary";
   let description = [{

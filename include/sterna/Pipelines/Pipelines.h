@@ -1,0 +1,68 @@
+//===- Pipelines.h - The phases of compilation ----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Phases are named pipelines, the same for sterna-compile, sterna-opt and tests.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_PIPELINES_PIPELINES_H
+#define STERNA_PIPELINES_PIPELINES_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace sterna {
+
+#define GEN_PASS_DECL
+#include "sterna/Pipelines/Passes.h.inc"
+#define GEN_PASS_REGISTRATION
+#include "sterna/Pipelines/Passes.h.inc"
+
+/// The phases in their order. `Import` is the importer's; `Link` writes the
+/// device binary and leaves no IR.
+enum class Phase {
+  Import,        ///< pure funcs on float tensors and composites
+  Adapt,         ///< LoRA branches stand beside the selected linears
+  Differentiate, ///< train_micro and train_apply exist; no rule is needed now
+  Optimize,      ///< quantizers split off, loss head in chunks, canonical
+  Dispatch,      ///< everything computed by dispatches of shared kernels
+  Schedule,      ///< order, recomputation and every offset fixed, verified
+  Codegen,       ///< kernels in the LLVM dialect
+  Link
+};
+
+/// "import", "adapt", ...
+llvm::StringRef stringifyPhase(Phase phase);
+std::optional<Phase> symbolizePhase(llvm::StringRef name);
+
+/// What the phases need to know.
+struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
+  Option<int64_t> loraRank{*this, "lora-rank",
+                           llvm::cl::desc("Rank of the adapters, 0 for none"),
+                           llvm::cl::init(8)};
+  ListOption<std::string> loraTargets{
+      *this, "lora-targets", llvm::cl::desc("Linears to adapt, all if empty")};
+  Option<bool> train{*this, "train",
+                     llvm::cl::desc("Build the training programs"),
+                     llvm::cl::init(true)};
+  Option<bool> checkpoint{
+      *this, "checkpoint",
+      llvm::cl::desc("Recompute activations in the backward pass"),
+      llvm::cl::init(true)};
+  Option<bool> tuned{*this, "tuned",
+                     llvm::cl::desc("Use tuned kernels where they match"),
+                     llvm::cl::init(true)};
+};
+
+/// Adds `phase`, from Adapt to Codegen, with its check, to `manager`.
+void buildPhase(mlir::OpPassManager &manager, Phase phase,
+                const PhaseOptions &options);
+
+/// Registers each phase as a pipeline, `--sterna-phase-adapt` and so on.
+void registerPhases();
+
+} // namespace sterna
+
+#endif // STERNA_PIPELINES_PIPELINES_H

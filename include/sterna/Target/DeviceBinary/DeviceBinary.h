@@ -1,0 +1,51 @@
+//===- DeviceBinary.h - Writing of .stn files -----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The link phase; docs/device-binary.md describes the file.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_TARGET_DEVICEBINARY_DEVICEBINARY_H
+#define STERNA_TARGET_DEVICEBINARY_DEVICEBINARY_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "sterna/Import/Model.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+#include <vector>
+
+namespace sterna {
+
+/// Code of one instruction level.
+struct KernelLibrary {
+  std::string level;
+  /// CPU features that it needs, by their /proc/cpuinfo names.
+  std::vector<std::string> features;
+  std::string bytes;
+};
+
+/// Figures of one link, for the compiler's report.
+struct LinkReport {
+  /// Bytes of weights read from the source and written packed.
+  uint64_t sourceBytes = 0, packedBytes = 0;
+  double packSeconds = 0;
+};
+
+/// Writes the device binary of the scheduled `module` to `path`, streaming the
+/// weights from their sources through packing. The file appears whole or not at
+/// all.
+llvm::Expected<LinkReport>
+writeDeviceBinary(mlir::ModuleOp module, const TokenizerDescription &tokenizer,
+                  const std::vector<KernelLibrary> &libraries,
+                  llvm::StringRef path);
+
+/// Writes the elements of `param` in their final layout to `out`, in order.
+/// Adds what it read and wrote to `report`.
+llvm::Error packParameter(mlir::Operation *param, llvm::raw_ostream &out,
+                          LinkReport &report);
+
+} // namespace sterna
+
+#endif // STERNA_TARGET_DEVICEBINARY_DEVICEBINARY_H

@@ -1,0 +1,193 @@
+//===- BuildTraining.cpp - Build the training programs --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The pass behind --sterna-build-training, and `@train_micro`. The optimizer's
+// program is in OptimizerStep.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TensorBuilder.h"
+#include "TrainingStep.h"
+#include "sterna/Autodiff/Differentiate.h"
+#include "sterna/Autodiff/Passes.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+using namespace mlir;
+
+namespace sterna {
+#define GEN_PASS_DEF_BUILDTRAININGPASS
+#include "sterna/Autodiff/Passes.h.inc"
+} // namespace sterna
+
+using namespace sterna;
+
+DictionaryAttr sterna::singleAttr(StringRef name, Attribute value) {
+  MLIRContext *context = value.getContext();
+  return DictionaryAttr::get(
+      context, NamedAttribute(StringAttr::get(context, name), value));
+}
+
+DictionaryAttr sterna::companionState(const Trainable &trainable,
+                                      StringRef kind) {
+  MLIRContext *context = trainable.state.getContext();
+  NamedAttrList state(trainable.state);
+  auto name = trainable.state.getAs<StringAttr>("name");
+  state.set("name", StringAttr::get(context, name.getValue() + "." + kind));
+  state.set("kind", StringAttr::get(context, kind));
+  return singleAttr(stateAttr, state.getDictionary(context));
+}
+
+namespace {
+
+constexpr StringLiteral lossFunction = "eval_lora";
+constexpr StringLiteral microFunction = "train_micro";
+constexpr StringLiteral applyFunction = "train_apply";
+
+/// The `tern.state` of a LoRA matrix, null for any other argument.
+DictionaryAttr loraState(func::FuncOp function, unsigned index) {
+  auto state = function.getArgAttrOfType<DictionaryAttr>(index, stateAttr);
+  if (!state)
+    return {};
+  auto kind = state.getAs<StringAttr>("kind");
+  bool isLora = kind && (kind == "lora_a" || kind == "lora_b");
+  return isLora ? state : DictionaryAttr();
+}
+
+/// Fails with an error where `function` is not a loss to train.
+LogicalResult checkLoss(func::FuncOp function) {
+  if (function.isExternal() || !function.getBody().hasOneBlock())
+    return function.emitError("expected '")
+           << lossFunction << "' to have a body of one block";
+  auto scalar = RankedTensorType::get(
+      {}, Float32Type::get(function.getContext()));
+  if (function.getResultTypes() != ArrayRef<Type>(scalar))
+    return function.emitError("expected '")
+           << lossFunction << "' to return " << scalar
+           << ", the sum of the token losses, but it returns "
+           << function.getResultTypes();
+  return success();
+}
+
+/// Collects the LoRA matrices of `function`, in the order of its arguments.
+FailureOr<SmallVector<Trainable>> findTrainables(func::FuncOp function) {
+  SmallVector<Trainable> trainables;
+  for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+    DictionaryAttr state = loraState(function, index);
+    if (!state)
+      continue;
+    auto type = dyn_cast<RankedTensorType>(function.getArgument(index).getType());
+    if (!type || !type.getElementType().isF32() || !type.hasStaticShape())
+      return function.emitError("expected trainable argument #")
+             << index << " to be a static tensor of f32, but got "
+             << function.getArgument(index).getType();
+    if (!state.getAs<StringAttr>("name"))
+      return function.emitError("expected trainable argument #")
+             << index << " to have a name in its " << stateAttr
+             << " attribute";
+    trainables.push_back({type, state});
+  }
+  if (trainables.empty())
+    return function.emitError("expected an argument of '")
+           << lossFunction << "' with " << stateAttr
+           << " of kind lora_a or lora_b, but there is none: adapt a linear "
+              "layer first";
+  return trainables;
+}
+
+/// Appends an argument to `function`.
+Value addArgument(func::FuncOp function, Type type, DictionaryAttr attributes) {
+  unsigned index = function.getNumArguments();
+  if (failed(function.insertArgument(index, type, attributes,
+                                     function.getLoc())))
+    llvm_unreachable("a func.func takes further arguments");
+  return function.getArgument(index);
+}
+
+Value addScalarInput(func::FuncOp function, StringRef name) {
+  Builder b(function.getContext());
+  return addArgument(function, RankedTensorType::get({}, b.getF32Type()),
+                     singleAttr(inputAttr, b.getStringAttr(name)));
+}
+
+/// `fresh` where `accumulate` is 0, else `old + fresh`. A selection, not a
+/// product: what `old` holds at first is undefined and may be NaN.
+Value accumulateGradient(TensorBuilder build, Value fresh, Value old,
+                         Value accumulate) {
+  auto type = cast<RankedTensorType>(fresh.getType());
+  Value zero = build.constant(type, 0);
+  Value flag = build.splat(accumulate, type);
+  Value isFirst = build.compare(arith::CmpFPredicate::OEQ, flag, zero);
+  return build.select(isFirst, fresh, build.add(old, fresh));
+}
+
+/// Turns `function`, a copy of the loss, into `@train_micro`.
+LogicalResult buildTrainMicro(func::FuncOp function,
+                              ArrayRef<Trainable> trainables) {
+  SmallVector<Value> wanted;
+  for (unsigned index = 0, e = function.getNumArguments(); index < e; ++index)
+    if (loraState(function, index))
+      wanted.push_back(function.getArgument(index));
+  Value lossScale = addScalarInput(function, "loss_scale");
+  function.setArgAttr(function.getNumArguments() - 1, lossScaleAttr,
+                      UnitAttr::get(function.getContext()));
+  Value accumulate = addScalarInput(function, "accumulate");
+
+  Operation *terminator = function.getBody().front().getTerminator();
+  Value loss = terminator->getOperand(0);
+  OpBuilder builder(terminator);
+  auto gradients = buildGradients(builder, loss, lossScale, wanted);
+  if (failed(gradients))
+    return failure();
+  SmallVector<Value> results{
+      TensorBuilder{builder, loss.getLoc()}.mul(loss, lossScale)};
+  for (auto [trainable, gradient] : llvm::zip_equal(trainables, *gradients)) {
+    unsigned index = function.getNumArguments();
+    Value old = addArgument(function, trainable.type,
+                            companionState(trainable, "gradient"));
+    // Right where the gradient is ready, so that it need not be kept.
+    builder.setInsertionPointAfterValue(gradient);
+    results.push_back(accumulateGradient({builder, gradient.getLoc()},
+                                         gradient, old, accumulate));
+    if (failed(function.insertResult(
+            function.getNumResults(), trainable.type,
+            singleAttr(tiedAttr, builder.getI64IntegerAttr(index)))))
+      return failure();
+  }
+  terminator->setOperands(results);
+  function.setResultAttr(0, outputAttr, builder.getStringAttr("loss"));
+  return success();
+}
+
+struct BuildTraining : sterna::impl::BuildTrainingPassBase<BuildTraining> {
+  void runOnOperation() override {
+    if (failed(run()))
+      signalPassFailure();
+  }
+
+  LogicalResult run() {
+    ModuleOp module = getOperation();
+    SymbolTable symbols(module);
+    auto loss = symbols.lookup<func::FuncOp>(lossFunction);
+    if (!loss)
+      return module.emitError("expected a function named '")
+             << lossFunction << "' to train, but there is none";
+    if (failed(checkLoss(loss)))
+      return failure();
+    for (StringRef name : {microFunction, applyFunction})
+      if (Operation *taken = symbols.lookup(name))
+        return taken->emitError("'") << name << "' exists already";
+    FailureOr<SmallVector<Trainable>> trainables = findTrainables(loss);
+    if (failed(trainables))
+      return failure();
+    func::FuncOp micro = loss.clone();
+    micro.setName(microFunction);
+    symbols.insert(micro, module.getBody()->end());
+    if (failed(buildTrainMicro(micro, *trainables)))
+      return failure();
+    buildTrainApply(module, loss.getLoc(), *trainables);
+    return success();
+  }
+};
+
+} // namespace

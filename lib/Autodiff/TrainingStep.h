@@ -1,0 +1,45 @@
+//===- TrainingStep.h - Programs of a training step -----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What BuildTraining.cpp and OptimizerStep.cpp share: how a program's arguments
+// and results are described. Private to lib/Autodiff.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_LIB_AUTODIFF_TRAININGSTEP_H
+#define STERNA_LIB_AUTODIFF_TRAININGSTEP_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace sterna {
+
+/// Attributes of a program function's arguments and results.
+constexpr llvm::StringLiteral inputAttr = "tern.input";
+constexpr llvm::StringLiteral outputAttr = "tern.output";
+constexpr llvm::StringLiteral stateAttr = "tern.state";
+constexpr llvm::StringLiteral tiedAttr = "tern.tied";
+constexpr llvm::StringLiteral lossScaleAttr = "tern.loss_scale";
+
+/// A matrix that training changes: its type and its `tern.state` attribute.
+struct Trainable {
+  mlir::RankedTensorType type;
+  mlir::DictionaryAttr state;
+};
+
+/// A dictionary with the one entry `name = value`.
+mlir::DictionaryAttr singleAttr(llvm::StringRef name, mlir::Attribute value);
+
+/// Attributes of the state argument `<name of the matrix>.<kind>`.
+mlir::DictionaryAttr companionState(const Trainable &trainable,
+                                    llvm::StringRef kind);
+
+/// Builds `@train_apply` at the end of `module`: the norm of all gradients,
+/// clipping, and one step of AdamW for each of `trainables`.
+void buildTrainApply(mlir::ModuleOp module, mlir::Location loc,
+                     llvm::ArrayRef<Trainable> trainables);
+
+} // namespace sterna
+
+#endif // STERNA_LIB_AUTODIFF_TRAININGSTEP_H

@@ -1,0 +1,135 @@
+//===- FloatDot.cpp - Product of few rows with long rows ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// C[M, N] = sum_k A(m, k) * B(n, k) for at most 4 rows of A, as the language
+// model's head in decoding has it. What counts is to read B once and in order:
+// 8 of its rows at a time are multiplied as they lie in memory, and their sums
+// are added across lanes in a fixed order at the end.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Emitters.h"
+#include "FloatProduct.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace sterna;
+using namespace sterna::cpu;
+
+namespace {
+
+constexpr int64_t mostRows = 4;
+/// Workgroups at most: enough for an even share, few enough to be cheap.
+constexpr int64_t mostGroups = 64;
+
+class Emission {
+public:
+  Emission(KernelBuilder &k, const FloatProduct &product, ValueRange buffers)
+      : k(k), product(product), buffers(buffers), left(buffers[product.left]),
+        right(buffers[product.right]) {}
+
+  /// Columns [block * 8, block * 8 + 8) of C.
+  void emitBlock(Value block) {
+    Value column = k.mul(block, lanes);
+    SmallVector<Value> sources;
+    for (int64_t i = 0; i < lanes; ++i) {
+      Value source = k.add(column, i);
+      sources.push_back(product.n % lanes ? k.min(source, product.n - 1)
+                                          : source);
+    }
+    k.loop(product.m, [&](Value row) {
+      Value sums = k.sumEach(emitSums(row, sources));
+      emitResult(sums, row, column);
+    });
+  }
+
+private:
+  SmallVector<Value> emitSums(Value row, ArrayRef<Value> sources) {
+    int64_t whole = product.k / lanes * lanes;
+    SmallVector<Value> zeros(lanes, k.floatVector(0));
+    SmallVector<Value> sums = k.loop(
+        k.index(0), k.index(whole), lanes, zeros,
+        [&](Value at, ValueRange sums) {
+          return emitStep(row, sources, at, sums, Value());
+        });
+    if (whole == product.k)
+      return sums;
+    // The last 8 elements once more, those that were counted left out.
+    int64_t counted = lanes - product.k % lanes;
+    SmallVector<bool> open;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      open.push_back(lane >= counted);
+    Value mask = arith::ConstantOp::create(
+        k.b, k.loc,
+        DenseElementsAttr::get(VectorType::get(lanes, k.b.getI1Type()), open));
+    return emitStep(row, sources, k.index(product.k - lanes), sums, mask);
+  }
+
+  SmallVector<Value> emitStep(Value row, ArrayRef<Value> sources, Value at,
+                              ValueRange sums, Value mask) {
+    auto loadOpen = [&](Value matrix, Value index) {
+      Value x = k.toF32(k.loadVector(matrix, {index, at}));
+      return mask ? k.select(mask, x, k.floatVector(0)) : x;
+    };
+    Value x = loadOpen(left, row);
+    SmallVector<Value> next;
+    for (auto [source, sum] : llvm::zip_equal(sources, sums))
+      next.push_back(k.fma(x, loadOpen(right, source), sum));
+    return next;
+  }
+
+  void emitResult(Value sums, Value row, Value column) {
+    int64_t rest = product.n % lanes;
+    auto store = [&](int64_t width) {
+      product.epilogue.emit(k, buffers, k.resize(sums, width), row, column);
+    };
+    if (!rest)
+      store(lanes);
+    else
+      k.branch(
+          k.equal(column, k.index(product.n - rest)), [&] { store(rest); },
+          [&] { store(lanes); });
+  }
+
+  KernelBuilder &k;
+  const FloatProduct &product;
+  ValueRange buffers;
+  Value left, right;
+};
+
+struct FloatDot : KernelEmitter {
+  StringRef getName() const override { return "float-dot"; }
+
+  std::optional<int64_t> match(plan::KernelOp kernel,
+                               const TargetInfo &target) const override {
+    std::optional<FloatProduct> product = FloatProduct::match(kernel);
+    if (target.vectorBits < 256 || !product || product->m > mostRows ||
+        product->k < lanes || product->rightForm != RightForm::columns ||
+        product->leftTransposed || product->accumulated)
+      return std::nullopt;
+    return groupsOf(*product);
+  }
+
+  void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
+            ValueRange buffers, Value begin, Value end) const override {
+    FloatProduct product = *FloatProduct::match(kernel);
+    KernelBuilder k(builder, kernel.getLoc());
+    Emission emission(k, product, buffers);
+    int64_t blocks = llvm::divideCeil(product.n, lanes);
+    k.loop(k.share(begin, blocks, groupsOf(product)),
+           k.share(end, blocks, groupsOf(product)), 1,
+           [&](Value block) { emission.emitBlock(block); });
+  }
+
+  static int64_t groupsOf(const FloatProduct &product) {
+    return std::min(int64_t(llvm::divideCeil(product.n, lanes)), mostGroups);
+  }
+};
+
+} // namespace
+
+std::unique_ptr<KernelEmitter> sterna::cpu::createFloatDotEmitter() {
+  return std::make_unique<FloatDot>();
+}

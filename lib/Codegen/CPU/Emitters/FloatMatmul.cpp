@@ -1,0 +1,234 @@
+//===- FloatMatmul.cpp - Tiled product of floats --------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// C[M, N] = sum_k A(m, k) * B(k, n), B possibly ternary (see FloatProduct.h).
+// A workgroup owns a block of rows and one tile's width of columns of C. It
+// walks along k in blocks: a block of B is packed into scratch that stays in the
+// first-level cache, then a tile of C in registers at a time is updated from
+// it. C is kept in scratch between blocks; the epilogue reads it at the end.
+// Scratch has whole tiles, so that only packing and epilogue see the edges.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Emitters.h"
+#include "FloatProduct.h"
+#include "RightPacking.h"
+
+using namespace mlir;
+using namespace sterna;
+using namespace sterna::cpu;
+
+namespace {
+
+/// Bytes of a packed block of B, so that it leaves room in a cache of 32 KiB.
+constexpr int64_t packedBytes = 24 * 1024;
+/// Bytes of C that a workgroup accumulates.
+constexpr int64_t accumulatorBytes = 32 * 1024;
+/// Workgroups that allow a few threads an even share.
+constexpr int64_t wantedGroups = 8;
+/// Rows below which packing B for a workgroup costs more than it saves.
+constexpr int64_t leastRows = 24;
+
+/// How a product is cut.
+struct Tiling {
+  /// Tile of C in registers: rows by vectors of 8 columns.
+  int64_t rows = 0, vectors = 0;
+  int64_t columnTiles = 0, rowBlocks = 0;
+  /// Rows of C of a workgroup, a multiple of `rows`.
+  int64_t blockRows = 0;
+  /// Rows of B in a packed block, a multiple of 16; the last block may have up
+  /// to 7 more, so that none has fewer than 8.
+  int64_t depth = 0, depthBlocks = 0;
+
+  int64_t width() const { return vectors * lanes; }
+};
+
+/// The tile with the least work, counted in multiply-adds and half the loads.
+/// All have 8 to 12 accumulators: enough to hide the latency of two
+/// multiply-add units, few enough for 16 registers.
+void chooseTile(Tiling &tiling, int64_t m, int64_t n) {
+  static constexpr std::pair<int64_t, int64_t> tiles[] = {
+      {4, 3}, {6, 2}, {5, 2}, {4, 2}, {12, 1}, {10, 1},
+      {8, 1}, {3, 4}, {2, 6}, {2, 4}, {1, 12}, {1, 8}};
+  int64_t best = 0;
+  for (auto [rows, vectors] : tiles) {
+    int64_t count = llvm::divideCeil(m, rows) *
+                    llvm::divideCeil(n, vectors * lanes);
+    int64_t cost = count * (2 * rows * vectors + rows + vectors);
+    if (best && cost >= best)
+      continue;
+    best = cost;
+    tiling.rows = rows;
+    tiling.vectors = vectors;
+  }
+}
+
+Tiling chooseTiling(const FloatProduct &product) {
+  Tiling t;
+  chooseTile(t, product.m, product.n);
+  t.columnTiles = llvm::divideCeil(product.n, t.width());
+  int64_t most = accumulatorBytes / (4 * t.width());
+  int64_t wanted = llvm::divideCeil(
+      product.m, llvm::divideCeil(wantedGroups, t.columnTiles));
+  int64_t rows = std::min(most, std::max(wanted, leastRows));
+  // Even blocks: the last one is not a small rest.
+  rows = llvm::divideCeil(product.m, llvm::divideCeil(product.m, rows));
+  t.blockRows = llvm::alignTo(rows, t.rows);
+  t.rowBlocks = llvm::divideCeil(product.m, t.blockRows);
+  t.depth = packedBytes / (4 * t.width()) / 16 * 16;
+  t.depthBlocks = product.k < lanes
+                      ? 1
+                      : llvm::divideCeil(product.k - (lanes - 1), t.depth);
+  return t;
+}
+
+class Emission {
+public:
+  Emission(KernelBuilder &k, const FloatProduct &product, ValueRange buffers)
+      : k(k), product(product), buffers(buffers), t(chooseTiling(product)),
+        left(buffers[product.left]) {
+    Type f32 = k.b.getF32Type();
+    int64_t packedRows = llvm::alignTo(
+        std::min(product.k, t.depth + lanes - 1), 16);
+    packed = k.scratch({packedRows, t.width()}, f32);
+    sums = k.scratch({t.blockRows, t.width()}, f32);
+  }
+
+  void emitWorkgroup(Value group) {
+    Value column = k.mul(k.rem(group, t.columnTiles), t.width());
+    Value firstRow = k.mul(k.div(group, t.columnTiles), t.blockRows);
+    Value rows = k.min(k.sub(k.index(product.m), firstRow), t.blockRows);
+    emitInit(firstRow, rows, column);
+    k.loop(t.depthBlocks, [&](Value block) {
+      Value depth = k.mul(block, t.depth);
+      Value count = depthOf(block, depth);
+      emitPacking(k, product, buffers,
+                  {depth, count, column, t.vectors, packed});
+      k.loop(k.index(0), rows, t.rows,
+             [&](Value row) { emitTile(firstRow, row, depth, count); });
+    });
+    emitResult(firstRow, rows, column);
+  }
+
+private:
+  /// Rows of B in a block that starts at `depth`.
+  Value depthOf(Value block, Value depth) {
+    int64_t last = product.k - (t.depthBlocks - 1) * t.depth;
+    if (last == t.depth || t.depthBlocks == 1)
+      return k.index(last);
+    // The last block may be longer than the others as well as shorter.
+    Value rest = k.sub(k.index(product.k), depth);
+    if (last < t.depth)
+      return k.min(rest, t.depth);
+    Value isLast = k.equal(block, k.index(t.depthBlocks - 1));
+    return k.select(isLast, rest, k.index(t.depth));
+  }
+
+  void emitInit(Value firstRow, Value rows, Value column) {
+    k.loop(t.blockRows, [&](Value row) {
+      for (int64_t v = 0; v < t.vectors; ++v)
+        k.storeVector(k.floatVector(0), sums, {row, k.index(v * lanes)});
+    });
+    if (!product.accumulated)
+      return;
+    forEachElement(rows, column, [&](Value row, int64_t v, int64_t width) {
+      Value x = k.loadVector(buffers[*product.accumulated],
+                             {k.add(firstRow, row), k.add(column, v * lanes)},
+                             width);
+      k.storeVector(x, sums, {row, k.index(v * lanes)});
+    });
+  }
+
+  void emitResult(Value firstRow, Value rows, Value column) {
+    forEachElement(rows, column, [&](Value row, int64_t v, int64_t width) {
+      Value sum = k.loadVector(sums, {row, k.index(v * lanes)}, width);
+      product.epilogue.emit(k, buffers, sum, k.add(firstRow, row),
+                            k.add(column, v * lanes));
+    });
+  }
+
+  void forEachElement(
+      Value rows, Value column,
+      llvm::function_ref<void(Value, int64_t, int64_t)> body) {
+    k.loop(k.index(0), rows, 1, [&](Value row) {
+      forEachVector(
+          k, column, product.n, t.vectors,
+          [&](int64_t v, int64_t width) { body(row, v, width); });
+    });
+  }
+
+  /// Adds the product of a block to the tile of C whose first row in the
+  /// workgroup is `row`.
+  void emitTile(Value firstRow, Value row, Value depth, Value count) {
+    SmallVector<Value> start, leftRows;
+    for (int64_t i = 0; i < t.rows; ++i) {
+      Value source = k.add(k.add(firstRow, row), i);
+      // Rows beyond the last are computed for nothing, from the last.
+      leftRows.push_back(product.m % t.rows ? k.min(source, product.m - 1)
+                                            : source);
+      for (int64_t v = 0; v < t.vectors; ++v)
+        start.push_back(
+            k.loadVector(sums, {k.add(row, i), k.index(v * lanes)}));
+    }
+    SmallVector<Value> end =
+        k.loop(k.index(0), count, 1, start, [&](Value step, ValueRange sums) {
+          return emitStep(leftRows, k.add(depth, step), step, sums);
+        });
+    for (int64_t i = 0; i < t.rows; ++i)
+      for (int64_t v = 0; v < t.vectors; ++v)
+        k.storeVector(end[i * t.vectors + v], sums,
+                      {k.add(row, i), k.index(v * lanes)});
+  }
+
+  /// One rank-1 update of the tile.
+  SmallVector<Value> emitStep(ArrayRef<Value> leftRows, Value source,
+                              Value step, ValueRange sums) {
+    SmallVector<Value> right, next;
+    for (int64_t v = 0; v < t.vectors; ++v)
+      right.push_back(k.loadVector(packed, {step, k.index(v * lanes)}));
+    for (int64_t i = 0; i < t.rows; ++i) {
+      SmallVector<Value> indices{leftRows[i], source};
+      if (product.leftTransposed)
+        std::swap(indices[0], indices[1]);
+      Value x = k.splat(k.toF32(k.load(left, indices)));
+      for (int64_t v = 0; v < t.vectors; ++v)
+        next.push_back(k.fma(x, right[v], sums[i * t.vectors + v]));
+    }
+    return next;
+  }
+
+  KernelBuilder &k;
+  const FloatProduct &product;
+  ValueRange buffers;
+  Tiling t;
+  Value left, packed, sums;
+};
+
+struct FloatMatmul : KernelEmitter {
+  StringRef getName() const override { return "float-matmul"; }
+
+  std::optional<int64_t> match(plan::KernelOp kernel,
+                               const TargetInfo &target) const override {
+    std::optional<FloatProduct> product = FloatProduct::match(kernel);
+    if (target.vectorBits < 256 || !product)
+      return std::nullopt;
+    Tiling tiling = chooseTiling(*product);
+    return tiling.columnTiles * tiling.rowBlocks;
+  }
+
+  void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
+            ValueRange buffers, Value begin, Value end) const override {
+    FloatProduct product = *FloatProduct::match(kernel);
+    KernelBuilder k(builder, kernel.getLoc());
+    Emission emission(k, product, buffers);
+    k.loop(begin, end, 1,
+           [&](Value group) { emission.emitWorkgroup(group); });
+  }
+};
+
+} // namespace
+
+std::unique_ptr<KernelEmitter> sterna::cpu::createFloatMatmulEmitter() {
+  return std::make_unique<FloatMatmul>();
+}

@@ -1,0 +1,125 @@
+//===- FloatProduct.cpp - What a float product multiplies -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See FloatProduct.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FloatProduct.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+using namespace mlir;
+using namespace sterna;
+using namespace sterna::cpu;
+
+namespace {
+
+bool isFloat(Value matrix) {
+  Type type = cast<ShapedType>(matrix.getType()).getElementType();
+  return type.isF32() || type.isF16() || type.isBF16();
+}
+
+/// Whether the kernel's own arguments feed the product, so that their buffers
+/// are what it reads.
+bool setOperands(FloatProduct &product, Value left, Value right) {
+  std::optional<unsigned> leftNumber = getArgumentNumber(left);
+  std::optional<unsigned> rightNumber = getArgumentNumber(right);
+  if (!leftNumber || !rightNumber || !isFloat(left))
+    return false;
+  product.left = *leftNumber;
+  product.right = *rightNumber;
+  return true;
+}
+
+/// Whether two loops of (m, n, k) index an operand; `swapped` says whether in
+/// the other order.
+bool matchMap(AffineMap map, unsigned first, unsigned second, bool &swapped) {
+  MLIRContext *context = map.getContext();
+  AffineExpr x = getAffineDimExpr(first, context);
+  AffineExpr y = getAffineDimExpr(second, context);
+  swapped = map == AffineMap::get(3, 0, {y, x}, context);
+  return swapped || map == AffineMap::get(3, 0, {x, y}, context);
+}
+
+bool matchInit(FloatProduct &product, Value init) {
+  if (std::optional<TypedAttr> splat = getSplat(init)) {
+    auto value = dyn_cast<FloatAttr>(*splat);
+    return value && value.getValue().isZero();
+  }
+  product.accumulated = getArgumentNumber(init);
+  return product.accumulated.has_value();
+}
+
+bool matchMatmul(FloatProduct &product, linalg::MatmulOp op) {
+  if (!op.hasPureTensorSemantics())
+    return false;
+  Value left = op.getInputs()[0], right = op.getInputs()[1];
+  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  bool rightTransposed, resultTransposed;
+  if (!matchMap(maps[0], 0, 2, product.leftTransposed) ||
+      !matchMap(maps[1], 2, 1, rightTransposed) ||
+      !matchMap(maps[2], 0, 1, resultTransposed) || resultTransposed)
+    return false;
+  product.rightForm = rightTransposed ? RightForm::columns : RightForm::rows;
+  auto leftType = cast<RankedTensorType>(left.getType());
+  product.k = leftType.getDimSize(product.leftTransposed ? 0 : 1);
+  return isFloat(right) && setOperands(product, left, right) &&
+         matchInit(product, op.getOutputs()[0]);
+}
+
+/// Either product with a ternary matrix; `form` says which.
+template <typename Op>
+bool matchTernary(FloatProduct &product, Op op, RightForm form) {
+  product.rightForm = form;
+  product.k = cast<ShapedType>(op.getLhs().getType()).getDimSize(1);
+  product.group = op.getGroup();
+  // A block of 16 columns has one group only.
+  if (product.group && *product.group % 16)
+    return false;
+  std::optional<unsigned> scale = getArgumentNumber(op.getScale());
+  if (!scale || !isFloat(op.getScale()) || !isPackedInPanels(op.getWeight()))
+    return false;
+  product.scale = *scale;
+  return setOperands(product, op.getLhs(), op.getWeight());
+}
+
+} // namespace
+
+bool sterna::cpu::isPackedInPanels(Value weight) {
+  auto type = cast<RankedTensorType>(weight.getType());
+  auto panel = dyn_cast_or_null<tern::PanelAttr>(type.getEncoding());
+  return panel && panel.getRows() == 8 && panel.getColumns() == 16;
+}
+
+std::optional<FloatProduct> FloatProduct::match(plan::KernelOp kernel) {
+  FloatProduct product;
+  Operation *root = nullptr;
+  bool matched = false;
+  if (auto op = findRoot<linalg::MatmulOp>(kernel)) {
+    root = op;
+    matched = matchMatmul(product, op);
+  } else if (auto op = findRoot<tern::MatmulOp>(kernel)) {
+    root = op;
+    matched = matchTernary(product, op, RightForm::tritsRows);
+  } else if (auto op = findRoot<tern::MatmulTransposedOp>(kernel)) {
+    root = op;
+    matched = matchTernary(product, op, RightForm::tritsColumns);
+  }
+  if (!matched)
+    return std::nullopt;
+  std::optional<Epilogue> epilogue = Epilogue::match(kernel, root);
+  if (!epilogue)
+    return std::nullopt;
+  product.epilogue = std::move(*epilogue);
+  auto type = cast<RankedTensorType>(root->getResult(0).getType());
+  product.m = type.getDimSize(0);
+  product.n = type.getDimSize(1);
+  if (!type.hasStaticShape() || ShapedType::isDynamic(product.k) ||
+      !product.m || !product.n || !product.k)
+    return std::nullopt;
+  return product;
+}

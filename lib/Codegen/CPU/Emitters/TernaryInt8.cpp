@@ -1,0 +1,414 @@
+//===- TernaryInt8.cpp - Product of int8 tokens with a ternary matrix -----===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// C[m, n] = sum_g scale[n, g] * sum_k q[m, k] * trit[n, k] with vpmaddubsw. Its
+// unsigned operand is the code, trit + 1, as stored, so the sum of q over the
+// same columns is subtracted afterwards: all of that is exact in int32. A panel
+// of 8 rows of weights is the 8 lanes of a register, so that no lanes are ever
+// added across. Sums of pairs are kept in int16 for up to 64 additions, the
+// most that cannot overflow (64 * 2 * 128 * 2 = 32768).
+//
+//===----------------------------------------------------------------------===//
+
+#include "Emitters.h"
+#include "FloatProduct.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+using namespace mlir;
+using namespace sterna;
+using namespace sterna::cpu;
+
+namespace {
+
+/// Columns of a block, and blocks whose sums fit int16: 4 additions each.
+constexpr int64_t blockColumns = 16;
+constexpr int64_t mostBlocks = 16;
+constexpr int64_t blockBytes = 32;
+/// Workgroups at most. Each call sums the tokens anew, so they are not small.
+constexpr int64_t mostGroups = 16;
+/// Stack for the sums of tokens.
+constexpr int64_t mostSumBytes = 64 * 1024;
+
+/// A matched kernel.
+struct Int8Product {
+  int64_t m = 0, n = 0, k = 0;
+  unsigned left = 0, weight = 0, scale = 0;
+  std::optional<int64_t> group;
+  Epilogue epilogue;
+
+  /// Tokens and panels of a tile in registers.
+  int64_t tokens = 0, panels = 0;
+  /// Blocks from one flush of int16 sums to the next.
+  int64_t chunkBlocks = 0;
+
+  int64_t wholeBlocks() const { return k / blockColumns; }
+  int64_t chunkColumns() const { return chunkBlocks * blockColumns; }
+  /// Flushes per token, the one of a partial last block included.
+  int64_t chunks() const {
+    return llvm::divideCeil(wholeBlocks(), chunkBlocks) + hasTail();
+  }
+  bool hasTail() const { return k % blockColumns; }
+  int64_t panelCount() const { return llvm::divideCeil(n, lanes); }
+  int64_t tileCount() const { return llvm::divideCeil(panelCount(), panels); }
+  int64_t groups() const { return std::min(tileCount(), mostGroups); }
+  /// Sums of activations that a token needs: one, or one per flush.
+  int64_t sumsPerToken() const { return group ? chunks() : 1; }
+
+  static std::optional<Int8Product> match(plan::KernelOp kernel);
+  void chooseTile();
+};
+
+std::optional<Int8Product> Int8Product::match(plan::KernelOp kernel) {
+  auto root = findRoot<tern::MatmulOp>(kernel);
+  if (!root)
+    return std::nullopt;
+  auto leftType = cast<RankedTensorType>(root.getLhs().getType());
+  auto type = cast<RankedTensorType>(root.getResult().getType());
+  auto scaleType = cast<ShapedType>(root.getScale().getType());
+  std::optional<unsigned> left = getArgumentNumber(root.getLhs());
+  std::optional<unsigned> weight = getArgumentNumber(root.getWeight());
+  std::optional<unsigned> scale = getArgumentNumber(root.getScale());
+  std::optional<Epilogue> epilogue = Epilogue::match(kernel, root);
+  if (!left || !weight || !scale || !epilogue ||
+      !leftType.getElementType().isInteger(8) || !leftType.hasStaticShape() ||
+      !type.hasStaticShape() || !scaleType.getElementType().isF32() ||
+      !isPackedInPanels(root.getWeight()))
+    return std::nullopt;
+  Int8Product product;
+  product.m = type.getDimSize(0);
+  product.n = type.getDimSize(1);
+  product.k = leftType.getDimSize(1);
+  product.left = *left;
+  product.weight = *weight;
+  product.scale = *scale;
+  product.group = root.getGroup();
+  product.epilogue = std::move(*epilogue);
+  if (!product.m || !product.n || !product.k ||
+      (product.group && *product.group % blockColumns))
+    return std::nullopt;
+  product.chooseTile();
+  if (product.m * product.sumsPerToken() * 4 > mostSumBytes)
+    return std::nullopt;
+  return product;
+}
+
+void Int8Product::chooseTile() {
+  // At most 8 sums: what remains of 16 registers holds codes and activations.
+  tokens = std::min<int64_t>(m, 4);
+  panels = std::min<int64_t>(tokens == 1 ? 4 : 2, panelCount());
+  chunkBlocks = mostBlocks;
+  if (group)
+    while ((*group / blockColumns) % chunkBlocks)
+      --chunkBlocks;
+}
+
+class Emission {
+public:
+  Emission(KernelBuilder &k, const Int8Product &product, ValueRange buffers)
+      : k(k), p(product), buffers(buffers), left(buffers[p.left]),
+        weight(buffers[p.weight]), scale(buffers[p.scale]) {
+    i8 = k.b.getI8Type();
+    i32 = k.b.getI32Type();
+    codeMask = k.intVector(3, blockBytes, 8);
+    tokenSums = k.scratch({p.m, p.sumsPerToken()}, i32);
+    // One row of the tile per token and panel.
+    int64_t rows = p.tokens * p.panels;
+    sums = k.scratch({rows, lanes}, p.group ? Type(k.b.getF32Type()) : i32);
+    if (p.hasTail())
+      tails = k.scratch({p.m, blockColumns}, i8);
+  }
+
+  /// Copies the last partial block of each token, padded with zeros, and adds
+  /// up the activations whose sums will be subtracted.
+  void emitTokenSums() {
+    k.loop(p.m, [&](Value token) {
+      if (p.hasTail())
+        emitTail(token);
+      int64_t whole = llvm::divideCeil(p.wholeBlocks(), p.chunkBlocks);
+      Value zero = k.intVector(0, blockColumns, 32);
+      if (!p.group) {
+        Value sum = sumBlocks(token, k.index(0), k.index(p.wholeBlocks()), zero);
+        if (p.hasTail())
+          sum = addBlock(sum, tails, token, k.index(0));
+        return storeSum(sum, token, k.index(0));
+      }
+      k.loop(k.index(0), k.index(whole), 1, [&](Value chunk) {
+        Value first = k.mul(chunk, p.chunkBlocks);
+        storeSum(sumBlocks(token, first, lastBlock(first), zero), token, chunk);
+      });
+      if (p.hasTail())
+        storeSum(addBlock(zero, tails, token, k.index(0)), token,
+                 k.index(whole));
+    });
+  }
+
+  /// The tile of panels `tile` for all tokens.
+  void emitPanels(Value tile) {
+    Value firstPanel = k.mul(tile, p.panels);
+    panelStarts.clear();
+    for (int64_t i = 0; i < p.panels; ++i)
+      panelStarts.push_back(
+          k.mul(panelOf(firstPanel, k.index(i)), panelBytes()));
+    k.loop(k.index(0), k.index(p.m), p.tokens, [&](Value firstToken) {
+      emitTile(firstPanel, firstToken);
+      Value rest = k.sub(k.index(p.m), firstToken);
+      emitResult(firstPanel, firstToken, k.min(rest, p.tokens));
+    });
+  }
+
+private:
+  int64_t panelBytes() const {
+    return llvm::divideCeil(p.k, blockColumns) * blockBytes;
+  }
+
+  Value panelOf(Value firstPanel, Value i) {
+    Value panel = k.add(firstPanel, i);
+    // A panel beyond the last is computed for nothing, from the last.
+    return p.panelCount() % p.panels ? k.min(panel, p.panelCount() - 1) : panel;
+  }
+
+  Value lastBlock(Value first) {
+    Value end = k.add(first, p.chunkBlocks);
+    return p.wholeBlocks() % p.chunkBlocks ? k.min(end, p.wholeBlocks()) : end;
+  }
+
+  //===--- Sums of activations --------------------------------------------===//
+
+  void emitTail(Value token) {
+    int64_t start = p.wholeBlocks() * blockColumns, rest = p.k - start;
+    Value zeros = k.intVector(0, blockColumns, 8);
+    k.storeVector(zeros, tails, {token, k.index(0)});
+    k.storeVector(k.loadVector(left, {token, k.index(start)}, rest), tails,
+                  {token, k.index(0)});
+  }
+
+  Value sumBlocks(Value token, Value begin, Value end, Value sum) {
+    return k.loop(begin, end, 1, sum, [&](Value block, ValueRange sums) {
+      Value next = addBlock(sums[0], left, token, k.mul(block, blockColumns));
+      return SmallVector<Value>{next};
+    })[0];
+  }
+
+  Value addBlock(Value sum, Value tokens, Value token, Value column) {
+    Value q = k.loadVector(tokens, {token, column}, blockColumns);
+    q = arith::ExtSIOp::create(k.b, k.loc, sum.getType(), q);
+    return arith::AddIOp::create(k.b, k.loc, sum, q);
+  }
+
+  void storeSum(Value sum, Value token, Value index) {
+    Value total = vector::ReductionOp::create(k.b, k.loc,
+                                              vector::CombiningKind::ADD, sum);
+    k.store(total, tokenSums, {token, index});
+  }
+
+  //===--- The tile -------------------------------------------------------===//
+
+  /// Leaves in `sums` the tile's int32 sums of code times activation, or with
+  /// groups the scaled product.
+  void emitTile(Value firstPanel, Value firstToken) {
+    SmallVector<Value> tokens;
+    for (int64_t i = 0; i < p.tokens; ++i) {
+      Value token = k.add(firstToken, i);
+      tokens.push_back(p.m % p.tokens ? k.min(token, p.m - 1) : token);
+    }
+    k.loop(p.tokens * p.panels, [&](Value row) {
+      Value zero = p.group ? k.floatVector(0) : k.intVector(0, lanes, 32);
+      k.storeVector(zero, sums, {row, k.index(0)});
+    });
+    SmallVector<Value> zeros(p.tokens * p.panels, k.intVector(0, 16, 16));
+    int64_t whole = llvm::divideCeil(p.wholeBlocks(), p.chunkBlocks);
+    k.loop(k.index(0), k.index(whole), 1, [&](Value chunk) {
+      Value first = k.mul(chunk, p.chunkBlocks);
+      SmallVector<Value> pairs =
+          k.loop(first, lastBlock(first), 1, zeros,
+                 [&](Value block, ValueRange pairs) {
+                   return emitBlock(left, tokens, k.mul(block, blockColumns),
+                                    block, pairs);
+                 });
+      flush(pairs, firstPanel, tokens, chunk, k.mul(first, blockColumns));
+    });
+    if (!p.hasTail())
+      return;
+    Value block = k.index(p.wholeBlocks());
+    flush(emitBlock(tails, tokens, k.index(0), block, zeros), firstPanel,
+          tokens, k.index(whole), k.mul(block, blockColumns));
+  }
+
+  /// Adds a block's products, two columns of a row in each int16 lane.
+  SmallVector<Value> emitBlock(Value activations, ArrayRef<Value> tokens,
+                               Value column, Value block, ValueRange pairs) {
+    SmallVector<Value> packed, next(pairs.begin(), pairs.end());
+    for (Value start : panelStarts)
+      packed.push_back(k.loadVector(
+          weight, {k.add(start, k.mul(block, blockBytes))}, blockBytes));
+    for (int64_t j = 0; j < 4; ++j) {
+      SmallVector<Value> codes;
+      for (Value bytes : packed)
+        codes.push_back(emitCodes(bytes, 2 * j));
+      for (int64_t t = 0; t < p.tokens; ++t) {
+        Value four = emitFour(activations, tokens[t], k.add(column, 4 * j));
+        for (int64_t i = 0; i < p.panels; ++i) {
+          Value &sum = next[t * p.panels + i];
+          Value product = call("llvm.x86.avx2.pmadd.ub.sw",
+                               sum.getType(), codes[i], four);
+          sum = arith::AddIOp::create(k.b, k.loc, sum, product);
+        }
+      }
+    }
+    return next;
+  }
+
+  /// Bits `shift` and `shift + 1` of each byte. Bytes have no shift of their
+  /// own; what comes from the neighbour is masked off.
+  Value emitCodes(Value bytes, int64_t shift) {
+    if (shift) {
+      Value words = k.bitcast(bytes, 16, 16);
+      words = arith::ShRUIOp::create(k.b, k.loc, words,
+                                     k.intVector(shift, 16, 16));
+      bytes = k.bitcast(words, blockBytes, 8);
+    }
+    return arith::AndIOp::create(k.b, k.loc, bytes, codeMask);
+  }
+
+  /// Four activations of a token, repeated for each row of a panel.
+  Value emitFour(Value activations, Value token, Value column) {
+    Value bytes = k.loadVector(activations, {token, column}, 4);
+    Value word = vector::ExtractOp::create(k.b, k.loc, k.bitcast(bytes, 1, 32),
+                                           0);
+    return k.bitcast(k.splat(word), blockBytes, 8);
+  }
+
+  /// Adds int16 sums of a chunk that starts at `column` to the tile.
+  void flush(ArrayRef<Value> pairs, Value firstPanel, ArrayRef<Value> tokens,
+             Value chunk, Value column) {
+    Value ones = k.intVector(1, 16, 16);
+    auto type = VectorType::get(lanes, i32);
+    SmallVector<Value> scales;
+    if (p.group)
+      for (int64_t i = 0; i < p.panels; ++i)
+        scales.push_back(loadScales(panelOf(firstPanel, k.index(i)),
+                                    k.div(column, *p.group)));
+    for (auto [row, pair] : llvm::enumerate(pairs)) {
+      SmallVector<Value> place{k.index(row), k.index(0)};
+      Value sum = call("llvm.x86.avx2.pmadd.wd", type, pair, ones);
+      Value old = k.loadVector(sums, place);
+      if (p.group) {
+        Value product = subtractTokenSum(sum, tokens[row / p.panels], chunk);
+        sum = k.fma(product, scales[row % p.panels], old);
+      } else {
+        sum = arith::AddIOp::create(k.b, k.loc, old, sum);
+      }
+      k.storeVector(sum, sums, place);
+    }
+  }
+
+  /// The product of trits in f32, from that of codes.
+  Value subtractTokenSum(Value sum, Value token, Value index) {
+    Value ofToken = k.splat(k.load(tokenSums, {token, index}));
+    Value exact = arith::SubIOp::create(k.b, k.loc, sum, ofToken);
+    auto type = VectorType::get(lanes, k.b.getF32Type());
+    return arith::SIToFPOp::create(k.b, k.loc, type, exact);
+  }
+
+  /// Scales of a panel's rows.
+  Value loadScales(Value panel, Value group) {
+    if (!p.group && cast<ShapedType>(scale.getType()).getDimSize(0) == 1)
+      return k.splat(k.load(scale, k.index(0)));
+    Value first = k.mul(panel, lanes);
+    if (!p.group && p.n % lanes == 0)
+      return k.loadVector(scale, {first});
+    SmallVector<Value> elements;
+    for (int64_t i = 0; i < lanes; ++i) {
+      Value row = k.add(first, i);
+      SmallVector<Value> indices{p.n % lanes ? k.min(row, p.n - 1) : row};
+      if (p.group)
+        indices.push_back(group);
+      elements.push_back(k.load(scale, indices));
+    }
+    return vector::FromElementsOp::create(
+        k.b, k.loc, VectorType::get(lanes, k.b.getF32Type()), elements);
+  }
+
+  //===--- Results --------------------------------------------------------===//
+
+  void emitResult(Value firstPanel, Value firstToken, Value count) {
+    Value left = k.sub(k.index(p.panelCount()), firstPanel);
+    k.loop(k.index(0), k.min(left, p.panels), 1, [&](Value i) {
+      Value panel = k.add(firstPanel, i);
+      Value column = k.mul(panel, lanes);
+      Value scales = p.group ? Value() : loadScales(panel, Value());
+      k.loop(k.index(0), count, 1, [&](Value t) {
+        Value token = k.add(firstToken, t);
+        Value product = k.loadVector(
+            sums, {k.add(k.mul(t, p.panels), i), k.index(0)});
+        if (!p.group)
+          product = arith::MulFOp::create(
+              k.b, k.loc, subtractTokenSum(product, token, k.index(0)), scales);
+        emitStore(product, token, column);
+      });
+    });
+  }
+
+  void emitStore(Value product, Value token, Value column) {
+    int64_t rest = p.n % lanes;
+    auto store = [&](int64_t width) {
+      p.epilogue.emit(k, buffers, k.resize(product, width), token, column);
+    };
+    if (!rest)
+      return store(lanes);
+    k.branch(
+        k.equal(column, k.index(p.n - rest)), [&] { store(rest); },
+        [&] { store(lanes); });
+  }
+
+  Value call(StringRef intrinsic, Type type, Value x, Value y) {
+    return LLVM::CallIntrinsicOp::create(k.b, k.loc, type,
+                                         k.b.getStringAttr(intrinsic),
+                                         ValueRange{x, y})
+        .getResult(0);
+  }
+
+  KernelBuilder &k;
+  const Int8Product &p;
+  ValueRange buffers;
+  Value left, weight, scale;
+  Type i8, i32;
+  Value codeMask, tokenSums, sums, tails;
+  SmallVector<Value> panelStarts;
+};
+
+struct TernaryInt8 : KernelEmitter {
+  StringRef getName() const override { return "ternary-int8"; }
+
+  std::optional<int64_t> match(plan::KernelOp kernel,
+                               const TargetInfo &target) const override {
+    if (!target.hasMaddubs || target.vectorBits < 256)
+      return std::nullopt;
+    std::optional<Int8Product> product = Int8Product::match(kernel);
+    if (!product)
+      return std::nullopt;
+    return product->groups();
+  }
+
+  void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
+            ValueRange buffers, Value begin, Value end) const override {
+    Int8Product product = *Int8Product::match(kernel);
+    KernelBuilder k(builder, kernel.getLoc());
+    Emission emission(k, product, buffers);
+    emission.emitTokenSums();
+    k.loop(k.share(begin, product.tileCount(), product.groups()),
+           k.share(end, product.tileCount(), product.groups()), 1,
+           [&](Value tile) { emission.emitPanels(tile); });
+  }
+};
+
+} // namespace
+
+std::unique_ptr<KernelEmitter> sterna::cpu::createTernaryInt8Emitter() {
+  return std::make_unique<TernaryInt8>();
+}

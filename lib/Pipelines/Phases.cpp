@@ -1,0 +1,105 @@
+//===- Phases.cpp - The phases of compilation -----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which passes make up each phase.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Autodiff/Passes.h"
+#include "sterna/Codegen/CPU/Passes.h"
+#include "sterna/Dialect/Plan/Transforms/Passes.h"
+#include "sterna/Dialect/Tern/Transforms/Passes.h"
+#include "sterna/Pipelines/Pipelines.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace sterna;
+
+static constexpr llvm::StringLiteral phaseNames[] = {
+    "import",   "adapt",    "differentiate", "optimize",
+    "dispatch", "schedule", "codegen",       "link"};
+
+StringRef sterna::stringifyPhase(Phase phase) {
+  return phaseNames[unsigned(phase)];
+}
+
+std::optional<Phase> sterna::symbolizePhase(StringRef name) {
+  for (auto [index, phase] : llvm::enumerate(phaseNames))
+    if (phase == name)
+      return Phase(index);
+  return std::nullopt;
+}
+
+static void addCleanup(OpPassManager &manager) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+static void addPasses(OpPassManager &manager, Phase phase,
+                      const PhaseOptions &options) {
+  switch (phase) {
+  case Phase::Import:
+  case Phase::Link:
+    return;
+  case Phase::Adapt: {
+    if (options.loraRank == 0)
+      return;
+    tern::AdaptLoraPassOptions adapt;
+    adapt.rank = options.loraRank;
+    llvm::append_range(adapt.targets, options.loraTargets);
+    manager.addPass(tern::createAdaptLoraPass(adapt));
+    return;
+  }
+  case Phase::Differentiate:
+    if (options.train && options.loraRank != 0)
+      manager.addPass(createBuildTrainingPass());
+    return addCleanup(manager);
+  case Phase::Optimize:
+    manager.addPass(tern::createChunkLossHeadPass());
+    manager.addPass(tern::createSplitLinearPass());
+    return addCleanup(manager);
+  case Phase::Dispatch:
+    manager.addPass(tern::createAssignLayoutsPass());
+    manager.addPass(plan::createFormDispatchesPass());
+    return;
+  case Phase::Schedule: {
+    plan::RecomputePassOptions recompute;
+    recompute.enabled = options.checkpoint;
+    manager.addNestedPass<func::FuncOp>(plan::createRecomputePass(recompute));
+    manager.addPass(plan::createSchedulePass());
+    manager.addPass(plan::createVerifyPlanPass());
+    return;
+  }
+  case Phase::Codegen: {
+    cpu::EmitKernelsPassOptions emit;
+    emit.tuned = options.tuned;
+    manager.addPass(cpu::createEmitKernelsPass(emit));
+    cpu::buildLowerKernelsPipeline(manager.nest<ModuleOp>());
+    return;
+  }
+  }
+}
+
+void sterna::buildPhase(OpPassManager &manager, Phase phase,
+                        const PhaseOptions &options) {
+  addPasses(manager, phase, options);
+  CheckPhasePassOptions check;
+  check.phase = stringifyPhase(phase).str();
+  manager.addPass(createCheckPhasePass(check));
+}
+
+void sterna::registerPhases() {
+  for (Phase phase : {Phase::Adapt, Phase::Differentiate, Phase::Optimize,
+                      Phase::Dispatch, Phase::Schedule, Phase::Codegen}) {
+    StringRef name = stringifyPhase(phase);
+    PassPipelineRegistration<PhaseOptions>(
+        ("sterna-phase-" + name).str(), ("Phase '" + name + "'").str(),
+        [phase](OpPassManager &manager, const PhaseOptions &options) {
+          buildPhase(manager, phase, options);
+        });
+  }
+}

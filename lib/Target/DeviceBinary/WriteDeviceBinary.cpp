@@ -1,0 +1,427 @@
+//===- WriteDeviceBinary.cpp - Writing of .stn files ----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Header, weights and code first, as they stream, then the metadata that knows
+// their places. The file is written beside its name and renamed at the end.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Dialect/Plan/IR/Plan.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Target/DeviceBinary/DeviceBinary.h"
+
+#include "module_generated.h"
+
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/xxhash.h"
+
+#include <chrono>
+
+using namespace mlir;
+using namespace sterna;
+using llvm::Error;
+using llvm::Expected;
+
+namespace {
+
+constexpr uint64_t headerBytes = 64, pageBytes = 4096;
+
+/// Hashes what passes through, a parameter at a time.
+class HashingStream : public llvm::raw_ostream {
+public:
+  explicit HashingStream(llvm::raw_ostream &out)
+      : raw_ostream(/*unbuffered=*/true), out(out) {}
+
+  /// Checksum of everything written so far. Parameters are hashed in parts of
+  /// 1 MiB, the digest over those of the parts.
+  uint64_t finish() {
+    flushPart();
+    return llvm::xxh3_64bits(llvm::ArrayRef<uint8_t>(
+        reinterpret_cast<const uint8_t *>(digests.data()),
+        digests.size() * sizeof(uint64_t)));
+  }
+
+private:
+  void write_impl(const char *data, size_t size) override {
+    out.write(data, size);
+    position += size;
+    while (size) {
+      size_t taken = std::min(size, partBytes - part.size());
+      part.append(data, data + taken);
+      data += taken;
+      size -= taken;
+      if (part.size() == partBytes)
+        flushPart();
+    }
+  }
+  void flushPart() {
+    if (part.empty())
+      return;
+    digests.push_back(llvm::xxh3_64bits(StringRef(part)));
+    part.clear();
+  }
+  uint64_t current_pos() const override { return position; }
+
+  static constexpr size_t partBytes = 1 << 20;
+  llvm::raw_ostream &out;
+  std::string part;
+  std::vector<uint64_t> digests;
+  uint64_t position = 0;
+};
+
+format::ElementType elementType(Type type) {
+  if (type.isF32())
+    return format::ElementType::f32;
+  if (type.isF16())
+    return format::ElementType::f16;
+  if (type.isBF16())
+    return format::ElementType::bf16;
+  if (type.isInteger(32))
+    return format::ElementType::i32;
+  return format::ElementType::i8;
+}
+
+std::vector<uint64_t> shapeOf(ArrayRef<int64_t> shape) {
+  return {shape.begin(), shape.end()};
+}
+
+class DeviceBinaryWriter {
+public:
+  DeviceBinaryWriter(ModuleOp module, const TokenizerDescription &tokenizer,
+                     const std::vector<KernelLibrary> &libraries,
+                     llvm::raw_fd_ostream &out)
+      : module(module), tokenizer(tokenizer), libraries(libraries), out(out) {}
+
+  Expected<LinkReport> run() {
+    out.write_zeros(headerBytes);
+    auto weights = writeWeights();
+    if (!weights)
+      return weights.takeError();
+    auto code = writeCode();
+    padToPage();
+    uint64_t metadataOffset = out.tell();
+    finishMetadata(*weights, code);
+    out.write(reinterpret_cast<const char *>(builder.GetBufferPointer()),
+              builder.GetSize());
+    writeHeader(metadataOffset, out.tell());
+    return report;
+  }
+
+private:
+  template <typename T> using Offset = flatbuffers::Offset<T>;
+  template <typename T> using Offsets = std::vector<Offset<T>>;
+
+  flatbuffers::Offset<flatbuffers::String> string(StringRef text) {
+    return builder.CreateString(text.data(), text.size());
+  }
+
+  void padToPage() {
+    out.write_zeros(llvm::offsetToAlignment(out.tell(), llvm::Align(pageBytes)));
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Blobs
+  //===--------------------------------------------------------------------===//
+
+  Expected<Offsets<format::Weight>> writeWeights() {
+    padToPage();
+    weightsOffset = out.tell();
+    Offsets<format::Weight> result;
+    auto start = std::chrono::steady_clock::now();
+    for (auto param : module.getOps<tern::ParamOp>()) {
+      uint64_t offset =
+          param->getAttrOfType<IntegerAttr>("offset").getInt();
+      out.write_zeros(weightsOffset + offset - out.tell());
+      HashingStream stream(out);
+      if (Error error = packParameter(param, stream, report))
+        return std::move(error);
+      uint64_t size = out.tell() - weightsOffset - offset;
+      auto type = cast<RankedTensorType>(param.getType());
+      result.push_back(format::CreateWeight(
+          builder, string(param.getSymName()), string(layoutOf(type)),
+          builder.CreateVector(shapeOf(type.getShape())), offset, size,
+          stream.finish()));
+    }
+    weightsBytes =
+        module->getAttrOfType<IntegerAttr>("plan.weights_bytes").getInt();
+    out.write_zeros(weightsOffset + weightsBytes - out.tell());
+    report.packSeconds = std::chrono::duration<double>(
+                             std::chrono::steady_clock::now() - start)
+                             .count();
+    return result;
+  }
+
+  static std::string layoutOf(RankedTensorType type) {
+    if (auto panel = dyn_cast_or_null<tern::PanelAttr>(type.getEncoding()))
+      return llvm::formatv("trit2.panel{0}x{1}", panel.getRows(),
+                           panel.getColumns());
+    return llvm::formatv("{0}", type.getElementType());
+  }
+
+  Offsets<format::Code> writeCode() {
+    Offsets<format::Code> result;
+    for (const KernelLibrary &library : libraries) {
+      padToPage();
+      uint64_t offset = out.tell();
+      out << library.bytes;
+      std::vector<flatbuffers::Offset<flatbuffers::String>> features;
+      for (const std::string &feature : library.features)
+        features.push_back(string(feature));
+      result.push_back(format::CreateCode(
+          builder, string(library.level), builder.CreateVector(features),
+          offset, library.bytes.size(), llvm::xxh3_64bits(library.bytes)));
+    }
+    return result;
+  }
+
+  void writeHeader(uint64_t metadataOffset, uint64_t fileBytes) {
+    char header[headerBytes] = {'S', 'T', 'E', 'R', 'N', 'A', '\r', '\n'};
+    using namespace llvm::support::endian;
+    write32le(header + 8, 1);
+    write32le(header + 12, headerBytes);
+    write64le(header + 16, metadataOffset);
+    write64le(header + 24, builder.GetSize());
+    write64le(header + 32, llvm::xxh3_64bits(llvm::ArrayRef<uint8_t>(
+                               builder.GetBufferPointer(), builder.GetSize())));
+    write64le(header + 40, fileBytes);
+    out.pwrite(header, headerBytes, 0);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Metadata
+  //===--------------------------------------------------------------------===//
+
+  void finishMetadata(const Offsets<format::Weight> &weights,
+                      const Offsets<format::Code> &code) {
+    auto kernels = describeKernels();
+    auto programs = describePrograms();
+    auto state = describeState();
+    auto model = describeModel();
+    auto vocabulary = describeTokenizer();
+    auto compiler = string("sterna " STERNA_VERSION);
+    auto kernelVector = builder.CreateVector(kernels);
+    auto programVector = builder.CreateVector(programs);
+    auto stateVector = builder.CreateVector(state);
+    auto weightVector = builder.CreateVector(weights);
+    auto codeVector = builder.CreateVector(code);
+    format::ModuleBuilder root(builder);
+    root.add_model(model);
+    root.add_tokenizer(vocabulary);
+    root.add_kernels(kernelVector);
+    root.add_programs(programVector);
+    root.add_state(stateVector);
+    root.add_weights(weightVector);
+    root.add_code(codeVector);
+    root.add_weights_offset(weightsOffset);
+    root.add_weights_bytes(weightsBytes);
+    auto stateBytes = module->getAttrOfType<IntegerAttr>("plan.state_bytes");
+    root.add_state_bytes(stateBytes ? stateBytes.getInt() : 0);
+    root.add_arena_bytes(arenaBytes);
+    root.add_block_bytes(blockBytes);
+    root.add_compiler(compiler);
+    format::FinishModuleBuffer(builder, root.Finish());
+  }
+
+  Offsets<format::Kernel> describeKernels() {
+    Offsets<format::Kernel> result;
+    for (auto kernel : module.getOps<plan::KernelOp>()) {
+      kernelIndex[kernel.getSymName()] = result.size();
+      uint32_t workgroups =
+          kernel->getAttrOfType<IntegerAttr>("workgroups").getInt();
+      StringRef emitter =
+          kernel->getAttrOfType<StringAttr>("emitter").getValue();
+      result.push_back(format::CreateKernel(builder,
+                                            string(kernel.getSymName()),
+                                            workgroups, emitter != "portable"));
+    }
+    return result;
+  }
+
+  Offsets<format::Program> describePrograms() {
+    Offsets<format::Program> result;
+    for (auto program : module.getOps<plan::ProgramOp>())
+      result.push_back(describe(program));
+    return result;
+  }
+
+  Offset<format::Program> describe(plan::ProgramOp program) {
+    llvm::StringMap<uint64_t> weights, state;
+    auto dispatches = builder.CreateVector(
+        describeDispatches(program, weights, state));
+    auto inputs = builder.CreateVector(describeFields(program.getInputs()));
+    auto outputs = builder.CreateVector(describeFields(program.getOutputs()));
+    Offsets<format::PeakCategory> categories;
+    for (NamedAttribute category : program.getPeak())
+      categories.push_back(format::CreatePeakCategory(
+          builder, string(category.getName()),
+          cast<IntegerAttr>(category.getValue()).getInt()));
+    auto peak = builder.CreateVector(categories);
+    arenaBytes = std::max<uint64_t>(arenaBytes, program.getArenaBytes());
+    auto sum = [](const llvm::StringMap<uint64_t> &sizes) {
+      uint64_t total = 0;
+      for (const auto &entry : sizes)
+        total += entry.second;
+      return total;
+    };
+    return format::CreateProgram(builder, string(program.getSymName()), inputs,
+                                 outputs, dispatches, program.getArenaBytes(),
+                                 sum(state), sum(weights), peak);
+  }
+
+  Offsets<format::Dispatch>
+  describeDispatches(plan::ProgramOp program,
+                     llvm::StringMap<uint64_t> &weights,
+                     llvm::StringMap<uint64_t> &state) {
+    Offsets<format::Dispatch> result;
+    bool barrier = false;
+    for (Operation &op : program.getBody().front()) {
+      barrier |= isa<plan::BarrierOp>(op);
+      auto launch = dyn_cast<plan::LaunchOp>(op);
+      if (!launch)
+        continue;
+      std::vector<format::Binding> bindings;
+      for (Value value : launch.getBuffers()) {
+        auto buffer = value.getDefiningOp<plan::BufferOp>();
+        uint64_t bytes = buffer.getBytes();
+        bindings.emplace_back(format::Space(uint8_t(buffer.getSpace())),
+                              buffer.getOffset(), bytes);
+        if (buffer.getName())
+          (buffer.getSpace() == plan::Space::weights
+               ? weights
+               : state)[sliceName(buffer)] = bytes;
+      }
+      result.push_back(format::CreateDispatch(
+          builder, kernelIndex.lookup(launch.getKernel()),
+          builder.CreateVectorOfStructs(bindings), barrier));
+      barrier = false;
+    }
+    return result;
+  }
+
+  /// Slices of a parameter count apart, the same slice once.
+  static std::string sliceName(plan::BufferOp buffer) {
+    return llvm::formatv("{0}@{1}", *buffer.getName(), buffer.getOffset());
+  }
+
+  Offsets<format::Field> describeFields(ArrayAttr fields) {
+    Offsets<format::Field> result;
+    for (auto field : fields.getAsRange<DictionaryAttr>()) {
+      auto type = cast<MemRefType>(field.getAs<TypeAttr>("type").getValue());
+      uint64_t offset = field.getAs<IntegerAttr>("offset").getInt();
+      uint64_t end = offset + type.getNumElements() *
+                                  type.getElementTypeBitWidth() / 8;
+      blockBytes = std::max<uint64_t>(blockBytes, llvm::alignTo(end, 64));
+      result.push_back(format::CreateField(
+          builder, string(field.getAs<StringAttr>("name").getValue()),
+          elementType(type.getElementType()),
+          builder.CreateVector(shapeOf(type.getShape())), offset));
+    }
+    return result;
+  }
+
+  Offsets<format::StateTensor> describeState() {
+    Offsets<format::StateTensor> result;
+    for (auto state : module.getOps<plan::StateOp>()) {
+      auto type = cast<MemRefType>(state.getType());
+      result.push_back(format::CreateStateTensor(
+          builder, string(state.getSymName()), stateKind(state.getKind()),
+          elementType(type.getElementType()),
+          builder.CreateVector(shapeOf(type.getShape())), state.getOffset(),
+          state.getLayer(), string(state.getTarget())));
+    }
+    return result;
+  }
+
+  static format::StateKind stateKind(StringRef kind) {
+    for (format::StateKind value : format::EnumValuesStateKind())
+      if (kind == format::EnumNameStateKind(value))
+        return value;
+    llvm_unreachable("unknown kind of state");
+  }
+
+  Offset<format::Model> describeModel() {
+    auto model = module->getAttrOfType<DictionaryAttr>("tern.model");
+    auto integer = [&](StringRef name) {
+      auto value = model.getAs<IntegerAttr>(name);
+      return uint32_t(value ? value.getInt() : 0);
+    };
+    auto text = [&](StringRef name) {
+      return string(model.getAs<StringAttr>(name).getValue());
+    };
+    std::vector<flatbuffers::Offset<flatbuffers::String>> targets;
+    if (auto names = model.getAs<ArrayAttr>("lora_targets"))
+      for (auto name : names.getAsRange<StringAttr>())
+        targets.push_back(string(name.getValue()));
+    bool trainable = module.lookupSymbol("train_micro") != nullptr;
+    return format::CreateModel(
+        builder, text("name"), text("architecture"), integer("layers"),
+        integer("hidden"), integer("feed_forward"), integer("heads"),
+        integer("kv_heads"), integer("head_dim"), integer("vocabulary"),
+        integer("max_context"), integer("sequence_length"), integer("batch"),
+        integer("lora_rank"), builder.CreateVector(targets),
+        text("activations"), trainable);
+  }
+
+  Offset<format::Tokenizer> describeTokenizer() {
+    std::vector<flatbuffers::Offset<flatbuffers::String>> pieces;
+    for (const std::string &piece : tokenizer.pieces)
+      pieces.push_back(string(piece));
+    return format::CreateTokenizer(
+        builder, string(tokenizer.model), builder.CreateVector(pieces),
+        builder.CreateVector(tokenizer.scores),
+        builder.CreateVector(tokenizer.types), tokenizer.bos, tokenizer.eos,
+        tokenizer.unk, tokenizer.pad, tokenizer.addBos,
+        tokenizer.addSpacePrefix, string(tokenizer.chatTemplate));
+  }
+
+  ModuleOp module;
+  const TokenizerDescription &tokenizer;
+  const std::vector<KernelLibrary> &libraries;
+  llvm::raw_fd_ostream &out;
+  flatbuffers::FlatBufferBuilder builder;
+  llvm::StringMap<uint32_t> kernelIndex;
+  LinkReport report;
+  uint64_t weightsOffset = 0, weightsBytes = 0, arenaBytes = 0, blockBytes = 0;
+};
+
+} // namespace
+
+Expected<LinkReport>
+sterna::writeDeviceBinary(ModuleOp module,
+                          const TokenizerDescription &tokenizer,
+                          const std::vector<KernelLibrary> &libraries,
+                          StringRef path) {
+  std::string partial = (path + ".partial").str();
+  std::error_code code;
+  LinkReport report;
+  {
+    llvm::raw_fd_ostream out(partial, code);
+    if (code)
+      return llvm::createStringError(code, "cannot write " + partial);
+    auto written =
+        DeviceBinaryWriter(module, tokenizer, libraries, out).run();
+    if (!written) {
+      out.close();
+      out.clear_error();
+      llvm::sys::fs::remove(partial);
+      return written.takeError();
+    }
+    report = *written;
+    out.close();
+    if (out.has_error()) {
+      std::error_code failure = out.error();
+      out.clear_error();
+      llvm::sys::fs::remove(partial);
+      return llvm::createStringError(failure, "cannot write " + partial);
+    }
+  }
+  if (std::error_code failure = llvm::sys::fs::rename(partial, path))
+    return llvm::createStringError(failure, "cannot rename to " + path);
+  return report;
+}

@@ -1,0 +1,35 @@
+// RUN: sterna-opt %s --split-input-file --verify-diagnostics --sterna-build-training
+
+// expected-error @+1 {{expected a function named 'eval_lora' to train, but there is none}}
+module {
+}
+
+// -----
+
+// expected-error @+1 {{expected an argument of 'eval_lora' with tern.state of kind lora_a or lora_b, but there is none: adapt a linear layer first}}
+func.func @eval_lora(%x: tensor<f32>) -> tensor<f32> {
+  return %x : tensor<f32>
+}
+
+// -----
+
+// expected-error @+1 {{expected 'eval_lora' to return 'tensor<f32>', the sum of the token losses, but it returns 'tensor<2xf32>'}}
+func.func @eval_lora(%x: tensor<2xf32>) -> tensor<2xf32> {
+  return %x : tensor<2xf32>
+}
+
+// -----
+
+// expected-error @+1 {{expected trainable argument #0 to be a static tensor of f32, but got 'tensor<f64>'}}
+func.func @eval_lora(%x: tensor<f64> {tern.state = {kind = "lora_a", name = "a"}}) -> tensor<f32> {
+  %y = arith.truncf %x : tensor<f64> to tensor<f32>
+  return %y : tensor<f32>
+}
+
+// -----
+
+func.func @eval_lora(%x: tensor<f32> {tern.state = {kind = "lora_a", name = "a"}}) -> tensor<f32> {
+  return %x : tensor<f32>
+}
+// expected-error @+1 {{'train_apply' exists already}}
+func.func private @train_apply()

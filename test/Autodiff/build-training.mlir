@@ -1,0 +1,71 @@
+// RUN: sterna-opt %s --sterna-build-training --canonicalize --cse | FileCheck %s
+
+#rows = affine_map<(m, n, k) -> (m, k)>
+#transposed = affine_map<(m, n, k) -> (n, k)>
+#result = affine_map<(m, n, k) -> (m, n)>
+
+func.func @eval_lora(
+    %x: tensor<4x8xf32> {tern.input = "tokens"},
+    %scale: tensor<f32> {tern.input = "lora_scale"},
+    %a: tensor<2x8xf32> {tern.state = {kind = "lora_a", layer = 0 : i64, name = "q.lora_a", target = "q_proj"}},
+    %b: tensor<6x2xf32> {tern.state = {kind = "lora_b", layer = 0 : i64, name = "q.lora_b", target = "q_proj"}})
+    -> (tensor<f32> {tern.output = "loss"}) {
+  %zero = arith.constant 0.0 : f32
+  %eu = tensor.empty() : tensor<4x2xf32>
+  %zu = linalg.fill ins(%zero : f32) outs(%eu : tensor<4x2xf32>) -> tensor<4x2xf32>
+  %u = linalg.matmul indexing_maps = [#rows, #transposed, #result]
+      ins(%x, %a : tensor<4x8xf32>, tensor<2x8xf32>) outs(%zu : tensor<4x2xf32>) -> tensor<4x2xf32>
+  %s = linalg.broadcast ins(%scale : tensor<f32>) outs(%eu : tensor<4x2xf32>) dimensions = [0, 1]
+  %v = arith.mulf %u, %s : tensor<4x2xf32>
+  %ey = tensor.empty() : tensor<4x6xf32>
+  %zy = linalg.fill ins(%zero : f32) outs(%ey : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %y = linalg.matmul indexing_maps = [#rows, #transposed, #result]
+      ins(%v, %b : tensor<4x2xf32>, tensor<6x2xf32>) outs(%zy : tensor<4x6xf32>) -> tensor<4x6xf32>
+  %start = arith.constant dense<0.0> : tensor<f32>
+  %loss = linalg.reduce { arith.addf } ins(%y : tensor<4x6xf32>) outs(%start : tensor<f32>) dimensions = [0, 1]
+  return %loss : tensor<f32>
+}
+
+// The micro-batch: the seed is the loss scale, and each gradient is selected or
+// accumulated into its own argument.
+// CHECK-LABEL: func.func @train_micro(
+// CHECK-SAME: %[[X:[^ ]+]]: tensor<4x8xf32> {tern.input = "tokens"}
+// CHECK-SAME: %[[LORA:[^ ]+]]: tensor<f32> {tern.input = "lora_scale"}
+// CHECK-SAME: %[[A:[^ ]+]]: tensor<2x8xf32> {tern.state = {kind = "lora_a"
+// CHECK-SAME: %[[B:[^ ]+]]: tensor<6x2xf32> {tern.state = {kind = "lora_b"
+// CHECK-SAME: %[[SEED:[^ ]+]]: tensor<f32> {tern.input = "loss_scale", tern.loss_scale}
+// CHECK-SAME: %[[ACCUMULATE:[^ ]+]]: tensor<f32> {tern.input = "accumulate"}
+// CHECK-SAME: %[[GA:[^ ]+]]: tensor<2x8xf32> {tern.state = {kind = "gradient", layer = 0 : i64, name = "q.lora_a.gradient", target = "q_proj"}}
+// CHECK-SAME: %[[GB:[^ ]+]]: tensor<6x2xf32> {tern.state = {kind = "gradient", layer = 0 : i64, name = "q.lora_b.gradient", target = "q_proj"}}
+// CHECK-SAME: -> (tensor<f32> {tern.output = "loss"}, tensor<2x8xf32> {tern.tied = 6 : i64}, tensor<6x2xf32> {tern.tied = 7 : i64})
+// CHECK: %[[LOSS:.+]] = linalg.reduce
+// CHECK: linalg.broadcast ins(%[[SEED]] : tensor<f32>)
+// CHECK: %[[DB:.+]] = linalg.matmul {{.*}}-> tensor<6x2xf32>
+// CHECK: %[[FLAG:.+]] = linalg.broadcast ins(%[[ACCUMULATE]] : tensor<f32>)
+// CHECK: %[[FIRST:.+]] = arith.cmpf oeq, %[[FLAG]],
+// CHECK: %[[SUM:.+]] = arith.addf %[[GB]], %[[DB]]
+// CHECK: %[[NEWGB:.+]] = arith.select %[[FIRST]], %[[DB]], %[[SUM]] : tensor<6x2xi1>, tensor<6x2xf32>
+// CHECK: %[[DA:.+]] = linalg.matmul {{.*}}-> tensor<2x8xf32>
+// CHECK: %[[NEWGA:.+]] = arith.select {{.*}}, %[[DA]],
+// CHECK: %[[SCALED:.+]] = arith.mulf %[[LOSS]], %[[SEED]]
+// CHECK: return %[[SCALED]], %[[NEWGA]], %[[NEWGB]]
+
+// The optimizer: the norm of all gradients, then AdamW for each matrix.
+// CHECK-LABEL: func.func @train_apply(
+// CHECK-SAME: %[[RATE:[^ ]+]]: tensor<f32> {tern.input = "learning_rate"}
+// CHECK-SAME: %[[DECAY:[^ ]+]]: tensor<f32> {tern.input = "weight_decay"}
+// CHECK-SAME: %[[LIMIT:[^ ]+]]: tensor<f32> {tern.input = "max_grad_norm"}
+// CHECK-SAME: {tern.input = "bias_correction1"}
+// CHECK-SAME: {tern.input = "bias_correction2"}
+// CHECK-SAME: %[[PA:[^ ]+]]: tensor<2x8xf32> {tern.state = {kind = "lora_a", layer = 0 : i64, name = "q.lora_a", target = "q_proj"}}
+// CHECK-SAME: %[[GA:[^ ]+]]: tensor<2x8xf32> {tern.state = {kind = "gradient",
+// CHECK-SAME: name = "q.lora_a.moment1"
+// CHECK-SAME: name = "q.lora_a.moment2"
+// CHECK-SAME: -> (tensor<f32> {tern.output = "grad_norm"}, tensor<2x8xf32> {tern.tied = 5 : i64}, tensor<2x8xf32> {tern.tied = 7 : i64}, tensor<2x8xf32> {tern.tied = 8 : i64}, tensor<6x2xf32> {tern.tied = 9 : i64}
+// CHECK: %[[SQUARE:.+]] = arith.mulf %[[GA]], %[[GA]] : tensor<2x8xf32>
+// CHECK: linalg.reduce { arith.addf } ins(%[[SQUARE]]
+// CHECK: %[[NORM:.+]] = math.sqrt
+// CHECK: %[[RATIO:.+]] = arith.divf %[[LIMIT]],
+// CHECK: %[[CLIPPED:.+]] = arith.minnumf %[[RATIO]],
+// CHECK: arith.select {{.*}}, %[[CLIPPED]]
+// CHECK: return %[[NORM]],

@@ -1,0 +1,156 @@
+//===- EmitterTest.cpp - Tuned kernels against scalar loops ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Every emitter over shapes with odd sizes, all layouts, scales and epilogues.
+// Each kernel runs twice, all workgroups at once and one by one: the results
+// must be the same bits.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelCase.h"
+
+#include <cmath>
+#include <cstring>
+#include <gtest/gtest.h>
+
+using namespace sterna::cpu;
+
+namespace {
+
+/// Runs `c` and compares. `emitter` is the one that must have taken it.
+void check(const KernelCase &c, const std::string &emitter) {
+  SCOPED_TRACE(c.describe());
+  KernelData data = makeData(c);
+  std::unique_ptr<CompiledKernel> kernel = CompiledKernel::create(data.source);
+  ASSERT_TRUE(kernel) << data.source;
+  EXPECT_EQ(kernel->emitter, emitter);
+  std::vector<char> before = data.buffers[data.result];
+  kernel->run(data.pointers, 0, kernel->groups);
+  std::vector<char> whole = data.buffers[data.result];
+  std::memcpy(data.pointers[data.result], before.data(), before.size());
+  for (int64_t group = kernel->groups; group-- > 0;)
+    kernel->run(data.pointers, group, group + 1);
+  EXPECT_EQ(whole, data.buffers[data.result]) << "depends on the workgroups";
+
+  std::vector<float> result(data.expected.size());
+  std::memcpy(result.data(), whole.data(), whole.size());
+  for (size_t i = 0; i < result.size(); ++i) {
+    double bound = 1e-6 * data.magnitude[i] + 1e-6;
+    ASSERT_NEAR(result[i], data.expected[i], bound)
+        << "row " << i / size_t(c.n) << ", column " << i % size_t(c.n);
+  }
+}
+
+KernelCase shaped(int64_t m, int64_t n, int64_t k) {
+  KernelCase c;
+  c.m = m;
+  c.n = n;
+  c.k = k;
+  return c;
+}
+
+TEST(FloatMatmul, Shapes) {
+  const int64_t sizes[][3] = {{1, 1, 1},     {1, 24, 7},   {2, 50, 9},
+                              {3, 33, 100},  {4, 24, 256}, {5, 16, 263},
+                              {17, 100, 264}, {128, 8, 520}, {300, 4, 16},
+                              {8, 130, 128}, {131, 49, 1027}};
+  for (auto [m, n, k] : sizes)
+    for (bool leftTransposed : {false, true})
+      for (End end : {End::none, End::residual}) {
+        KernelCase c = shaped(m, n, k);
+        c.leftTransposed = leftTransposed;
+        c.end = end;
+        check(c, "float-matmul");
+      }
+}
+
+TEST(FloatMatmul, RightTransposed) {
+  const int64_t sizes[][3] = {{5, 24, 3},   {5, 25, 8},    {16, 30, 17},
+                              {17, 9, 259}, {128, 8, 700}, {2, 40, 5}};
+  for (auto [m, n, k] : sizes) {
+    KernelCase c = shaped(m, n, k);
+    c.rightTransposed = true;
+    check(c, "float-matmul");
+  }
+}
+
+TEST(FloatMatmul, ElementTypes) {
+  for (const char *left : {"f32", "f16", "bf16"})
+    for (const char *right : {"f32", "f16", "bf16"})
+      for (bool rightTransposed : {false, true}) {
+        KernelCase c = shaped(7, 29, 45);
+        c.left = left;
+        c.right = right;
+        c.rightTransposed = rightTransposed;
+        check(c, "float-matmul");
+      }
+}
+
+TEST(FloatMatmul, Accumulates) {
+  for (End end : {End::none, End::residual}) {
+    KernelCase c = shaped(9, 35, 300);
+    c.accumulate = true;
+    c.end = end;
+    check(c, "float-matmul");
+  }
+}
+
+TEST(FloatMatmul, Ternary) {
+  const int64_t sizes[][3] = {{1, 8, 16},    {3, 17, 100},   {17, 70, 333},
+                              {16, 48, 544}, {2, 100, 1030}, {40, 23, 300}};
+  for (auto [m, n, k] : sizes)
+    for (Root root : {Root::ternary, Root::ternaryTransposed})
+      for (Scale scale : {Scale::tensor, Scale::row, Scale::group}) {
+        KernelCase c = shaped(m, n, k);
+        c.root = root;
+        c.scale = scale;
+        c.group = scale == Scale::group ? 48 : 0;
+        c.end = m == 17 ? End::residual : End::none;
+        check(c, "float-matmul");
+      }
+}
+
+TEST(FloatDot, Shapes) {
+  const int64_t sizes[][3] = {{1, 8, 8}, {1, 33, 100}, {2, 7, 64}, {4, 700, 19}};
+  for (auto [m, n, k] : sizes)
+    for (const char *right : {"f32", "f16", "bf16"}) {
+      KernelCase c = shaped(m, n, k);
+      c.right = right;
+      c.rightTransposed = true;
+      c.end = n == 33 ? End::residual : End::none;
+      check(c, "float-dot");
+    }
+}
+
+TEST(TernaryInt8, Shapes) {
+  const int64_t sizes[][3] = {{1, 8, 16},   {1, 35, 100},  {1, 9, 5460},
+                              {2, 40, 256}, {3, 17, 272},  {5, 24, 8640},
+                              {17, 50, 7},  {16, 64, 544}, {4, 1, 1}};
+  for (auto [m, n, k] : sizes)
+    for (Scale scale : {Scale::tensor, Scale::row, Scale::group})
+      for (int64_t group : {16, 48, 128, 512}) {
+        if (scale != Scale::group && group != 16)
+          continue;
+        KernelCase c = shaped(m, n, k);
+        c.root = Root::ternary;
+        c.left = "i8";
+        c.scale = scale;
+        c.group = scale == Scale::group ? group : 0;
+        c.end = m == 1 || m == 17 ? End::residual : End::none;
+        check(c, "ternary-int8");
+      }
+}
+
+TEST(TernaryInt8, ExtremeActivations) {
+  for (int activation : {-128, 127})
+    for (int64_t m : {1, 6}) {
+      KernelCase c = shaped(m, 40, 1030);
+      c.root = Root::ternary;
+      c.left = "i8";
+      c.activation = int8_t(activation);
+      check(c, "ternary-int8");
+    }
+}
+
+} // namespace

@@ -1,0 +1,201 @@
+//===- ToolTest.cpp - sterna-run on the toy model -------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs each subcommand as a process and reads what it prints.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestModule.h"
+
+#include "io/Npy.h"
+#include "io/Peft.h"
+#include "io/Safetensors.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <sys/wait.h>
+
+using namespace sterna;
+using namespace sterna::test;
+using Json = nlohmann::json;
+
+namespace {
+
+struct Outcome {
+  int exitStatus = -1;
+  std::string output; // standard output
+  std::string errors; // standard error
+};
+
+class ToolTest : public testing::Test {
+protected:
+  void SetUp() override {
+    model = temporaryPath("toy.stn");
+    writeFile(model, toyModel().serialize());
+    data = temporaryPath("data.jsonl");
+    writeFile(data, "{\"input_ids\": [9, 4, 4]}\n{\"input_ids\": [9, 8]}\n");
+  }
+
+  /// Runs sterna-run with `arguments` for a shell.
+  Outcome run(const std::string &arguments) {
+    std::string errorPath = temporaryPath("stderr");
+    std::string command =
+        std::string(STERNA_RUN) + " " + arguments + " 2>" + errorPath;
+    Outcome outcome;
+    std::FILE *pipe = popen(command.c_str(), "r");
+    if (!pipe)
+      return outcome;
+    char buffer[4096];
+    size_t count;
+    while ((count = std::fread(buffer, 1, sizeof(buffer), pipe)) > 0)
+      outcome.output.append(buffer, count);
+    outcome.exitStatus = WEXITSTATUS(pclose(pipe));
+    if (std::FILE *file = std::fopen(errorPath.c_str(), "r")) {
+      while ((count = std::fread(buffer, 1, sizeof(buffer), file)) > 0)
+        outcome.errors.append(buffer, count);
+      std::fclose(file);
+    }
+    return outcome;
+  }
+
+  /// The JSON object in the last line of a run that must succeed.
+  Json runJson(const std::string &arguments) {
+    Outcome outcome = run(arguments + " --json");
+    EXPECT_EQ(outcome.exitStatus, 0) << outcome.errors;
+    std::string text = outcome.output;
+    while (!text.empty() && text.back() == '\n')
+      text.pop_back();
+    Json json = Json::parse(text.substr(text.rfind('\n') + 1), nullptr, false);
+    EXPECT_TRUE(json.is_object()) << outcome.output;
+    return json;
+  }
+
+  void expectError(const std::string &arguments, const char *part) {
+    Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.exitStatus, 1) << arguments;
+    EXPECT_NE(outcome.errors.find(part), std::string::npos) << outcome.errors;
+  }
+
+  std::string model;
+  std::string data;
+};
+
+TEST_F(ToolTest, Info) {
+  Json json = runJson("info " + model);
+  EXPECT_EQ(json["model"], "toy");
+  EXPECT_EQ(json["targets"], Json({"generic"}));
+  EXPECT_EQ(json["kernels"], 8);
+  EXPECT_EQ(json["programs"].size(), 9u);
+  EXPECT_EQ(json["peak_bytes"]["train"], 88 + 256);
+  EXPECT_EQ(json["peak_bytes"]["generate"], 40 + 256);
+  Outcome outcome = run("info " + model + " --verify");
+  EXPECT_EQ(outcome.exitStatus, 0);
+  EXPECT_NE(outcome.output.find("train_micro x1"), std::string::npos);
+}
+
+TEST_F(ToolTest, Logits) {
+  std::string path = temporaryPath("logits.npy");
+  runJson("logits " + model + " --input-ids 1,2,3,4,5 -o " + path);
+  auto array = readNpyF32(path);
+  ASSERT_TRUE(array.ok()) << array.message();
+  EXPECT_EQ(array->shape, (std::vector<uint64_t>{5, test::vocabulary}));
+  EXPECT_EQ(array->data[4 * test::vocabulary + 15], 0);
+  expectError("logits " + model + " --input-ids 99 -o " + path, "99");
+  expectError("logits " + model + " --input-ids 1,1,1,1,1,1,1,1,1,1,1 -o " +
+                  path,
+              "--max-context");
+}
+
+TEST_F(ToolTest, Generate) {
+  // Letters are numbers; each next one is the sum of all, modulo 16.
+  Json json = runJson("generate " + model + " -p abc -n 3");
+  EXPECT_EQ(json["text"], "flh"); // 6, 12, 24 = 8
+  EXPECT_EQ(json["prompt_tokens"], 3);
+  EXPECT_EQ(json["generated_tokens"], 3);
+  EXPECT_EQ(run("generate " + model + " -p abc -n 2").output, "fl\n");
+  Outcome full = run("generate " + model + " -p abcabcabc -n 9");
+  EXPECT_EQ(full.exitStatus, 0);
+  EXPECT_NE(full.errors.find("context of 10 tokens is full"),
+            std::string::npos);
+  expectError("generate " + model + " -p abcabcabcabc", "--max-context");
+  expectError("generate " + model + " -p ''", "empty");
+}
+
+TEST_F(ToolTest, SamplesEquallyOnAnyNumberOfThreads) {
+  std::string arguments =
+      "generate " + model + " -p abc -n 6 --temperature 30 --seed 5";
+  std::string one = run(arguments + " --threads 1").output;
+  EXPECT_EQ(run(arguments + " --threads 3").output, one);
+  EXPECT_EQ(one.size(), 7u);
+}
+
+TEST_F(ToolTest, Eval) {
+  Json json = runJson("eval " + model + " --data " + data);
+  EXPECT_EQ(json["tokens"], 3);
+  EXPECT_NEAR(json["loss"].get<double>(), 16 / 3.0, 1e-6);
+}
+
+TEST_F(ToolTest, TrainAndUseTheAdapter) {
+  std::string tuned = temporaryPath("tuned");
+  Json json = runJson("train " + model + " --data " + data + " --output " +
+                      tuned + " --epochs 3 --learning-rate 0.5 --lora-alpha 4" +
+                      " --validation " + data);
+  EXPECT_EQ(json["steps"], 3);
+  EXPECT_GT(json["first_loss"], json["last_loss"]);
+  EXPECT_TRUE(json["validation_loss"].is_number());
+  EXPECT_GT(json["peak_rss_bytes"], 0);
+  EXPECT_EQ(json["planned_bytes"], 88 + 256);
+  auto adapter = readPeft(tuned);
+  ASSERT_TRUE(adapter.ok()) << adapter.message();
+  EXPECT_EQ(adapter->config.alpha, 4);
+  EXPECT_EQ(adapter->config.rank, test::rank);
+
+  std::string gradients = temporaryPath("gradients.safetensors");
+  Json grad = runJson("grad " + model + " --data " + data + " --adapter " +
+                      tuned + " -o " + gradients);
+  EXPECT_TRUE(grad["loss"].is_number());
+  EXPECT_TRUE(readSafetensors(gradients).ok());
+  // The adapter's scale, 4 / 2, shifts the toy model's prediction.
+  EXPECT_EQ(
+      runJson("generate " + model + " -p a -n 1 --adapter " + tuned)["text"],
+      "c");
+  expectError("train " + model + " --data " + data + " --output " + tuned,
+              "--overwrite");
+  EXPECT_EQ(runJson("train " + model + " --data " + data + " --output " +
+                    tuned + " --overwrite --adapter " + tuned +
+                    " --max-steps 7 --lr-scheduler cosine")["steps"],
+            7);
+}
+
+TEST_F(ToolTest, Bench) {
+  Json json = runJson("bench " + model + " --prompt 4 --generate 3");
+  for (const char *key :
+       {"prompt_tokens_per_second", "decode_tokens_per_second",
+        "train_seconds_per_step", "train_tokens_per_second"})
+    EXPECT_GT(json[key], 0) << key;
+  json = runJson("bench " + model + " --prompt 0 --generate 0");
+  EXPECT_TRUE(json["decode_tokens_per_second"].is_null());
+  EXPECT_EQ(json["planned_bytes"], 88 + 256);
+}
+
+TEST_F(ToolTest, ReportsErrors) {
+  expectError("info /absent", "/absent");
+  expectError("info " + data, "not a Sterna device binary");
+  expectError("train " + model, "--data");
+  expectError("", "subcommand");
+  expectError("eval " + model + " --data /absent", "/absent");
+  expectError("eval " + model + " --data " + data + " --threads 0",
+              "--threads");
+  EXPECT_EQ(run("--version").exitStatus, 0);
+  for (const char *command :
+       {"info", "logits", "generate", "eval", "grad", "train", "bench"}) {
+    Outcome help = run(std::string(command) + " --help");
+    EXPECT_EQ(help.exitStatus, 0);
+    EXPECT_NE(help.output.find("Example"), std::string::npos) << command;
+  }
+}
+
+} // namespace

@@ -1,0 +1,241 @@
+//===- TrainerTest.cpp - Training, evaluation and adapters ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The toy model fits one number to the mean of the labels, so that losses,
+// accumulation and masking have values known beforehand.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestModule.h"
+
+#include "train/Adapter.h"
+#include "train/Evaluator.h"
+#include "train/Trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+using namespace sterna;
+using namespace sterna::test;
+
+namespace {
+
+Sample sample(std::vector<int32_t> labels) { return {labels, labels}; }
+
+class TrainerTest : public testing::Test {
+protected:
+  void SetUp() override {
+    module = loadValid(toyModel());
+    ASSERT_TRUE(module);
+    auto programs = findPrograms(
+        *module, {"train_micro", "train_apply", "eval", "eval_lora"});
+    ASSERT_TRUE(programs.ok());
+    auto made = Session::create(module, *programs, 2);
+    ASSERT_TRUE(made.ok()) << made.message();
+    session = std::move(*made);
+    auto created = TrainPrograms::create(*session, 1);
+    ASSERT_TRUE(created.ok()) << created.message();
+    programs_.emplace(std::move(*created));
+    options.batches.batch = batch;
+    options.batches.sequenceLength = sequence;
+    options.batches.shuffle = false;
+    options.schedule.peak = 0.5;
+  }
+
+  std::vector<float> state(const char *name, size_t count) {
+    std::vector<float> values(count);
+    EXPECT_TRUE(
+        session->readState(*module->findState(name), values.data()).ok());
+    return values;
+  }
+
+  Expected<TrainResult> run(const std::vector<Sample> &samples) {
+    losses.clear();
+    return train(*programs_, samples, options, [&](const StepReport &report) {
+      losses.push_back(report.loss);
+    });
+  }
+
+  std::shared_ptr<const Module> module;
+  std::unique_ptr<Session> session;
+  std::optional<TrainPrograms> programs_;
+  TrainOptions options;
+  std::vector<double> losses;
+};
+
+TEST_F(TrainerTest, DescendsTheLoss) {
+  options.steps = 3;
+  auto result = run({sample({9, 4, 4}), sample({9, 8})});
+  ASSERT_TRUE(result.ok()) << result.message();
+  EXPECT_EQ(result->steps, 3u);
+  EXPECT_EQ(result->tokens, 15u); // padding is not counted
+  // From 0, half of the way to the mean 16/3 at each step.
+  EXPECT_NEAR(losses[0], (16 + 16 + 64) / 6.0, 1e-5);
+  EXPECT_NEAR(result->firstLoss, losses[0], 0);
+  EXPECT_NEAR(result->lastLoss, losses[2], 0);
+  EXPECT_NEAR(state("a", 8)[0], 16 / 3.0 * 7 / 8, 1e-5);
+}
+
+TEST_F(TrainerTest, AccumulatesAMeanOverAllTokens) {
+  // Five samples: two whole batches and one with a masked row, unequal counts.
+  std::vector<Sample> samples = {sample({9, 1}), sample({9, 2, 3}),
+                                 sample({9, 4, 5, 6}), sample({9, 7}),
+                                 sample({9, 8, 9})};
+  options.gradAccumulation = 4;
+  options.steps = 1;
+  auto result = run(samples);
+  ASSERT_TRUE(result.ok()) << result.message();
+  double expected = 0;
+  for (int label = 1; label <= 9; ++label)
+    expected += label * label / 2.0 / 9;
+  EXPECT_NEAR(losses[0], expected, 1e-4);
+  EXPECT_NEAR(state("a.gradient", 8)[0], -5, 1e-5);
+  EXPECT_EQ(state("b.gradient", 6)[0], 3); // three micro-batches
+}
+
+TEST_F(TrainerTest, RunsOverEpochs) {
+  options.steps = 5; // two steps an epoch
+  auto result = run({sample({9, 1}), sample({9, 1}), sample({9, 1})});
+  ASSERT_TRUE(result.ok()) << result.message();
+  EXPECT_EQ(result->steps, 5u);
+  EXPECT_EQ(result->tokens, 2 * 6 + 4u);
+}
+
+TEST_F(TrainerTest, SkipsMaskedBatches) {
+  options.steps = 2;
+  Sample masked{{1, 2}, {1, kMaskedLabel}};
+  auto result = run({masked, masked, sample({9, 4})});
+  ASSERT_TRUE(result.ok()) << result.message();
+  EXPECT_EQ(result->steps, 1u);
+  EXPECT_EQ(result->skippedBatches, 1u);
+  EXPECT_FALSE(run({masked}).ok());
+  EXPECT_FALSE(run({}).ok());
+}
+
+TEST_F(TrainerTest, StopsWhenTheLossIsNotFinite) {
+  options.steps = 50;
+  options.schedule.peak = 1e30;
+  auto result = run({sample({9, 4}), sample({9, 5})});
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(result.message().find("--learning-rate"), std::string::npos);
+}
+
+TEST_F(TrainerTest, Evaluates) {
+  auto evaluator = Evaluator::create(*session, /*lora=*/true, 1);
+  ASSERT_TRUE(evaluator.ok()) << evaluator.message();
+  uint64_t calls = 0;
+  auto result =
+      evaluator->evaluate({sample({9, 1, 2}), sample({9, 3}), sample({9, 10})},
+                          /*padToken=*/0, [&](uint64_t done, uint64_t total) {
+                            EXPECT_EQ(done, ++calls);
+                            EXPECT_EQ(total, 2u);
+                          });
+  ASSERT_TRUE(result.ok()) << result.message();
+  EXPECT_EQ(result->tokens, 4u);
+  EXPECT_DOUBLE_EQ(result->loss, 4);
+  EXPECT_EQ(calls, 2u);
+  EXPECT_FALSE(evaluator->evaluate({sample({9})}, 0, [](auto, auto) {}).ok());
+}
+
+TEST_F(TrainerTest, FreshAdapterIsSeeded) {
+  auto adapter = Adapter::createFresh(*session, 16, 1);
+  ASSERT_TRUE(adapter.ok()) << adapter.message();
+  EXPECT_EQ(adapter->scale(), 8); // 16 / 2
+  std::vector<float> first = state("a", 8);
+  for (float value : first) {
+    EXPECT_LE(std::abs(value), 0.5f); // 1 / sqrt(4)
+    EXPECT_NE(value, 0);
+  }
+  EXPECT_EQ(state("b", 6), std::vector<float>(6, 0.0f));
+  ASSERT_TRUE(Adapter::createFresh(*session, 16, 1).ok());
+  EXPECT_EQ(state("a", 8), first);
+  ASSERT_TRUE(Adapter::createFresh(*session, 16, 2).ok());
+  EXPECT_NE(state("a", 8), first);
+}
+
+/// A PEFT folder with one adapted linear.
+std::string writeAdapter(uint32_t adapterRank, uint32_t layer = 0,
+                         const char *target = "q_proj", uint64_t in = loraIn) {
+  std::vector<float> a(adapterRank * in);
+  std::vector<float> b(loraOut * adapterRank);
+  for (size_t i = 0; i < a.size(); ++i)
+    a[i] = float(i + 1);
+  for (size_t i = 0; i < b.size(); ++i)
+    b[i] = float(i + 100);
+  PeftConfig config;
+  config.rank = adapterRank;
+  config.alpha = 6;
+  std::string directory = temporaryPath("adapter");
+  Status status = writePeft(directory, config,
+                            {{layer, target, in, loraOut, a.data(), b.data()}});
+  EXPECT_TRUE(status.ok()) << status.message();
+  return directory;
+}
+
+TEST_F(TrainerTest, PadsSmallerAdapters) {
+  std::string directory = writeAdapter(1);
+  auto adapter = Adapter::load(*session, directory);
+  ASSERT_TRUE(adapter.ok()) << adapter.message();
+  EXPECT_EQ(adapter->scale(), 6);
+  EXPECT_EQ(state("a", 8), (std::vector<float>{1, 2, 3, 4, 0, 0, 0, 0}));
+  EXPECT_EQ(state("b", 6), (std::vector<float>{100, 0, 101, 0, 102, 0}));
+
+  std::string copy = temporaryPath("copy");
+  ASSERT_TRUE(adapter->save(*session, copy).ok());
+  auto read = readPeft(copy);
+  ASSERT_TRUE(read.ok()) << read.message();
+  EXPECT_EQ(read->config.rank, 1u);
+  ASSERT_EQ(read->pairs.size(), 1u);
+  EXPECT_EQ(read->pairs[0].a, (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(read->pairs[0].b, (std::vector<float>{100, 101, 102}));
+}
+
+TEST_F(TrainerTest, RefusesOtherAdapters) {
+  auto expectError = [&](const std::string &directory, const char *part) {
+    auto adapter = Adapter::load(*session, directory);
+    ASSERT_FALSE(adapter.ok());
+    EXPECT_NE(adapter.message().find(part), std::string::npos)
+        << adapter.message();
+  };
+  expectError(writeAdapter(3), "--lora-rank=3");
+  expectError(writeAdapter(2, 0, "v_proj"), "--lora-targets");
+  expectError(writeAdapter(2, 7), "1 layers");
+  expectError(writeAdapter(2, 0, "q_proj", 5), "[3, 5]");
+  expectError(temporaryPath("absent"), "");
+}
+
+TEST_F(TrainerTest, SavesGradients) {
+  auto adapter = Adapter::load(*session, writeAdapter(1));
+  ASSERT_TRUE(adapter.ok()) << adapter.message();
+  Batch one;
+  one.tokens.assign(batch * sequence, 0);
+  one.labels.assign(batch * sequence, kMaskedLabel);
+  one.labels[1] = 5;
+  auto loss = programs_->micro(one, 1, /*accumulate=*/false);
+  ASSERT_TRUE(loss.ok());
+  EXPECT_EQ(*loss, 8); // (1 - 5)² / 2
+  std::string path = temporaryPath("gradients.safetensors");
+  Status status = adapter->saveGradients(*session, path);
+  ASSERT_TRUE(status.ok()) << status.message();
+  auto tensors = readSafetensors(path);
+  ASSERT_TRUE(tensors.ok()) << tensors.message();
+  ASSERT_EQ(tensors->size(), 2u);
+  EXPECT_EQ((*tensors)[0].name, peftTensorName(0, "q_proj", 'A'));
+  EXPECT_EQ((*tensors)[0].data, (std::vector<float>{-4, 0, 0, 0}));
+  EXPECT_EQ((*tensors)[1].shape, (std::vector<uint64_t>{loraOut, 1}));
+}
+
+TEST_F(TrainerTest, RefusesModulesWithoutAdapters) {
+  TestModule description = toyModel();
+  description.loraRank = 0;
+  std::shared_ptr<const Module> plain = loadValid(description);
+  auto other = Session::create(plain, {}, 1);
+  ASSERT_TRUE(other.ok());
+  auto adapter = Adapter::createFresh(**other, 16, 1);
+  ASSERT_FALSE(adapter.ok());
+  EXPECT_NE(adapter.message().find("--lora-rank"), std::string::npos);
+}
+
+} // namespace

@@ -1,0 +1,283 @@
+//===- sterna-compile.cpp - From a model to a device binary ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The compiler driver: imports, runs the phases, links.
+//
+//===----------------------------------------------------------------------===//
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
+#include "mlir/Support/Timing.h"
+#include "sterna/Dialect/Plan/IR/Plan.h"
+#include "sterna/Import/GGUF/ImportGGUF.h"
+#include "sterna/InitAll.h"
+#include "sterna/Pipelines/Pipelines.h"
+#include "sterna/Target/CPU/EmitLibrary.h"
+#include "sterna/Target/DeviceBinary/DeviceBinary.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+#include <chrono>
+
+using namespace mlir;
+using namespace sterna;
+namespace cl = llvm::cl;
+
+namespace {
+
+cl::OptionCategory category("Options");
+
+cl::opt<std::string> inputPath(cl::Positional, cl::Required,
+                               cl::desc("MODEL.gguf"), cl::cat(category));
+cl::opt<std::string> outputPath(
+    "o", cl::desc("Where to write: the device binary, or the IR with "
+                  "--compile-to ('-' is standard output)"),
+    cl::value_desc("MODEL.stn"), cl::init("-"), cl::cat(category));
+cl::opt<std::string> target(
+    "target", cl::desc("Device to compile for: host or x86-64-v3"),
+    cl::init("host"), cl::cat(category));
+cl::opt<int64_t> sequenceLength(
+    "seq-len", cl::desc("Tokens of a training or evaluation sequence"),
+    cl::init(128), cl::cat(category));
+cl::opt<int64_t> batch("batch",
+                       cl::desc("Sequences in one micro-batch of training"),
+                       cl::init(1), cl::cat(category));
+cl::opt<int64_t> maxContext(
+    "max-context",
+    cl::desc("Tokens that generation can attend to (default: the model's, at "
+             "most 2048)"),
+    cl::init(0), cl::cat(category));
+cl::opt<int64_t> loraRank("lora-rank",
+                          cl::desc("Rank of LoRA adapters; 0 compiles none"),
+                          cl::init(8), cl::cat(category));
+cl::list<std::string> loraTargets(
+    "lora-targets",
+    cl::desc("Linears with an adapter: all, or a list of q,k,v,o,gate,up,down"),
+    cl::CommaSeparated, cl::cat(category));
+cl::opt<ActivationType> activations(
+    "activations", cl::desc("Input of ternary linears:"),
+    cl::values(clEnumValN(ActivationType::Model, "model",
+                          "as the model defines it (default)"),
+               clEnumValN(ActivationType::Int8, "int8",
+                          "quantized per token to 8 bits"),
+               clEnumValN(ActivationType::Float, "float", "not quantized")),
+    cl::init(ActivationType::Model), cl::cat(category));
+cl::opt<bool> noTrain("no-train", cl::desc("Leave the training programs out"),
+                      cl::cat(category));
+cl::opt<std::string> quantize(
+    "quantize",
+    cl::desc("Make latent float weights ternary; absmean is BitNet's way"),
+    cl::value_desc("absmean"), cl::cat(category));
+cl::opt<bool> noCheckpoint(
+    "no-checkpoint",
+    cl::desc("Keep all activations instead of recomputing each block's"),
+    cl::cat(category));
+cl::opt<bool> portable(
+    "portable-kernels",
+    cl::desc("Use no tuned kernel, to compare with the portable tier"),
+    cl::cat(category));
+cl::opt<std::string> compileTo(
+    "compile-to",
+    cl::desc("Stop after a phase and write its IR: import, adapt, "
+             "differentiate, optimize, dispatch, schedule, codegen or link"),
+    cl::value_desc("PHASE"), cl::init("link"), cl::cat(category));
+
+/// Prints the time of each step to standard error, as it begins and ends.
+class Stopwatch {
+public:
+  template <typename Fn> auto measure(StringRef step, Fn fn) {
+    auto start = std::chrono::steady_clock::now();
+    llvm::errs() << llvm::left_justify(step, 15);
+    auto result = fn();
+    double seconds = std::chrono::duration<double>(
+                         std::chrono::steady_clock::now() - start)
+                         .count();
+    llvm::errs() << llvm::format("%8.2f s\n", seconds);
+    return result;
+  }
+};
+
+int fail(const Twine &message) {
+  llvm::errs() << "sterna-compile: error: " << message << "\n";
+  return EXIT_FAILURE;
+}
+
+/// Checks the flags; returns a message or an empty string.
+std::string checkFlags() {
+  auto inRange = [](int64_t value, int64_t low, int64_t high) {
+    return value >= low && value <= high;
+  };
+  if (target != "host" && target != "x86-64-v3")
+    return "unknown --target=" + target + "; expected host or x86-64-v3";
+  if (!inRange(sequenceLength, 2, 1 << 16))
+    return "--seq-len: expected 2 to 65536";
+  if (!inRange(batch, 1, 1 << 10))
+    return "--batch: expected 1 to 1024";
+  if (!inRange(maxContext, 0, 1 << 20))
+    return "--max-context: expected 1 to 1048576";
+  if (!inRange(loraRank, 0, 1 << 10))
+    return "--lora-rank: expected 0 to 1024";
+  if (!quantize.empty() && quantize != "absmean")
+    return "unknown --quantize=" + quantize + "; expected absmean";
+  if (!symbolizePhase(compileTo))
+    return "unknown --compile-to=" + compileTo +
+           "; expected import, adapt, differentiate, optimize, dispatch, "
+           "schedule, codegen or link";
+  if (compileTo == "link" && outputPath == "-")
+    return "give the device binary a name with -o MODEL.stn";
+  return "";
+}
+
+OwningOpRef<ModuleOp> import(MLIRContext &context,
+                             TokenizerDescription &tokenizer,
+                             std::string &error) {
+  ImportOptions importOptions;
+  importOptions.activations = activations;
+  importOptions.quantizeAbsmean = !quantize.empty();
+  auto model = importGGUF(inputPath, &context, importOptions);
+  if (!model) {
+    error = llvm::toString(model.takeError());
+    return nullptr;
+  }
+  ProgramOptions programs;
+  programs.sequenceLength = sequenceLength;
+  programs.batch = batch;
+  programs.maxContext = maxContext ? int64_t(maxContext)
+                                   : std::min<int64_t>(model->contextLength, 2048);
+  tokenizer = std::move(model->tokenizer);
+  return buildModel(&context, *model, programs);
+}
+
+/// Writes the IR of the phase that --compile-to names.
+int writeIR(ModuleOp module) {
+  std::string error;
+  auto output = openOutputFile(outputPath, &error);
+  if (!output)
+    return fail(error);
+  module->print(output->os());
+  output->keep();
+  return EXIT_SUCCESS;
+}
+
+/// The memory plan, by category, of what trains and of what generates.
+void printPlan(ModuleOp module) {
+  auto bytes = [&](StringRef name) {
+    auto attribute = module->getAttrOfType<IntegerAttr>(name);
+    return attribute ? attribute.getInt() : 0;
+  };
+  auto row = [](StringRef name, int64_t value) {
+    llvm::errs() << "  " << llvm::left_justify(name, 24)
+                 << llvm::format("%10.2f MiB\n", double(value) / (1 << 20));
+  };
+  llvm::errs() << "memory plan\n";
+  row("weights", bytes("plan.weights_bytes"));
+  llvm::StringMap<int64_t> kinds;
+  SmallVector<StringRef> order;
+  for (auto state : module.getOps<plan::StateOp>()) {
+    auto type = cast<MemRefType>(state.getType());
+    auto [it, isNew] = kinds.try_emplace(state.getKind(), 0);
+    it->second += type.getNumElements() * type.getElementTypeBitWidth() / 8;
+    if (isNew)
+      order.push_back(it->first());
+  }
+  for (StringRef kind : order)
+    row(kind, kinds.lookup(kind));
+  for (auto program : module.getOps<plan::ProgramOp>()) {
+    row(("arena of " + program.getSymName()).str(), program.getArenaBytes());
+    if (program.getSymName() != "train_micro")
+      continue;
+    for (NamedAttribute part : program.getPeak())
+      row(("  " + part.getName().getValue()).str(),
+          cast<IntegerAttr>(part.getValue()).getInt());
+  }
+}
+
+int link(ModuleOp module, const TokenizerDescription &tokenizer,
+         Stopwatch &stopwatch) {
+  auto kernels = module.lookupSymbol<ModuleOp>("cpu_kernels");
+  // lld parses options of its own and resets ours.
+  std::string path = outputPath;
+  auto library = stopwatch.measure("kernels", [&] {
+    return cpu::emitLibrary(kernels, "x86-64-v3");
+  });
+  if (!library)
+    return fail(llvm::toString(library.takeError()));
+  std::vector<KernelLibrary> libraries{
+      {"x86-64-v3", {"avx2", "bmi2", "f16c", "fma"}, std::move(*library)}};
+  auto report = stopwatch.measure("link", [&] {
+    return writeDeviceBinary(module, tokenizer, libraries, path);
+  });
+  if (!report)
+    return fail(llvm::toString(report.takeError()));
+  llvm::errs() << llvm::format("packed %.1f MB of weights into %.1f MB at "
+                               "%.0f MB/s\n",
+                               report->sourceBytes / 1e6,
+                               report->packedBytes / 1e6,
+                               report->sourceBytes / 1e6 /
+                                   std::max(report->packSeconds, 1e-9));
+  return EXIT_SUCCESS;
+}
+
+int compile() {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  MLIRContext context(registry);
+  Stopwatch stopwatch;
+  TokenizerDescription tokenizer;
+  std::string error;
+  auto module = stopwatch.measure(
+      "import", [&] { return import(context, tokenizer, error); });
+  if (!module)
+    return error.empty() ? EXIT_FAILURE : fail(error);
+
+  PhaseOptions options;
+  options.loraRank = int64_t(loraRank);
+  for (const std::string &name : loraTargets)
+    options.loraTargets.push_back(name);
+  options.train = !noTrain;
+  options.checkpoint = !noCheckpoint;
+  options.tuned = !portable;
+  Phase last = *symbolizePhase(compileTo);
+  for (int phase = int(Phase::Import); phase <= int(Phase::Codegen); ++phase) {
+    if (phase > int(last))
+      break;
+    PassManager manager(&context);
+    (void)applyPassManagerCLOptions(manager);
+    buildPhase(manager, Phase(phase), options);
+    auto result = stopwatch.measure(stringifyPhase(Phase(phase)), [&] {
+      return manager.run(*module);
+    });
+    if (failed(result))
+      return fail("phase " + stringifyPhase(Phase(phase)) + " failed");
+  }
+  if (last != Phase::Link)
+    return writeIR(*module);
+  printPlan(*module);
+  return link(*module, tokenizer, stopwatch);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  registerAsmPrinterCLOptions();
+  registerMLIRContextCLOptions();
+  registerPassManagerCLOptions();
+  cl::SetVersionPrinter([](llvm::raw_ostream &os) {
+    os << "sterna-compile " STERNA_VERSION "\n";
+  });
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "Compiles a ternary language model to a device binary that generates "
+      "text\nand fine-tunes LoRA adapters.\n\n"
+      "  sterna-compile model.gguf -o model.stn\n"
+      "  sterna-compile model.gguf -o model.stn --seq-len=256 --lora-rank=16\n"
+      "  sterna-compile model.gguf --compile-to=schedule -o plan.mlir\n");
+  std::string problem = checkFlags();
+  return problem.empty() ? compile() : fail(problem);
+}
