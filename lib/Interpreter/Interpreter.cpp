@@ -13,6 +13,7 @@
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/InliningUtils.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "llvm/Support/TargetSelect.h"
 
@@ -39,6 +40,20 @@ constexpr StringLiteral toLLVM =
     "expand-strided-metadata,lower-affine,convert-scf-to-cf,"
     "convert-math-to-llvm,convert-math-to-libm,convert-to-llvm,"
     "reconcile-unrealized-casts";
+
+/// Lets tern ops be inlined: they are values without control flow.
+struct TernInliner : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+
+void allowInlining(MLIRContext *context) {
+  auto *dialect = context->getOrLoadDialect<tern::TernDialect>();
+  if (!dialect->getRegisteredInterface<DialectInlinerInterface>())
+    dialect->addInterfaces<TernInliner>();
+}
 
 LogicalResult runPasses(ModuleOp module, StringRef pipeline) {
   PassManager passes(module.getContext());
@@ -163,6 +178,7 @@ sterna::interpret(ModuleOp module, StringRef name, ArrayRef<Array> inputs,
   for (auto other : module.getOps<func::FuncOp>())
     other.setVisibility(SymbolTable::Visibility::Private);
   function.setVisibility(SymbolTable::Visibility::Public);
+  allowInlining(module.getContext());
   if (failed(runPasses(module, toUpstreamOps)) ||
       failed(checkDecomposed(function)))
     return failure();

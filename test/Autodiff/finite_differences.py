@@ -3,12 +3,12 @@
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-usage: finite_differences.py FILE.mlir [--function NAME]... [--seed N]
+usage: finite_differences.py FILE.mlir [--function NAME]... [--gradients OTHER.mlir]
 
 Checks each function of FILE (or those named) that returns one f64 scalar:
 differentiates it with sterna-opt, runs `NAME_vjp` and `NAME` with sterna-interp
-(both on PATH), and compares every element of every gradient. Where FILE holds
-`NAME_vjp` already, that one is checked. FILE has functions at its top level.
+(both on PATH), and compares every element of every gradient. `NAME_vjp` comes
+from OTHER where that is given. FILE has functions at its top level.
 
 Inputs are random in [-1, 1], or as a comment above the function says:
     // RANGE argument low high        of float or integer inputs
@@ -166,12 +166,11 @@ def functions_of(path):
     return [Function(match) for match in FUNCTION.finditer(path.read_text())]
 
 
-def check(path, function, rng, folder):
+def check(path, function, rng, folder, derived=None):
     """Relative errors of the gradients, by argument; raises on a wrong value."""
     inputs = random_inputs(function, rng)
     vjp = f"{function.name}_vjp"
-    derived = path
-    if vjp not in [other.name for other in functions_of(path)]:
+    if not derived:
         derived = folder / "vjp.mlir"
         run(["sterna-opt", path,
              f"--sterna-differentiate=function={function.name}", "-o", derived])
@@ -192,18 +191,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("file", type=Path)
     parser.add_argument("--function", action="append")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--gradients", type=Path)
     options = parser.parse_args()
-    functions = [f for f in functions_of(options.file) if not f.name.endswith("_vjp")
-                 and f.result in ("f64", "tensor<f64>")
+    functions = [f for f in functions_of(options.file) if f.result in ("f64", "tensor<f64>")
                  and (not options.function or f.name in options.function)]
     if not functions:
         raise SystemExit(f"{options.file}: no function to check")
     failures = 0
     for function in functions:
-        rng = np.random.default_rng(options.seed)
+        rng = np.random.default_rng(0)
         with tempfile.TemporaryDirectory() as folder:
-            errors = check(options.file, function, rng, Path(folder))
+            errors = check(options.file, function, rng, Path(folder),
+                           options.gradients)
         worst = max(errors.values(), default=0)
         passed = worst <= function.tolerance
         failures += not passed

@@ -29,6 +29,8 @@ namespace {
 constexpr int64_t blockColumns = 16;
 constexpr int64_t mostBlocks = 16;
 constexpr int64_t blockBytes = 32;
+/// Tokens of a tile at most.
+constexpr int64_t mostTokens = 8;
 /// Workgroups at most. Each call sums the tokens anew, so they are not small.
 constexpr int64_t mostGroups = 16;
 /// Stack for the sums of tokens.
@@ -41,8 +43,8 @@ struct Int8Product {
   std::optional<int64_t> group;
   Epilogue epilogue;
 
-  /// Tokens and panels of a tile in registers.
-  int64_t tokens = 0, panels = 0;
+  /// Tokens that a panel is multiplied with at a time, one register each.
+  int64_t tokens = 0;
   /// Blocks from one flush of int16 sums to the next.
   int64_t chunkBlocks = 0;
 
@@ -54,8 +56,7 @@ struct Int8Product {
   }
   bool hasTail() const { return k % blockColumns; }
   int64_t panelCount() const { return llvm::divideCeil(n, lanes); }
-  int64_t tileCount() const { return llvm::divideCeil(panelCount(), panels); }
-  int64_t groups() const { return std::min(tileCount(), mostGroups); }
+  int64_t groups() const { return std::min(panelCount(), mostGroups); }
   /// Sums of activations that a token needs: one, or one per flush.
   int64_t sumsPerToken() const { return group ? chunks() : 1; }
 
@@ -98,9 +99,10 @@ std::optional<Int8Product> Int8Product::match(plan::KernelOp kernel) {
 }
 
 void Int8Product::chooseTile() {
-  // At most 8 sums: what remains of 16 registers holds codes and activations.
-  tokens = std::min<int64_t>(m, 4);
-  panels = std::min<int64_t>(tokens == 1 ? 4 : 2, panelCount());
+  // Half of 16 registers are sums; the others hold codes and activations. More
+  // than one panel at a time would not read the weights as a single stream,
+  // which takes half as long again. Tiles are even: the last is no small rest.
+  tokens = llvm::divideCeil(m, llvm::divideCeil(m, mostTokens));
   chunkBlocks = mostBlocks;
   if (group)
     while ((*group / blockColumns) % chunkBlocks)
@@ -116,9 +118,7 @@ public:
     i32 = k.b.getI32Type();
     codeMask = k.intVector(3, blockBytes, 8);
     tokenSums = k.scratch({p.m, p.sumsPerToken()}, i32);
-    // One row of the tile per token and panel.
-    int64_t rows = p.tokens * p.panels;
-    sums = k.scratch({rows, lanes}, p.group ? Type(k.b.getF32Type()) : i32);
+    sums = k.scratch({p.tokens, lanes}, p.group ? Type(k.b.getF32Type()) : i32);
     if (p.hasTail())
       tails = k.scratch({p.m, blockColumns}, i8);
   }
@@ -147,31 +147,16 @@ public:
     });
   }
 
-  /// The tile of panels `tile` for all tokens.
-  void emitPanels(Value tile) {
-    Value firstPanel = k.mul(tile, p.panels);
-    panelStarts.clear();
-    for (int64_t i = 0; i < p.panels; ++i)
-      panelStarts.push_back(
-          k.mul(panelOf(firstPanel, k.index(i)), panelBytes()));
+  /// The product of all tokens with panel `panel`.
+  void emitPanel(Value panel) {
     k.loop(k.index(0), k.index(p.m), p.tokens, [&](Value firstToken) {
-      emitTile(firstPanel, firstToken);
+      emitTile(panel, firstToken);
       Value rest = k.sub(k.index(p.m), firstToken);
-      emitResult(firstPanel, firstToken, k.min(rest, p.tokens));
+      emitResult(panel, firstToken, k.min(rest, p.tokens));
     });
   }
 
 private:
-  int64_t panelBytes() const {
-    return llvm::divideCeil(p.k, blockColumns) * blockBytes;
-  }
-
-  Value panelOf(Value firstPanel, Value i) {
-    Value panel = k.add(firstPanel, i);
-    // A panel beyond the last is computed for nothing, from the last.
-    return p.panelCount() % p.panels ? k.min(panel, p.panelCount() - 1) : panel;
-  }
-
   Value lastBlock(Value first) {
     Value end = k.add(first, p.chunkBlocks);
     return p.wholeBlocks() % p.chunkBlocks ? k.min(end, p.wholeBlocks()) : end;
@@ -210,54 +195,53 @@ private:
 
   /// Leaves in `sums` the tile's int32 sums of code times activation, or with
   /// groups the scaled product.
-  void emitTile(Value firstPanel, Value firstToken) {
+  void emitTile(Value panel, Value firstToken) {
     SmallVector<Value> tokens;
     for (int64_t i = 0; i < p.tokens; ++i) {
       Value token = k.add(firstToken, i);
+      // A token beyond the last is computed for nothing, from the last.
       tokens.push_back(p.m % p.tokens ? k.min(token, p.m - 1) : token);
     }
-    k.loop(p.tokens * p.panels, [&](Value row) {
+    k.loop(p.tokens, [&](Value row) {
       Value zero = p.group ? k.floatVector(0) : k.intVector(0, lanes, 32);
       k.storeVector(zero, sums, {row, k.index(0)});
     });
-    SmallVector<Value> zeros(p.tokens * p.panels, k.intVector(0, 16, 16));
+    int64_t blocks = llvm::divideCeil(p.k, blockColumns);
+    Value bytes = k.mul(panel, blocks * blockBytes);
+    SmallVector<Value> zeros(p.tokens, k.intVector(0, 16, 16));
     int64_t whole = llvm::divideCeil(p.wholeBlocks(), p.chunkBlocks);
     k.loop(k.index(0), k.index(whole), 1, [&](Value chunk) {
       Value first = k.mul(chunk, p.chunkBlocks);
       SmallVector<Value> pairs =
           k.loop(first, lastBlock(first), 1, zeros,
                  [&](Value block, ValueRange pairs) {
-                   return emitBlock(left, tokens, k.mul(block, blockColumns),
-                                    block, pairs);
+                   Value place = k.add(bytes, k.mul(block, blockBytes));
+                   return emitBlock(place, left, tokens,
+                                    k.mul(block, blockColumns), pairs);
                  });
-      flush(pairs, firstPanel, tokens, chunk, k.mul(first, blockColumns));
+      flush(pairs, panel, tokens, chunk, k.mul(first, blockColumns));
     });
     if (!p.hasTail())
       return;
-    Value block = k.index(p.wholeBlocks());
-    flush(emitBlock(tails, tokens, k.index(0), block, zeros), firstPanel,
-          tokens, k.index(whole), k.mul(block, blockColumns));
+    Value place = k.add(bytes, p.wholeBlocks() * blockBytes);
+    flush(emitBlock(place, tails, tokens, k.index(0), zeros), panel, tokens,
+          k.index(whole), k.index(p.wholeBlocks() * blockColumns));
   }
 
-  /// Adds a block's products, two columns of a row in each int16 lane.
-  SmallVector<Value> emitBlock(Value activations, ArrayRef<Value> tokens,
-                               Value column, Value block, ValueRange pairs) {
-    SmallVector<Value> packed, next(pairs.begin(), pairs.end());
-    for (Value start : panelStarts)
-      packed.push_back(k.loadVector(
-          weight, {k.add(start, k.mul(block, blockBytes))}, blockBytes));
+  /// Adds the products of the block of weights at byte `place` with 16
+  /// activations from `column`: two columns of a row in each int16 lane.
+  SmallVector<Value> emitBlock(Value place, Value activations,
+                               ArrayRef<Value> tokens, Value column,
+                               ValueRange pairs) {
+    SmallVector<Value> next(pairs.begin(), pairs.end());
+    Value packed = k.loadVector(weight, {place}, blockBytes);
     for (int64_t j = 0; j < 4; ++j) {
-      SmallVector<Value> codes;
-      for (Value bytes : packed)
-        codes.push_back(emitCodes(bytes, 2 * j));
-      for (int64_t t = 0; t < p.tokens; ++t) {
-        Value four = emitFour(activations, tokens[t], k.add(column, 4 * j));
-        for (int64_t i = 0; i < p.panels; ++i) {
-          Value &sum = next[t * p.panels + i];
-          Value product = call("llvm.x86.avx2.pmadd.ub.sw",
-                               sum.getType(), codes[i], four);
-          sum = arith::AddIOp::create(k.b, k.loc, sum, product);
-        }
+      Value codes = emitCodes(packed, 2 * j);
+      for (auto [token, sum] : llvm::zip_equal(tokens, next)) {
+        Value four = emitFour(activations, token, k.add(column, 4 * j));
+        Value product =
+            call("llvm.x86.avx2.pmadd.ub.sw", sum.getType(), codes, four);
+        sum = arith::AddIOp::create(k.b, k.loc, sum, product);
       }
     }
     return next;
@@ -284,25 +268,21 @@ private:
   }
 
   /// Adds int16 sums of a chunk that starts at `column` to the tile.
-  void flush(ArrayRef<Value> pairs, Value firstPanel, ArrayRef<Value> tokens,
+  void flush(ArrayRef<Value> pairs, Value panel, ArrayRef<Value> tokens,
              Value chunk, Value column) {
     Value ones = k.intVector(1, 16, 16);
     auto type = VectorType::get(lanes, i32);
-    SmallVector<Value> scales;
+    Value scales;
     if (p.group)
-      for (int64_t i = 0; i < p.panels; ++i)
-        scales.push_back(loadScales(panelOf(firstPanel, k.index(i)),
-                                    k.div(column, *p.group)));
+      scales = loadScales(panel, k.div(column, *p.group));
     for (auto [row, pair] : llvm::enumerate(pairs)) {
       SmallVector<Value> place{k.index(row), k.index(0)};
       Value sum = call("llvm.x86.avx2.pmadd.wd", type, pair, ones);
       Value old = k.loadVector(sums, place);
-      if (p.group) {
-        Value product = subtractTokenSum(sum, tokens[row / p.panels], chunk);
-        sum = k.fma(product, scales[row % p.panels], old);
-      } else {
+      if (p.group)
+        sum = k.fma(subtractTokenSum(sum, tokens[row], chunk), scales, old);
+      else
         sum = arith::AddIOp::create(k.b, k.loc, old, sum);
-      }
       k.storeVector(sum, sums, place);
     }
   }
@@ -336,21 +316,15 @@ private:
 
   //===--- Results --------------------------------------------------------===//
 
-  void emitResult(Value firstPanel, Value firstToken, Value count) {
-    Value left = k.sub(k.index(p.panelCount()), firstPanel);
-    k.loop(k.index(0), k.min(left, p.panels), 1, [&](Value i) {
-      Value panel = k.add(firstPanel, i);
-      Value column = k.mul(panel, lanes);
-      Value scales = p.group ? Value() : loadScales(panel, Value());
-      k.loop(k.index(0), count, 1, [&](Value t) {
-        Value token = k.add(firstToken, t);
-        Value product = k.loadVector(
-            sums, {k.add(k.mul(t, p.panels), i), k.index(0)});
-        if (!p.group)
-          product = arith::MulFOp::create(
-              k.b, k.loc, subtractTokenSum(product, token, k.index(0)), scales);
-        emitStore(product, token, column);
-      });
+  void emitResult(Value panel, Value firstToken, Value count) {
+    Value scales = p.group ? Value() : loadScales(panel, Value());
+    k.loop(k.index(0), count, 1, [&](Value t) {
+      Value token = k.add(firstToken, t);
+      Value product = k.loadVector(sums, {t, k.index(0)});
+      if (!p.group)
+        product = arith::MulFOp::create(
+            k.b, k.loc, subtractTokenSum(product, token, k.index(0)), scales);
+      emitStore(product, token, k.mul(panel, lanes));
     });
   }
 
@@ -379,7 +353,6 @@ private:
   Value left, weight, scale;
   Type i8, i32;
   Value codeMask, tokenSums, sums, tails;
-  SmallVector<Value> panelStarts;
 };
 
 struct TernaryInt8 : KernelEmitter {
@@ -401,9 +374,9 @@ struct TernaryInt8 : KernelEmitter {
     KernelBuilder k(builder, kernel.getLoc());
     Emission emission(k, product, buffers);
     emission.emitTokenSums();
-    k.loop(k.share(begin, product.tileCount(), product.groups()),
-           k.share(end, product.tileCount(), product.groups()), 1,
-           [&](Value tile) { emission.emitPanels(tile); });
+    k.loop(k.share(begin, product.panelCount(), product.groups()),
+           k.share(end, product.panelCount(), product.groups()), 1,
+           [&](Value panel) { emission.emitPanel(panel); });
   }
 };
 

@@ -12,6 +12,7 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace sterna::plan;
@@ -90,9 +91,13 @@ LogicalResult ProgramOp::verify() {
   return success();
 }
 
+int64_t sterna::plan::getBufferBytes(MemRefType type) {
+  return type.getNumElements() *
+         llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+}
+
 int64_t BufferOp::getBytes() {
-  auto type = cast<MemRefType>(getType());
-  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  return getBufferBytes(cast<MemRefType>(getType()));
 }
 
 LogicalResult BufferOp::verify() {

@@ -33,15 +33,22 @@ using namespace sterna::plan;
 
 namespace {
 
-/// Ops that cost nothing to repeat and are cloned into their users' kernels.
-bool isCloneable(Operation *op) {
-  return isa<arith::ConstantOp, tensor::EmptyOp, tensor::SplatOp,
-             linalg::FillOp, linalg::BroadcastOp>(op);
-}
-
 bool isElementwise(Operation *op) {
   return OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1 &&
          isa<RankedTensorType>(op->getResult(0).getType());
+}
+
+/// Ops that cost next to nothing to repeat and are cloned into their users'
+/// kernels: constants, broadcasts, and elementwise ops of nothing else.
+bool isCloneable(Operation *op) {
+  if (isa<arith::ConstantOp, tensor::EmptyOp, tensor::SplatOp, linalg::FillOp,
+          linalg::BroadcastOp>(op))
+    return true;
+  return isElementwise(op) &&
+         llvm::all_of(op->getOperands(), [](Value operand) {
+           Operation *producer = operand.getDefiningOp();
+           return producer && isCloneable(producer);
+         });
 }
 
 ArrayRef<int64_t> shapeOf(Value value) {

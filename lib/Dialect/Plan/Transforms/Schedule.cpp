@@ -40,10 +40,6 @@ MemRefType bufferType(RankedTensorType type) {
   return MemRefType::get(type.getShape(), type.getElementType());
 }
 
-int64_t bytesOf(MemRefType type) {
-  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
-}
-
 /// Hands out consecutive aligned places of one space.
 class Cursor {
 public:
@@ -82,7 +78,7 @@ struct Shared {
     Cursor space;
     for (auto param : module.getOps<tern::ParamOp>()) {
       auto type = cast<RankedTensorType>(param.getType());
-      int64_t offset = space.place(bytesOf(bufferType(type)));
+      int64_t offset = space.place(getBufferBytes(bufferType(type)));
       weights[param.getSymName()] = offset;
       param->setAttr("offset", b.getI64IntegerAttr(offset));
     }
@@ -98,7 +94,7 @@ struct Shared {
     if (!isNew)
       return it->second;
     MemRefType buffer = bufferType(type);
-    it->second = stateSpace.place(bytesOf(buffer));
+    it->second = stateSpace.place(getBufferBytes(buffer));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(module.getBody());
     StateOp::create(b, loc, name, buffer, it->second,
@@ -141,7 +137,7 @@ private:
 
   Place placeInBlock(StringAttr name, RankedTensorType type,
                      SmallVectorImpl<Attribute> &fields) {
-    int64_t offset = block.place(bytesOf(bufferType(type)));
+    int64_t offset = block.place(getBufferBytes(bufferType(type)));
     fields.push_back(b.getDictionaryAttr(
         {b.getNamedAttr("name", name),
          b.getNamedAttr("offset", b.getI64IntegerAttr(offset)),
@@ -227,7 +223,7 @@ private:
           continue;
         places[output] = {plan::Space::arena, 0, int64_t(ranges.size()), {}};
         auto type = cast<RankedTensorType>(output.getType());
-        ranges.push_back({bytesOf(bufferType(type)), step, step});
+        ranges.push_back({getBufferBytes(bufferType(type)), step, step});
         isBackward.push_back(backward.contains(dispatch));
       }
       if (firstBackward < 0 && backward.contains(dispatch))

@@ -23,4 +23,11 @@
 #define GET_OP_CLASSES
 #include "sterna/Dialect/Plan/IR/PlanOps.h.inc"
 
+namespace sterna::plan {
+
+/// Bytes of a buffer of static shape; elements take whole bytes.
+int64_t getBufferBytes(mlir::MemRefType type);
+
+} // namespace sterna::plan
+
 #endif // STERNA_DIALECT_PLAN_IR_PLAN_H

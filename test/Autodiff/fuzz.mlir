@@ -1,0 +1,2 @@
+// Random graphs with fan-out against finite differences; see fuzz.py.
+// RUN: %python %S/fuzz.py --count 40
