@@ -40,6 +40,7 @@ if os.path.exists(os.path.join(config.sterna_build, "bin", "sterna-interp")):
 config.substitutions += [
     ("%python", f"'{config.python}'"),
     ("%oracle", os.path.join(config.test_source_root, "oracle")),
+    ("%source", config.sterna_source),
     ("%models", os.path.join(config.sterna_source, "models")),
     ("%shared", os.path.realpath(shared)),
     ("%check_logits", "%python %integration/check_logits.py"),

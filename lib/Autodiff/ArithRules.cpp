@@ -52,8 +52,7 @@ struct NegRule {
 
 /// Minima and maxima: the cotangent goes to the operand that won. A tie goes to
 /// the second, so that `max(x, 0)` has derivative 0 at 0, as ReLU in PyTorch.
-template <typename Op, arith::CmpFPredicate firstWins>
-struct ExtremumRule {
+template <typename Op, arith::CmpFPredicate firstWins> struct ExtremumRule {
   static Value cotangent(Build &build, Op op, unsigned index, Value dy) {
     Value first = build.compare(firstWins, op.getLhs(), op.getRhs());
     Value zero = build.constant(dy.getType(), 0);
@@ -71,15 +70,13 @@ struct SelectRule {
   }
 };
 
-template <typename Op>
-struct ConversionRule {
+template <typename Op> struct ConversionRule {
   static Value cotangent(Build &build, Op op, unsigned, Value dy) {
     return build.convert(dy, getElementTypeOrSelf(op.getIn().getType()));
   }
 };
 
-template <typename Op, typename Rule>
-void attach(MLIRContext *context) {
+template <typename Op, typename Rule> void attach(MLIRContext *context) {
   Op::template attachInterface<ElementwiseRule<Op, Rule>>(*context);
 }
 

@@ -59,8 +59,8 @@ LogicalResult checkLoss(func::FuncOp function) {
   if (function.isExternal() || !function.getBody().hasOneBlock())
     return function.emitError("expected '")
            << lossFunction << "' to have a body of one block";
-  auto scalar = RankedTensorType::get(
-      {}, Float32Type::get(function.getContext()));
+  auto scalar =
+      RankedTensorType::get({}, Float32Type::get(function.getContext()));
   if (function.getResultTypes() != ArrayRef<Type>(scalar))
     return function.emitError("expected '")
            << lossFunction << "' to return " << scalar
@@ -76,15 +76,15 @@ FailureOr<SmallVector<Trainable>> findTrainables(func::FuncOp function) {
     DictionaryAttr state = loraState(function, index);
     if (!state)
       continue;
-    auto type = dyn_cast<RankedTensorType>(function.getArgument(index).getType());
+    auto type =
+        dyn_cast<RankedTensorType>(function.getArgument(index).getType());
     if (!type || !type.getElementType().isF32() || !type.hasStaticShape())
       return function.emitError("expected trainable argument #")
              << index << " to be a static tensor of f32, but got "
              << function.getArgument(index).getType();
     if (!state.getAs<StringAttr>("name"))
       return function.emitError("expected trainable argument #")
-             << index << " to have a name in its " << stateAttr
-             << " attribute";
+             << index << " to have a name in its " << stateAttr << " attribute";
     trainables.push_back({type, state});
   }
   if (trainables.empty())
@@ -98,8 +98,8 @@ FailureOr<SmallVector<Trainable>> findTrainables(func::FuncOp function) {
 /// Appends an argument to `function`.
 Value addArgument(func::FuncOp function, Type type, DictionaryAttr attributes) {
   unsigned index = function.getNumArguments();
-  if (failed(function.insertArgument(index, type, attributes,
-                                     function.getLoc())))
+  if (failed(
+          function.insertArgument(index, type, attributes, function.getLoc())))
     llvm_unreachable("a func.func takes further arguments");
   return function.getArgument(index);
 }
@@ -147,8 +147,8 @@ LogicalResult buildTrainMicro(func::FuncOp function,
                             companionState(trainable, "gradient"));
     // Right where the gradient is ready, so that it need not be kept.
     builder.setInsertionPointAfterValue(gradient);
-    results.push_back(accumulateGradient({builder, gradient.getLoc()},
-                                         gradient, old, accumulate));
+    results.push_back(accumulateGradient({builder, gradient.getLoc()}, gradient,
+                                         old, accumulate));
     if (failed(function.insertResult(
             function.getNumResults(), trainable.type,
             singleAttr(tiedAttr, builder.getI64IntegerAttr(index)))))

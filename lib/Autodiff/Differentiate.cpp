@@ -65,8 +65,8 @@ LogicalResult addGradients(func::FuncOp function) {
       cast<func::ReturnOp>(function.getBody().front().getTerminator());
   Value scalar = terminator.getOperand(0);
   OpBuilder builder(terminator);
-  Value seed = TensorBuilder{builder, scalar.getLoc()}.constant(
-      scalar.getType(), 1);
+  Value seed =
+      TensorBuilder{builder, scalar.getLoc()}.constant(scalar.getType(), 1);
   FailureOr<SmallVector<Value>> gradients =
       buildGradients(builder, scalar, seed, wanted);
   if (failed(gradients))

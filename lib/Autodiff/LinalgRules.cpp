@@ -42,16 +42,16 @@ Value product(const TensorBuilder &build, Factor lhs, Factor rhs,
                       map(row, column, false)};
   SmallVector<NamedAttribute> attributes;
   if (lhs.transposed || rhs.transposed)
-    attributes.push_back(build.b.getNamedAttr(
-        "indexing_maps", build.b.getArrayAttr(maps)));
-  return linalg::MatmulOp::create(
-             build.b, build.loc, type, ValueRange{lhs.matrix, rhs.matrix},
-             ValueRange{build.zeros(type)}, attributes)
+    attributes.push_back(
+        build.b.getNamedAttr("indexing_maps", build.b.getArrayAttr(maps)));
+  return linalg::MatmulOp::create(build.b, build.loc, type,
+                                  ValueRange{lhs.matrix, rhs.matrix},
+                                  ValueRange{build.zeros(type)}, attributes)
       .getResult(0);
 }
 
-struct MatmulRule : DifferentiableOpInterface::ExternalModel<MatmulRule,
-                                                             linalg::MatmulOp> {
+struct MatmulRule
+    : DifferentiableOpInterface::ExternalModel<MatmulRule, linalg::MatmulOp> {
   /// Whether dimensions (`x`, `y`) of the loops are stored as (`y`, `x`);
   /// nothing where `map` is neither.
   static std::optional<bool> isTransposed(AffineMap map, unsigned x,
@@ -118,8 +118,8 @@ struct BroadcastRule
   }
 };
 
-struct ReduceRule : DifferentiableOpInterface::ExternalModel<ReduceRule,
-                                                             linalg::ReduceOp> {
+struct ReduceRule
+    : DifferentiableOpInterface::ExternalModel<ReduceRule, linalg::ReduceOp> {
   static bool isSum(linalg::ReduceOp op) {
     Block *body = op.getBody();
     auto yield = cast<linalg::YieldOp>(body->getTerminator());
@@ -163,11 +163,10 @@ struct TransposeRule
     if (wanted[0]) {
       Value empty =
           build.empty(cast<RankedTensorType>(op.getInput().getType()));
-      result[0] =
-          linalg::TransposeOp::create(b, op.getLoc(), cotangents.front(), empty,
-                                      invertPermutationVector(
-                                          op.getPermutation()))
-              .getResult()[0];
+      result[0] = linalg::TransposeOp::create(
+                      b, op.getLoc(), cotangents.front(), empty,
+                      invertPermutationVector(op.getPermutation()))
+                      .getResult()[0];
     }
     return result;
   }

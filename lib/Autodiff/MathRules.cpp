@@ -62,8 +62,8 @@ struct TanhRule {
 /// dx = cos(x) dy
 struct SinRule {
   static Value cotangent(Build &build, math::SinOp op, unsigned, Value dy) {
-    return build.mul(
-        dy, math::CosOp::create(build.b, build.loc, op.getOperand()));
+    return build.mul(dy,
+                     math::CosOp::create(build.b, build.loc, op.getOperand()));
   }
 };
 
@@ -90,8 +90,8 @@ struct AbsRule {
 struct ErfRule {
   static Value cotangent(Build &build, math::ErfOp op, unsigned, Value dy) {
     Value x = op.getOperand();
-    Value gauss = math::ExpOp::create(build.b, build.loc,
-                                      build.neg(build.mul(x, x)));
+    Value gauss =
+        math::ExpOp::create(build.b, build.loc, build.neg(build.mul(x, x)));
     Value factor = build.constant(dy.getType(), 2 / std::sqrt(M_PI));
     return build.mul(dy, build.mul(factor, gauss));
   }
@@ -107,8 +107,8 @@ struct PowRule {
     Value derivative;
     if (index == 0) {
       Value one = build.constant(dy.getType(), 1);
-      Value lower = math::PowFOp::create(build.b, build.loc, base,
-                                         build.sub(power, one));
+      Value lower =
+          math::PowFOp::create(build.b, build.loc, base, build.sub(power, one));
       derivative = build.mul(power, lower);
     } else {
       Value log = math::LogOp::create(build.b, build.loc, base);
@@ -120,8 +120,7 @@ struct PowRule {
   }
 };
 
-template <typename Op, typename Rule>
-void attach(MLIRContext *context) {
+template <typename Op, typename Rule> void attach(MLIRContext *context) {
   Op::template attachInterface<ElementwiseRule<Op, Rule>>(*context);
 }
 

@@ -108,16 +108,16 @@ func::FuncOp declareTrainApply(ModuleOp module, Location loc,
   for (const Trainable &trainable : trainables) {
     for (State tied : {parameter, moment1, moment2}) {
       results.push_back(trainable.type);
-      resultAttrs.push_back(singleAttr(
-          tiedAttr, b.getI64IntegerAttr(arguments.size() + tied)));
+      resultAttrs.push_back(
+          singleAttr(tiedAttr, b.getI64IntegerAttr(arguments.size() + tied)));
     }
     arguments.append(numStates, trainable.type);
     argumentAttrs.push_back(singleAttr(stateAttr, trainable.state));
     for (StringRef kind : {"gradient", "moment1", "moment2"})
       argumentAttrs.push_back(companionState(trainable, kind));
   }
-  auto function = func::FuncOp::create(
-      b, loc, "train_apply", b.getFunctionType(arguments, results));
+  auto function = func::FuncOp::create(b, loc, "train_apply",
+                                       b.getFunctionType(arguments, results));
   function.setAllArgAttrs(argumentAttrs);
   function.setAllResultAttrs(resultAttrs);
   return function;

@@ -24,8 +24,8 @@ struct GradientLocations : OpBuilder::Listener {
   explicit GradientLocations(OpBuilder::Listener *next) : next(next) {}
 
   void setPrimal(Location primal) {
-    location = NameLoc::get(StringAttr::get(primal.getContext(), "grad"),
-                            primal);
+    location =
+        NameLoc::get(StringAttr::get(primal.getContext(), "grad"), primal);
   }
   void notifyOperationInserted(Operation *op,
                                OpBuilder::InsertPoint previous) override {
@@ -153,7 +153,8 @@ private:
 
   LogicalResult checkOp(Operation *op) {
     for (Value value : readValues(op))
-      if (varied.contains(value) && !llvm::is_contained(op->getOperands(), value))
+      if (varied.contains(value) &&
+          !llvm::is_contained(op->getOperands(), value))
         return noRule(op, "has a differentiated value in its region, for which "
                           "there is no rule");
     for (Value value : llvm::concat<Value>(llvm::to_vector(op->getOperands()),

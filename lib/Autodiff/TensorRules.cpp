@@ -35,9 +35,9 @@ struct ExpandShapeRule
                              ValueRange cotangents, ArrayRef<bool>) const {
     auto op = cast<tensor::ExpandShapeOp>(operation);
     return only(op, 0,
-                tensor::CollapseShapeOp::create(
-                    b, op.getLoc(), op.getSrcType(), cotangents.front(),
-                    op.getReassociationIndices()));
+                tensor::CollapseShapeOp::create(b, op.getLoc(), op.getSrcType(),
+                                                cotangents.front(),
+                                                op.getReassociationIndices()));
   }
 };
 
@@ -48,9 +48,9 @@ struct CollapseShapeRule
                              ValueRange cotangents, ArrayRef<bool>) const {
     auto op = cast<tensor::CollapseShapeOp>(operation);
     return only(op, 0,
-                tensor::ExpandShapeOp::create(
-                    b, op.getLoc(), op.getSrcType(), cotangents.front(),
-                    op.getReassociationIndices()));
+                tensor::ExpandShapeOp::create(b, op.getLoc(), op.getSrcType(),
+                                              cotangents.front(),
+                                              op.getReassociationIndices()));
   }
 };
 
@@ -61,11 +61,11 @@ struct ExtractSliceRule
                              ValueRange cotangents, ArrayRef<bool>) const {
     auto op = cast<tensor::ExtractSliceOp>(operation);
     Value zeros = TensorBuilder{b, op.getLoc()}.zeros(op.getSourceType());
-    return only(op, 0,
-                tensor::InsertSliceOp::create(
-                    b, op.getLoc(), cotangents.front(), zeros,
-                    op.getMixedOffsets(), op.getMixedSizes(),
-                    op.getMixedStrides()));
+    return only(
+        op, 0,
+        tensor::InsertSliceOp::create(b, op.getLoc(), cotangents.front(), zeros,
+                                      op.getMixedOffsets(), op.getMixedSizes(),
+                                      op.getMixedStrides()));
   }
 };
 
@@ -81,9 +81,8 @@ struct InsertSliceRule
          strides = op.getMixedStrides();
     SmallVector<Value> result(op->getNumOperands());
     if (wanted[0])
-      result[0] =
-          tensor::ExtractSliceOp::create(b, op.getLoc(), op.getSourceType(),
-                                         dy, offsets, sizes, strides);
+      result[0] = tensor::ExtractSliceOp::create(
+          b, op.getLoc(), op.getSourceType(), dy, offsets, sizes, strides);
     if (wanted[1]) {
       Value zeros = TensorBuilder{b, op.getLoc()}.zeros(op.getSourceType());
       result[1] = tensor::InsertSliceOp::create(b, op.getLoc(), zeros, dy,
@@ -98,8 +97,7 @@ struct ExtractRule
   Cotangents buildCotangents(Operation *operation, OpBuilder &b,
                              ValueRange cotangents, ArrayRef<bool>) const {
     auto op = cast<tensor::ExtractOp>(operation);
-    Value zeros =
-        TensorBuilder{b, op.getLoc()}.zeros(typeOf(op.getTensor()));
+    Value zeros = TensorBuilder{b, op.getLoc()}.zeros(typeOf(op.getTensor()));
     return only(op, 0,
                 tensor::InsertOp::create(b, op.getLoc(), cotangents.front(),
                                          zeros, op.getIndices()));

@@ -59,8 +59,8 @@ static Expected<Array> parseHeader(StringRef path, StringRef header) {
   while (!(rest = rest.ltrim(" ,")).empty()) {
     int64_t extent;
     if (rest.consumeInteger(10, extent) || extent < 0)
-      return fail(path, "expected extents in the shape, but got '" + rest +
-                            "'");
+      return fail(path,
+                  "expected extents in the shape, but got '" + rest + "'");
     array.shape.push_back(extent);
   }
   return array;
@@ -106,8 +106,8 @@ Expected<Array> sterna::readArray(StringRef path) {
 }
 
 Error sterna::writeArray(StringRef path, const Array &array) {
-  std::string header = "{'descr': '" + array.type +
-                       "', 'fortran_order': False, 'shape': (";
+  std::string header =
+      "{'descr': '" + array.type + "', 'fortran_order': False, 'shape': (";
   for (int64_t extent : array.shape)
     header += std::to_string(extent) + ",";
   header += "), }";

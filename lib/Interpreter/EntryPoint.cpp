@@ -130,12 +130,11 @@ LogicalResult sterna::bindParams(func::FuncOp function,
     auto param =
         SymbolTable::lookupNearestSymbolFrom<tern::ParamOp>(function, name);
     std::optional<Array> storage;
-    const Array *elements =
-        param ? findParam(param, params, storage) : nullptr;
+    const Array *elements = param ? findParam(param, params, storage) : nullptr;
     if (!elements)
       return ops.front().emitError("expected elements of parameter '")
-             << name.getValue() << "': pass them with --param="
-             << name.getValue() << "=FILE.npy";
+             << name.getValue()
+             << "': pass them with --param=" << name.getValue() << "=FILE.npy";
     unsigned index = function.getNumArguments();
     Type type = ops.front().getType();
     if (failed(function.insertArgument(index, type, {}, ops.front().getLoc())))

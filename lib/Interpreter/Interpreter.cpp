@@ -28,8 +28,7 @@ namespace {
 constexpr StringLiteral entryName = "sterna_interpreted";
 
 /// One function in upstream ops and tern.unpack.
-constexpr StringLiteral toUpstreamOps =
-    "inline,symbol-dce,sterna-decompose";
+constexpr StringLiteral toUpstreamOps = "inline,symbol-dce,sterna-decompose";
 
 /// From there to the LLVM dialect. Loops keep the order of the decompositions.
 constexpr StringLiteral toLLVM =
@@ -117,8 +116,7 @@ void copyFrom(int64_t dim, int64_t elementSize, const UnrankedBuffer &from,
 }
 
 /// What memref.copy calls for buffers that are not contiguous.
-void memrefCopy(int64_t elementSize, UnrankedBuffer *from,
-                UnrankedBuffer *to) {
+void memrefCopy(int64_t elementSize, UnrankedBuffer *from, UnrankedBuffer *to) {
   copyFrom(0, elementSize, *from, *to, from->elements(elementSize),
            to->elements(elementSize));
 }

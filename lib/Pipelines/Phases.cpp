@@ -59,9 +59,13 @@ static void addPasses(OpPassManager &manager, Phase phase,
       manager.addPass(createBuildTrainingPass());
     return addCleanup(manager);
   case Phase::Optimize:
-    manager.addPass(tern::createChunkLossHeadPass());
     manager.addPass(tern::createSplitLinearPass());
-    return addCleanup(manager);
+    addCleanup(manager);
+    // No CSE after this: it would merge the logits that the backward pass
+    // computes again with those of the forward pass, and so keep them whole.
+    manager.addPass(tern::createChunkLossHeadPass());
+    manager.addPass(createCanonicalizerPass());
+    return;
   case Phase::Dispatch:
     manager.addPass(tern::createAssignLayoutsPass());
     manager.addPass(plan::createFormDispatchesPass());

@@ -36,11 +36,13 @@ def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
     // adds
     func.func @train_micro(%tokens, %labels, %lora_scale, %a, %loss_scale,
                            %accumulate, %a_gradient)
-        -> (tensor<f32> {tern.output = "loss"}, tensor<8x64xf32> {tern.tied = 6})
+        -> (tensor<f32> {tern.output = "loss"},
+            tensor<8x64xf32> {tern.tied = 6})
     func.func @train_apply(%learning_rate, %weight_decay, %max_grad_norm,
                            %bias_correction1, %bias_correction2,
                            %a, %a_gradient, %a_moment1, %a_moment2)
-        -> (tensor<f32> {tern.output = "grad_norm"}, tensor<8x64xf32> {tern.tied = 5}, ...)
+        -> (tensor<f32> {tern.output = "grad_norm"},
+            tensor<8x64xf32> {tern.tied = 5}, ...)
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",

@@ -92,26 +92,45 @@ public:
     int64_t packedRows = llvm::alignTo(
         std::min(product.k, t.depth + lanes - 1), 16);
     packed = k.scratch({packedRows, t.width()}, f32);
-    sums = k.scratch({t.blockRows, t.width()}, f32);
+    sums = k.scratch({singlePass() ? t.rows : t.blockRows, t.width()}, f32);
   }
 
   void emitWorkgroup(Value group) {
     Value column = k.mul(k.rem(group, t.columnTiles), t.width());
     Value firstRow = k.mul(k.div(group, t.columnTiles), t.blockRows);
     Value rows = k.min(k.sub(k.index(product.m), firstRow), t.blockRows);
+    if (singlePass())
+      return emitSinglePass(firstRow, rows, column);
     emitInit(firstRow, rows, column);
     k.loop(t.depthBlocks, [&](Value block) {
       Value depth = k.mul(block, t.depth);
       Value count = depthOf(block, depth);
       emitPacking(k, product, buffers,
                   {depth, count, column, t.vectors, packed});
-      k.loop(k.index(0), rows, t.rows,
-             [&](Value row) { emitTile(firstRow, row, depth, count); });
+      k.loop(k.index(0), rows, t.rows, [&](Value row) {
+        emitTile(k.add(firstRow, row), row, depth, count);
+      });
     });
     emitResult(firstRow, rows, column);
   }
 
 private:
+  /// Whether one block of B is all of it, so that each tile of C is finished at
+  /// once.
+  bool singlePass() const {
+    return t.depthBlocks == 1 && !product.accumulated;
+  }
+
+  void emitSinglePass(Value firstRow, Value rows, Value column) {
+    Value depth = k.index(0), count = k.index(product.k);
+    emitPacking(k, product, buffers, {depth, count, column, t.vectors, packed});
+    k.loop(k.index(0), rows, t.rows, [&](Value row) {
+      Value tileRow = k.add(firstRow, row);
+      emitTile(tileRow, Value(), depth, count);
+      emitResult(tileRow, k.min(k.sub(rows, row), t.rows), column);
+    });
+  }
+
   /// Rows of B in a block that starts at `depth`.
   Value depthOf(Value block, Value depth) {
     int64_t last = product.k - (t.depthBlocks - 1) * t.depth;
@@ -158,18 +177,20 @@ private:
     });
   }
 
-  /// Adds the product of a block to the tile of C whose first row in the
-  /// workgroup is `row`.
+  /// Adds the product of a block to the tile of C from `firstRow` whose sums
+  /// start at row `row` of the scratch; without a row, the tile starts at zero
+  /// and is left in row 0.
   void emitTile(Value firstRow, Value row, Value depth, Value count) {
     SmallVector<Value> start, leftRows;
     for (int64_t i = 0; i < t.rows; ++i) {
-      Value source = k.add(k.add(firstRow, row), i);
+      Value source = k.add(firstRow, i);
       // Rows beyond the last are computed for nothing, from the last.
       leftRows.push_back(product.m % t.rows ? k.min(source, product.m - 1)
                                             : source);
       for (int64_t v = 0; v < t.vectors; ++v)
-        start.push_back(
-            k.loadVector(sums, {k.add(row, i), k.index(v * lanes)}));
+        start.push_back(row ? k.loadVector(
+                                  sums, {k.add(row, i), k.index(v * lanes)})
+                            : k.floatVector(0));
     }
     SmallVector<Value> end =
         k.loop(k.index(0), count, 1, start, [&](Value step, ValueRange sums) {
@@ -178,7 +199,7 @@ private:
     for (int64_t i = 0; i < t.rows; ++i)
       for (int64_t v = 0; v < t.vectors; ++v)
         k.storeVector(end[i * t.vectors + v], sums,
-                      {k.add(row, i), k.index(v * lanes)});
+                      {row ? k.add(row, i) : k.index(i), k.index(v * lanes)});
   }
 
   /// One rank-1 update of the tile.

@@ -76,8 +76,8 @@ static Value normWeightCotangent(RmsNormOp op, OpBuilder &b, Value cotangent) {
   Reference r{b, op.getLoc()};
   Value weight = op.getWeight();
   Value ones = splat(r, weight.getType(), 1);
-  Value normalised = RmsNormOp::create(b, op.getLoc(), op.getType(),
-                                       op.getInput(), ones, op.getEpsilonAttr());
+  Value normalised = RmsNormOp::create(
+      b, op.getLoc(), op.getType(), op.getInput(), ones, op.getEpsilonAttr());
   Type type = elementOf(cotangent);
   Value sum = linalg::ReduceOp::create(
                   b, op.getLoc(), r.mul(cotangent, normalised),

@@ -154,8 +154,8 @@ public:
     if (head.gradient)
       replaceGradient(statistics);
     if (head.statistics) {
-      head.statistics->replaceAllUsesWith(ValueRange{
-          statistics.maximum, statistics.sum, statistics.target});
+      head.statistics->replaceAllUsesWith(
+          ValueRange{statistics.maximum, statistics.sum, statistics.target});
       head.statistics->erase();
     }
     eraseLogits();
@@ -175,9 +175,8 @@ private:
     head.logits->erase();
     while (outs && isOpTriviallyDead(outs)) {
       Operation *dead = outs;
-      outs = outs->getNumOperands()
-                 ? outs->getOperands().back().getDefiningOp()
-                 : nullptr;
+      outs = outs->getNumOperands() ? outs->getOperands().back().getDefiningOp()
+                                    : nullptr;
       dead->erase();
     }
   }
@@ -203,15 +202,14 @@ private:
         whole.getElementType());
     Value zero = arith::ConstantOp::create(
         b, loc, b.getZeroAttr(whole.getElementType()));
-    Value empty = tensor::EmptyOp::create(b, loc, type.getShape(),
-                                          type.getElementType());
+    Value empty =
+        tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
     Value outs = linalg::FillOp::create(b, loc, zero, empty).getResult(0);
-    NamedAttribute maps = b.getNamedAttr(
-        "indexing_maps",
-        b.getAffineMapArrayAttr(transposedMaps(b.getContext())));
-    return linalg::MatmulOp::create(b, loc, type,
-                                    ValueRange{head.input(), weight}, outs,
-                                    maps)
+    NamedAttribute maps =
+        b.getNamedAttr("indexing_maps",
+                       b.getAffineMapArrayAttr(transposedMaps(b.getContext())));
+    return linalg::MatmulOp::create(
+               b, loc, type, ValueRange{head.input(), weight}, outs, maps)
         .getResult(0);
   }
 
@@ -221,8 +219,8 @@ private:
     Statistics s{constant(type, -infinity), zeros, zeros};
     for (int64_t chunk = 0; chunk < numChunks(); ++chunk) {
       auto next = SoftmaxStatisticsOp::create(
-          b, loc, logitsChunk(weightChunk(chunk)), labels, s.maximum,
-          s.sum, s.target, chunk * size);
+          b, loc, logitsChunk(weightChunk(chunk)), labels, s.maximum, s.sum,
+          s.target, chunk * size);
       s = {next.getNewMaximum(), next.getNewSum(), next.getNewTarget()};
     }
     return s;
@@ -235,8 +233,8 @@ private:
     Value loss = arith::SubFOp::create(b, loc, normaliser, s.target);
     auto labelType = typeOf(labels);
     Value first = arith::ConstantOp::create(b, loc, b.getZeroAttr(labelType));
-    Value scored = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge,
-                                         labels, first);
+    Value scored =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, labels, first);
     return arith::SelectOp::create(b, loc, scored, loss,
                                    constant(loss.getType(), 0));
   }

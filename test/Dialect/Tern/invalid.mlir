@@ -1,0 +1,311 @@
+// RUN: sterna-opt %s --split-input-file --verify-diagnostics
+
+// A case for each numbered constraint of the op definitions.
+
+// get_param_c1: the symbol is a parameter
+func.func @get_param_c1() {
+  // expected-error @+1 {{'tern.get_param' op expected @get_param_c1 to be a tern.param}}
+  %w = tern.get_param @get_param_c1 : tensor<4x8x!tern.trit>
+  return
+}
+
+// -----
+
+// get_param_c2: another shape
+// expected-note @+1 {{parameter declared here}}
+tern.param @w : tensor<4x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 0, storage = tq2_0>
+func.func @get_param_c2() {
+  // expected-error @+1 {{'tern.get_param' op expected type 'tensor<4x8x!tern.trit>', but got 'tensor<8x4x!tern.trit>'}}
+  %w = tern.get_param @w : tensor<8x4x!tern.trit>
+  return
+}
+
+// -----
+
+// get_param_c2_layout: a layout that the parameter does not have
+// expected-note @+1 {{parameter declared here}}
+tern.param @w : tensor<4x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 0, storage = tq2_0>
+func.func @get_param_c2_layout() {
+  // expected-error @+1 {{'tern.get_param' op expected type 'tensor<4x8x!tern.trit>', but got 'tensor<4x8x!tern.trit, #tern.panel<rows = 8, columns = 16>>'}}
+  %w = tern.get_param @w : tensor<4x8x!tern.trit, #tern.panel<rows = 8, columns = 16>>
+  return
+}
+
+// -----
+
+// linear_c1: inner dimensions
+func.func @linear_c1(%x: tensor<4x9xf32>, %w: tensor<16x8x!tern.trit>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{'tern.linear' op expected inner dimensions to agree, but got 9 and 8}}
+  %y = tern.linear %x, %w, %s : tensor<4x9xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// linear_c2: shape of the result
+func.func @linear_c2(%x: tensor<4x8xf32>, %w: tensor<16x8x!tern.trit>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{'tern.linear' op expected result of shape [4, 16], but got [16, 4]}}
+  %y = tern.linear %x, %w, %s : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<16x4xf32>
+  return
+}
+
+// -----
+
+// linear_c3: neither one scale nor one a row
+func.func @linear_c3(%x: tensor<4x8xf32>, %w: tensor<16x8x!tern.trit>, %s: tensor<2xf32>) {
+  // expected-error @+1 {{'tern.linear' op expected 1 or 16 scales, but got 2}}
+  %y = tern.linear %x, %w, %s : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<2xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// linear_c3_no_group: a scale per group, but no group
+func.func @linear_c3_no_group(%x: tensor<4x8xf32>, %w: tensor<16x8x!tern.trit>, %s: tensor<16x2xf32>) {
+  // expected-error @+1 {{'tern.linear' op expected a group size with a scale per group}}
+  %y = tern.linear %x, %w, %s : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<16x2xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// linear_c3_groups: the last group counts, though shorter
+func.func @linear_c3_groups(%x: tensor<4x8xf32>, %w: tensor<16x8x!tern.trit>, %s: tensor<16x2xf32>) {
+  // expected-error @+1 {{'tern.linear' op expected scale of shape [16, 3], but got [16, 2]}}
+  %y = tern.linear %x, %w, %s {group = 3 : i64} : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<16x2xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// linear_c3_no_size: a group of nothing
+func.func @linear_c3_no_size(%x: tensor<4x8xf32>, %w: tensor<16x8x!tern.trit>, %s: tensor<16x2xf32>) {
+  // expected-error @+1 {{'tern.linear' op expected a positive group size, but got 0}}
+  %y = tern.linear %x, %w, %s {group = 0 : i64} : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<16x2xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// quantize_c1: shape of the integers
+func.func @quantize_c1(%x: tensor<4x8xf32>) {
+  // expected-error @+1 {{'tern.quantize' op expected quantized of shape [4, 8], but got [8, 4]}}
+  %q, %t = tern.quantize %x : tensor<4x8xf32> -> tensor<8x4xi8>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// quantize_c2: a scale per row
+func.func @quantize_c2(%x: tensor<4x8xf32>) {
+  // expected-error @+1 {{'tern.quantize' op expected scale of shape [4], but got [8]}}
+  %q, %t = tern.quantize %x : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<8xf32>
+  return
+}
+
+// -----
+
+// matmul_c1: inner dimensions
+func.func @matmul_c1(%x: tensor<4x9xi8>, %w: tensor<16x8x!tern.trit>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{'tern.matmul' op expected inner dimensions to agree, but got 9 and 8}}
+  %y = tern.matmul %x, %w, %s : tensor<4x9xi8>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// matmul_c2: shape of the result
+func.func @matmul_c2(%x: tensor<4x8xi8>, %w: tensor<16x8x!tern.trit>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{'tern.matmul' op expected result of shape [4, 16], but got [16, 4]}}
+  %y = tern.matmul %x, %w, %s : tensor<4x8xi8>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<16x4xf32>
+  return
+}
+
+// -----
+
+// matmul_c3: neither one scale nor one a row
+func.func @matmul_c3(%x: tensor<4x8xi8>, %w: tensor<16x8x!tern.trit>, %s: tensor<2xf32>) {
+  // expected-error @+1 {{'tern.matmul' op expected 1 or 16 scales, but got 2}}
+  %y = tern.matmul %x, %w, %s : tensor<4x8xi8>, tensor<16x8x!tern.trit>, tensor<2xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// matmul_c3_no_group: a scale per group, but no group
+func.func @matmul_c3_no_group(%x: tensor<4x8xi8>, %w: tensor<16x8x!tern.trit>, %s: tensor<16x2xf32>) {
+  // expected-error @+1 {{'tern.matmul' op expected a group size with a scale per group}}
+  %y = tern.matmul %x, %w, %s : tensor<4x8xi8>, tensor<16x8x!tern.trit>, tensor<16x2xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// matmul_c3_groups: the last group counts, though shorter
+func.func @matmul_c3_groups(%x: tensor<4x8xi8>, %w: tensor<16x8x!tern.trit>, %s: tensor<16x2xf32>) {
+  // expected-error @+1 {{'tern.matmul' op expected scale of shape [16, 3], but got [16, 2]}}
+  %y = tern.matmul %x, %w, %s {group = 3 : i64} : tensor<4x8xi8>, tensor<16x8x!tern.trit>, tensor<16x2xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// matmul_c3_no_size: a group of nothing
+func.func @matmul_c3_no_size(%x: tensor<4x8xi8>, %w: tensor<16x8x!tern.trit>, %s: tensor<16x2xf32>) {
+  // expected-error @+1 {{'tern.matmul' op expected a positive group size, but got 0}}
+  %y = tern.matmul %x, %w, %s {group = 0 : i64} : tensor<4x8xi8>, tensor<16x8x!tern.trit>, tensor<16x2xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// matmul_transposed_c1: as wide as the weight has rows
+func.func @matmul_transposed_c1(%dy: tensor<4x8xf32>, %w: tensor<16x8x!tern.trit>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{'tern.matmul_transposed' op expected lhs of shape [4, 16], but got [4, 8]}}
+  %x = tern.matmul_transposed %dy, %w, %s : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// matmul_transposed_c2: shape of the result
+func.func @matmul_transposed_c2(%dy: tensor<4x16xf32>, %w: tensor<16x8x!tern.trit>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{'tern.matmul_transposed' op expected result of shape [4, 8], but got [4, 16]}}
+  %x = tern.matmul_transposed %dy, %w, %s : tensor<4x16xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// matmul_transposed_c3: neither one scale nor one a row
+func.func @matmul_transposed_c3(%dy: tensor<4x16xf32>, %w: tensor<16x8x!tern.trit>, %s: tensor<8xf32>) {
+  // expected-error @+1 {{'tern.matmul_transposed' op expected 1 or 16 scales, but got 8}}
+  %x = tern.matmul_transposed %dy, %w, %s : tensor<4x16xf32>, tensor<16x8x!tern.trit>, tensor<8xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// unpack_c1: shape of the result
+func.func @unpack_c1(%w: tensor<16x8x!tern.trit>) {
+  // expected-error @+1 {{'tern.unpack' op expected result of shape [16, 8], but got [8, 16]}}
+  %b = tern.unpack %w : tensor<16x8x!tern.trit> -> tensor<8x16xi8>
+  return
+}
+
+// -----
+
+// embedding_c1: a row per id
+func.func @embedding_c1(%table: tensor<32x8xf16>, %ids: tensor<4xi32>) {
+  // expected-error @+1 {{'tern.embedding' op expected result of shape [4, 8], but got [5, 8]}}
+  %x = tern.embedding %table, %ids : tensor<32x8xf16>, tensor<4xi32> -> tensor<5x8xf32>
+  return
+}
+
+// -----
+
+// rms_norm_c1: a weight per column
+func.func @rms_norm_c1(%x: tensor<4x8xf32>, %g: tensor<4xf32>) {
+  // expected-error @+1 {{'tern.rms_norm' op expected weight of shape [8], but got [4]}}
+  %y = tern.rms_norm %x, %g {epsilon = 1.0e-05 : f64} : tensor<4x8xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// rms_norm_grad_c1: a weight per column
+func.func @rms_norm_grad_c1(%x: tensor<4x8xf32>, %g: tensor<4xf32>, %dy: tensor<4x8xf32>) {
+  // expected-error @+1 {{'tern.rms_norm_grad' op expected weight of shape [8], but got [4]}}
+  %dx = tern.rms_norm_grad %x, %g, %dy {epsilon = 1.0e-05 : f64} : tensor<4x8xf32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// rope_c1: a table wider than half a head
+func.func @rope_c1(%x: tensor<1x4x2x8xf32>, %cos: tensor<32x5xf32>, %sin: tensor<32x5xf32>, %pos: tensor<i32>) {
+  // expected-error @+1 {{'tern.rope' op expected a table at most 4 wide, but got 5}}
+  %y = tern.rope %x, %cos, %sin, %pos : tensor<1x4x2x8xf32>, tensor<32x5xf32>, tensor<i32>
+  return
+}
+
+// -----
+
+// cache_update_c1: other heads
+func.func @cache_update_c1(%c: tensor<32x2x8xf32>, %u: tensor<4x3x8xf32>, %pos: tensor<i32>, %len: tensor<i32>) {
+  // expected-error @+1 {{'tern.cache_update' op expected update of shape [4, 2, 8], but got [4, 3, 8]}}
+  %c1 = tern.cache_update %c, %u, %pos, %len : tensor<32x2x8xf32>, tensor<4x3x8xf32>, tensor<i32>, tensor<i32>
+  return
+}
+
+// -----
+
+// attention_c1: other heads
+func.func @attention_c1(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x3x8xf32>, %v: tensor<1x6x3x8xf32>, %pos: tensor<i32>) {
+  // expected-error @+1 {{'tern.attention' op expected key of shape [1, 6, 2, 8], but got [1, 6, 3, 8]}}
+  %o = tern.attention %q, %k, %v, %pos : tensor<1x4x2x3x8xf32>, tensor<1x6x3x8xf32>, tensor<i32>
+  return
+}
+
+// -----
+
+// attention_grad_c1: another head dimension
+func.func @attention_grad_c1(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x4xf32>, %v: tensor<1x6x2x4xf32>, %pos: tensor<i32>, %do: tensor<1x4x2x3x8xf32>) {
+  // expected-error @+1 {{'tern.attention_grad' op expected key of shape [1, 6, 2, 8], but got [1, 6, 2, 4]}}
+  %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %pos, %do : tensor<1x4x2x3x8xf32>, tensor<1x6x2x4xf32>, tensor<i32>
+  return
+}
+
+// -----
+
+// cross_entropy_c1: a label per row
+func.func @cross_entropy_c1(%x: tensor<4x32xf32>, %y: tensor<5xi32>) {
+  // expected-error @+1 {{'tern.cross_entropy' op expected labels of shape [4], but got [5]}}
+  %l = tern.cross_entropy %x, %y : tensor<4x32xf32>, tensor<5xi32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+// cross_entropy_c1_loss: a loss per row
+func.func @cross_entropy_c1_loss(%x: tensor<4x32xf32>, %y: tensor<4xi32>) {
+  // expected-error @+1 {{'tern.cross_entropy' op expected loss of shape [4], but got [32]}}
+  %l = tern.cross_entropy %x, %y : tensor<4x32xf32>, tensor<4xi32> -> tensor<32xf32>
+  return
+}
+
+// -----
+
+// cross_entropy_grad_c1: a label per row
+func.func @cross_entropy_grad_c1(%x: tensor<4x32xf32>, %y: tensor<5xi32>, %max: tensor<4xf32>, %sum: tensor<4xf32>, %g: tensor<4xf32>) {
+  // expected-error @+1 {{'tern.cross_entropy_grad' op expected labels of shape [4], but got [5]}}
+  %d = tern.cross_entropy_grad %x, %y, %max, %sum, %g {offset = 0 : i64} : tensor<4x32xf32>, tensor<5xi32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// cross_entropy_grad_c1_cotangent: a cotangent per row
+func.func @cross_entropy_grad_c1_cotangent(%x: tensor<4x32xf32>, %y: tensor<4xi32>, %max: tensor<5xf32>, %sum: tensor<5xf32>, %g: tensor<5xf32>) {
+  // expected-error @+1 {{'tern.cross_entropy_grad' op expected cotangent of shape [4], but got [5]}}
+  %d = tern.cross_entropy_grad %x, %y, %max, %sum, %g {offset = 0 : i64} : tensor<4x32xf32>, tensor<4xi32>, tensor<5xf32>
+  return
+}
+
+// -----
+
+// softmax_statistics_c1: a label per row
+func.func @softmax_statistics_c1(%x: tensor<4x32xf32>, %y: tensor<5xi32>, %m: tensor<4xf32>, %s: tensor<4xf32>, %t: tensor<4xf32>) {
+  // expected-error @+1 {{'tern.softmax_statistics' op expected labels of shape [4], but got [5]}}
+  %m1, %s1, %t1 = tern.softmax_statistics %x, %y, %m, %s, %t {offset = 0 : i64} : tensor<4x32xf32>, tensor<5xi32>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// softmax_statistics_c1_maximum: statistics per row
+func.func @softmax_statistics_c1_maximum(%x: tensor<4x32xf32>, %y: tensor<4xi32>, %m: tensor<5xf32>, %s: tensor<5xf32>, %t: tensor<5xf32>) {
+  // expected-error @+1 {{'tern.softmax_statistics' op expected maximum of shape [4], but got [5]}}
+  %m1, %s1, %t1 = tern.softmax_statistics %x, %y, %m, %s, %t {offset = 0 : i64} : tensor<4x32xf32>, tensor<4xi32>, tensor<5xf32>
+  return
+}

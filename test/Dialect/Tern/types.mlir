@@ -1,0 +1,32 @@
+// RUN: sterna-opt %s --verify-roundtrip | FileCheck %s
+// RUN: sterna-opt %s | sterna-opt | FileCheck %s
+
+// The element type and its packed layout.
+// CHECK-LABEL: func.func private @trits(
+// CHECK-SAME: !tern.trit,
+// CHECK-SAME: tensor<6912x2560x!tern.trit>,
+// CHECK-SAME: tensor<768x3072x!tern.trit, #tern.panel<rows = 8, columns = 16>>)
+func.func private @trits(!tern.trit, tensor<6912x2560x!tern.trit>,
+    tensor<768x3072x!tern.trit, #tern.panel<rows = 8, columns = 16>>)
+
+// Every way to store a parameter.
+// CHECK: tern.param @f32 : tensor<2x3xf32> from #tern.file<path = "m.gguf", offset = 0, storage = f32>
+tern.param @f32 : tensor<2x3xf32> from #tern.file<path = "m.gguf", offset = 0, storage = f32>
+// CHECK: storage = f16>
+tern.param @f16 : tensor<2x3xf16> from #tern.file<path = "m.gguf", offset = 32, storage = f16>
+// CHECK: storage = bf16>
+tern.param @bf16 : tensor<2x3xbf16> from #tern.file<path = "m.gguf", offset = 64, storage = bf16>
+// CHECK: storage = q8_0>
+tern.param @q8_0 : tensor<2x32xf16> from #tern.file<path = "m.gguf", offset = 96, storage = q8_0>
+// CHECK: storage = tq1_0>
+tern.param @tq1_0 : tensor<1x256x!tern.trit> from #tern.file<path = "m.gguf", offset = 128, storage = tq1_0>
+// CHECK: storage = tq2_0>
+tern.param @tq2_0 : tensor<1x256x!tern.trit> from #tern.file<path = "m.gguf", offset = 160, storage = tq2_0>
+
+// What is not the default is printed.
+// CHECK: tern.param @latent : tensor<4x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 192, storage = f32, quantize = true, interleavedHeads = 2>
+tern.param @latent : tensor<4x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 192, storage = f32, quantize = true, interleavedHeads = 2>
+
+// Tables of rotary embedding.
+// CHECK: tern.param @cosine : tensor<32x4xf32> from #tern.rope_table<theta = 1.000000e+04 : f64, scaling = 1.000000e+00 : f64, sine = false>
+tern.param @cosine : tensor<32x4xf32> from #tern.rope_table<theta = 1.0e4 : f64, scaling = 1.0 : f64, sine = false>
