@@ -179,11 +179,16 @@ private:
     RewritePatternSet fuse(context);
     linalg::populateElementwiseOpsFusionPatterns(
         fuse, [](OpOperand *operand) {
-          // A producer used once, or one that only reads packed weights.
           Operation *producer = operand->get().getDefiningOp();
           auto generic = dyn_cast<linalg::GenericOp>(producer);
-          return producer->hasOneUse() ||
-                 (generic && generic.getNumDpsInputs() == 0);
+          // Reads of packed weights go where they are used: unpacked, the
+          // matrix would be large.
+          if (generic && generic.getNumDpsInputs() == 0)
+            return true;
+          // A reduction reads its operands many times: what is computed or
+          // transposed for it, is so once.
+          auto consumer = cast<linalg::LinalgOp>(operand->getOwner());
+          return producer->hasOneUse() && consumer.getNumReductionLoops() == 0;
         });
     return applyPatternsGreedily(function, std::move(fuse));
   }

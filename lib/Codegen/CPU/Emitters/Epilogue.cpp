@@ -35,10 +35,11 @@ bool isTileOp(Operation *op, ArrayRef<int64_t> shape) {
   auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
   if (!type || type.getShape() != shape)
     return false;
+  if (getSplat(op->getResult(0)))
+    return true;
   if (auto broadcast = dyn_cast<linalg::BroadcastOp>(op))
     return isTileBroadcast(broadcast);
-  return getSplat(op->getResult(0)) ||
-         OpTrait::hasElementwiseMappableTraits(op);
+  return OpTrait::hasElementwiseMappableTraits(op);
 }
 
 /// The ops that `value` needs, `root` and what it needs left out; none when
@@ -97,6 +98,8 @@ std::optional<TypedAttr> sterna::cpu::getSplat(Value value) {
   if (auto splat = value.getDefiningOp<tensor::SplatOp>())
     if (matchPattern(splat.getInput(), m_Constant(&scalar)))
       return scalar;
+  if (auto broadcast = value.getDefiningOp<linalg::BroadcastOp>())
+    return getSplat(broadcast.getInput());
   return std::nullopt;
 }
 

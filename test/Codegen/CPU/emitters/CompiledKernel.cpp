@@ -122,7 +122,7 @@ void optimize(llvm::Module &module, llvm::TargetMachine *machine) {
   module.setDataLayout(machine->createDataLayout());
   for (llvm::Function &function : module) {
     function.addFnAttr("target-cpu", machine->getTargetCPU());
-    function.addFnAttr("prefer-vector-width", "256");
+    function.addFnAttr("no-builtins");
   }
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -200,6 +200,10 @@ CompiledKernel::create(const std::string &source) {
   auto machine = llvm::cantFail(target.createTargetMachine());
   addEntry(*llvmModule);
   optimize(*llvmModule, machine.get());
+  for (llvm::Function &function : *llvmModule)
+    if (function.isDeclaration() && !function.use_empty() &&
+        (!function.isIntrinsic() || function.getName().contains(".mem")))
+      return fail("it calls " + function.getName());
   llvm::raw_string_ostream(result->llvmIR) << *llvmModule;
   result->jit = llvm::cantFail(llvm::orc::LLJITBuilder()
                                    .setJITTargetMachineBuilder(target)

@@ -208,7 +208,8 @@ private:
       text += std::string("  ") + name + " = arith." + op + " " + x + ", " + y +
               " : " + result + "\n";
     };
-    text += "  %half = arith.constant dense<0.5> : " + result + "\n";
+    text += "  %c = arith.constant dense<0.5> : tensor<f32>\n";
+    broadcast("%half", "%c", "", "0, 1");
     binary("%y0", "mulf", "%p", "%rows");
     binary("%y1", "mulf", "%y0", "%scalar");
     binary("%y2", "mulf", "%y1", "%half");
