@@ -231,7 +231,7 @@ int compile() {
   TokenizerDescription tokenizer;
   std::string error;
   auto module = stopwatch.measure(
-      "import", [&] { return import(context, tokenizer, error); });
+      "read model", [&] { return import(context, tokenizer, error); });
   if (!module)
     return error.empty() ? EXIT_FAILURE : fail(error);
 
@@ -243,9 +243,8 @@ int compile() {
   options.checkpoint = !noCheckpoint;
   options.tuned = !portable;
   Phase last = *symbolizePhase(compileTo);
-  for (int phase = int(Phase::Import); phase <= int(Phase::Codegen); ++phase) {
-    if (phase > int(last))
-      break;
+  for (int phase = int(Phase::Import);
+       phase <= std::min(int(last), int(Phase::Codegen)); ++phase) {
     PassManager manager(&context);
     (void)applyPassManagerCLOptions(manager);
     buildPhase(manager, Phase(phase), options);

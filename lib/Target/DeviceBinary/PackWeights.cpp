@@ -12,10 +12,12 @@
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
-#include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
+#include <cstring>
 
 using namespace mlir;
 using namespace sterna;
@@ -46,23 +48,25 @@ static void write(llvm::raw_ostream &out, ArrayRef<T> values) {
             values.size() * sizeof(T));
 }
 
-/// Packs `rows` x `columns` trits of one panel, padded with zeros.
-static void encodePanel(const std::vector<int8_t> &trits, int64_t numColumns,
+/// Packs the trits of one panel, rows padded with zeros to whole blocks. Four
+/// columns are handled at a time, as the bytes of a word.
+static void encodePanel(const std::vector<int8_t> &trits, int64_t stride,
                         tern::PanelAttr layout, std::vector<uint8_t> &out) {
   int64_t rows = layout.getRows(), columns = layout.getColumns();
-  int64_t blocks = llvm::divideCeil(numColumns, columns);
-  int64_t blockBytes = rows * columns / 4, steps = columns / 4;
-  int64_t stride = blocks * columns; // of the padded trits
-  for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t row = 0; row < rows; ++row) {
-      const int8_t *from = &trits[row * stride + block * columns];
-      uint8_t *to = &out[block * blockBytes + row * 4];
-      for (int64_t c = 0; c < 4; ++c) {
-        unsigned byte = 0;
-        for (int64_t j = 0; j < steps; ++j)
-          byte |= unsigned(from[4 * j + c] + 1) << (2 * j);
-        to[c] = byte;
+  int64_t words = columns / 4;
+  uint8_t *to = out.data();
+  for (int64_t column = 0; column < stride; column += columns)
+    for (int64_t row = 0; row < rows; ++row, to += 4) {
+      const int8_t *from = &trits[row * stride + column];
+      uint32_t packed = 0;
+      for (int64_t j = 0; j < words; ++j) {
+        uint32_t word;
+        std::memcpy(&word, from + 4 * j, 4);
+        // No carry between bytes: -1 is 255, and codes are 0 to 2.
+        uint32_t low = (word & 0x7f7f7f7f) + 0x01010101;
+        packed |= ((low ^ (word & 0x80808080)) & 0x03030303) << (2 * j);
       }
+      std::memcpy(to, &packed, 4);
     }
 }
 
@@ -138,35 +142,45 @@ static Error packTernary(tern::FileSourceAttr source, RankedTensorType type,
       std::fill(trits.begin(), trits.end(), 0);
     if (Error error = reader->read(row, count, trits.data(), stride))
       return error;
-    encodePanel(trits, columns, layout, packed);
+    encodePanel(trits, stride, layout, packed);
     write(out, ArrayRef<uint8_t>(packed));
   }
   report.packedBytes += layout.getPackedBytes(rows, columns);
   return Error::success();
 }
 
-/// Writes floats as `type` says. A 16-bit type is that of the source, so that
-/// narrowing is exact.
-static void writeFloats(ArrayRef<float> values, Type type,
-                        llvm::raw_ostream &out) {
-  if (type.isF32())
-    return write(out, values);
-  const llvm::fltSemantics &semantics =
-      cast<FloatType>(type).getFloatSemantics();
-  std::vector<uint16_t> narrow(values.size());
-  for (auto [from, to] : llvm::zip_equal(values, narrow)) {
-    llvm::APFloat value(from);
-    bool inexact;
-    value.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &inexact);
-    to = value.bitcastToAPInt().getZExtValue();
+/// A 16-bit type is that of the source: its bytes are copied as they are.
+static Error copyBytes(tern::FileSourceAttr source, RankedTensorType type,
+                       llvm::raw_ostream &out) {
+  auto file = llvm::sys::fs::openNativeFileForRead(source.getPath());
+  if (!file)
+    return file.takeError();
+  auto close = llvm::make_scope_exit([&] { llvm::sys::fs::closeFile(*file); });
+  uint64_t left = type.getNumElements() * 2, position = source.getOffset();
+  std::vector<char> buffer(1 << 18);
+  while (left) {
+    auto read = llvm::sys::fs::readNativeFileSlice(
+        *file, llvm::MutableArrayRef(buffer).take_front(left), position);
+    if (!read)
+      return read.takeError();
+    if (*read == 0)
+      return llvm::createStringError(source.getPath() +
+                                     ": ends within a tensor");
+    out.write(buffer.data(), *read);
+    left -= *read;
+    position += *read;
   }
-  write(out, ArrayRef<uint16_t>(narrow));
+  return Error::success();
 }
 
 static Error packFloats(tern::FileSourceAttr source, RankedTensorType type,
                         llvm::raw_ostream &out, LinkReport &report) {
   int64_t columns = type.getShape().back();
   int64_t rows = type.getNumElements() / columns;
+  report.packedBytes +=
+      type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  if (!type.getElementType().isF32())
+    return copyBytes(source, type, out);
   auto weight = WeightSource::open(source.getPath(), source.getOffset(),
                                    weightType(source.getStorage()), rows,
                                    columns);
@@ -176,10 +190,8 @@ static Error packFloats(tern::FileSourceAttr source, RankedTensorType type,
   for (int64_t i = 0; i < rows; ++i) {
     if (Error error = weight->decodeRows(i, 1, row.data()))
       return error;
-    writeFloats(row, type.getElementType(), out);
+    write(out, ArrayRef<float>(row));
   }
-  report.packedBytes +=
-      type.getNumElements() * type.getElementTypeBitWidth() / 8;
   return Error::success();
 }
 

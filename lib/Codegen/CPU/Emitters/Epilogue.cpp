@@ -143,9 +143,8 @@ void Epilogue::emit(KernelBuilder &k, ValueRange buffers, Value product,
   };
   auto tileOf = [&](Value value) {
     if (!tiles.contains(value))
-      tiles.map(value,
-                k.loadVector(buffers[*getArgumentNumber(value)], {row, column},
-                             width));
+      tiles.map(value, k.loadVector(buffers[*getArgumentNumber(value)],
+                                    {row, column}, width));
     return tiles.lookup(value);
   };
   for (Operation *op : ops) {

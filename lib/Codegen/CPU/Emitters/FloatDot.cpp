@@ -49,11 +49,11 @@ private:
   SmallVector<Value> emitSums(Value row, ArrayRef<Value> sources) {
     int64_t whole = product.k / lanes * lanes;
     SmallVector<Value> zeros(lanes, k.floatVector(0));
-    SmallVector<Value> sums = k.loop(
-        k.index(0), k.index(whole), lanes, zeros,
-        [&](Value at, ValueRange sums) {
-          return emitStep(row, sources, at, sums, Value());
-        });
+    SmallVector<Value> sums =
+        k.loop(k.index(0), k.index(whole), lanes, zeros,
+               [&](Value at, ValueRange sums) {
+                 return emitStep(row, sources, at, sums, Value());
+               });
     if (whole == product.k)
       return sums;
     // The last 8 elements once more, those that were counted left out.

@@ -4,10 +4,11 @@
 //
 // C[M, N] = sum_k A(m, k) * B(k, n), B possibly ternary (see FloatProduct.h).
 // A workgroup owns a block of rows and one tile's width of columns of C. It
-// walks along k in blocks: a block of B is packed into scratch that stays in the
-// first-level cache, then a tile of C in registers at a time is updated from
-// it. C is kept in scratch between blocks; the epilogue reads it at the end.
-// Scratch has whole tiles, so that only packing and epilogue see the edges.
+// walks along k in blocks: a block of B is packed into scratch that stays in
+// the first-level cache, then a tile of C in registers at a time is updated
+// from it. C is kept in scratch between blocks; the epilogue reads it at the
+// end. Scratch has whole tiles, so that only packing and epilogue see the
+// edges.
 //
 //===----------------------------------------------------------------------===//
 
@@ -53,8 +54,8 @@ void chooseTile(Tiling &tiling, int64_t m, int64_t n) {
       {8, 1}, {3, 4}, {2, 6}, {2, 4}, {1, 12}, {1, 8}};
   int64_t best = 0;
   for (auto [rows, vectors] : tiles) {
-    int64_t count = llvm::divideCeil(m, rows) *
-                    llvm::divideCeil(n, vectors * lanes);
+    int64_t count =
+        llvm::divideCeil(m, rows) * llvm::divideCeil(n, vectors * lanes);
     int64_t cost = count * (2 * rows * vectors + rows + vectors);
     if (best && cost >= best)
       continue;
@@ -89,8 +90,8 @@ public:
       : k(k), product(product), buffers(buffers), t(chooseTiling(product)),
         left(buffers[product.left]) {
     Type f32 = k.b.getF32Type();
-    int64_t packedRows = llvm::alignTo(
-        std::min(product.k, t.depth + lanes - 1), 16);
+    int64_t packedRows =
+        llvm::alignTo(std::min(product.k, t.depth + lanes - 1), 16);
     packed = k.scratch({packedRows, t.width()}, f32);
     sums = k.scratch({singlePass() ? t.rows : t.blockRows, t.width()}, f32);
   }
@@ -117,9 +118,7 @@ public:
 private:
   /// Whether one block of B is all of it, so that each tile of C is finished at
   /// once.
-  bool singlePass() const {
-    return t.depthBlocks == 1 && !product.accumulated;
-  }
+  bool singlePass() const { return t.depthBlocks == 1 && !product.accumulated; }
 
   void emitSinglePass(Value firstRow, Value rows, Value column) {
     Value depth = k.index(0), count = k.index(product.k);
@@ -152,9 +151,9 @@ private:
     if (!product.accumulated)
       return;
     forEachElement(rows, column, [&](Value row, int64_t v, int64_t width) {
-      Value x = k.loadVector(buffers[*product.accumulated],
-                             {k.add(firstRow, row), k.add(column, v * lanes)},
-                             width);
+      Value x =
+          k.loadVector(buffers[*product.accumulated],
+                       {k.add(firstRow, row), k.add(column, v * lanes)}, width);
       k.storeVector(x, sums, {row, k.index(v * lanes)});
     });
   }
@@ -167,13 +166,11 @@ private:
     });
   }
 
-  void forEachElement(
-      Value rows, Value column,
-      llvm::function_ref<void(Value, int64_t, int64_t)> body) {
+  void forEachElement(Value rows, Value column,
+                      llvm::function_ref<void(Value, int64_t, int64_t)> body) {
     k.loop(k.index(0), rows, 1, [&](Value row) {
-      forEachVector(
-          k, column, product.n, t.vectors,
-          [&](int64_t v, int64_t width) { body(row, v, width); });
+      forEachVector(k, column, product.n, t.vectors,
+                    [&](int64_t v, int64_t width) { body(row, v, width); });
     });
   }
 
@@ -188,9 +185,9 @@ private:
       leftRows.push_back(product.m % t.rows ? k.min(source, product.m - 1)
                                             : source);
       for (int64_t v = 0; v < t.vectors; ++v)
-        start.push_back(row ? k.loadVector(
-                                  sums, {k.add(row, i), k.index(v * lanes)})
-                            : k.floatVector(0));
+        start.push_back(
+            row ? k.loadVector(sums, {k.add(row, i), k.index(v * lanes)})
+                : k.floatVector(0));
     }
     SmallVector<Value> end =
         k.loop(k.index(0), count, 1, start, [&](Value step, ValueRange sums) {
@@ -243,8 +240,7 @@ struct FloatMatmul : KernelEmitter {
     FloatProduct product = *FloatProduct::match(kernel);
     KernelBuilder k(builder, kernel.getLoc());
     Emission emission(k, product, buffers);
-    k.loop(begin, end, 1,
-           [&](Value group) { emission.emitWorkgroup(group); });
+    k.loop(begin, end, 1, [&](Value group) { emission.emitWorkgroup(group); });
   }
 };
 

@@ -59,8 +59,8 @@ template <typename Op> Op findRoot(plan::KernelOp kernel) {
   return *found.begin();
 }
 
-/// Whether `weight` is packed in the panels that the emitters read: 8 rows by 16
-/// columns.
+/// Whether `weight` is packed in the panels that the emitters read: 8 rows by
+/// 16 columns.
 bool isPackedInPanels(mlir::Value weight);
 
 } // namespace sterna::cpu

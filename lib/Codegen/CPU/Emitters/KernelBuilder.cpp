@@ -147,8 +147,7 @@ Value KernelBuilder::floatVector(double value, int64_t width) {
 Value KernelBuilder::intVector(int64_t value, int64_t width, unsigned bits) {
   auto type = VectorType::get(width, b.getIntegerType(bits));
   return arith::ConstantOp::create(
-      b, loc,
-      DenseElementsAttr::get(type, APInt(bits, uint64_t(value), true)));
+      b, loc, DenseElementsAttr::get(type, APInt(bits, uint64_t(value), true)));
 }
 
 Value KernelBuilder::intVector(ArrayRef<int32_t> values) {

@@ -44,7 +44,8 @@ public:
   mlir::Value min(mlir::Value x, int64_t y) { return min(x, index(y)); }
   mlir::Value equal(mlir::Value x, mlir::Value y);
   mlir::Value select(mlir::Value condition, mlir::Value x, mlir::Value y);
-  /// First of `items` in workgroup `group` of `groups`, which share them evenly.
+  /// First of `items` in workgroup `group` of `groups`, which share them
+  /// evenly.
   mlir::Value share(mlir::Value group, int64_t items, int64_t groups);
 
   //===--- Control flow ---------------------------------------------------===//

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// See RightPacking.h. Trits become floats by `code * s - s`, exact for the codes
-// 0, 1 and 2, so that scaling costs nothing.
+// See RightPacking.h. Trits become floats by `code * s - s`, exact for the
+// codes 0, 1 and 2, so that scaling costs nothing.
 //
 //===----------------------------------------------------------------------===//
 
@@ -137,14 +137,14 @@ private:
                           k.mul(k.rem(source, 8), 4));
       Value factor;
       if (!product.group)
-        factor = k.splat(k.toF32(k.load(
-            scale, isScalePerRow() ? source : k.index(0))));
+        factor = k.splat(
+            k.toF32(k.load(scale, isScalePerRow() ? source : k.index(0))));
       for (int64_t v = 0; v < block.vectors; ++v) {
         if (product.group)
           factor = k.splat(k.toF32(k.load(scale, {source, groups[v]})));
         Value bytes = k.loadVector(right, {k.add(start, offsets[v])}, 4);
-        Value word = vector::ExtractOp::create(k.b, k.loc,
-                                               k.bitcast(bytes, 1, 32), 0);
+        Value word =
+            vector::ExtractOp::create(k.b, k.loc, k.bitcast(bytes, 1, 32), 0);
         store(decode(k.splat(word), shifts[v], factor), row,
               k.index(v * lanes));
       }
@@ -156,8 +156,7 @@ private:
     code = arith::AndIOp::create(k.b, k.loc, code, k.intVector(3, lanes, 32));
     Value number = arith::SIToFPOp::create(
         k.b, k.loc, VectorType::get(lanes, k.b.getF32Type()), code);
-    return k.fma(number, factor,
-                 arith::NegFOp::create(k.b, k.loc, factor));
+    return k.fma(number, factor, arith::NegFOp::create(k.b, k.loc, factor));
   }
 
   /// Scales of the 8 rows of a panel, in their group `group` if it has any.

@@ -132,7 +132,8 @@ public:
       int64_t whole = llvm::divideCeil(p.wholeBlocks(), p.chunkBlocks);
       Value zero = k.intVector(0, blockColumns, 32);
       if (!p.group) {
-        Value sum = sumBlocks(token, k.index(0), k.index(p.wholeBlocks()), zero);
+        Value sum =
+            sumBlocks(token, k.index(0), k.index(p.wholeBlocks()), zero);
         if (p.hasTail())
           sum = addBlock(sum, tails, token, k.index(0));
         return storeSum(sum, token, k.index(0));
@@ -252,8 +253,8 @@ private:
   Value emitCodes(Value bytes, int64_t shift) {
     if (shift) {
       Value words = k.bitcast(bytes, 16, 16);
-      words = arith::ShRUIOp::create(k.b, k.loc, words,
-                                     k.intVector(shift, 16, 16));
+      words =
+          arith::ShRUIOp::create(k.b, k.loc, words, k.intVector(shift, 16, 16));
       bytes = k.bitcast(words, blockBytes, 8);
     }
     return arith::AndIOp::create(k.b, k.loc, bytes, codeMask);
@@ -262,8 +263,8 @@ private:
   /// Four activations of a token, repeated for each row of a panel.
   Value emitFour(Value activations, Value token, Value column) {
     Value bytes = k.loadVector(activations, {token, column}, 4);
-    Value word = vector::ExtractOp::create(k.b, k.loc, k.bitcast(bytes, 1, 32),
-                                           0);
+    Value word =
+        vector::ExtractOp::create(k.b, k.loc, k.bitcast(bytes, 1, 32), 0);
     return k.bitcast(k.splat(word), blockBytes, 8);
   }
 
@@ -341,9 +342,8 @@ private:
   }
 
   Value call(StringRef intrinsic, Type type, Value x, Value y) {
-    return LLVM::CallIntrinsicOp::create(k.b, k.loc, type,
-                                         k.b.getStringAttr(intrinsic),
-                                         ValueRange{x, y})
+    return LLVM::CallIntrinsicOp::create(
+               k.b, k.loc, type, k.b.getStringAttr(intrinsic), ValueRange{x, y})
         .getResult(0);
   }
 

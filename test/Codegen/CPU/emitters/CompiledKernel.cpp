@@ -103,8 +103,8 @@ void addEntry(llvm::Module &module) {
   llvm::IRBuilder<> b(module.getContext());
   auto *type = llvm::FunctionType::get(
       b.getVoidTy(), {b.getPtrTy(), b.getInt64Ty(), b.getInt64Ty()}, false);
-  auto *entry = llvm::Function::Create(
-      type, llvm::GlobalValue::ExternalLinkage, "run", module);
+  auto *entry = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage,
+                                       "run", module);
   kernel->addFnAttr(llvm::Attribute::NoInline);
   b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "", entry));
   SmallVector<llvm::Value *> arguments;
@@ -193,8 +193,7 @@ CompiledKernel::create(const std::string &source) {
 
   auto llvmContext = std::make_unique<llvm::LLVMContext>();
   auto llvmModule = translateModuleToLLVMIR(*module, *llvmContext);
-  llvm::orc::JITTargetMachineBuilder target(
-      llvm::Triple(LLVM_HOST_TRIPLE));
+  llvm::orc::JITTargetMachineBuilder target(llvm::Triple(LLVM_HOST_TRIPLE));
   target.setCPU("x86-64-v3");
   target.setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
   auto machine = llvm::cantFail(target.createTargetMachine());
@@ -205,14 +204,12 @@ CompiledKernel::create(const std::string &source) {
         (!function.isIntrinsic() || function.getName().contains(".mem")))
       return fail("it calls " + function.getName());
   llvm::raw_string_ostream(result->llvmIR) << *llvmModule;
-  result->jit = llvm::cantFail(llvm::orc::LLJITBuilder()
-                                   .setJITTargetMachineBuilder(target)
-                                   .create());
+  result->jit = llvm::cantFail(
+      llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(target).create());
   llvm::cantFail(result->jit->addIRModule(
       {std::move(llvmModule), std::move(llvmContext)}));
-  result->entry =
-      llvm::cantFail(result->jit->lookup("run"))
-          .toPtr<void (*)(void *const *, int64_t, int64_t)>();
+  result->entry = llvm::cantFail(result->jit->lookup("run"))
+                      .toPtr<void (*)(void *const *, int64_t, int64_t)>();
   std::chrono::duration<double> time =
       std::chrono::steady_clock::now() - started;
   result->seconds = time.count();

@@ -51,10 +51,10 @@ KernelCase shaped(int64_t m, int64_t n, int64_t k) {
 }
 
 TEST(FloatMatmul, Shapes) {
-  const int64_t sizes[][3] = {{1, 1, 1},     {1, 24, 7},   {2, 50, 9},
-                              {3, 33, 100},  {4, 24, 256}, {5, 16, 263},
-                              {17, 100, 264}, {128, 8, 520}, {300, 4, 16},
-                              {8, 130, 128}, {131, 49, 1027}};
+  const int64_t sizes[][3] = {{1, 1, 1},      {1, 24, 7},     {2, 50, 9},
+                              {3, 33, 100},   {4, 24, 256},   {5, 16, 263},
+                              {17, 100, 264}, {128, 8, 520},  {300, 4, 16},
+                              {8, 130, 128},  {131, 49, 1027}};
   for (auto [m, n, k] : sizes)
     for (bool leftTransposed : {false, true})
       for (End end : {End::none, End::residual}) {
@@ -112,7 +112,8 @@ TEST(FloatMatmul, Ternary) {
 }
 
 TEST(FloatDot, Shapes) {
-  const int64_t sizes[][3] = {{1, 8, 8}, {1, 33, 100}, {2, 7, 64}, {4, 700, 19}};
+  const int64_t sizes[][3] = {
+      {1, 8, 8}, {1, 33, 100}, {2, 7, 64}, {4, 700, 19}};
   for (auto [m, n, k] : sizes)
     for (const char *right : {"f32", "f16", "bf16"}) {
       KernelCase c = shaped(m, n, k);

@@ -27,8 +27,7 @@ std::string shape(int64_t rows, int64_t columns, const std::string &element) {
 }
 
 const llvm::fltSemantics &semanticsOf(const std::string &element) {
-  return element == "f16" ? llvm::APFloat::IEEEhalf()
-                          : llvm::APFloat::BFloat();
+  return element == "f16" ? llvm::APFloat::IEEEhalf() : llvm::APFloat::BFloat();
 }
 
 /// Stores `values` as elements of a type, and rounds them to what was stored.
@@ -49,8 +48,8 @@ std::vector<char> encode(Matrix &values, const std::string &element) {
     } else {
       llvm::APFloat stored(value);
       bool lost;
-      stored.convert(semanticsOf(element), llvm::RoundingMode::NearestTiesToEven,
-                     &lost);
+      stored.convert(semanticsOf(element),
+                     llvm::RoundingMode::NearestTiesToEven, &lost);
       auto bits = uint16_t(stored.bitcastToAPInt().getZExtValue());
       append(&bits, 2);
       value = stored.convertToDouble();
@@ -67,10 +66,11 @@ std::vector<char> packTrits(const Matrix &trits, int64_t rows,
   std::vector<char> bytes(panels * blocks * 32, 0x55);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < columns; ++c) {
-      char &byte = bytes[((r / 8) * blocks + c / 16) * 32 + 4 * (r % 8) + c % 4];
+      char &byte =
+          bytes[((r / 8) * blocks + c / 16) * 32 + 4 * (r % 8) + c % 4];
       int shift = 2 * (c % 16 / 4);
-      byte = char((byte & ~(3 << shift)) |
-                  (int(trits[r * columns + c]) + 1) << shift);
+      byte = char((byte & ~(3 << shift)) | (int(trits[r * columns + c]) + 1)
+                                               << shift);
     }
   return bytes;
 }
@@ -82,10 +82,10 @@ public:
 
   KernelData write(bool withReference) {
     std::string result = shape(c.m, c.n, "f32");
-    std::string left = addMatrix(
-        a, c.leftTransposed ? c.k : c.m, c.leftTransposed ? c.m : c.k, c.left);
-    std::string body = c.root == Root::matmul ? matmul(left, result)
-                                              : ternary(left, result);
+    std::string left = addMatrix(a, c.leftTransposed ? c.k : c.m,
+                                 c.leftTransposed ? c.m : c.k, c.left);
+    std::string body =
+        c.root == Root::matmul ? matmul(left, result) : ternary(left, result);
     std::string yielded = "%p";
     bool residual = c.end == End::residual;
     if (residual) {
@@ -96,9 +96,9 @@ public:
       data.buffers.emplace_back(c.m * c.n * 4);
     }
     data.source = "plan.kernel @k tied [" +
-                  std::to_string(residual ? int(data.result) : -1) + "] {\n^bb0(" +
-                  arguments + "):\n" + body + "  plan.yield " + yielded + " : " +
-                  result + "\n}\n";
+                  std::to_string(residual ? int(data.result) : -1) +
+                  "] {\n^bb0(" + arguments + "):\n" + body + "  plan.yield " +
+                  yielded + " : " + result + "\n}\n";
     for (std::vector<char> &buffer : data.buffers)
       data.pointers.push_back(buffer.data());
     if (withReference)
@@ -122,8 +122,8 @@ private:
 
   std::string addVector(Matrix &vector, int64_t size) {
     vector = random(size, false);
-    std::string type = "tensor<" + (size ? std::to_string(size) + "x" : "") +
-                       "f32>";
+    std::string type =
+        "tensor<" + (size ? std::to_string(size) + "x" : "") + "f32>";
     if (!size)
       vector = {0.75};
     return add(type, encode(vector, "f32"));
@@ -138,13 +138,14 @@ private:
       init = addMatrix(accumulated, c.m, c.n, "f32");
     else
       body = "  %c0 = arith.constant 0.0 : f32\n  %e = tensor.empty() : " +
-             result + "\n  %z = linalg.fill ins(%c0 : f32) outs(%e : " + result +
+             result +
+             "\n  %z = linalg.fill ins(%c0 : f32) outs(%e : " + result +
              ") -> " + result + "\n";
-    std::string maps =
-        std::string("affine_map<(m, n, k) -> ") +
-        (c.leftTransposed ? "(k, m)" : "(m, k)") + ">, affine_map<(m, n, k) -> " +
-        (c.rightTransposed ? "(n, k)" : "(k, n)") +
-        ">, affine_map<(m, n, k) -> (m, n)>";
+    std::string maps = std::string("affine_map<(m, n, k) -> ") +
+                       (c.leftTransposed ? "(k, m)" : "(m, k)") +
+                       ">, affine_map<(m, n, k) -> " +
+                       (c.rightTransposed ? "(n, k)" : "(k, n)") +
+                       ">, affine_map<(m, n, k) -> (m, n)>";
     return body + "  %p = linalg.matmul indexing_maps = [" + maps + "] ins(" +
            left + ", " + right + " : " +
            shape(c.leftTransposed ? c.k : c.m, c.leftTransposed ? c.m : c.k,
@@ -159,32 +160,31 @@ private:
     Matrix trits = random(rows * columns, false);
     for (double &trit : trits)
       trit = std::floor((trit + 1) * 1.5) - 1;
-    std::string type =
-        "tensor<" + std::to_string(rows) + "x" + std::to_string(columns) +
-        "x!tern.trit, #tern.panel<rows = 8, columns = 16>>";
+    std::string type = "tensor<" + std::to_string(rows) + "x" +
+                       std::to_string(columns) +
+                       "x!tern.trit, #tern.panel<rows = 8, columns = 16>>";
     std::string weight = add(type, packTrits(trits, rows, columns));
     int64_t groups = c.group ? llvm::divideCeil(columns, c.group) : 1;
-    std::string scaleType =
-        c.scale == Scale::tensor ? "tensor<1xf32>"
-        : c.scale == Scale::row  ? "tensor<" + std::to_string(rows) + "xf32>"
-                                 : shape(rows, groups, "f32");
+    std::string scaleType = c.scale == Scale::tensor ? "tensor<1xf32>"
+                            : c.scale == Scale::row
+                                ? "tensor<" + std::to_string(rows) + "xf32>"
+                                : shape(rows, groups, "f32");
     Matrix scales = random(c.scale == Scale::tensor ? 1 : rows * groups, false);
     std::string scale = add(scaleType, encode(scales, "f32"));
     b.resize(trits.size());
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t column = 0; column < columns; ++column) {
         int64_t index = c.scale == Scale::tensor ? 0
-                        : c.scale == Scale::row
-                            ? r
-                            : r * groups + column / c.group;
+                        : c.scale == Scale::row ? r
+                                                : r * groups + column / c.group;
         b[r * columns + column] = trits[r * columns + column] * scales[index];
       }
     std::string attribute =
         c.group ? " {group = " + std::to_string(c.group) + " : i64}" : "";
-    return "  %p = tern.matmul" + std::string(transposed ? "_transposed " : " ") +
-           left + ", " + weight + ", " + scale + attribute + " : " +
-           shape(c.m, c.k, c.left) + ", " + type + ", " + scaleType + " -> " +
-           result + "\n";
+    return "  %p = tern.matmul" +
+           std::string(transposed ? "_transposed " : " ") + left + ", " +
+           weight + ", " + scale + attribute + " : " + shape(c.m, c.k, c.left) +
+           ", " + type + ", " + scaleType + " -> " + result + "\n";
   }
 
   std::string epilogue(const std::string &result) {
