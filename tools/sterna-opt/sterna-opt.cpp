@@ -8,8 +8,12 @@
 
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "sterna/InitAll.h"
+#include "llvm/Support/CommandLine.h"
 
 int main(int argc, char **argv) {
+  llvm::cl::AddExtraVersionPrinter([](llvm::raw_ostream &os) {
+    os << "sterna-opt " STERNA_VERSION "\n";
+  });
   sterna::registerAllPasses();
   mlir::DialectRegistry registry;
   sterna::registerAllDialects(registry);

@@ -32,6 +32,10 @@ struct Recompute : sterna::plan::impl::RecomputePassBase<Recompute> {
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
+    copies.clear();
+    lastMarker = nullptr;
+    for (auto marker : function.getOps<tern::CheckpointOp>())
+      lastMarker = marker;
     llvm::DenseSet<Operation *> backward = getBackwardOps(function);
     if (enabled)
       for (Operation &op : llvm::make_early_inc_range(function.front()))
@@ -74,14 +78,11 @@ private:
   /// Parameters, checkpoints, and what follows the last checkpoint: there,
   /// recomputation would save nothing.
   bool isKept(Operation *op) {
-    if (isa<tern::GetParamOp, tern::CheckpointOp>(op))
-      return true;
-    Operation *last = nullptr;
-    for (auto marker : getOperation().getOps<tern::CheckpointOp>())
-      last = marker;
-    return !last || last->isBeforeInBlock(op);
+    return isa<tern::GetParamOp, tern::CheckpointOp>(op) || !lastMarker ||
+           lastMarker->isBeforeInBlock(op);
   }
 
+  Operation *lastMarker = nullptr;
   llvm::DenseMap<Value, Value> copies;
 };
 
