@@ -56,5 +56,6 @@ struct ReportTernaryWeights
 /// The function that --load-pass-plugin looks for.
 extern "C" LLVM_ATTRIBUTE_WEAK PassPluginLibraryInfo mlirGetPassPluginInfo() {
   return {MLIR_PLUGIN_API_VERSION, "report-ternary-weights",
-          LLVM_VERSION_STRING, [] { PassRegistration<ReportTernaryWeights>(); }};
+          LLVM_VERSION_STRING,
+          [] { PassRegistration<ReportTernaryWeights>(); }};
 }

@@ -80,8 +80,11 @@ Progress::Progress() : terminal(isatty(STDERR_FILENO) != 0) {}
 
 void Progress::update(uint64_t done, uint64_t total, const std::string &line) {
   if (terminal) {
+    constexpr uint64_t width = 24;
+    std::string bar(total == 0 ? 0 : size_t(done * width / total), '#');
+    bar.resize(width, '.');
     // Erasing to the end removes what a longer line left behind.
-    std::fprintf(stderr, "\r%s\x1b[K", line.c_str());
+    std::fprintf(stderr, "\r[%s] %s\x1b[K", bar.c_str(), line.c_str());
     std::fflush(stderr);
     open = true;
     return;

@@ -43,8 +43,8 @@ uint64_t peakResidentBytes();
 /// The middle of `values` (of the two middle ones, their mean); not empty.
 double median(std::vector<double> values);
 
-/// Progress of a loop on standard error: on a terminal one line that is
-/// rewritten, else a line for some twentieth parts of the way.
+/// Progress of a loop on standard error: on a terminal a bar and one line
+/// that is rewritten, else a line for some twentieth parts of the way.
 class Progress {
 public:
   Progress();
