@@ -38,11 +38,12 @@ if os.path.exists(os.path.join(config.sterna_build, "bin", "sterna-interp")):
     config.available_features.add("sterna-interp")
 
 config.substitutions += [
+    # First, because what follows expands it further.
+    ("%check_logits", "%python %integration/check_logits.py"),
     ("%python", f"'{config.python}'"),
     ("%oracle", os.path.join(config.test_source_root, "oracle")),
     ("%source", config.sterna_source),
     ("%models", os.path.join(config.sterna_source, "models")),
     ("%shared", os.path.realpath(shared)),
-    ("%check_logits", "%python %integration/check_logits.py"),
     ("%integration", os.path.join(config.test_source_root, "Integration")),
 ]

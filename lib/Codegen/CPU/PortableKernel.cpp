@@ -128,7 +128,9 @@ public:
     for (auto [result, write] : llvm::zip_equal(results, writes))
       result = write.getSource();
     rewriter.setInsertionPoint(writes.front());
-    int64_t workgroups = split();
+    FailureOr<int64_t> workgroups = split();
+    if (failed(workgroups))
+      return failure();
     for (auto [result, write] : llvm::zip_equal(results, writes))
       write.getSourceMutable().assign(result);
     return workgroups;
@@ -163,7 +165,10 @@ private:
     unsigned next = body.getNumArguments();
     for (auto [value, argument] : llvm::zip_equal(kernel.getYielded(), tied)) {
       results.push_back(mapping.lookup(value));
-      targets.push_back(buffers[argument >= 0 ? argument : next++]);
+      bool isTied = argument >= 0;
+      targets.push_back(buffers[isTied ? argument : next++]);
+      replaced.push_back(
+          isTied ? mapping.lookup(body.getArgument(argument)) : Value());
     }
   }
 
@@ -194,7 +199,7 @@ private:
   }
 
   /// Splits the results into workgroups; returns how many there are.
-  int64_t split() {
+  FailureOr<int64_t> split() {
     SmallVector<int64_t> dims;
     int64_t extent = 0, elements = 0;
     for (auto [index, result] : llvm::enumerate(results)) {
@@ -211,14 +216,15 @@ private:
     int64_t tile = tileSize(extent, elements);
     if (extent == tile)
       return 1;
-    buildLoop(dims, tile);
+    if (failed(buildLoop(dims, tile)))
+      return failure();
     return extent / tile;
   }
 
-  void buildLoop(ArrayRef<int64_t> dims, int64_t tile) {
+  LogicalResult buildLoop(ArrayRef<int64_t> dims, int64_t tile) {
     SmallVector<Value> inits;
-    for (Value target : targets)
-      inits.push_back(toTensor(target, /*writable=*/true));
+    for (auto [target, old] : llvm::zip_equal(targets, replaced))
+      inits.push_back(old ? old : toTensor(target, /*writable=*/true));
     Value step = arith::ConstantIndexOp::create(rewriter, loc, 1);
     auto loop = scf::ForOp::create(rewriter, loc, begin, end, step, inits);
     rewriter.setInsertionPointToStart(loop.getBody());
@@ -248,6 +254,41 @@ private:
     fuseProducers(loop);
     rewriter.setInsertionPointAfter(loop);
     results.assign(loop.result_begin(), loop.result_end());
+    return readReplaced(loop, dims, offset);
+  }
+
+  /// Lets the loop read what it replaces from the value it carries, so that a
+  /// workgroup touches its own part of the buffer alone.
+  LogicalResult readReplaced(scf::ForOp loop, ArrayRef<int64_t> dims,
+                             Value offset) {
+    for (auto [index, old] : llvm::enumerate(replaced)) {
+      if (!old)
+        continue;
+      for (OpOperand &use : llvm::make_early_inc_range(old.getUses())) {
+        if (!loop->isProperAncestor(use.getOwner()))
+          continue;
+        auto slice = dyn_cast<tensor::ExtractSliceOp>(use.getOwner());
+        if (!slice || !isSameOffset(slice.getMixedOffsets()[dims[index]],
+                                    offset))
+          return kernel.emitError("reads parts of a tied argument that other "
+                                  "workgroups replace");
+        use.set(loop.getRegionIterArgs()[index]);
+      }
+    }
+    return success();
+  }
+
+  /// Whether `offset` is `expected` or computed alike.
+  static bool isSameOffset(OpFoldResult offset, Value expected) {
+    auto compose = [](Value value) {
+      auto map = AffineMap::getMultiDimIdentityMap(1, value.getContext());
+      SmallVector<Value> operands{value};
+      affine::fullyComposeAffineMapAndOperands(&map, &operands);
+      affine::canonicalizeMapAndOperands(&map, &operands);
+      return std::make_pair(map, operands);
+    };
+    auto value = dyn_cast<Value>(offset);
+    return value && compose(value) == compose(expected);
   }
 
   /// Pulls the producers of slices into the loop until none is left.
@@ -288,7 +329,8 @@ private:
   Location loc;
   ValueRange buffers;
   Value begin, end;
-  SmallVector<Value> results, targets;
+  /// By result: its value, its buffer, and the tensor that it replaces if any.
+  SmallVector<Value> results, targets, replaced;
 };
 
 } // namespace
