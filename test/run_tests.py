@@ -55,7 +55,7 @@ def build_setting(build, name):
 
 
 def run_lit(build, results, arguments):
-    """Runs lit over both suites and returns its exit status."""
+    """Runs lit over all suites and returns its exit status."""
     if os.path.exists(results):
         os.remove(results)
     command = [sys.executable, build_setting(build, "STERNA_LIT")]
@@ -63,7 +63,8 @@ def run_lit(build, results, arguments):
     # has its own threads: more would only make times depend on luck.
     command += [f"-j{os.cpu_count()}", "-v", "--time-tests", "--timeout=600"]
     command += [f"--xunit-xml-output={results}", *arguments]
-    command += [os.path.join(build, "test"), os.path.join(build, "test/unit")]
+    suites = ["test", "test/unit", "examples/pass-plugin/test"]
+    command += [os.path.join(build, suite) for suite in suites]
     return subprocess.run(command).returncode
 
 

@@ -34,7 +34,7 @@ plan.kernel @odd_group tied [-1] {
 }
 
 // CHECK-LABEL: plan.kernel @gradient_of_input
-// CHECK-SAME: emitter = "float-matmul", workgroups = 32
+// CHECK-SAME: emitter = "float-matmul", workgroups = 48
 plan.kernel @gradient_of_input tied [-1] {
 ^bb0(%dy: tensor<128x3072xf32>, %w: tensor<3072x768x!tern.trit, #panel>,
      %s: tensor<1xf32>):
