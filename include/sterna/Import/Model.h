@@ -53,7 +53,7 @@ struct ModelDescription {
   int64_t layers = 0, hidden = 0, feedForward = 0, heads = 0, kvHeads = 0;
   int64_t headDim = 0, vocabulary = 0, contextLength = 0, ropeDim = 0;
   double epsilon = 1e-5, ropeTheta = 1e4, ropeScaling = 1;
-  FeedForwardActivation activation = FeedForwardActivation::SiLU;
+  FeedForwardActivation activation;
   bool int8Activations = true;
   llvm::StringMap<Parameter> parameters;
   TokenizerDescription tokenizer;

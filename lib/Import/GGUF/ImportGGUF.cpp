@@ -96,6 +96,7 @@ private:
                        "bitnet-b1.58, bitnet-25 or llama",
                        *name);
     architecture = *found;
+    model.activation = architecture.activation;
     Expected<StringRef> title = file.getStringOr(
         "general.name", llvm::sys::path::stem(file.getPath()));
     if (!title)

@@ -77,3 +77,39 @@ plan.kernel @overwrites_its_input tied [0] {
       tensor<8x8x!tern.trit, #panel>, tensor<1xf32> -> tensor<8x8xf32>
   plan.yield %y : tensor<8x8xf32>
 }
+
+// One workgroup per 8 of the 17 * 3 rows of each of 2 key-value heads.
+// CHECK-LABEL: plan.kernel @attention
+// CHECK-SAME: emitter = "attention", workgroups = 14
+plan.kernel @attention tied [-1] {
+^bb0(%q: tensor<1x17x2x3x8xf32>, %k: tensor<1x2048x2x8xf32>,
+     %v: tensor<1x2048x2x8xf32>, %p: tensor<i32>):
+  %y = tern.attention %q, %k, %v, %p : tensor<1x17x2x3x8xf32>,
+      tensor<1x2048x2x8xf32>, tensor<i32>
+  plan.yield %y : tensor<1x17x2x3x8xf32>
+}
+
+// All tokens add to the gradients of the keys and values of a head.
+// CHECK-LABEL: plan.kernel @attention_grad
+// CHECK-SAME: emitter = "attention-grad", workgroups = 6
+plan.kernel @attention_grad tied [-1, -1, -1] {
+^bb0(%q: tensor<2x24x3x1x8xf32>, %k: tensor<2x24x3x8xf32>,
+     %v: tensor<2x24x3x8xf32>, %g: tensor<2x24x3x1x8xf32>):
+  %p = arith.constant dense<0> : tensor<i32>
+  %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %p, %g :
+      tensor<2x24x3x1x8xf32>, tensor<2x24x3x8xf32>, tensor<i32>
+  plan.yield %dq, %dk, %dv : tensor<2x24x3x1x8xf32>, tensor<2x24x3x8xf32>,
+      tensor<2x24x3x8xf32>
+}
+
+// An epilogue, which the emitter does not know.
+// CHECK-LABEL: plan.kernel @attention_with_epilogue
+// CHECK-SAME: emitter = "portable"
+plan.kernel @attention_with_epilogue tied [-1] {
+^bb0(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>,
+     %v: tensor<1x6x2x8xf32>, %p: tensor<i32>):
+  %o = tern.attention %q, %k, %v, %p : tensor<1x4x2x3x8xf32>,
+      tensor<1x6x2x8xf32>, tensor<i32>
+  %y = arith.addf %o, %q : tensor<1x4x2x3x8xf32>
+  plan.yield %y : tensor<1x4x2x3x8xf32>
+}

@@ -14,6 +14,8 @@ const std::vector<std::unique_ptr<KernelEmitter>> &
 sterna::cpu::getKernelEmitters() {
   static const std::vector<std::unique_ptr<KernelEmitter>> emitters = [] {
     std::vector<std::unique_ptr<KernelEmitter>> list;
+    list.push_back(createAttentionEmitter());
+    list.push_back(createAttentionGradEmitter());
     list.push_back(createTernaryInt8Emitter());
     // The special case comes before the general one.
     list.push_back(createFloatDotEmitter());

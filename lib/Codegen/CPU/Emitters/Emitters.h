@@ -13,6 +13,8 @@
 
 namespace sterna::cpu {
 
+std::unique_ptr<KernelEmitter> createAttentionEmitter();
+std::unique_ptr<KernelEmitter> createAttentionGradEmitter();
 std::unique_ptr<KernelEmitter> createFloatDotEmitter();
 std::unique_ptr<KernelEmitter> createFloatMatmulEmitter();
 std::unique_ptr<KernelEmitter> createTernaryInt8Emitter();

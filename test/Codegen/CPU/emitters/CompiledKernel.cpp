@@ -21,6 +21,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
 #include "sterna/Codegen/CPU/KernelEmitter.h"
+#include "sterna/Codegen/CPU/Passes.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
@@ -84,6 +85,7 @@ LogicalResult lowerToLLVM(ModuleOp module) {
   PassManager passes(module.getContext());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
+  passes.addNestedPass<func::FuncOp>(createMakeFreestandingPass());
   passes.addPass(memref::createExpandStridedMetadataPass());
   passes.addPass(createLowerAffinePass());
   passes.addPass(createSCFToControlFlowPass());

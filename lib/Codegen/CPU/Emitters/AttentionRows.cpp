@@ -1,0 +1,330 @@
+//===- AttentionRows.cpp - Steps of attention on a block of rows ----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See AttentionRows.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionRows.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace sterna;
+using namespace sterna::cpu;
+
+namespace {
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+/// Rows that share what they read from the cache, at most.
+constexpr int64_t mostRows = 8;
+/// Stack for one row of scores per row of a block.
+constexpr int64_t scoreBytes = 512 * 1024;
+/// Columns that all rows weight before any goes on, so that they are read from
+/// the first-level cache.
+constexpr int64_t columnBlock = 64;
+
+bool isYieldedWhole(plan::KernelOp kernel, Operation *root) {
+  if (!llvm::equal(kernel.getYielded(), root->getResults()) ||
+      !llvm::all_of(kernel.getTied(), [](int64_t tied) { return tied < 0; }))
+    return false;
+  // The position may be a constant; nothing else may be left to do.
+  return llvm::all_of(
+      kernel.getBodyBlock()->without_terminator(), [&](Operation &op) {
+        return &op == root || op.hasTrait<OpTrait::ConstantLike>();
+      });
+}
+
+bool isStaticF32(Value value) {
+  auto type = cast<RankedTensorType>(value.getType());
+  return type.getElementType().isF32() && type.hasStaticShape() &&
+         type.getNumElements();
+}
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Matching
+//===----------------------------------------------------------------------===//
+
+std::optional<AttentionShape> AttentionShape::match(plan::KernelOp kernel,
+                                                    Operation *root) {
+  if (!isYieldedWhole(kernel, root))
+    return std::nullopt;
+  // Operands are query, key, value, position and, of the gradient, cotangent.
+  AttentionShape shape;
+  unsigned *numbers[] = {&shape.query, &shape.key, &shape.value, nullptr,
+                         &shape.cotangent};
+  for (auto [i, operand] : llvm::enumerate(root->getOperands())) {
+    std::optional<unsigned> number = getArgumentNumber(operand);
+    if (!numbers[i]) {
+      DenseIntElementsAttr constant;
+      shape.positionArgument = number;
+      if (matchPattern(operand, m_Constant(&constant)))
+        shape.position = (*constant.begin()).getSExtValue();
+      else if (!number)
+        return std::nullopt;
+      continue;
+    }
+    if (!number || !isStaticF32(operand))
+      return std::nullopt;
+    *numbers[i] = *number;
+  }
+  auto query = cast<RankedTensorType>(root->getOperand(0).getType());
+  auto key = cast<RankedTensorType>(root->getOperand(1).getType());
+  shape.batch = query.getDimSize(0);
+  shape.tokens = query.getDimSize(1);
+  shape.heads = query.getDimSize(2);
+  shape.groups = query.getDimSize(3);
+  shape.width = query.getDimSize(4);
+  shape.columns = key.getDimSize(1);
+  int64_t fitting = scoreBytes / (4 * shape.alignedColumns());
+  shape.blockRows = std::min({mostRows, shape.rows(), fitting});
+  if (!shape.blockRows)
+    return std::nullopt;
+  return shape;
+}
+
+//===----------------------------------------------------------------------===//
+// Blocks and their scratch
+//===----------------------------------------------------------------------===//
+
+AttentionRows::AttentionRows(KernelBuilder &k, const AttentionShape &shape,
+                             ValueRange buffers)
+    : k(k), shape(shape) {
+  if (!shape.positionArgument) {
+    start = k.index(shape.position);
+    return;
+  }
+  Value position = k.load(buffers[*shape.positionArgument], {});
+  start = arith::IndexCastOp::create(k.b, k.loc, k.b.getIndexType(), position);
+}
+
+Value AttentionRows::boundOf(Value row) {
+  return k.min(k.add(k.add(start, k.div(row, shape.groups)), 1), shape.columns);
+}
+
+RowBlock AttentionRows::block(Value batch, Value head, Value first) {
+  Value count = k.min(k.sub(k.index(shape.rows()), first), shape.blockRows);
+  Value last = k.sub(k.add(first, count), k.index(1));
+  return {batch, head, first, count, boundOf(last)};
+}
+
+Value AttentionRows::wideScratch() {
+  return k.scratch({shape.blockRows, shape.alignedWidth()}, k.b.getF32Type());
+}
+
+Value AttentionRows::columnScratch() {
+  return k.scratch({shape.blockRows, shape.alignedColumns()}, k.b.getF32Type());
+}
+
+SmallVector<Value> AttentionRows::rowIndices(const RowBlock &block, Value row,
+                                             int64_t d) {
+  Value number = k.add(block.first, row);
+  return {block.batch, k.div(number, shape.groups), block.head,
+          k.rem(number, shape.groups), k.index(d)};
+}
+
+SmallVector<Value> AttentionRows::columnIndices(const RowBlock &block,
+                                                Value column, Value d) {
+  return {block.batch, column, block.head, d};
+}
+
+Value AttentionRows::loadPadded(Value memref, ValueRange indices,
+                                int64_t width) {
+  Value vector = k.loadVector(memref, indices, width);
+  if (width == lanes)
+    return vector;
+  SmallVector<int64_t> mask;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    mask.push_back(std::min(lane, width));
+  return vector::ShuffleOp::create(k.b, k.loc, vector, k.floatVector(0, width),
+                                   mask);
+}
+
+void AttentionRows::copyRows(const RowBlock &block, Value source,
+                             Value scratch) {
+  k.loop(k.index(0), block.count, 1, [&](Value row) {
+    for (int64_t v = 0; v < vectors(); ++v) {
+      SmallVector<Value> indices = rowIndices(block, row, v * lanes);
+      k.storeVector(loadPadded(source, indices, widthAt(v)), scratch,
+                    {row, k.index(v * lanes)});
+    }
+  });
+}
+
+void AttentionRows::storeRow(const RowBlock &block, Value row, Value scratch,
+                             Value factor, Value target) {
+  Value factors = k.splat(factor);
+  for (int64_t v = 0; v < vectors(); ++v) {
+    Value x = k.loadVector(scratch, {row, k.index(v * lanes)});
+    x = arith::MulFOp::create(k.b, k.loc, x, factors);
+    k.storeVector(k.resize(x, widthAt(v)), target,
+                  rowIndices(block, row, v * lanes));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Products and softmax
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> AttentionRows::addProducts(const RowBlock &block, Value x,
+                                              Value row, Value matrix,
+                                              ArrayRef<Value> columns, Value d,
+                                              int64_t width, ValueRange sums) {
+  SmallVector<Value> next;
+  Value left = k.loadVector(x, {row, d});
+  for (auto [column, sum] : llvm::zip_equal(columns, sums)) {
+    Value right = loadPadded(matrix, columnIndices(block, column, d), width);
+    next.push_back(k.fma(left, right, sum));
+  }
+  return next;
+}
+
+void AttentionRows::products(const RowBlock &block, Value x, Value matrix,
+                             Value out) {
+  int64_t whole = shape.width / lanes * lanes;
+  Value last = k.sub(block.bound, k.index(1));
+  k.loop(k.index(0), block.bound, lanes, [&](Value first) {
+    SmallVector<Value> columns;
+    for (int64_t i = 0; i < lanes; ++i)
+      columns.push_back(k.min(k.add(first, i), last));
+    k.loop(k.index(0), block.count, 1, [&](Value row) {
+      SmallVector<Value> sums(lanes, k.floatVector(0));
+      if (whole)
+        sums = k.loop(k.index(0), k.index(whole), lanes, sums,
+                      [&](Value d, ValueRange sums) {
+                        return addProducts(block, x, row, matrix, columns, d,
+                                           lanes, sums);
+                      });
+      if (whole < shape.width)
+        sums = addProducts(block, x, row, matrix, columns, k.index(whole),
+                           shape.width - whole, sums);
+      k.storeVector(k.sumEach(sums), out, {row, first});
+    });
+  });
+}
+
+Value AttentionRows::visible(Value column, Value bound) {
+  Type i32 = k.b.getI32Type();
+  Value first = arith::IndexCastOp::create(k.b, k.loc, i32, column);
+  Value end = arith::IndexCastOp::create(k.b, k.loc, i32, bound);
+  Value each = arith::AddIOp::create(k.b, k.loc, k.splat(first),
+                                     k.intVector({0, 1, 2, 3, 4, 5, 6, 7}));
+  return arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::ult, each,
+                               k.splat(end));
+}
+
+Value AttentionRows::exponentials(const RowBlock &block, Value row,
+                                  Value products) {
+  Value bound = boundOf(k.add(block.first, row));
+  Value scale = k.floatVector(inverseRoot()), low = k.floatVector(-infinity);
+  Value maxima = k.loop(
+      k.index(0), block.bound, lanes, low, [&](Value c, ValueRange maxima) {
+        Value x = k.loadVector(products, {row, c});
+        x = arith::MulFOp::create(k.b, k.loc, x, scale);
+        x = k.select(visible(c, bound), x, low);
+        k.storeVector(x, products, {row, c});
+        Value above = arith::CmpFOp::create(
+            k.b, k.loc, arith::CmpFPredicate::OGT, x, maxima[0]);
+        return SmallVector<Value>{k.select(above, x, maxima[0])};
+      })[0];
+  Value maximum = vector::ReductionOp::create(
+      k.b, k.loc, vector::CombiningKind::MAXNUMF, maxima);
+  Value sums =
+      k.loop(k.index(0), block.bound, lanes, k.floatVector(0),
+             [&](Value c, ValueRange sums) {
+               Value x = k.loadVector(products, {row, c});
+               x = arith::SubFOp::create(k.b, k.loc, x, k.splat(maximum));
+               x = math::ExpOp::create(k.b, k.loc, x);
+               k.storeVector(x, products, {row, c});
+               return SmallVector<Value>{
+                   arith::AddFOp::create(k.b, k.loc, sums[0], x)};
+             })[0];
+  Value sum =
+      vector::ReductionOp::create(k.b, k.loc, vector::CombiningKind::ADD, sums);
+  Value one = arith::ConstantOp::create(k.b, k.loc, k.b.getF32FloatAttr(1));
+  return arith::DivFOp::create(k.b, k.loc, one, sum);
+}
+
+double AttentionRows::inverseRoot() const {
+  return 1 / std::sqrt(double(shape.width));
+}
+
+//===----------------------------------------------------------------------===//
+// Weighted sums
+//===----------------------------------------------------------------------===//
+
+void AttentionRows::weightedRows(const RowBlock &block, Value weights,
+                                 Value matrix, Value out) {
+  k.loop(k.index(0), block.count, 1, [&](Value row) {
+    for (int64_t v = 0; v < vectors(); ++v)
+      k.storeVector(k.floatVector(0), out, {row, k.index(v * lanes)});
+  });
+  k.loop(k.index(0), block.bound, columnBlock, [&](Value first) {
+    Value end = k.min(k.add(first, columnBlock), block.bound);
+    k.loop(k.index(0), block.count, 1, [&](Value row) {
+      for (int64_t v = 0; v < vectors(); v += mostVectors) {
+        SmallVector<Value> sums;
+        int64_t count = std::min(mostVectors, vectors() - v);
+        for (int64_t i = 0; i < count; ++i)
+          sums.push_back(k.loadVector(out, {row, k.index((v + i) * lanes)}));
+        sums = k.loop(first, end, 1, sums, [&](Value c, ValueRange sums) {
+          Value weight = k.splat(k.load(weights, {row, c}));
+          SmallVector<Value> next;
+          for (int64_t i = 0; i < count; ++i) {
+            Value x = loadPadded(
+                matrix, columnIndices(block, c, k.index((v + i) * lanes)),
+                widthAt(v + i));
+            next.push_back(k.fma(weight, x, sums[i]));
+          }
+          return next;
+        });
+        for (int64_t i = 0; i < count; ++i)
+          k.storeVector(sums[i], out, {row, k.index((v + i) * lanes)});
+      }
+    });
+  });
+}
+
+void AttentionRows::addWeightedColumns(const RowBlock &block, Value weights,
+                                       Value x, Value matrix) {
+  k.loop(k.index(0), block.bound, 1, [&](Value c) {
+    for (int64_t v = 0; v < vectors(); v += mostVectors) {
+      SmallVector<Value> sums;
+      int64_t count = std::min(mostVectors, vectors() - v);
+      auto indices = [&](int64_t i) {
+        return columnIndices(block, c, k.index((v + i) * lanes));
+      };
+      for (int64_t i = 0; i < count; ++i)
+        sums.push_back(loadPadded(matrix, indices(i), widthAt(v + i)));
+      sums = k.loop(
+          k.index(0), block.count, 1, sums, [&](Value row, ValueRange sums) {
+            Value weight = k.splat(k.load(weights, {row, c}));
+            SmallVector<Value> next;
+            for (int64_t i = 0; i < count; ++i)
+              next.push_back(k.fma(
+                  weight, k.loadVector(x, {row, k.index((v + i) * lanes)}),
+                  sums[i]));
+            return next;
+          });
+      for (int64_t i = 0; i < count; ++i)
+        k.storeVector(k.resize(sums[i], widthAt(v + i)), matrix, indices(i));
+    }
+  });
+}
+
+void AttentionRows::clear(Value batch, Value head, Value matrix) {
+  k.loop(shape.columns, [&](Value c) {
+    for (int64_t v = 0; v < vectors(); ++v)
+      k.storeVector(k.floatVector(0, widthAt(v)), matrix,
+                    {batch, c, head, k.index(v * lanes)});
+  });
+}

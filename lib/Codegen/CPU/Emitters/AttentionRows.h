@@ -1,0 +1,135 @@
+//===- AttentionRows.h - Steps of attention on a block of rows ------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What attention and its gradient share. A row is one query head of one token:
+// the rows of a key-value head are numbered token * G + query head. Steps work
+// on a block of rows at a time, so that keys and values are read from the cache
+// by all of them, and only on the columns that the block's last row sees. A sum
+// always has the same order, whatever the block: a token's result is the same
+// bits in a prompt and alone.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_LIB_CODEGEN_CPU_EMITTERS_ATTENTIONROWS_H
+#define STERNA_LIB_CODEGEN_CPU_EMITTERS_ATTENTIONROWS_H
+
+#include "FloatProduct.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+namespace sterna::cpu {
+
+/// A matched kernel: `[B, S, H, G, D]` queries, `[B, C, H, D]` keys and values.
+struct AttentionShape {
+  int64_t batch = 0, tokens = 0, heads = 0, groups = 0, width = 0, columns = 0;
+  /// Numbers of kernel arguments.
+  unsigned query = 0, key = 0, value = 0, cotangent = 0;
+  /// Argument with the position of the first token, or that position.
+  std::optional<unsigned> positionArgument;
+  int64_t position = 0;
+  /// Rows of a block.
+  int64_t blockRows = 0;
+
+  /// The shape of a kernel that yields all results of the tern.attention or
+  /// tern.attention_grad in it, and does nothing else; none for another kernel,
+  /// or when a block of one row does not fit the stack.
+  template <typename Op>
+  static std::optional<AttentionShape> match(plan::KernelOp kernel) {
+    auto root = findRoot<Op>(kernel);
+    if (!root)
+      return std::nullopt;
+    return match(kernel, root);
+  }
+
+  int64_t rows() const { return tokens * groups; }
+  int64_t rowBlocks() const { return llvm::divideCeil(rows(), blockRows); }
+  int64_t alignedWidth() const { return llvm::alignTo(width, lanes); }
+  int64_t alignedColumns() const { return llvm::alignTo(columns, lanes); }
+
+private:
+  static std::optional<AttentionShape> match(plan::KernelOp kernel,
+                                             mlir::Operation *root);
+};
+
+/// Rows [first, first + count) of a key-value head of a batch element. `bound`
+/// is the number of columns that the last of them sees.
+struct RowBlock {
+  mlir::Value batch, head, first, count, bound;
+};
+
+/// Builds the steps. Scratch of a block is f32, [rows, aligned width] with
+/// zeros behind the width, or [rows, aligned columns].
+class AttentionRows {
+public:
+  AttentionRows(KernelBuilder &k, const AttentionShape &shape,
+                mlir::ValueRange buffers);
+
+  /// The block that starts at row `first`.
+  RowBlock block(mlir::Value batch, mlir::Value head, mlir::Value first);
+
+  mlir::Value wideScratch();
+  mlir::Value columnScratch();
+
+  /// Copies the block's rows of `source`, which is shaped as the queries.
+  void copyRows(const RowBlock &block, mlir::Value source, mlir::Value scratch);
+  /// Stores row `row` of `scratch` times `factor` in `target`.
+  void storeRow(const RowBlock &block, mlir::Value row, mlir::Value scratch,
+                mlir::Value factor, mlir::Value target);
+
+  /// out[r, c] = sum_d x[r, d] * matrix[c, d] for the block's columns.
+  void products(const RowBlock &block, mlir::Value x, mlir::Value matrix,
+                mlir::Value out);
+  /// Replaces row `row` of products x by exp((x - max) / sqrt(D)), zero in the
+  /// columns that it does not see, and returns 1 / their sum.
+  mlir::Value exponentials(const RowBlock &block, mlir::Value row,
+                           mlir::Value products);
+  /// out[r, d] = sum_c weights[r, c] * matrix[c, d].
+  void weightedRows(const RowBlock &block, mlir::Value weights,
+                    mlir::Value matrix, mlir::Value out);
+  /// matrix[c, d] += sum_r weights[r, c] * x[r, d].
+  void addWeightedColumns(const RowBlock &block, mlir::Value weights,
+                          mlir::Value x, mlir::Value matrix);
+  /// matrix[c, d] = 0 for all columns of the head.
+  void clear(mlir::Value batch, mlir::Value head, mlir::Value matrix);
+
+  /// 1 / sqrt(D).
+  double inverseRoot() const;
+
+private:
+  /// Vectors along D at a time: accumulators enough to hide the latency of two
+  /// multiply-add units.
+  static constexpr int64_t mostVectors = 8;
+
+  /// Elements of vector number `vector` along D: the last may be partial.
+  int64_t widthAt(int64_t vector) const {
+    return std::min(lanes, shape.width - vector * lanes);
+  }
+  int64_t vectors() const { return shape.alignedWidth() / lanes; }
+
+  /// Indices at `d` of a row in queries, and of a column in keys.
+  llvm::SmallVector<mlir::Value> rowIndices(const RowBlock &block,
+                                            mlir::Value row, int64_t d);
+  llvm::SmallVector<mlir::Value>
+  columnIndices(const RowBlock &block, mlir::Value column, mlir::Value d);
+  /// A vector of `width` elements, filled with zeros.
+  mlir::Value loadPadded(mlir::Value memref, mlir::ValueRange indices,
+                         int64_t width);
+  /// Columns that a row sees.
+  mlir::Value boundOf(mlir::Value row);
+  /// A vector that is true in the lanes from `column` that are below `bound`.
+  mlir::Value visible(mlir::Value column, mlir::Value bound);
+
+  /// The sums of products with 8 columns, after elements [d, d + width).
+  llvm::SmallVector<mlir::Value>
+  addProducts(const RowBlock &block, mlir::Value x, mlir::Value row,
+              mlir::Value matrix, llvm::ArrayRef<mlir::Value> columns,
+              mlir::Value d, int64_t width, mlir::ValueRange sums);
+
+  KernelBuilder &k;
+  const AttentionShape &shape;
+  mlir::Value start;
+};
+
+} // namespace sterna::cpu
+
+#endif // STERNA_LIB_CODEGEN_CPU_EMITTERS_ATTENTIONROWS_H

@@ -1,0 +1,93 @@
+// RUN: sterna-opt %s --sterna-form-dispatches --split-input-file | FileCheck %s
+// RUN: sterna-opt %s --sterna-form-dispatches --split-input-file --mlir-pass-statistics -o /dev/null 2>&1 | FileCheck %s --check-prefix=STATISTICS
+
+// STATISTICS: FormDispatches
+// STATISTICS: (S) 2 num-dispatches
+// STATISTICS: (S) 1 num-kernels
+
+// A root takes along the elementwise ops that follow it alone, and two groups
+// of one structure share a kernel: parameters are arguments.
+// CHECK-LABEL: func.func @root_and_epilogue(
+// CHECK-SAME: %[[X:.+]]: tensor<4x8xf32> {tern.input = "x"}, %[[R:.+]]: tensor<4x8xf32>
+// CHECK-DAG: %[[V:.+]] = tern.get_param @v
+// CHECK-DAG: %[[W:.+]] = tern.get_param @w
+// CHECK: %[[Y:.+]] = plan.dispatch @[[KERNEL:rms_norm_[0-9]+]](%[[X]], %[[V]], %[[R]])
+// CHECK: %[[Z:.+]] = plan.dispatch @[[KERNEL]](%[[Y]], %[[W]], %[[R]])
+// CHECK-NEXT: return %[[Z]]
+// CHECK: plan.kernel @[[KERNEL]] tied [-1] {
+// CHECK-NEXT: ^bb0(%[[A:.+]]: tensor<4x8xf32>, %[[G:.+]]: tensor<8xf32>, %[[B:.+]]: tensor<4x8xf32>):
+// CHECK-NEXT: %[[N:.+]] = tern.rms_norm %[[A]], %[[G]]
+// CHECK-NEXT: %[[S:.+]] = arith.addf %[[N]], %[[B]]
+// CHECK-NEXT: plan.yield %[[S]]
+// CHECK-NOT: plan.kernel
+tern.param @v : tensor<8xf32> from #tern.file<path = "m.gguf", offset = 0, storage = f32>
+tern.param @w : tensor<8xf32> from #tern.file<path = "m.gguf", offset = 64, storage = f32>
+func.func @root_and_epilogue(%x: tensor<4x8xf32> {tern.input = "x"}, %r: tensor<4x8xf32> {tern.input = "r"})
+    -> (tensor<4x8xf32> {tern.output = "y"}) {
+  %v = tern.get_param @v : tensor<8xf32>
+  %w = tern.get_param @w : tensor<8xf32>
+  %a = tern.rms_norm %x, %v {epsilon = 1.0e-05 : f64} : tensor<4x8xf32>, tensor<8xf32>
+  %b = arith.addf %a, %r : tensor<4x8xf32>
+  %c = tern.rms_norm %b, %w {epsilon = 1.0e-05 : f64} : tensor<4x8xf32>, tensor<8xf32>
+  %d = arith.addf %c, %r : tensor<4x8xf32>
+  return %d : tensor<4x8xf32>
+}
+
+// -----
+
+// A run of elementwise ops of one shape is one kernel; the constant is cloned
+// into it.
+// CHECK-LABEL: func.func @elementwise(
+// CHECK-NEXT: %[[Y:.+]] = plan.dispatch @[[KERNEL:.+]](%{{.+}}) : (tensor<4xf32>) -> tensor<4xf32>
+// CHECK-NEXT: return %[[Y]]
+// CHECK: plan.kernel @[[KERNEL]] tied [-1] {
+// CHECK-DAG: %[[E:.+]] = math.exp
+// CHECK-DAG: %[[ONE:.+]] = arith.constant
+// CHECK: arith.addf %[[E]], %[[ONE]]
+func.func @elementwise(%x: tensor<4xf32> {tern.input = "x"}) -> (tensor<4xf32> {tern.output = "y"}) {
+  %one = arith.constant dense<1.0> : tensor<4xf32>
+  %e = math.exp %x : tensor<4xf32>
+  %y = arith.addf %e, %one : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+// Reshapes and contiguous slices stay outside, as views; a slice of columns is
+// computed.
+// CHECK-LABEL: func.func @views(
+// CHECK-SAME: %[[X:.+]]: tensor<4x8xf32>
+// CHECK: %[[ROWS:.+]] = tensor.extract_slice %[[X]][2, 0] [2, 8] [1, 1]
+// CHECK: %[[FLAT:.+]] = tensor.collapse_shape %[[ROWS]]
+// CHECK: %{{.+}} = plan.dispatch @exp_{{[0-9]+}}(%[[FLAT]])
+// CHECK: %{{.+}} = plan.dispatch @extract_slice_{{[0-9]+}}(%[[X]])
+// CHECK: return
+func.func @views(%x: tensor<4x8xf32> {tern.input = "x"})
+    -> (tensor<16xf32> {tern.output = "y"}, tensor<4x2xf32> {tern.output = "z"}) {
+  %rows = tensor.extract_slice %x[2, 0] [2, 8] [1, 1] : tensor<4x8xf32> to tensor<2x8xf32>
+  %flat = tensor.collapse_shape %rows [[0, 1]] : tensor<2x8xf32> into tensor<16xf32>
+  %y = math.exp %flat : tensor<16xf32>
+  %z = tensor.extract_slice %x[0, 2] [4, 2] [1, 1] : tensor<4x8xf32> to tensor<4x2xf32>
+  return %y, %z : tensor<16xf32>, tensor<4x2xf32>
+}
+
+// -----
+
+// State that a result replaces is tied to its argument.
+// CHECK-LABEL: func.func @tied(
+// CHECK: plan.kernel @{{.+}} tied [0] {
+func.func @tied(%s: tensor<4xf32> {tern.state = {kind = "gradient", layer = 0 : i64, name = "g", target = "q_proj"}},
+                %x: tensor<4xf32> {tern.input = "x"}) -> (tensor<4xf32> {tern.tied = 0 : i64}) {
+  %y = arith.addf %s, %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+// What is not a program is left alone: its argument is neither input nor state.
+// CHECK-LABEL: func.func @helper(
+// CHECK-NEXT: math.exp
+func.func @helper(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = math.exp %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
