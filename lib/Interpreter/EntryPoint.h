@@ -30,11 +30,14 @@ mlir::LogicalResult bindParams(mlir::func::FuncOp function,
 mlir::LogicalResult checkInputs(mlir::func::FuncOp function,
                                 llvm::ArrayRef<Array> inputs);
 
-/// Gives `function` buffers for all arguments and for all results, the latter
-/// as further arguments, and returns arrays of zeros for these results. Fails
-/// where a type has no static shape or no NumPy equivalent.
+/// Gives `function` buffers for all arguments and, as further arguments, for
+/// all results but those that are tied: result `i` overwrites argument
+/// `tied[i]` unless that is -1. No result is tied where `tied` is empty.
+/// Returns arrays of zeros for the further arguments. Fails where a type has no
+/// static shape or no NumPy equivalent.
 mlir::FailureOr<std::vector<Array>>
-convertToBuffers(mlir::func::FuncOp function);
+convertToBuffers(mlir::func::FuncOp function,
+                 llvm::ArrayRef<int64_t> tied = {});
 
 } // namespace sterna
 

@@ -1,44 +1,33 @@
-//===- Interpreter.cpp - Runs a function of any phase's IR ----------------===//
+//===- Interpreter.cpp - Runs a function or program of any phase's IR -----===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Decomposes, bufferizes, lowers to LLVM and calls the result.
+// Brings functions of all phases, and programs of the schedule phase, to
+// functions of upstream ops on buffers.
 //
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Interpreter/Interpreter.h"
 
 #include "EntryPoint.h"
-#include "mlir/ExecutionEngine/ExecutionEngine.h"
-#include "mlir/ExecutionEngine/OptUtils.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
+#include "Jit.h"
+#include "Kernels.h"
+#include "Program.h"
 #include "mlir/Transforms/InliningUtils.h"
+#include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
-#include "llvm/Support/TargetSelect.h"
-
-#include <cstring>
 
 using namespace mlir;
 using namespace sterna;
 
 namespace {
 
-/// A name that no symbol of the process has.
-constexpr StringLiteral entryName = "sterna_interpreted";
-
 /// One function in upstream ops and tern.unpack.
-constexpr StringLiteral toUpstreamOps = "inline,symbol-dce,sterna-decompose";
+constexpr StringLiteral toOneFunction =
+    "symbol-dce,inline,symbol-dce,sterna-decompose";
 
-/// From there to the LLVM dialect. Loops keep the order of the decompositions.
-constexpr StringLiteral toLLVM =
-    "func.func(convert-elementwise-to-linalg),"
-    "one-shot-bufferize,buffer-deallocation-pipeline,"
-    "convert-bufferization-to-memref,"
-    "func.func(convert-linalg-to-loops,arith-expand),"
-    "expand-strided-metadata,lower-affine,convert-scf-to-cf,"
-    "convert-math-to-llvm,convert-math-to-libm,convert-to-llvm,"
-    "reconcile-unrealized-casts";
+/// Each function in upstream ops and tern.unpack.
+constexpr StringLiteral toUpstreamOps = "sterna-decompose";
 
 /// Lets tern ops be inlined: they are values without control flow.
 struct TernInliner : DialectInlinerInterface {
@@ -54,20 +43,12 @@ void allowInlining(MLIRContext *context) {
     dialect->addInterfaces<TernInliner>();
 }
 
-LogicalResult runPasses(ModuleOp module, StringRef pipeline) {
-  PassManager passes(module.getContext());
-  if (failed(parsePassPipeline(pipeline, passes)))
-    return failure();
-  return passes.run(module);
-}
-
 /// Fails with an error at the first op that has no reference decomposition.
 LogicalResult checkDecomposed(func::FuncOp function) {
-  Dialect *plan = function->getContext()->getLoadedDialect("plan");
   WalkResult result = function.walk([&](Operation *op) {
     bool isTern = isa<tern::TernDialect>(op->getDialect()) &&
                   !isa<tern::UnpackOp, tern::GetParamOp>(op);
-    if (isTern || (plan && op->getDialect() == plan)) {
+    if (isTern || isa<plan::PlanDialect>(op->getDialect())) {
       op->emitOpError("cannot be interpreted: it has no reference "
                       "decomposition");
       return WalkResult::interrupt();
@@ -77,107 +58,28 @@ LogicalResult checkDecomposed(func::FuncOp function) {
   return failure(result.wasInterrupted());
 }
 
-/// A ranked buffer as the C interface of MLIR passes it: pointers, offset,
-/// extents, strides.
-std::vector<int64_t> descriptorOf(Array &array) {
-  auto address = int64_t(reinterpret_cast<intptr_t>(array.bytes.data()));
-  std::vector<int64_t> result{address, address, 0};
-  llvm::append_range(result, array.shape);
-  std::vector<int64_t> strides(array.shape.size(), 1);
-  for (size_t dim = strides.size(); dim-- > 1;)
-    strides[dim - 1] = strides[dim] * array.shape[dim];
-  llvm::append_range(result, strides);
-  return result;
+template <typename Op> void eraseAll(ModuleOp module) {
+  for (auto op : llvm::make_early_inc_range(module.getOps<Op>()))
+    op.erase();
 }
-
-/// Any ranked buffer, as lowered code passes it to functions of the host.
-struct UnrankedBuffer {
-  int64_t rank;
-  int64_t *descriptor;
-
-  char *elements(int64_t elementSize) const {
-    return reinterpret_cast<char *>(descriptor[1]) +
-           descriptor[2] * elementSize;
-  }
-  int64_t extent(int64_t dim) const { return descriptor[3 + dim]; }
-  int64_t stride(int64_t dim) const { return descriptor[3 + rank + dim]; }
-};
-
-void copyFrom(int64_t dim, int64_t elementSize, const UnrankedBuffer &from,
-              const UnrankedBuffer &to, const char *source, char *target) {
-  if (dim == from.rank) {
-    std::memcpy(target, source, elementSize);
-    return;
-  }
-  for (int64_t index = 0; index < from.extent(dim); ++index)
-    copyFrom(dim + 1, elementSize, from, to,
-             source + index * from.stride(dim) * elementSize,
-             target + index * to.stride(dim) * elementSize);
-}
-
-/// What memref.copy calls for buffers that are not contiguous.
-void memrefCopy(int64_t elementSize, UnrankedBuffer *from, UnrankedBuffer *to) {
-  copyFrom(0, elementSize, *from, *to, from->elements(elementSize),
-           to->elements(elementSize));
-}
-
-/// Makes the functions of the host known that lowered code calls.
-void registerHostFunctions(ExecutionEngine &engine) {
-  engine.registerSymbols([](llvm::orc::MangleAndInterner interner) {
-    llvm::orc::SymbolMap symbols;
-    symbols[interner("memrefCopy")] = {
-        llvm::orc::ExecutorAddr::fromPtr(&memrefCopy),
-        llvm::JITSymbolFlags::Exported};
-    return symbols;
-  });
-}
-
-LogicalResult execute(ModuleOp module, std::vector<Array> &inputs,
-                      std::vector<Array> &results) {
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
-  auto optimize = makeOptimizingTransformer(2, 0, /*targetMachine=*/nullptr);
-  ExecutionEngineOptions options;
-  options.transformer = optimize;
-  llvm::Expected<std::unique_ptr<ExecutionEngine>> engine =
-      ExecutionEngine::create(module, options);
-  if (!engine)
-    return module.emitError("cannot be compiled: ")
-           << llvm::toString(engine.takeError());
-  registerHostFunctions(**engine);
-  std::vector<std::vector<int64_t>> descriptors;
-  for (std::vector<Array> *arrays : {&inputs, &results})
-    for (Array &array : *arrays)
-      descriptors.push_back(descriptorOf(array));
-  // The call takes the address of each argument, itself an address.
-  std::vector<void *> arguments, addresses;
-  for (std::vector<int64_t> &descriptor : descriptors)
-    arguments.push_back(descriptor.data());
-  for (void *&argument : arguments)
-    addresses.push_back(&argument);
-  if (llvm::Error error = (*engine)->invokePacked(
-          ("_mlir_ciface_" + entryName).str(), addresses))
-    return module.emitError("cannot be run: ")
-           << llvm::toString(std::move(error));
-  return success();
-}
-
-} // namespace
 
 FailureOr<std::vector<Array>>
-sterna::interpret(ModuleOp module, StringRef name, ArrayRef<Array> inputs,
+interpretFunction(ModuleOp module, func::FuncOp function,
+                  ArrayRef<Array> inputs,
                   const std::map<std::string, Array> &params) {
-  auto function = module.lookupSymbol<func::FuncOp>(name);
-  if (!function)
-    return module.emitError("expected a function named '")
-           << name << "' to run, but there is none";
   if (function.isExternal() || !function.getBody().hasOneBlock())
-    return function.emitError("expected '") << name << "' to have one block";
-  for (auto other : module.getOps<func::FuncOp>())
+    return function.emitError("expected '")
+           << function.getName() << "' to have one block";
+  eraseAll<plan::ProgramOp>(module);
+  eraseAll<plan::StateOp>(module);
+  convertKernels(module);
+  for (auto other : module.getOps<func::FuncOp>()) {
+    convertDispatches(other);
     other.setVisibility(SymbolTable::Visibility::Private);
+  }
   function.setVisibility(SymbolTable::Visibility::Public);
   allowInlining(module.getContext());
-  if (failed(runPasses(module, toUpstreamOps)) ||
+  if (failed(runPasses(module, toOneFunction)) ||
       failed(checkDecomposed(function)))
     return failure();
 
@@ -190,11 +92,75 @@ sterna::interpret(ModuleOp module, StringRef name, ArrayRef<Array> inputs,
   auto results = convertToBuffers(function);
   if (failed(results))
     return failure();
-  function.setName(entryName);
-  for (auto param : llvm::make_early_inc_range(module.getOps<tern::ParamOp>()))
-    param.erase();
-  if (failed(runPasses(module, toLLVM)) ||
-      failed(execute(module, arguments, *results)))
+  eraseAll<tern::ParamOp>(module);
+  size_t numArguments = arguments.size();
+  llvm::append_range(arguments, *results);
+  if (failed(callOnBuffers(module, function, arguments)))
     return failure();
+  std::move(arguments.begin() + numArguments, arguments.end(),
+            results->begin());
   return results;
+}
+
+/// Makes functions on buffers of the kernels that `program` launches and drops
+/// all other code of `module`.
+LogicalResult convertKernelsToBuffers(ModuleOp module,
+                                      plan::ProgramOp program) {
+  llvm::StringMap<SmallVector<int64_t>> tied;
+  for (auto launch : program.getBody().getOps<plan::LaunchOp>()) {
+    auto kernel = module.lookupSymbol<plan::KernelOp>(launch.getKernel());
+    tied[launch.getKernel()].assign(kernel.getTied().begin(),
+                                    kernel.getTied().end());
+  }
+  for (auto other : llvm::make_early_inc_range(module.getOps<plan::ProgramOp>()))
+    if (other != program)
+      other.erase();
+  eraseAll<func::FuncOp>(module);
+  for (auto kernel : llvm::make_early_inc_range(module.getOps<plan::KernelOp>()))
+    if (!tied.contains(kernel.getSymName()))
+      kernel.erase();
+  // Launches of functions would not verify.
+  program->remove();
+  convertKernels(module);
+  LogicalResult decomposed = runPasses(module, toUpstreamOps);
+  module.push_back(program);
+  if (failed(decomposed))
+    return failure();
+  for (auto kernel : module.getOps<func::FuncOp>()) {
+    if (failed(checkDecomposed(kernel)))
+      return failure();
+    convertTrits(kernel);
+    if (failed(convertToBuffers(kernel, tied[kernel.getName()])))
+      return failure();
+  }
+  return success();
+}
+
+FailureOr<std::vector<Array>>
+interpretProgram(ModuleOp module, plan::ProgramOp program,
+                 ArrayRef<Array> inputs,
+                 const std::map<std::string, Array> &params) {
+  ProgramMemory memory(program);
+  if (failed(memory.fill(module, inputs, params)) ||
+      failed(convertKernelsToBuffers(module, program)))
+    return failure();
+  func::FuncOp entry = memory.convertProgram();
+  eraseAll<tern::ParamOp>(module);
+  eraseAll<plan::StateOp>(module);
+  if (failed(callOnBuffers(module, entry, memory.getArrays())))
+    return failure();
+  return memory.getResults();
+}
+
+} // namespace
+
+FailureOr<std::vector<Array>>
+sterna::interpret(ModuleOp module, StringRef name, ArrayRef<Array> inputs,
+                  const std::map<std::string, Array> &params) {
+  if (auto function = module.lookupSymbol<func::FuncOp>(name))
+    return interpretFunction(module, function, inputs, params);
+  if (auto program = module.lookupSymbol<plan::ProgramOp>(name))
+    return interpretProgram(module, program, inputs, params);
+  return module.emitError("expected a function or program named '")
+         << name << "' to run, but there is none";
 }

@@ -6,7 +6,7 @@
 // RUN: sed 's/(2,)/(9223372036854775807,4)/' %t.x.npy > %t.overflow.npy
 
 // RUN: not sterna-interp %s --function=g 2>&1 | FileCheck %s --check-prefix=NAME
-// NAME: expected a function named 'g' to run, but there is none
+// NAME: expected a function or program named 'g' to run, but there is none
 // RUN: not sterna-interp %s --function=f 2>&1 | FileCheck %s --check-prefix=COUNT
 // COUNT: expected 1 inputs for 'f', but got 0
 // RUN: not sterna-interp %s --function=f --input=%t.d.npy 2>&1 | FileCheck %s --check-prefix=TYPE
@@ -22,7 +22,7 @@
 // RUN: not sterna-interp %s --function=f --input=%t.overflow.npy 2>&1 | FileCheck %s --check-prefix=OVERFLOW
 // OVERFLOW: expected elements of type <f4 to fill the file
 // RUN: not sterna-interp %s --function=param 2>&1 | FileCheck %s --check-prefix=PARAM
-// PARAM: expected elements of parameter 'w': pass them with --param=w=FILE.npy
+// PARAM: expected elements of parameter 'w': {{.*}}m.gguf: No such file or directory; pass them with --param=w=FILE.npy
 // RUN: not sterna-interp %s --function=dynamic --input=%t.x.npy 2>&1 | FileCheck %s --check-prefix=DYNAMIC
 // DYNAMIC: expected argument #0 to have a static type with a NumPy equivalent, but it is 'tensor<?xf32>'
 // RUN: not sterna-interp %s --function=f --input=%t.x.npy --output=%t.1.npy --output=%t.2.npy 2>&1 | FileCheck %s --check-prefix=OUTPUTS

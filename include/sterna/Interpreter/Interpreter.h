@@ -18,10 +18,16 @@
 
 namespace sterna {
 
-/// Runs function `name` of `module` and returns its results in order. The
-/// function has one block and static shapes; `inputs` match its arguments in
-/// number, shape and element type, trits being i8. Elements of the parameters
-/// that it reads come from `params`, by symbol name, or from a dense attribute.
+/// Runs function or scheduled program `name` of `module` and returns its
+/// results in order. A function has one block and static shapes; `inputs` match
+/// its arguments in number, shape and element type, trits being i8. Elements of
+/// the parameters that it reads come from `params`, by symbol name, or from the
+/// parameter's source.
+///
+/// A program takes `inputs` in the order in which it declares them, and state
+/// tensors by name from `params`, zeros where there are none. Its results are
+/// its outputs, then the state tensors that it writes, in the order of their
+/// declaration. It runs on memory placed as the plan says.
 ///
 /// Consumes `module`: it is lowered in place. All passes must be registered.
 /// Fails after an error; an op that has no meaning here is named.
