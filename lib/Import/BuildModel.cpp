@@ -56,9 +56,9 @@ private:
     return b.getDictionaryAttr(
         {b.getNamedAttr("name", b.getStringAttr(model.name)),
          b.getNamedAttr("architecture", b.getStringAttr(model.architecture)),
-         b.getNamedAttr("activations",
-                        b.getStringAttr(model.int8Activations ? "int8"
-                                                              : "float")),
+         b.getNamedAttr(
+             "activations",
+             b.getStringAttr(model.int8Activations ? "int8" : "float")),
          integer("layers", model.layers), integer("hidden", model.hidden),
          integer("feed_forward", model.feedForward),
          integer("heads", model.heads), integer("kv_heads", model.kvHeads),
@@ -199,8 +199,8 @@ private:
   //===--------------------------------------------------------------------===//
 
   /// Keys and values that attention reads, from those of the new tokens.
-  using Remember = function_ref<std::pair<Value, Value>(int64_t layer, Value k,
-                                                        Value v)>;
+  using Remember =
+      function_ref<std::pair<Value, Value>(int64_t layer, Value k, Value v)>;
 
   /// `x` `[batch * tokens, hidden]` through all layers and the final norm.
   Value buildLayers(Value x, int64_t batch, int64_t tokens, Value position,
@@ -302,8 +302,8 @@ private:
     for (const Argument &argument : arguments)
       types.push_back(argument.type);
     b.setInsertionPointToEnd(module->getBody());
-    auto function = func::FuncOp::create(b, loc, name,
-                                         b.getFunctionType(types, {}));
+    auto function =
+        func::FuncOp::create(b, loc, name, b.getFunctionType(types, {}));
     for (auto [index, argument] : llvm::enumerate(arguments))
       function.setArgAttr(index, argument.attribute.getName(),
                           argument.attribute.getValue());
@@ -316,8 +316,8 @@ private:
   void finishFunction(func::FuncOp function, ValueRange values,
                       ArrayRef<NamedAttribute> results) {
     func::ReturnOp::create(b, loc, values);
-    function.setType(b.getFunctionType(function.getArgumentTypes(),
-                                       values.getTypes()));
+    function.setType(
+        b.getFunctionType(function.getArgumentTypes(), values.getTypes()));
     for (auto [index, result] : llvm::enumerate(results))
       function.setResultAttr(index, result.getName(), result.getValue());
   }
@@ -365,8 +365,7 @@ private:
   void buildHead() {
     auto function =
         startFunction("head", {input("hidden", tensor({1, model.hidden}))});
-    finishFunction(function, logits(function.getArgument(0)),
-                   output("logits"));
+    finishFunction(function, logits(function.getArgument(0)), output("logits"));
   }
 
   /// Labels moved one position ahead: the last one of a row is masked.
@@ -382,8 +381,7 @@ private:
     Value masked = arith::ConstantOp::create(
         b, loc,
         DenseElementsAttr::get(type, b.getI32IntegerAttr(tern::maskedLabel)));
-    return tensor::InsertSliceOp::create(b, loc, ahead, masked,
-                                         indices({0, 0}),
+    return tensor::InsertSliceOp::create(b, loc, ahead, masked, indices({0, 0}),
                                          indices({batch, tokens - 1}),
                                          indices({1, 1}));
   }
@@ -401,15 +399,13 @@ private:
     Value flat = reshape(function.getArgument(0), {batch * tokens});
     Value hidden = buildLayers(embed(flat), batch, tokens, position,
                                /*checkpoint=*/true, remember);
-    Value labels =
-        reshape(shift(function.getArgument(1)), {batch * tokens});
+    Value labels = reshape(shift(function.getArgument(1)), {batch * tokens});
     Value losses = tern::CrossEntropyOp::create(
         b, loc, tensor({batch * tokens}), logits(hidden), labels);
     Value sum = linalg::ReduceOp::create(
                     b, loc, losses, zeros({}), ArrayRef<int64_t>{0},
                     [](OpBuilder &nested, Location at, ValueRange x) {
-                      Value add =
-                          arith::AddFOp::create(nested, at, x[0], x[1]);
+                      Value add = arith::AddFOp::create(nested, at, x[0], x[1]);
                       linalg::YieldOp::create(nested, at, add);
                     })
                     ->getResult(0);

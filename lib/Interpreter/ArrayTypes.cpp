@@ -70,10 +70,9 @@ sterna::checkArray(const Array &array, Type type, const Twine &what,
   if (array.type == numpyType(getElementTypeOrSelf(type)) &&
       ArrayRef<int64_t>(array.shape) == shapeOf(type))
     return success();
-  InFlightDiagnostic error = emitError()
-                             << "expected " << what << " to be " << type
-                             << ", but its elements are " << array.type
-                             << " and its shape is [";
+  InFlightDiagnostic error = emitError() << "expected " << what << " to be "
+                                         << type << ", but its elements are "
+                                         << array.type << " and its shape is [";
   llvm::interleaveComma(array.shape, error);
   return error << "]";
 }

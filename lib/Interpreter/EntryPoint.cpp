@@ -108,14 +108,14 @@ static void writeResult(OpBuilder &b, Location loc, Value value, Value buffer) {
     memref::StoreOp::create(b, loc, value, buffer, ValueRange{});
     return;
   }
-  auto write = bufferization::MaterializeInDestinationOp::create(b, loc, value,
-                                                                 buffer);
+  auto write =
+      bufferization::MaterializeInDestinationOp::create(b, loc, value, buffer);
   write.setRestrict(true);
   write.setWritable(true);
 }
 
-FailureOr<std::vector<Array>>
-sterna::convertToBuffers(func::FuncOp function, ArrayRef<int64_t> tied) {
+FailureOr<std::vector<Array>> sterna::convertToBuffers(func::FuncOp function,
+                                                       ArrayRef<int64_t> tied) {
   function.getContext()
       ->loadDialect<bufferization::BufferizationDialect,
                     memref::MemRefDialect>();

@@ -112,11 +112,13 @@ LogicalResult convertKernelsToBuffers(ModuleOp module,
     tied[launch.getKernel()].assign(kernel.getTied().begin(),
                                     kernel.getTied().end());
   }
-  for (auto other : llvm::make_early_inc_range(module.getOps<plan::ProgramOp>()))
+  for (auto other :
+       llvm::make_early_inc_range(module.getOps<plan::ProgramOp>()))
     if (other != program)
       other.erase();
   eraseAll<func::FuncOp>(module);
-  for (auto kernel : llvm::make_early_inc_range(module.getOps<plan::KernelOp>()))
+  for (auto kernel :
+       llvm::make_early_inc_range(module.getOps<plan::KernelOp>()))
     if (!tied.contains(kernel.getSymName()))
       kernel.erase();
   // Launches of functions would not verify.

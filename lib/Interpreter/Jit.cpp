@@ -25,7 +25,8 @@ namespace {
 /// A name that no symbol of the process has.
 constexpr StringLiteral entryName = "sterna_interpreted";
 
-/// From upstream ops to the LLVM dialect. Loops keep the order of the decompositions.
+/// From upstream ops to the LLVM dialect. Loops keep the order of the
+/// decompositions.
 constexpr StringLiteral toLLVM =
     "func.func(convert-elementwise-to-linalg),"
     "one-shot-bufferize,buffer-deallocation-pipeline,"

@@ -30,16 +30,16 @@ static void convertKernel(plan::KernelOp kernel) {
 
 void sterna::convertKernels(ModuleOp module) {
   module->getContext()->loadDialect<func::FuncDialect>();
-  for (auto kernel : llvm::make_early_inc_range(module.getOps<plan::KernelOp>()))
+  for (auto kernel :
+       llvm::make_early_inc_range(module.getOps<plan::KernelOp>()))
     convertKernel(kernel);
 }
 
 void sterna::convertDispatches(func::FuncOp function) {
   function.walk([](plan::DispatchOp op) {
     OpBuilder b(op);
-    auto call =
-        func::CallOp::create(b, op.getLoc(), op.getKernel(),
-                             op.getResultTypes(), op.getInputs());
+    auto call = func::CallOp::create(b, op.getLoc(), op.getKernel(),
+                                     op.getResultTypes(), op.getInputs());
     op.replaceAllUsesWith(call.getResults());
     op.erase();
   });

@@ -70,8 +70,8 @@ static llvm::Expected<Array> readSource(tern::ParamOp param) {
     layout = anyLayout(param.getContext());
   size_t size = array.bytes.size();
   if (isTernary) {
-    type = RankedTensorType::get(type.getShape(), type.getElementType(),
-                                 layout);
+    type =
+        RankedTensorType::get(type.getShape(), type.getElementType(), layout);
     size = layout.getPackedBytes(type.getDimSize(0), type.getDimSize(1));
   }
   if (llvm::Error error = pack(param, type, out))

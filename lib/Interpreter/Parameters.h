@@ -23,8 +23,8 @@ mlir::Type withoutTrits(mlir::Type type);
 /// The elements of `param`, trits as i8: those in `given` of its name, else
 /// those of its source as the link phase reads them. Fails with an error at
 /// `param` where they cannot be read or do not fit its type.
-mlir::FailureOr<Array>
-readParameter(tern::ParamOp param, const std::map<std::string, Array> &given);
+mlir::FailureOr<Array> readParameter(tern::ParamOp param,
+                                     const std::map<std::string, Array> &given);
 
 } // namespace sterna
 

@@ -36,8 +36,7 @@ ProgramMemory::ProgramMemory(plan::ProgramOp program) : program(program) {
   empty.shape = {0};
   arrays.assign(numSpaces, empty);
   for (auto buffer : program.getBody().getOps<plan::BufferOp>())
-    reserve(arrayOf(buffer.getSpace()),
-            buffer.getOffset() + buffer.getBytes());
+    reserve(arrayOf(buffer.getSpace()), buffer.getOffset() + buffer.getBytes());
 }
 
 void ProgramMemory::write(plan::Space space, int64_t offset,
@@ -100,8 +99,7 @@ llvm::SetVector<StringRef> ProgramMemory::findNames(plan::Space space) {
   return names;
 }
 
-llvm::SetVector<StringRef>
-ProgramMemory::findWrittenState(ModuleOp module) {
+llvm::SetVector<StringRef> ProgramMemory::findWrittenState(ModuleOp module) {
   llvm::SetVector<StringRef> names;
   for (auto launch : program.getBody().getOps<plan::LaunchOp>()) {
     auto kernel = module.lookupSymbol<plan::KernelOp>(launch.getKernel());
@@ -122,7 +120,8 @@ ProgramMemory::fillState(ModuleOp module,
   for (StringRef name : findNames(plan::Space::state)) {
     auto state = module.lookupSymbol<plan::StateOp>(name);
     if (!state || !isArrayType(state.getType()))
-      return program.emitError("expected a state tensor of static shape named '")
+      return program.emitError(
+                 "expected a state tensor of static shape named '")
              << name << "'";
     auto given = params.find(name.str());
     if (given == params.end())
@@ -150,8 +149,7 @@ ProgramMemory::fillWeights(ModuleOp module,
                            const std::map<std::string, Array> &params) {
   for (StringRef name : findNames(plan::Space::weights)) {
     auto param = module.lookupSymbol<tern::ParamOp>(name);
-    auto offset =
-        param ? param->getAttrOfType<IntegerAttr>("offset") : nullptr;
+    auto offset = param ? param->getAttrOfType<IntegerAttr>("offset") : nullptr;
     if (!offset || offset.getInt() < 0)
       return program.emitError("expected a parameter '")
              << name << "' with an offset";
@@ -174,12 +172,11 @@ Value ProgramMemory::convertBuffer(OpBuilder &b, plan::BufferOp buffer,
     if (auto it = ternary.find(buffer.getName().value_or(""));
         it != ternary.end())
       return spaces[it->second];
-  Value offset = arith::ConstantIndexOp::create(b, buffer.getLoc(),
-                                                buffer.getOffset());
-  return memref::ViewOp::create(b, buffer.getLoc(),
-                                cast<MemRefType>(buffer.getType()),
-                                spaces[unsigned(buffer.getSpace())], offset,
-                                ValueRange());
+  Value offset =
+      arith::ConstantIndexOp::create(b, buffer.getLoc(), buffer.getOffset());
+  return memref::ViewOp::create(
+      b, buffer.getLoc(), cast<MemRefType>(buffer.getType()),
+      spaces[unsigned(buffer.getSpace())], offset, ValueRange());
 }
 
 func::FuncOp ProgramMemory::convertProgram() {

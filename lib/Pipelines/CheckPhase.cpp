@@ -71,9 +71,8 @@ struct CheckPhase : sterna::impl::CheckPhasePassBase<CheckPhase> {
 
 private:
   /// The nested module of lowered kernels holds the LLVM dialect alone.
-  static WalkResult
-  checkKernels(ModuleOp kernels,
-               function_ref<WalkResult(Operation *)> reject) {
+  static WalkResult checkKernels(ModuleOp kernels,
+                                 function_ref<WalkResult(Operation *)> reject) {
     for (Operation &op : *kernels.getBody()) {
       WalkResult result = op.walk([&](Operation *nested) {
         return isa<LLVM::LLVMDialect>(nested->getDialect())

@@ -28,6 +28,17 @@
 // RUN: not sterna-interp %s --function=f --input=%t.x.npy --output=%t.1.npy --output=%t.2.npy 2>&1 | FileCheck %s --check-prefix=OUTPUTS
 // OUTPUTS: expected at most 1 outputs, but got 2
 
+// RUN: not sterna-interp %s --function=program 2>&1 | FileCheck %s --check-prefix=PROGRAM
+// PROGRAM: expected 1 inputs for 'program', but got 0
+// RUN: not sterna-interp %s --function=program --input=%t.d.npy 2>&1 | FileCheck %s --check-prefix=INPUT
+// INPUT: expected input 'x' to be 'memref<2xf32>', but its elements are <f8 and its shape is [2]
+// RUN: not sterna-interp %s --function=program --input=%t.x.npy --param=s=%t.d.npy 2>&1 | FileCheck %s --check-prefix=STATE
+// STATE: expected state 's' to be 'memref<2xf32>', but its elements are <f8 and its shape is [2]
+// RUN: not sterna-interp %s --function=program --input=%t.x.npy 2>&1 | FileCheck %s --check-prefix=WEIGHTS
+// WEIGHTS: expected a parameter 'w' with an offset
+// RUN: not sterna-interp %s --function=field 2>&1 | FileCheck %s --check-prefix=FIELD
+// FIELD: expected a name, an offset and a type of a buffer, but got {name = "x"}
+
 tern.param @w : tensor<2xf32> from #tern.file<path = "m.gguf", offset = 64, storage = f32>
 
 func.func @f(%x: tensor<2xf32>) -> tensor<2xf32> {
@@ -41,4 +52,14 @@ func.func @param() -> tensor<2xf32> {
 
 func.func @dynamic(%x: tensor<?xf32>) -> tensor<?xf32> {
   return %x : tensor<?xf32>
+}
+
+plan.state @s : memref<2xf32> at 0 {kind = "lora_a", layer = 0 : i64, target = "q_proj"}
+
+plan.program @program arena 0 inputs [{name = "x", offset = 0 : i64, type = memref<2xf32>}] outputs [] peak {} {
+  %0 = plan.buffer weights at 0 name "w" : memref<2xf32>
+  %1 = plan.buffer state at 0 name "s" : memref<2xf32>
+}
+
+plan.program @field arena 0 inputs [{name = "x"}] outputs [] peak {} {
 }

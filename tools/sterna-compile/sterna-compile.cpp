@@ -34,16 +34,18 @@ cl::OptionCategory category("Options");
 
 cl::opt<std::string> inputPath(cl::Positional, cl::Required,
                                cl::desc("MODEL.gguf"), cl::cat(category));
-cl::opt<std::string> outputPath(
-    "o", cl::desc("Where to write: the device binary, or the IR with "
-                  "--compile-to ('-' is standard output)"),
-    cl::value_desc("MODEL.stn"), cl::init("-"), cl::cat(category));
-cl::opt<std::string> target(
-    "target", cl::desc("Device to compile for: host or x86-64-v3"),
-    cl::init("host"), cl::cat(category));
-cl::opt<int64_t> sequenceLength(
-    "seq-len", cl::desc("Tokens of a training or evaluation sequence"),
-    cl::init(128), cl::cat(category));
+cl::opt<std::string>
+    outputPath("o",
+               cl::desc("Where to write: the device binary, or the IR with "
+                        "--compile-to ('-' is standard output)"),
+               cl::value_desc("MODEL.stn"), cl::init("-"), cl::cat(category));
+cl::opt<std::string>
+    target("target", cl::desc("Device to compile for: host or x86-64-v3"),
+           cl::init("host"), cl::cat(category));
+cl::opt<int64_t>
+    sequenceLength("seq-len",
+                   cl::desc("Tokens of a training or evaluation sequence"),
+                   cl::init(128), cl::cat(category));
 cl::opt<int64_t> batch("batch",
                        cl::desc("Sequences in one micro-batch of training"),
                        cl::init(1), cl::cat(category));
@@ -77,10 +79,10 @@ cl::opt<bool> noCheckpoint(
     "no-checkpoint",
     cl::desc("Keep all activations instead of recomputing each block's"),
     cl::cat(category));
-cl::opt<bool> portable(
-    "portable-kernels",
-    cl::desc("Use no tuned kernel, to compare with the portable tier"),
-    cl::cat(category));
+cl::opt<bool>
+    portable("portable-kernels",
+             cl::desc("Use no tuned kernel, to compare with the portable tier"),
+             cl::cat(category));
 cl::opt<std::string> compileTo(
     "compile-to",
     cl::desc("Stop after a phase and write its IR: import, adapt, "
@@ -94,9 +96,9 @@ public:
     auto start = std::chrono::steady_clock::now();
     llvm::errs() << llvm::left_justify(step, 15);
     auto result = fn();
-    double seconds = std::chrono::duration<double>(
-                         std::chrono::steady_clock::now() - start)
-                         .count();
+    double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
     llvm::errs() << llvm::format("%8.2f s\n", seconds);
     return result;
   }
@@ -147,8 +149,9 @@ OwningOpRef<ModuleOp> import(MLIRContext &context,
   ProgramOptions programs;
   programs.sequenceLength = sequenceLength;
   programs.batch = batch;
-  programs.maxContext = maxContext ? int64_t(maxContext)
-                                   : std::min<int64_t>(model->contextLength, 2048);
+  programs.maxContext = maxContext
+                            ? int64_t(maxContext)
+                            : std::min<int64_t>(model->contextLength, 2048);
   tokenizer = std::move(model->tokenizer);
   return buildModel(&context, *model, programs);
 }
@@ -202,9 +205,8 @@ int link(ModuleOp module, const TokenizerDescription &tokenizer,
   auto kernels = module.lookupSymbol<ModuleOp>("cpu_kernels");
   // lld parses options of its own and resets ours.
   std::string path = outputPath;
-  auto library = stopwatch.measure("kernels", [&] {
-    return cpu::emitLibrary(kernels, "x86-64-v3");
-  });
+  auto library = stopwatch.measure(
+      "kernels", [&] { return cpu::emitLibrary(kernels, "x86-64-v3"); });
   if (!library)
     return fail(llvm::toString(library.takeError()));
   std::vector<KernelLibrary> libraries{
@@ -214,12 +216,11 @@ int link(ModuleOp module, const TokenizerDescription &tokenizer,
   });
   if (!report)
     return fail(llvm::toString(report.takeError()));
-  llvm::errs() << llvm::format("packed %.1f MB of weights into %.1f MB at "
-                               "%.0f MB/s\n",
-                               report->sourceBytes / 1e6,
-                               report->packedBytes / 1e6,
-                               report->sourceBytes / 1e6 /
-                                   std::max(report->packSeconds, 1e-9));
+  llvm::errs() << llvm::format(
+      "packed %.1f MB of weights into %.1f MB at "
+      "%.0f MB/s\n",
+      report->sourceBytes / 1e6, report->packedBytes / 1e6,
+      report->sourceBytes / 1e6 / std::max(report->packSeconds, 1e-9));
   return EXIT_SUCCESS;
 }
 
@@ -248,9 +249,8 @@ int compile() {
     PassManager manager(&context);
     (void)applyPassManagerCLOptions(manager);
     buildPhase(manager, Phase(phase), options);
-    auto result = stopwatch.measure(stringifyPhase(Phase(phase)), [&] {
-      return manager.run(*module);
-    });
+    auto result = stopwatch.measure(stringifyPhase(Phase(phase)),
+                                    [&] { return manager.run(*module); });
     if (failed(result))
       return fail("phase " + stringifyPhase(Phase(phase)) + " failed");
   }

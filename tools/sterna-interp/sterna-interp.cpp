@@ -21,15 +21,17 @@ static cl::opt<std::string> inputFile(cl::Positional, cl::Required,
 static cl::opt<std::string> functionName("function", cl::Required,
                                          cl::desc("Function or program to run"),
                                          cl::value_desc("name"));
+static cl::list<std::string> inputs("input",
+                                    cl::desc("Argument or input, in order"),
+                                    cl::value_desc("file.npy"));
 static cl::list<std::string>
-    inputs("input", cl::desc("Argument or input, in order"),
-           cl::value_desc("file.npy"));
-static cl::list<std::string>
-    outputs("output", cl::desc("Where to write a result, in order; those of a "
+    outputs("output",
+            cl::desc("Where to write a result, in order; those of a "
                      "program are its outputs, then state that it writes"),
             cl::value_desc("file.npy"));
 static cl::list<std::string>
-    params("param", cl::desc("Elements of a tern.param that is read, or of "
+    params("param",
+           cl::desc("Elements of a tern.param that is read, or of "
                     "a plan.state; by default they are those of "
                     "its source, or zeros"),
            cl::value_desc("name=file.npy"));
@@ -64,8 +66,9 @@ int main(int argc, char **argv) {
   });
   sterna::registerAllPasses();
   cl::ParseCommandLineOptions(
-      argc, argv, "Runs a function or program of any phase's IR on .npy "
-                  "arrays\n");
+      argc, argv,
+      "Runs a function or program of any phase's IR on .npy "
+      "arrays\n");
   mlir::DialectRegistry registry;
   sterna::registerAllDialects(registry);
   mlir::MLIRContext context(registry);

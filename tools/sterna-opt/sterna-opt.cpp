@@ -11,9 +11,8 @@
 #include "llvm/Support/CommandLine.h"
 
 int main(int argc, char **argv) {
-  llvm::cl::AddExtraVersionPrinter([](llvm::raw_ostream &os) {
-    os << "sterna-opt " STERNA_VERSION "\n";
-  });
+  llvm::cl::AddExtraVersionPrinter(
+      [](llvm::raw_ostream &os) { os << "sterna-opt " STERNA_VERSION "\n"; });
   sterna::registerAllPasses();
   mlir::DialectRegistry registry;
   sterna::registerAllDialects(registry);

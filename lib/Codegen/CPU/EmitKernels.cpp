@@ -22,16 +22,6 @@ using namespace sterna;
 
 namespace {
 
-MemRefType bufferType(Type type) {
-  auto tensor = cast<RankedTensorType>(type);
-  if (!isa<tern::TritType>(tensor.getElementType()))
-    return MemRefType::get(tensor.getShape(), tensor.getElementType());
-  auto layout = cast<tern::PanelAttr>(tensor.getEncoding());
-  return MemRefType::get(
-      {layout.getPackedBytes(tensor.getDimSize(0), tensor.getDimSize(1))},
-      IntegerType::get(type.getContext(), 8));
-}
-
 struct EmitKernels : cpu::impl::EmitKernelsPassBase<EmitKernels> {
   using EmitKernelsPassBase::EmitKernelsPassBase;
 
@@ -51,11 +41,11 @@ private:
   LogicalResult emit(plan::KernelOp kernel, OpBuilder &builder) {
     SmallVector<Type> types;
     for (Type type : kernel.getBodyBlock()->getArgumentTypes())
-      types.push_back(bufferType(type));
+      types.push_back(tern::getBufferType(cast<RankedTensorType>(type)));
     for (auto [type, tied] :
          llvm::zip_equal(kernel.getResultTypes(), kernel.getTied()))
       if (tied < 0)
-        types.push_back(bufferType(type));
+        types.push_back(tern::getBufferType(cast<RankedTensorType>(type)));
     unsigned numBuffers = types.size();
     types.append(2, builder.getIndexType());
     auto function =

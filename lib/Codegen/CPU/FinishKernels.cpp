@@ -9,7 +9,7 @@
 #include "sterna/Codegen/CPU/Passes.h"
 
 #include "mlir/IR/Builders.h"
-#include "../../../runtime/include/sterna/kernel_library.h"
+#include "sterna/kernel_library.h"
 
 using namespace mlir;
 
@@ -46,21 +46,21 @@ private:
     b.setInsertionPointAfter(kernel);
     auto type = LLVM::LLVMFunctionType::get(
         LLVM::LLVMVoidType::get(b.getContext()), {pointer, i32, i32});
-    auto wrapper = LLVM::LLVMFuncOp::create(
-        b, loc, ("run_" + kernel.getSymName()).str(), type,
-        LLVM::Linkage::Internal);
+    auto wrapper =
+        LLVM::LLVMFuncOp::create(b, loc, ("run_" + kernel.getSymName()).str(),
+                                 type, LLVM::Linkage::Internal);
     Block *entry = wrapper.addEntryBlock(b);
     b.setInsertionPointToStart(entry);
     SmallVector<Value> arguments;
     for (int32_t i = 0, e = kernel.getNumArguments() - 2; i < e; ++i) {
-      Value slot = LLVM::GEPOp::create(b, loc, pointer, pointer,
-                                       entry->getArgument(0),
-                                       ArrayRef<LLVM::GEPArg>{i});
+      Value slot =
+          LLVM::GEPOp::create(b, loc, pointer, pointer, entry->getArgument(0),
+                              ArrayRef<LLVM::GEPArg>{i});
       arguments.push_back(LLVM::LoadOp::create(b, loc, pointer, slot));
     }
     for (unsigned i : {1, 2})
-      arguments.push_back(LLVM::ZExtOp::create(b, loc, b.getI64Type(),
-                                               entry->getArgument(i)));
+      arguments.push_back(
+          LLVM::ZExtOp::create(b, loc, b.getI64Type(), entry->getArgument(i)));
     LLVM::CallOp::create(b, loc, kernel, arguments);
     LLVM::ReturnOp::create(b, loc, ValueRange{});
     return wrapper.getSymNameAttr();
@@ -71,8 +71,8 @@ private:
     buildConstant("kernel_table", type, b, loc, [&](Value table) {
       for (auto [index, name] : llvm::enumerate(names)) {
         Value address = LLVM::AddressOfOp::create(b, loc, pointer, name);
-        table = LLVM::InsertValueOp::create(b, loc, table, address,
-                                            int64_t(index));
+        table =
+            LLVM::InsertValueOp::create(b, loc, table, address, int64_t(index));
       }
       return table;
     });
@@ -80,23 +80,22 @@ private:
 
   void buildQuery(int32_t count, OpBuilder &b, Location loc) {
     Type i32 = b.getI32Type();
-    Type type = LLVM::LLVMStructType::getLiteral(b.getContext(),
-                                                 {i32, i32, pointer});
+    Type type =
+        LLVM::LLVMStructType::getLiteral(b.getContext(), {i32, i32, pointer});
     buildConstant("kernel_library", type, b, loc, [&](Value library) {
       auto set = [&](Value value, int64_t field) {
         library = LLVM::InsertValueOp::create(b, loc, library, value, field);
       };
       set(LLVM::ConstantOp::create(
-              b, loc, i32,
-              b.getI32IntegerAttr(STERNA_KERNEL_LIBRARY_VERSION)),
+              b, loc, i32, b.getI32IntegerAttr(STERNA_KERNEL_LIBRARY_VERSION)),
           0);
       set(LLVM::ConstantOp::create(b, loc, i32, b.getI32IntegerAttr(count)), 1);
       set(LLVM::AddressOfOp::create(b, loc, pointer, "kernel_table"), 2);
       return library;
     });
-    auto query = LLVM::LLVMFuncOp::create(
-        b, loc, STERNA_KERNEL_LIBRARY_QUERY,
-        LLVM::LLVMFunctionType::get(pointer, {}));
+    auto query =
+        LLVM::LLVMFuncOp::create(b, loc, STERNA_KERNEL_LIBRARY_QUERY,
+                                 LLVM::LLVMFunctionType::get(pointer, {}));
     b.setInsertionPointToStart(query.addEntryBlock(b));
     Value address =
         LLVM::AddressOfOp::create(b, loc, pointer, "kernel_library");
@@ -106,9 +105,9 @@ private:
   /// Adds an internal constant initialised by `fill` from an undefined value.
   void buildConstant(StringRef name, Type type, OpBuilder &b, Location loc,
                      function_ref<Value(Value)> fill) {
-    auto global = LLVM::GlobalOp::create(b, loc, type, /*isConstant=*/true,
-                                         LLVM::Linkage::Internal, name,
-                                         Attribute());
+    auto global =
+        LLVM::GlobalOp::create(b, loc, type, /*isConstant=*/true,
+                               LLVM::Linkage::Internal, name, Attribute());
     OpBuilder::InsertionGuard guard(b);
     b.createBlock(&global.getInitializerRegion());
     Value value = fill(LLVM::UndefOp::create(b, loc, type));

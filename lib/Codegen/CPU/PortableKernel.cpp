@@ -4,7 +4,8 @@
 //
 // The tier that takes every kernel: decompose into linalg, fuse elementwise
 // ops, and split all results along their parallel dimension into workgroups,
-// pulling producers into the loop. Bufferization comes after, inside the kernel.
+// pulling producers into the loop. Bufferization comes after, inside the
+// kernel.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,8 +43,7 @@ struct UnpackPattern : OpRewritePattern<tern::UnpackOp> {
     Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(),
                                           type.getElementType());
     AffineMap identity = rewriter.getMultiDimIdentityMap(2);
-    SmallVector<utils::IteratorType> parallel(2,
-                                              utils::IteratorType::parallel);
+    SmallVector<utils::IteratorType> parallel(2, utils::IteratorType::parallel);
     rewriter.replaceOpWithNewOp<linalg::GenericOp>(
         op, type, ValueRange{}, empty, identity, parallel,
         [&](OpBuilder &b, Location loc, ValueRange) {
@@ -81,8 +81,8 @@ struct UnpackPattern : OpRewritePattern<tern::UnpackOp> {
 
 /// The dimension along which result `index` of the kernel is split, or -1.
 int64_t parallelDimension(plan::KernelOp kernel, unsigned index) {
-  auto rank = cast<RankedTensorType>(kernel.getYielded()[index].getType())
-                  .getRank();
+  auto rank =
+      cast<RankedTensorType>(kernel.getYielded()[index].getType()).getRank();
   int64_t fallback = rank ? 0 : -1;
   for (Operation &op : *kernel.getBodyBlock()) {
     if (isa<linalg::ReduceOp, linalg::TransposeOp, tensor::InsertSliceOp>(op))
@@ -155,8 +155,8 @@ private:
       Value tensor =
           toTensor(buffers[number], llvm::is_contained(tied, number));
       if (tensor.getType() != argument.getType())
-        tensor = UnrealizedConversionCastOp::create(
-                     rewriter, loc, argument.getType(), tensor)
+        tensor = UnrealizedConversionCastOp::create(rewriter, loc,
+                                                    argument.getType(), tensor)
                      .getResult(0);
       mapping.map(argument, tensor);
     }
@@ -167,8 +167,8 @@ private:
       results.push_back(mapping.lookup(value));
       bool isTied = argument >= 0;
       targets.push_back(buffers[isTied ? argument : next++]);
-      replaced.push_back(
-          isTied ? mapping.lookup(body.getArgument(argument)) : Value());
+      replaced.push_back(isTied ? mapping.lookup(body.getArgument(argument))
+                                : Value());
     }
   }
 
@@ -182,19 +182,18 @@ private:
     if (failed(applyPatternsGreedily(function, std::move(decompose))))
       return failure();
     RewritePatternSet fuse(context);
-    linalg::populateElementwiseOpsFusionPatterns(
-        fuse, [](OpOperand *operand) {
-          Operation *producer = operand->get().getDefiningOp();
-          auto generic = dyn_cast<linalg::GenericOp>(producer);
-          // Reads of packed weights go where they are used: unpacked, the
-          // matrix would be large.
-          if (generic && generic.getNumDpsInputs() == 0)
-            return true;
-          // A reduction reads its operands many times: what is computed or
-          // transposed for it, is so once.
-          auto consumer = cast<linalg::LinalgOp>(operand->getOwner());
-          return producer->hasOneUse() && consumer.getNumReductionLoops() == 0;
-        });
+    linalg::populateElementwiseOpsFusionPatterns(fuse, [](OpOperand *operand) {
+      Operation *producer = operand->get().getDefiningOp();
+      auto generic = dyn_cast<linalg::GenericOp>(producer);
+      // Reads of packed weights go where they are used: unpacked, the
+      // matrix would be large.
+      if (generic && generic.getNumDpsInputs() == 0)
+        return true;
+      // A reduction reads its operands many times: what is computed or
+      // transposed for it, is so once.
+      auto consumer = cast<linalg::LinalgOp>(operand->getOwner());
+      return producer->hasOneUse() && consumer.getNumReductionLoops() == 0;
+    });
     return applyPatternsGreedily(function, std::move(fuse));
   }
 
@@ -244,8 +243,8 @@ private:
                                         rewriter.getIndexAttr(1));
       offsets[dims[index]] = offset;
       sizes[dims[index]] = rewriter.getIndexAttr(tile);
-      slices.push_back(tensor::ExtractSliceOp::create(
-          rewriter, loc, result, offsets, sizes, strides));
+      slices.push_back(tensor::ExtractSliceOp::create(rewriter, loc, result,
+                                                      offsets, sizes, strides));
       next.push_back(tensor::InsertSliceOp::create(
           rewriter, loc, slices.back(), loop.getRegionIterArgs()[index],
           offsets, sizes, strides));
@@ -268,8 +267,8 @@ private:
         if (!loop->isProperAncestor(use.getOwner()))
           continue;
         auto slice = dyn_cast<tensor::ExtractSliceOp>(use.getOwner());
-        if (!slice || !isSameOffset(slice.getMixedOffsets()[dims[index]],
-                                    offset))
+        if (!slice ||
+            !isSameOffset(slice.getMixedOffsets()[dims[index]], offset))
           return kernel.emitError("reads parts of a tied argument that other "
                                   "workgroups replace");
         use.set(loop.getRegionIterArgs()[index]);

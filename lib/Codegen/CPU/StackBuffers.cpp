@@ -35,8 +35,8 @@ struct StackBuffers : sterna::cpu::impl::StackBuffersPassBase<StackBuffers> {
         return signalPassFailure();
       }
       total += type.getNumElements() * type.getElementTypeBitWidth() / 8;
-      auto local = memref::AllocaOp::create(builder, op.getLoc(), type,
-                                            builder.getI64IntegerAttr(alignment));
+      auto local = memref::AllocaOp::create(
+          builder, op.getLoc(), type, builder.getI64IntegerAttr(alignment));
       op.replaceAllUsesWith(local.getResult());
       op.erase();
     }

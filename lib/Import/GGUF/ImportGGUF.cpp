@@ -97,8 +97,8 @@ private:
                        *name);
     architecture = *found;
     model.activation = architecture.activation;
-    Expected<StringRef> title = file.getStringOr(
-        "general.name", llvm::sys::path::stem(file.getPath()));
+    Expected<StringRef> title =
+        file.getStringOr("general.name", llvm::sys::path::stem(file.getPath()));
     if (!title)
       return title.takeError();
     model.name = title->str();
@@ -136,7 +136,8 @@ private:
                        model.heads, model.kvHeads);
     model.ropeDim = model.headDim;
     if (file.hasKey(key("rope.dimension_count")))
-      if (Error error = readSize("rope.dimension_count", model.ropeDim, 1 << 14))
+      if (Error error =
+              readSize("rope.dimension_count", model.ropeDim, 1 << 14))
         return error;
     if (model.ropeDim > model.headDim || model.ropeDim % 2)
       return makeError("{0}: expected an even number of at most {1}, but got "
@@ -199,8 +200,8 @@ private:
     if (!table || table->dims.size() != 2)
       return makeError("missing tensor token_embd.weight");
     model.vocabulary = table->dims[0];
-    if (Error error = addFloat("token_embd.weight",
-                               {model.vocabulary, model.hidden}))
+    if (Error error =
+            addFloat("token_embd.weight", {model.vocabulary, model.hidden}))
       return error;
     if (file.findTensor("output.weight"))
       if (Error error =
@@ -245,8 +246,8 @@ private:
         return error;
     if (!architecture.subNorms)
       return Error::success();
-    const std::pair<const char *, int64_t> subNorms[] = {
-        {"attn_sub_norm", q}, {"ffn_sub_norm", ffn}};
+    const std::pair<const char *, int64_t> subNorms[] = {{"attn_sub_norm", q},
+                                                         {"ffn_sub_norm", ffn}};
     for (auto [name, size] : subNorms)
       if (file.findTensor(prefix + name + ".weight"))
         if (Error error = addFloat(prefix + name + ".weight", {size}))
@@ -259,10 +260,10 @@ private:
     if (!tensor)
       return makeError("missing tensor {0}", name);
     if (ArrayRef<int64_t>(tensor->dims) != shape)
-      return makeError("{0}: expected shape [{1:$[, ]}], but got [{2:$[, ]}]",
-                       name, llvm::make_range(shape.begin(), shape.end()),
-                       llvm::make_range(tensor->dims.begin(),
-                                        tensor->dims.end()));
+      return makeError(
+          "{0}: expected shape [{1:$[, ]}], but got [{2:$[, ]}]", name,
+          llvm::make_range(shape.begin(), shape.end()),
+          llvm::make_range(tensor->dims.begin(), tensor->dims.end()));
     if (!tensor->getWeightType())
       return makeError("{0}: expected F32, F16, BF16, Q8_0, TQ1_0 or TQ2_0, "
                        "but got {1}",
@@ -301,8 +302,8 @@ private:
     // Norm weights are few: one type for all keeps kernels few as well.
     if (shape.size() == 1)
       element = b.getF32Type();
-    model.parameters[name] = {RankedTensorType::get(shape, element),
-                              source(**tensor), {}, {}};
+    model.parameters[name] = {
+        RankedTensorType::get(shape, element), source(**tensor), {}, {}};
     return Error::success();
   }
 
@@ -332,8 +333,8 @@ private:
     if (Error error = applyExtraScale(name, *analysis, rows))
       return error;
     Parameter parameter;
-    parameter.type = RankedTensorType::get(
-        {rows, columns}, tern::TritType::get(b.getContext()));
+    parameter.type = RankedTensorType::get({rows, columns},
+                                           tern::TritType::get(b.getContext()));
     parameter.source = source(**tensor, quantize, interleavedHeads);
     setScale(parameter, *analysis, rows, interleavedHeads);
     model.parameters[name] = parameter;
@@ -384,8 +385,7 @@ private:
                     perRow, ordered.begin() + row * perRow);
     }
     parameter.scale = DenseElementsAttr::get(
-        RankedTensorType::get(shape, b.getF32Type()),
-        ArrayRef<float>(ordered));
+        RankedTensorType::get(shape, b.getF32Type()), ArrayRef<float>(ordered));
   }
 
   //===--------------------------------------------------------------------===//
@@ -443,7 +443,8 @@ private:
                          tokenizer.pieces.size(), *value);
       *id = *value;
     }
-    Expected<bool> addBos = file.getBoolOr("tokenizer.ggml.add_bos_token", true);
+    Expected<bool> addBos =
+        file.getBoolOr("tokenizer.ggml.add_bos_token", true);
     if (!addBos)
       return addBos.takeError();
     tokenizer.addBos = *addBos;
@@ -452,8 +453,7 @@ private:
     if (!addSpace)
       return addSpace.takeError();
     tokenizer.addSpacePrefix = *addSpace;
-    Expected<StringRef> chat =
-        file.getStringOr("tokenizer.chat_template", "");
+    Expected<StringRef> chat = file.getStringOr("tokenizer.chat_template", "");
     if (!chat)
       return chat.takeError();
     tokenizer.chatTemplate = chat->str();

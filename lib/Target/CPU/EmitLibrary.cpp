@@ -8,8 +8,8 @@
 
 #include "sterna/Target/CPU/EmitLibrary.h"
 
-#include "mlir/Target/LLVMIR/Export.h"
 #include "lld/Common/Driver.h"
+#include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -60,7 +60,8 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   // The library is freestanding: no call may be made up.
   llvm::TargetLibraryInfoImpl noLibrary{llvm::Triple(module.getTargetTriple())};
   noLibrary.disableAllFunctions();
-  functions.registerPass([&] { return llvm::TargetLibraryAnalysis(noLibrary); });
+  functions.registerPass(
+      [&] { return llvm::TargetLibraryAnalysis(noLibrary); });
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(callGraph);
   builder.registerFunctionAnalyses(functions);
@@ -95,9 +96,9 @@ static Expected<std::string> link(StringRef object) {
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   std::string objectPath = object.str(), outputPath = output.str().str();
-  const char *arguments[] = {"ld.lld", "-shared", "--no-undefined",
-                             "-z", "noexecstack", "--hash-style=gnu",
-                             "-o", outputPath.c_str(), objectPath.c_str()};
+  const char *arguments[] = {"ld.lld", "-shared",          "--no-undefined",
+                             "-z",     "noexecstack",      "--hash-style=gnu",
+                             "-o",     outputPath.c_str(), objectPath.c_str()};
   lld::Result result = lld::lldMain(arguments, errorStream, errorStream,
                                     {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)

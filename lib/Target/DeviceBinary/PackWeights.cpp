@@ -77,9 +77,9 @@ class TritReader {
 public:
   static Expected<TritReader> open(tern::FileSourceAttr source, int64_t rows,
                                    int64_t columns) {
-    auto weight = WeightSource::open(source.getPath(), source.getOffset(),
-                                     weightType(source.getStorage()), rows,
-                                     columns);
+    auto weight =
+        WeightSource::open(source.getPath(), source.getOffset(),
+                           weightType(source.getStorage()), rows, columns);
     if (!weight)
       return weight.takeError();
     TritReader reader(source, std::move(*weight));
@@ -181,9 +181,9 @@ static Error packFloats(tern::FileSourceAttr source, RankedTensorType type,
       type.getNumElements() * type.getElementTypeBitWidth() / 8;
   if (!type.getElementType().isF32())
     return copyBytes(source, type, out);
-  auto weight = WeightSource::open(source.getPath(), source.getOffset(),
-                                   weightType(source.getStorage()), rows,
-                                   columns);
+  auto weight =
+      WeightSource::open(source.getPath(), source.getOffset(),
+                         weightType(source.getStorage()), rows, columns);
   if (!weight)
     return weight.takeError();
   std::vector<float> row(columns);

@@ -122,7 +122,8 @@ private:
   }
 
   void padToPage() {
-    out.write_zeros(llvm::offsetToAlignment(out.tell(), llvm::Align(pageBytes)));
+    out.write_zeros(
+        llvm::offsetToAlignment(out.tell(), llvm::Align(pageBytes)));
   }
 
   //===--------------------------------------------------------------------===//
@@ -135,8 +136,7 @@ private:
     Offsets<format::Weight> result;
     auto start = std::chrono::steady_clock::now();
     for (auto param : module.getOps<tern::ParamOp>()) {
-      uint64_t offset =
-          param->getAttrOfType<IntegerAttr>("offset").getInt();
+      uint64_t offset = param->getAttrOfType<IntegerAttr>("offset").getInt();
       out.write_zeros(weightsOffset + offset - out.tell());
       HashingStream stream(out);
       if (Error error = packParameter(param, stream, report))
@@ -151,9 +151,9 @@ private:
     weightsBytes =
         module->getAttrOfType<IntegerAttr>("plan.weights_bytes").getInt();
     out.write_zeros(weightsOffset + weightsBytes - out.tell());
-    report.packSeconds = std::chrono::duration<double>(
-                             std::chrono::steady_clock::now() - start)
-                             .count();
+    report.packSeconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
     return result;
   }
 
@@ -252,8 +252,8 @@ private:
 
   Offset<format::Program> describe(plan::ProgramOp program) {
     llvm::StringMap<uint64_t> weights, state;
-    auto dispatches = builder.CreateVector(
-        describeDispatches(program, weights, state));
+    auto dispatches =
+        builder.CreateVector(describeDispatches(program, weights, state));
     auto inputs = builder.CreateVector(describeFields(program.getInputs()));
     auto outputs = builder.CreateVector(describeFields(program.getOutputs()));
     Offsets<format::PeakCategory> categories;
@@ -314,8 +314,8 @@ private:
     for (auto field : fields.getAsRange<DictionaryAttr>()) {
       auto type = cast<MemRefType>(field.getAs<TypeAttr>("type").getValue());
       uint64_t offset = field.getAs<IntegerAttr>("offset").getInt();
-      uint64_t end = offset + type.getNumElements() *
-                                  type.getElementTypeBitWidth() / 8;
+      uint64_t end =
+          offset + type.getNumElements() * type.getElementTypeBitWidth() / 8;
       blockBytes = std::max<uint64_t>(blockBytes, llvm::alignTo(end, 64));
       result.push_back(format::CreateField(
           builder, string(field.getAs<StringAttr>("name").getValue()),
@@ -392,11 +392,9 @@ private:
 
 } // namespace
 
-Expected<LinkReport>
-sterna::writeDeviceBinary(ModuleOp module,
-                          const TokenizerDescription &tokenizer,
-                          const std::vector<KernelLibrary> &libraries,
-                          StringRef path) {
+Expected<LinkReport> sterna::writeDeviceBinary(
+    ModuleOp module, const TokenizerDescription &tokenizer,
+    const std::vector<KernelLibrary> &libraries, StringRef path) {
   std::string partial = (path + ".partial").str();
   std::error_code code;
   LinkReport report;
@@ -404,8 +402,7 @@ sterna::writeDeviceBinary(ModuleOp module,
     llvm::raw_fd_ostream out(partial, code);
     if (code)
       return llvm::createStringError(code, "cannot write " + partial);
-    auto written =
-        DeviceBinaryWriter(module, tokenizer, libraries, out).run();
+    auto written = DeviceBinaryWriter(module, tokenizer, libraries, out).run();
     if (!written) {
       out.close();
       out.clear_error();

@@ -1,9 +1,4 @@
 // RUN: sterna-opt %s --sterna-form-dispatches --split-input-file | FileCheck %s
-// RUN: sterna-opt %s --sterna-form-dispatches --split-input-file --mlir-pass-statistics -o /dev/null 2>&1 | FileCheck %s --check-prefix=STATISTICS
-
-// STATISTICS: FormDispatches
-// STATISTICS: (S) 2 num-dispatches
-// STATISTICS: (S) 1 num-kernels
 
 // A root takes along the elementwise ops that follow it alone, and two groups
 // of one structure share a kernel: parameters are arguments.

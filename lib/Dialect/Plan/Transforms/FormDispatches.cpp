@@ -34,7 +34,8 @@ using namespace sterna::plan;
 namespace {
 
 bool isElementwise(Operation *op) {
-  return OpTrait::hasElementwiseMappableTraits(op) && op->getNumResults() == 1 &&
+  return OpTrait::hasElementwiseMappableTraits(op) &&
+         op->getNumResults() == 1 &&
          isa<RankedTensorType>(op->getResult(0).getType());
 }
 
@@ -174,11 +175,11 @@ private:
   static llvm::hash_code hashOf(KernelOp kernel) {
     llvm::hash_code hash(0);
     for (Operation &op : *kernel.getBodyBlock()) {
-      hash = llvm::hash_combine(
-          hash, OperationEquivalence::computeHash(
-                    &op, OperationEquivalence::ignoreHashValue,
-                    OperationEquivalence::ignoreHashValue,
-                    OperationEquivalence::IgnoreLocations));
+      hash = llvm::hash_combine(hash,
+                                OperationEquivalence::computeHash(
+                                    &op, OperationEquivalence::ignoreHashValue,
+                                    OperationEquivalence::ignoreHashValue,
+                                    OperationEquivalence::IgnoreLocations));
     }
     return hash;
   }
@@ -216,7 +217,8 @@ public:
     auto dispatch = DispatchOp::create(
         builder, loc, TypeRange(outputs),
         FlatSymbolRefAttr::get(kernel.getSymNameAttr()), inputs.getArrayRef());
-    for (auto [output, result] : llvm::zip_equal(outputs, dispatch.getOutputs()))
+    for (auto [output, result] :
+         llvm::zip_equal(outputs, dispatch.getOutputs()))
       output.replaceUsesWithIf(result, [&](OpOperand &use) {
         return !group.contains(use.getOwner()) &&
                !llvm::any_of(group.ops, [&](Operation *op) {
@@ -246,9 +248,8 @@ private:
 
   /// Whether `op` is nested in, or is, an op of the group.
   bool isInside(Operation *op) {
-    return llvm::any_of(group.ops, [&](Operation *member) {
-      return member->isAncestor(op);
-    });
+    return llvm::any_of(
+        group.ops, [&](Operation *member) { return member->isAncestor(op); });
   }
 
   SmallVector<Location> locations() {

@@ -70,7 +70,8 @@ private:
     Operation *clone = builder.clone(*op, mapping);
     if (isa<DispatchOp>(op))
       ++numCloned;
-    for (auto [from, to] : llvm::zip_equal(op->getResults(), clone->getResults()))
+    for (auto [from, to] :
+         llvm::zip_equal(op->getResults(), clone->getResults()))
       copies[from] = to;
     return copies[value];
   }

@@ -29,17 +29,6 @@ using namespace sterna::plan;
 
 namespace {
 
-/// The buffer type of a tensor: a packed ternary matrix is its bytes.
-MemRefType bufferType(RankedTensorType type) {
-  if (isa<tern::TritType>(type.getElementType())) {
-    auto layout = cast<tern::PanelAttr>(type.getEncoding());
-    return MemRefType::get(
-        {layout.getPackedBytes(type.getDimSize(0), type.getDimSize(1))},
-        IntegerType::get(type.getContext(), 8));
-  }
-  return MemRefType::get(type.getShape(), type.getElementType());
-}
-
 /// Hands out consecutive aligned places of one space.
 class Cursor {
 public:
@@ -78,12 +67,11 @@ struct Shared {
     Cursor space;
     for (auto param : module.getOps<tern::ParamOp>()) {
       auto type = cast<RankedTensorType>(param.getType());
-      int64_t offset = space.place(getBufferBytes(bufferType(type)));
+      int64_t offset = space.place(getBufferBytes(tern::getBufferType(type)));
       weights[param.getSymName()] = offset;
       param->setAttr("offset", b.getI64IntegerAttr(offset));
     }
-    module->setAttr("plan.weights_bytes",
-                    b.getI64IntegerAttr(space.getSize()));
+    module->setAttr("plan.weights_bytes", b.getI64IntegerAttr(space.getSize()));
   }
 
   /// Returns the place of a state tensor, declaring it at its first use.
@@ -93,7 +81,7 @@ struct Shared {
     auto [it, isNew] = state.try_emplace(name, 0);
     if (!isNew)
       return it->second;
-    MemRefType buffer = bufferType(type);
+    MemRefType buffer = tern::getBufferType(type);
     it->second = stateSpace.place(getBufferBytes(buffer));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(module.getBody());
@@ -137,11 +125,11 @@ private:
 
   Place placeInBlock(StringAttr name, RankedTensorType type,
                      SmallVectorImpl<Attribute> &fields) {
-    int64_t offset = block.place(getBufferBytes(bufferType(type)));
+    int64_t offset = block.place(getBufferBytes(tern::getBufferType(type)));
     fields.push_back(b.getDictionaryAttr(
         {b.getNamedAttr("name", name),
          b.getNamedAttr("offset", b.getI64IntegerAttr(offset)),
-         b.getNamedAttr("type", TypeAttr::get(bufferType(type)))}));
+         b.getNamedAttr("type", TypeAttr::get(tern::getBufferType(type)))}));
     return {plan::Space::block, offset, -1, {}};
   }
 
@@ -181,7 +169,8 @@ private:
         places[value] = placeInBlock(output, type, outputs);
         continue;
       }
-      auto tied = function.getResultAttrOfType<IntegerAttr>(number, "tern.tied");
+      auto tied =
+          function.getResultAttrOfType<IntegerAttr>(number, "tern.tied");
       BlockArgument argument = function.getArgument(tied.getInt());
       if (failed(checkLastUse(argument, value.getDefiningOp())))
         return failure();
@@ -223,7 +212,8 @@ private:
           continue;
         places[output] = {plan::Space::arena, 0, int64_t(ranges.size()), {}};
         auto type = cast<RankedTensorType>(output.getType());
-        ranges.push_back({getBufferBytes(bufferType(type)), step, step});
+        ranges.push_back(
+            {getBufferBytes(tern::getBufferType(type)), step, step});
         isBackward.push_back(backward.contains(dispatch));
       }
       if (firstBackward < 0 && backward.contains(dispatch))
@@ -259,8 +249,9 @@ private:
         continue;
       bool isKept = firstBackward >= 0 && range.first < firstBackward &&
                     range.last >= firstBackward;
-      (isBackward[index] ? gradients : isKept ? checkpoints : activations) +=
-          range.bytes;
+      (isBackward[index] ? gradients
+       : isKept          ? checkpoints
+                         : activations) += range.bytes;
     }
     return b.getDictionaryAttr(
         {b.getNamedAttr("activations", b.getI64IntegerAttr(activations)),
@@ -283,7 +274,8 @@ private:
     const Place &place = places[viewed];
     int64_t offset =
         bytes + (place.range >= 0 ? ranges[place.range].offset : place.offset);
-    MemRefType type = bufferType(cast<RankedTensorType>(value.getType()));
+    MemRefType type =
+        tern::getBufferType(cast<RankedTensorType>(value.getType()));
     Value &buffer = buffers[{value, offset}];
     if (!buffer)
       buffer = BufferOp::create(b, value.getLoc(), type, place.space, offset,
@@ -328,8 +320,8 @@ private:
   bool conflicts(ArrayRef<Access> accesses) {
     return llvm::any_of(accesses, [&](const Access &x) {
       return llvm::any_of(pending, [&](const Access &y) {
-        return x.space == y.space && (x.write || y.write) &&
-               x.begin < y.end && y.begin < x.end;
+        return x.space == y.space && (x.write || y.write) && x.begin < y.end &&
+               y.begin < x.end;
       });
     });
   }

@@ -89,8 +89,8 @@ private:
     for (unsigned i = 0; i < buffers.size(); ++i)
       for (unsigned j = 0; j < buffers.size(); ++j)
         if (i != j && isWritten(i) && overlap(buffers[i], buffers[j]))
-          return launch.emitOpError() << "writes buffer " << i
-                                      << ", which overlaps buffer " << j;
+          return launch.emitOpError()
+                 << "writes buffer " << i << ", which overlaps buffer " << j;
     for (auto [index, buffer] : llvm::enumerate(buffers))
       if (failed(verify(launch, buffer, index < arguments, isWritten(index))))
         return failure();
@@ -104,8 +104,7 @@ private:
   }
 
   static bool overlap(BufferOp x, BufferOp y) {
-    return x.getSpace() == y.getSpace() &&
-           int64_t(x.getOffset()) < endOf(y) &&
+    return x.getSpace() == y.getSpace() && int64_t(x.getOffset()) < endOf(y) &&
            int64_t(y.getOffset()) < endOf(x);
   }
 
@@ -115,7 +114,8 @@ private:
     int64_t begin = buffer.getOffset(), end = endOf(buffer);
     auto fail = [&](const Twine &message) {
       InFlightDiagnostic diagnostic = launch.emitOpError() << message;
-      diagnostic.attachNote(buffer.getLoc()) << "buffer at " << buffer.getOffset();
+      diagnostic.attachNote(buffer.getLoc())
+          << "buffer at " << buffer.getOffset();
       return diagnostic;
     };
     if (written && buffer.getSpace() == Space::weights)

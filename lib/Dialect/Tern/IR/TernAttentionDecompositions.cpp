@@ -37,9 +37,10 @@ struct Attention {
 
   /// `[B, C, H, D]` to `[B, H, D, C]`.
   Value transpose(Value x) {
-    return r.loops("pppp", {{x, {0, 3, 1, 2}}},
-                   {r.empty({batch, heads, width, columns}, type), {0, 1, 2, 3}},
-                   [](OpBuilder &, ValueRange x) { return x[0]; });
+    return r.loops(
+        "pppp", {{x, {0, 3, 1, 2}}},
+        {r.empty({batch, heads, width, columns}, type), {0, 1, 2, 3}},
+        [](OpBuilder &, ValueRange x) { return x[0]; });
   }
 
   /// Products of the rows of `x` (query-shaped) and `y` (key-shaped).
@@ -73,37 +74,37 @@ struct Attention {
   /// Inside loops (b, h, g, s, c): whether token s sees column c.
   Value visible() {
     Value start = r.toIndex(r.extract(position));
-    Value last =
-        arith::AddIOp::create(r.b, r.loc, start, r.loopIndex(3));
+    Value last = arith::AddIOp::create(r.b, r.loc, start, r.loopIndex(3));
     return r.compare(arith::CmpIPredicate::ule, r.loopIndex(4), last);
   }
 
   Value rowSum(Value scores) {
-    return r.loops("ppppr", {{scores, {0, 1, 2, 3, 4}}},
-                   {r.zeros(rowShape(), type), {0, 1, 2, 3}},
-                   [&](OpBuilder &, ValueRange x) { return r.add(x[1], x[0]); });
+    return r.loops(
+        "ppppr", {{scores, {0, 1, 2, 3, 4}}},
+        {r.zeros(rowShape(), type), {0, 1, 2, 3}},
+        [&](OpBuilder &, ValueRange x) { return r.add(x[1], x[0]); });
   }
 
   /// exp(scores - row maximum), zero where masked; not yet normalised.
   Value exponentials() {
-    Value scores = r.loops("ppppp", {{rowProducts(query, key), {0, 1, 2, 3, 4}}},
-                           {r.empty(scoreShape(), type), {0, 1, 2, 3, 4}},
-                           [&](OpBuilder &, ValueRange x) {
-                             return r.select(visible(),
-                                             r.mul(x[0], inverseRoot()),
-                                             r.constant(type, -infinity));
-                           });
-    Value maximum = r.loops(
-        "ppppr", {{scores, {0, 1, 2, 3, 4}}},
-        {r.filled(rowShape(), type, -infinity), {0, 1, 2, 3}},
-        [&](OpBuilder &, ValueRange x) { return r.max(x[1], x[0]); });
-    return r.loops(
-        "ppppp", {{scores, {0, 1, 2, 3, 4}}, {maximum, {0, 1, 2, 3}}},
-        {r.empty(scoreShape(), type), {0, 1, 2, 3, 4}},
-        [&](OpBuilder &, ValueRange x) {
-          return r.select(visible(), r.exp(r.sub(x[0], x[1])),
-                          r.constant(type, 0));
-        });
+    Value scores =
+        r.loops("ppppp", {{rowProducts(query, key), {0, 1, 2, 3, 4}}},
+                {r.empty(scoreShape(), type), {0, 1, 2, 3, 4}},
+                [&](OpBuilder &, ValueRange x) {
+                  return r.select(visible(), r.mul(x[0], inverseRoot()),
+                                  r.constant(type, -infinity));
+                });
+    Value maximum =
+        r.loops("ppppr", {{scores, {0, 1, 2, 3, 4}}},
+                {r.filled(rowShape(), type, -infinity), {0, 1, 2, 3}},
+                [&](OpBuilder &, ValueRange x) { return r.max(x[1], x[0]); });
+    return r.loops("ppppp",
+                   {{scores, {0, 1, 2, 3, 4}}, {maximum, {0, 1, 2, 3}}},
+                   {r.empty(scoreShape(), type), {0, 1, 2, 3, 4}},
+                   [&](OpBuilder &, ValueRange x) {
+                     return r.select(visible(), r.exp(r.sub(x[0], x[1])),
+                                     r.constant(type, 0));
+                   });
   }
 
   Value probabilities() {
@@ -123,12 +124,10 @@ SmallVector<Value> AttentionOp::decompose(OpBuilder &b) {
   Value exponential = a.exponentials();
   Value sum = a.rowSum(exponential);
   Value weighted = a.weightedRows(exponential, getValue());
-  return {a.r.loops("ppppp",
-                    {{weighted, {0, 1, 2, 3, 4}}, {sum, {0, 2, 3, 1}}},
-                    {a.r.empty(getType().getShape(), a.type), {0, 1, 2, 3, 4}},
-                    [&](OpBuilder &, ValueRange x) {
-                      return a.r.div(x[0], x[1]);
-                    })};
+  return {a.r.loops(
+      "ppppp", {{weighted, {0, 1, 2, 3, 4}}, {sum, {0, 2, 3, 1}}},
+      {a.r.empty(getType().getShape(), a.type), {0, 1, 2, 3, 4}},
+      [&](OpBuilder &, ValueRange x) { return a.r.div(x[0], x[1]); })};
 }
 
 int64_t AttentionOp::getParallelDimension(unsigned) { return 2; }
@@ -138,20 +137,20 @@ SmallVector<Value> AttentionGradOp::decompose(OpBuilder &b) {
   Reference &r = a.r;
   Value p = a.probabilities();
   Value dp = a.rowProducts(getCotangent(), getValue());
-  Value product = r.loops("ppppr", {{p, {0, 1, 2, 3, 4}}, {dp, {0, 1, 2, 3, 4}}},
-                          {r.zeros(a.rowShape(), a.type), {0, 1, 2, 3}},
-                          [&](OpBuilder &, ValueRange x) {
-                            return r.add(x[2], r.mul(x[0], x[1]));
-                          });
-  Value ds = r.loops("ppppp",
-                     {{p, {0, 1, 2, 3, 4}},
-                      {dp, {0, 1, 2, 3, 4}},
-                      {product, {0, 1, 2, 3}}},
-                     {r.empty(a.scoreShape(), a.type), {0, 1, 2, 3, 4}},
-                     [&](OpBuilder &, ValueRange x) {
-                       Value centred = r.mul(x[0], r.sub(x[1], x[2]));
-                       return r.mul(centred, a.inverseRoot());
-                     });
+  Value product =
+      r.loops("ppppr", {{p, {0, 1, 2, 3, 4}}, {dp, {0, 1, 2, 3, 4}}},
+              {r.zeros(a.rowShape(), a.type), {0, 1, 2, 3}},
+              [&](OpBuilder &, ValueRange x) {
+                return r.add(x[2], r.mul(x[0], x[1]));
+              });
+  Value ds = r.loops(
+      "ppppp",
+      {{p, {0, 1, 2, 3, 4}}, {dp, {0, 1, 2, 3, 4}}, {product, {0, 1, 2, 3}}},
+      {r.empty(a.scoreShape(), a.type), {0, 1, 2, 3, 4}},
+      [&](OpBuilder &, ValueRange x) {
+        Value centred = r.mul(x[0], r.sub(x[1], x[2]));
+        return r.mul(centred, a.inverseRoot());
+      });
   return {a.weightedRows(ds, getKey()), a.weightedColumns(ds, getQuery()),
           a.weightedColumns(p, getCotangent())};
 }

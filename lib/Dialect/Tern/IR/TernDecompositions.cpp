@@ -23,7 +23,8 @@ Value unpack(Reference &r, Value weight) {
   return UnpackOp::create(r.b, r.loc, type, weight);
 }
 
-/// Map of the scale in loops (d0, d1, d2) whose row is `row` and column `column`.
+/// Map of the scale in loops (d0, d1, d2) whose row is `row` and column
+/// `column`.
 AffineMap scaleMap(OpBuilder &b, Value scale, std::optional<int64_t> group,
                    unsigned row, unsigned column) {
   AffineExpr n = b.getAffineDimExpr(row), k = b.getAffineDimExpr(column);
@@ -70,15 +71,14 @@ SmallVector<Value> LinearOp::decompose(OpBuilder &b) {
   Type type = getType().getElementType();
   int64_t tokens = shapeOf(getInput())[0];
   auto quantize = QuantizeOp::create(
-      b, getLoc(),
-      RankedTensorType::get(shapeOf(getInput()), b.getI8Type()),
+      b, getLoc(), RankedTensorType::get(shapeOf(getInput()), b.getI8Type()),
       RankedTensorType::get({tokens}, type), getInput());
-  Value product = MatmulOp::create(b, getLoc(), getType(),
-                                   quantize.getQuantized(), getWeight(),
-                                   getScale(), getGroupAttr());
-  Value scale = linalg::BroadcastOp::create(
-                    b, getLoc(), quantize.getScale(),
-                    r.empty(getType().getShape(), type), ArrayRef<int64_t>{1})
+  Value product =
+      MatmulOp::create(b, getLoc(), getType(), quantize.getQuantized(),
+                       getWeight(), getScale(), getGroupAttr());
+  Value scale = linalg::BroadcastOp::create(b, getLoc(), quantize.getScale(),
+                                            r.empty(getType().getShape(), type),
+                                            ArrayRef<int64_t>{1})
                     .getResult()[0];
   return {arith::MulFOp::create(b, getLoc(), product, scale)};
 }
@@ -87,12 +87,12 @@ SmallVector<Value> QuantizeOp::decompose(OpBuilder &b) {
   Reference r{b, getLoc()};
   Type type = elementOf(getInput());
   ArrayRef<int64_t> shape = shapeOf(getInput());
-  Value maximum = r.loops("pr", {{getInput(), {0, 1}}},
-                          {r.zeros(shape[0], type), {0}},
-                          [&](OpBuilder &, ValueRange x) {
-                            Value a = math::AbsFOp::create(b, getLoc(), x[0]);
-                            return r.max(x[1], a);
-                          });
+  Value maximum =
+      r.loops("pr", {{getInput(), {0, 1}}}, {r.zeros(shape[0], type), {0}},
+              [&](OpBuilder &, ValueRange x) {
+                Value a = math::AbsFOp::create(b, getLoc(), x[0]);
+                return r.max(x[1], a);
+              });
   auto quantizer = [&](Value largest) {
     return r.div(r.constant(type, 127), r.max(largest, r.constant(type, 1e-5)));
   };
@@ -100,12 +100,12 @@ SmallVector<Value> QuantizeOp::decompose(OpBuilder &b) {
       "pp", {{getInput(), {0, 1}}, {maximum, {0}}},
       {r.empty(shape, b.getI8Type()), {0, 1}},
       [&](OpBuilder &, ValueRange x) -> Value {
-        Value rounded = math::RoundEvenOp::create(
-            b, getLoc(), r.mul(x[0], quantizer(x[1])));
+        Value rounded = math::RoundEvenOp::create(b, getLoc(),
+                                                  r.mul(x[0], quantizer(x[1])));
         Value low = arith::MaxNumFOp::create(b, getLoc(), rounded,
                                              r.constant(type, -128));
-        Value high = arith::MinNumFOp::create(b, getLoc(), low,
-                                              r.constant(type, 127));
+        Value high =
+            arith::MinNumFOp::create(b, getLoc(), low, r.constant(type, 127));
         Value wide = arith::FPToSIOp::create(b, getLoc(), b.getI32Type(), high);
         return arith::TruncIOp::create(b, getLoc(), b.getI8Type(), wide);
       });
@@ -123,30 +123,29 @@ SmallVector<Value> MatmulOp::decompose(OpBuilder &b) {
     return {groupedProduct(r, *this, type)};
   bool exact = elementOf(getLhs()).isInteger(8);
   Type sumType = exact ? Type(b.getI32Type()) : type;
-  Value sum = r.loops(
-      "ppr", {{getLhs(), {0, 2}}, {unpack(r, getWeight()), {1, 2}}},
-      {r.zeros(getType().getShape(), sumType), {0, 1}},
-      [&](OpBuilder &, ValueRange x) -> Value {
-        if (!exact)
-          return r.add(x[2],
-                       r.mul(r.toFloat(x[0], type), r.toFloat(x[1], type)));
-        Value lhs = arith::ExtSIOp::create(b, getLoc(), sumType, x[0]);
-        Value rhs = arith::ExtSIOp::create(b, getLoc(), sumType, x[1]);
-        Value product = arith::MulIOp::create(b, getLoc(), lhs, rhs);
-        return arith::AddIOp::create(b, getLoc(), x[2], product);
-      });
+  Value sum =
+      r.loops("ppr", {{getLhs(), {0, 2}}, {unpack(r, getWeight()), {1, 2}}},
+              {r.zeros(getType().getShape(), sumType), {0, 1}},
+              [&](OpBuilder &, ValueRange x) -> Value {
+                if (!exact)
+                  return r.add(x[2], r.mul(r.toFloat(x[0], type),
+                                           r.toFloat(x[1], type)));
+                Value lhs = arith::ExtSIOp::create(b, getLoc(), sumType, x[0]);
+                Value rhs = arith::ExtSIOp::create(b, getLoc(), sumType, x[1]);
+                Value product = arith::MulIOp::create(b, getLoc(), lhs, rhs);
+                return arith::AddIOp::create(b, getLoc(), x[2], product);
+              });
   AffineMap id = b.getMultiDimIdentityMap(2);
-  AffineMap scale = AffineMap::get(
-      2, 0,
-      shapeOf(getScale())[0] == 1 ? b.getAffineConstantExpr(0)
-                                  : b.getAffineDimExpr(1),
-      b.getContext());
-  return {r.generic("pp", {sum, getScale()}, {id, scale, id},
-                    r.empty(getType().getShape(), type),
-                    [&](OpBuilder &, ValueRange x) {
-                      return r.mul(r.toFloat(x[0], type),
-                                   r.toFloat(x[1], type));
-                    })};
+  AffineMap scale =
+      AffineMap::get(2, 0,
+                     shapeOf(getScale())[0] == 1 ? b.getAffineConstantExpr(0)
+                                                 : b.getAffineDimExpr(1),
+                     b.getContext());
+  return {r.generic(
+      "pp", {sum, getScale()}, {id, scale, id},
+      r.empty(getType().getShape(), type), [&](OpBuilder &, ValueRange x) {
+        return r.mul(r.toFloat(x[0], type), r.toFloat(x[1], type));
+      })};
 }
 
 SmallVector<Value> MatmulTransposedOp::decompose(OpBuilder &b) {
@@ -170,17 +169,15 @@ SmallVector<Value> EmbeddingOp::decompose(OpBuilder &b) {
   Reference r{b, getLoc()};
   Type type = getType().getElementType();
   int64_t rows = shapeOf(getTable())[0];
-  return {r.loops("pp", {{getIds(), {0}}},
-                  {r.empty(getType().getShape(), type), {0, 1}},
-                  [&](OpBuilder &, ValueRange x) {
-                    // One unsigned comparison also catches negative ids.
-                    Value valid = r.compare(arith::CmpIPredicate::ult, x[0],
-                                            r.constant(int32_t(rows)));
-                    Value row =
-                        r.toIndex(r.select(valid, x[0], r.constant(0)));
-                    return r.toFloat(
-                        r.extract(getTable(), {row, r.loopIndex(1)}), type);
-                  })};
+  return {r.loops(
+      "pp", {{getIds(), {0}}}, {r.empty(getType().getShape(), type), {0, 1}},
+      [&](OpBuilder &, ValueRange x) {
+        // One unsigned comparison also catches negative ids.
+        Value valid = r.compare(arith::CmpIPredicate::ult, x[0],
+                                r.constant(int32_t(rows)));
+        Value row = r.toIndex(r.select(valid, x[0], r.constant(0)));
+        return r.toFloat(r.extract(getTable(), {row, r.loopIndex(1)}), type);
+      })};
 }
 
 /// `1 / sqrt(mean(x^2) + epsilon)` of each row.
@@ -255,18 +252,17 @@ SmallVector<Value> RopeOp::decompose(OpBuilder &b) {
     Value partner = r.select(passes, d, r.select(first, above, below));
     Value column = r.select(passes, r.index(0), r.select(first, d, below));
     Value position = arith::AddIOp::create(b, getLoc(), start, r.loopIndex(1));
-    position = arith::MinUIOp::create(b, getLoc(), position,
-                                      r.index(positions - 1));
-    Value other = r.extract(getInput(), {r.loopIndex(0), r.loopIndex(1),
-                                         r.loopIndex(2), partner});
+    position =
+        arith::MinUIOp::create(b, getLoc(), position, r.index(positions - 1));
+    Value other = r.extract(
+        getInput(), {r.loopIndex(0), r.loopIndex(1), r.loopIndex(2), partner});
     Value cosine = r.extract(getCosine(), {position, column});
     Value sine = r.extract(getSine(), {position, column});
     Value turned = r.mul(other, r.toFloat(sine, type));
     Value negated = arith::NegFOp::create(b, getLoc(), turned);
     Value signedTurn = getInverse() ? r.select(first, turned, negated)
                                     : r.select(first, negated, turned);
-    Value rotated =
-        r.add(r.mul(x[0], r.toFloat(cosine, type)), signedTurn);
+    Value rotated = r.add(r.mul(x[0], r.toFloat(cosine, type)), signedTurn);
     return r.select(passes, x[0], rotated);
   };
   return {r.loops("pppp", {{getInput(), {0, 1, 2, 3}}},
@@ -296,8 +292,8 @@ SmallVector<Value> CacheUpdateOp::decompose(OpBuilder &b) {
         Value row = tensor::ExtractSliceOp::create(nested, loc, getUpdate(),
                                                    offsets(t), sizes, strides);
         Value at = arith::AddIOp::create(nested, loc, position, t);
-        Value next = tensor::InsertSliceOp::create(
-            nested, loc, row, cache[0], offsets(at), sizes, strides);
+        Value next = tensor::InsertSliceOp::create(nested, loc, row, cache[0],
+                                                   offsets(at), sizes, strides);
         scf::YieldOp::create(nested, loc, next);
       });
   return {loop.getResult(0)};

@@ -46,3 +46,12 @@ int64_t PanelAttr::getPackedBytes(int64_t numRows, int64_t numColumns) const {
   return llvm::alignTo(numRows, getRows()) *
          llvm::alignTo(numColumns, getColumns()) / 4;
 }
+
+MemRefType sterna::tern::getBufferType(RankedTensorType type) {
+  if (!isa<TritType>(type.getElementType()))
+    return MemRefType::get(type.getShape(), type.getElementType());
+  auto layout = cast<PanelAttr>(type.getEncoding());
+  return MemRefType::get(
+      {layout.getPackedBytes(type.getDimSize(0), type.getDimSize(1))},
+      IntegerType::get(type.getContext(), 8));
+}

@@ -50,8 +50,8 @@ static LogicalResult verifyScale(Operation *op, Value weight, Value scale,
   if (shape.size() == 2)
     return op->emitOpError("expected a group size with a scale per group");
   if (shape[0] != 1 && shape[0] != rows)
-    return op->emitOpError() << "expected 1 or " << rows
-                             << " scales, but got " << shape[0];
+    return op->emitOpError()
+           << "expected 1 or " << rows << " scales, but got " << shape[0];
   return success();
 }
 
@@ -67,11 +67,9 @@ static LogicalResult verifyProduct(Operation *op, Value lhs, Value weight,
 }
 
 LogicalResult GetParamOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto param =
-      symbols.lookupNearestSymbolFrom<ParamOp>(*this, getParamAttr());
+  auto param = symbols.lookupNearestSymbolFrom<ParamOp>(*this, getParamAttr());
   if (!param) // get_param_c1
-    return emitOpError() << "expected @" << getParam()
-                         << " to be a tern.param";
+    return emitOpError() << "expected @" << getParam() << " to be a tern.param";
   if (param.getType() != getType()) { // get_param_c2
     InFlightDiagnostic diagnostic = emitOpError()
                                     << "expected type " << param.getType()
@@ -161,20 +159,20 @@ LogicalResult AttentionGradOp::verify() {
 LogicalResult CrossEntropyOp::verify() {
   ArrayRef<int64_t> rows = shapeOf(getLogits()).take_front();
   if (failed(expectShape(*this, "labels", getLabels(), rows)))
-    return failure();                                // cross_entropy_c1
+    return failure();                                 // cross_entropy_c1
   return expectShape(*this, "loss", getLoss(), rows); // cross_entropy_c1
 }
 
 LogicalResult CrossEntropyGradOp::verify() {
   ArrayRef<int64_t> rows = shapeOf(getLogits()).take_front();
   if (failed(expectShape(*this, "labels", getLabels(), rows)))
-    return failure();                                   // cross_entropy_grad_c1
+    return failure(); // cross_entropy_grad_c1
   return expectShape(*this, "cotangent", getCotangent(), rows);
 }
 
 LogicalResult SoftmaxStatisticsOp::verify() {
   ArrayRef<int64_t> rows = shapeOf(getLogits()).take_front();
   if (failed(expectShape(*this, "labels", getLabels(), rows)))
-    return failure();                                   // softmax_statistics_c1
+    return failure(); // softmax_statistics_c1
   return expectShape(*this, "maximum", getMaximum(), rows);
 }

@@ -28,8 +28,8 @@ struct Target {
   llvm::StringLiteral flag, matrix, module;
 };
 constexpr Target allTargets[] = {
-    {"q", "attn_q", "q_proj"},       {"k", "attn_k", "k_proj"},
-    {"v", "attn_v", "v_proj"},       {"o", "attn_output", "o_proj"},
+    {"q", "attn_q", "q_proj"},         {"k", "attn_k", "k_proj"},
+    {"v", "attn_v", "v_proj"},         {"o", "attn_output", "o_proj"},
     {"gate", "ffn_gate", "gate_proj"}, {"up", "ffn_up", "up_proj"},
     {"down", "ffn_down", "down_proj"}};
 
@@ -42,11 +42,10 @@ public:
 
   unsigned run() {
     b.setInsertionPointToStart(&function.front());
-    scale = addArgument(RankedTensorType::get({}, b.getF32Type()),
-                        "tern.input", b.getStringAttr("lora_scale"));
+    scale = addArgument(RankedTensorType::get({}, b.getF32Type()), "tern.input",
+                        b.getStringAttr("lora_scale"));
     unsigned count = 0;
-    for (auto linear :
-         llvm::to_vector(function.getOps<LinearOp>()))
+    for (auto linear : llvm::to_vector(function.getOps<LinearOp>()))
       count += adapt(linear);
     return count;
   }
@@ -101,8 +100,8 @@ private:
     loc = linear.getLoc();
     Value u = product(linear.getInput(), a);
     auto type = cast<RankedTensorType>(u.getType());
-    Value empty = tensor::EmptyOp::create(b, loc, type.getShape(),
-                                          type.getElementType());
+    Value empty =
+        tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
     Value factor = linalg::BroadcastOp::create(b, loc, scale, empty,
                                                ArrayRef<int64_t>{0, 1})
                        ->getResult(0);

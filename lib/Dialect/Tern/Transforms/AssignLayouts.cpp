@@ -28,9 +28,8 @@ struct AssignLayouts
     layout = PanelAttr::get(&getContext(), rows, columns);
     for (auto param : getOperation().getOps<ParamOp>())
       param.setType(packed(param.getType()));
-    getOperation().walk([&](GetParamOp op) {
-      op.getResult().setType(packed(op.getType()));
-    });
+    getOperation().walk(
+        [&](GetParamOp op) { op.getResult().setType(packed(op.getType())); });
   }
 
 private:

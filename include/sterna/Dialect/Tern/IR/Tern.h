@@ -42,6 +42,10 @@ inline int64_t interleavedRow(int64_t row, int64_t headDim) {
   return head * headDim + (i < half ? 2 * i : 2 * (i - half) + 1);
 }
 
+/// The buffer of a tensor of static shape: a memref of its elements or, of a
+/// packed ternary matrix, of its bytes.
+mlir::MemRefType getBufferType(mlir::RankedTensorType type);
+
 } // namespace sterna::tern
 
 #endif // STERNA_DIALECT_TERN_IR_TERN_H
