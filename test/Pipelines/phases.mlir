@@ -45,7 +45,7 @@
 
 // RUN: sterna-opt %t.mlir --sterna-phase-schedule -o %t.schedule.mlir
 // RUN: %{to}=schedule && sterna-opt %t.mlir | cmp - %t.schedule.mlir && FileCheck %s --check-prefix=SCHEDULE --input-file=%t.mlir
-// SCHEDULE: module attributes {plan.state_bytes = {{[0-9]+}} : i64, plan.weights_bytes = {{[0-9]+}} : i64
+// SCHEDULE: module @"random base" attributes {plan.state_bytes = {{[0-9]+}} : i64, plan.weights_bytes = {{[0-9]+}} : i64
 // SCHEDULE: plan.program @forward_1 arena
 // SCHEDULE-NOT: func.func
 // SCHEDULE: plan.program @train_micro arena {{[0-9]+}}
