@@ -42,8 +42,8 @@ struct StackBuffers : sterna::cpu::impl::StackBuffersPassBase<StackBuffers> {
     }
     function.walk([](memref::DeallocOp op) { op.erase(); });
     if (total > limit) {
-      function.emitError() << "expected temporaries of at most " << limit
-                           << " bytes, but got " << total;
+      function.emitError() << "expected temporaries of at most "
+                           << int64_t(limit) << " bytes, but got " << total;
       signalPassFailure();
     }
   }

@@ -19,7 +19,10 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
-#include "llvm/Support/xxhash.h"
+
+// As the runtime does: LLVM's own XXH3 cannot be fed in parts.
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include <chrono>
 
@@ -32,46 +35,31 @@ namespace {
 
 constexpr uint64_t headerBytes = 64, pageBytes = 4096;
 
-/// Hashes what passes through, a parameter at a time.
+uint64_t checksum(const void *data, size_t size) {
+  return XXH3_64bits(data, size);
+}
+
+/// Hashes what passes through.
 class HashingStream : public llvm::raw_ostream {
 public:
   explicit HashingStream(llvm::raw_ostream &out)
-      : raw_ostream(/*unbuffered=*/true), out(out) {}
-
-  /// Checksum of everything written so far. Parameters are hashed in parts of
-  /// 1 MiB, the digest over those of the parts.
-  uint64_t finish() {
-    flushPart();
-    return llvm::xxh3_64bits(llvm::ArrayRef<uint8_t>(
-        reinterpret_cast<const uint8_t *>(digests.data()),
-        digests.size() * sizeof(uint64_t)));
+      : raw_ostream(/*unbuffered=*/true), out(out) {
+    XXH3_64bits_reset(&state);
   }
+
+  /// Checksum of everything written so far.
+  uint64_t finish() const { return XXH3_64bits_digest(&state); }
 
 private:
   void write_impl(const char *data, size_t size) override {
     out.write(data, size);
+    XXH3_64bits_update(&state, data, size);
     position += size;
-    while (size) {
-      size_t taken = std::min(size, partBytes - part.size());
-      part.append(data, data + taken);
-      data += taken;
-      size -= taken;
-      if (part.size() == partBytes)
-        flushPart();
-    }
-  }
-  void flushPart() {
-    if (part.empty())
-      return;
-    digests.push_back(llvm::xxh3_64bits(StringRef(part)));
-    part.clear();
   }
   uint64_t current_pos() const override { return position; }
 
-  static constexpr size_t partBytes = 1 << 20;
   llvm::raw_ostream &out;
-  std::string part;
-  std::vector<uint64_t> digests;
+  XXH3_state_t state;
   uint64_t position = 0;
 };
 
@@ -175,7 +163,8 @@ private:
         features.push_back(string(feature));
       result.push_back(format::CreateCode(
           builder, string(library.level), builder.CreateVector(features),
-          offset, library.bytes.size(), llvm::xxh3_64bits(library.bytes)));
+          offset, library.bytes.size(),
+          checksum(library.bytes.data(), library.bytes.size())));
     }
     return result;
   }
@@ -187,8 +176,8 @@ private:
     write32le(header + 12, headerBytes);
     write64le(header + 16, metadataOffset);
     write64le(header + 24, builder.GetSize());
-    write64le(header + 32, llvm::xxh3_64bits(llvm::ArrayRef<uint8_t>(
-                               builder.GetBufferPointer(), builder.GetSize())));
+    write64le(header + 32,
+              checksum(builder.GetBufferPointer(), builder.GetSize()));
     write64le(header + 40, fileBytes);
     out.pwrite(header, headerBytes, 0);
   }

@@ -155,7 +155,7 @@ private:
   LogicalResult select(SmallVectorImpl<Target> &selected) {
     if (rank < 1)
       return getOperation().emitError()
-             << "expected a rank of at least 1, but got " << rank;
+             << "expected a rank of at least 1, but got " << int64_t(rank);
     bool all = targets.empty();
     for (StringRef name : targets) {
       all |= name == "all";
