@@ -76,6 +76,8 @@ def read_results(results):
         suite, _, folders = case.get("classname").partition(".")
         name = case.get("name")
         folders = folders.replace(".", "/")
+        # Unit tests stand in the folder ".", which lit reports as "_".
+        folders = folders[2:] if folders.startswith("_/") else folders
         if folders and folders != suite:
             name = f"{folders}/{name}"
         if case.find("failure") is not None:
