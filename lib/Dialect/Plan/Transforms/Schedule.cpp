@@ -45,7 +45,7 @@ private:
 
 /// Where a value is.
 struct Place {
-  plan::Space space;
+  plan::Space space = plan::Space::arena;
   int64_t offset = 0; // of an arena value: known after placement
   int64_t range = -1; // index of its live range in the arena
   StringAttr name;
@@ -174,7 +174,9 @@ private:
       BlockArgument argument = function.getArgument(tied.getInt());
       if (failed(checkLastUse(argument, value.getDefiningOp())))
         return failure();
-      places[value] = places[argument];
+      // By value: inserting may move what a reference would point at.
+      Place place = places.lookup(argument);
+      places[value] = place;
     }
     return success();
   }
@@ -271,6 +273,7 @@ private:
 
   Value emitBuffer(Value value) {
     auto [viewed, bytes] = getViewed(value);
+    assert(places.count(viewed) && "expected every buffer to have a place");
     const Place &place = places[viewed];
     int64_t offset =
         bytes + (place.range >= 0 ? ranges[place.range].offset : place.offset);
