@@ -8,6 +8,10 @@ add_library(sterna_compiler_options INTERFACE)
 target_compile_definitions(sterna_compiler_options INTERFACE
   ${LLVM_DEFINITIONS_LIST})
 target_link_libraries(sterna_compiler_options INTERFACE MLIR LLVM)
+if(NOT LLVM_ENABLE_ASSERTIONS)
+  target_compile_options(sterna_compiler_options INTERFACE
+    "SHELL:-include ${CMAKE_CURRENT_LIST_DIR}/LLVMStatistic.h")
+endif()
 
 # sterna_library(NAME sources... [DEPENDS targets...] [LINK libraries...])
 function(sterna_library name)

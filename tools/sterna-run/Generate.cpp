@@ -46,7 +46,7 @@ void describe(CLI::App &command, Options &options) {
   command
       .add_option("--temperature", options.sampler.temperature,
                   "0: greedy (default); higher is more varied")
-      ->check(CLI::NonNegativeNumber);
+      ->check(nonNegative());
   command.add_option("--top-k", options.sampler.topK,
                      "sample from the K most likely tokens (default 0: all)");
   command

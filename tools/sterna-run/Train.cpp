@@ -98,15 +98,15 @@ void describeOptimizer(CLI::App &command, Options &options) {
   command
       .add_option("--epochs", options.epochs,
                   "passes over the data (default 1)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command
       .add_option("--max-steps", options.maxSteps,
                   "optimizer steps of the run, whatever --epochs says")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command
       .add_option("--learning-rate", options.learningRate,
                   "peak learning rate (default 2e-4)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(nonNegative());
   command
       .add_option("--lr-scheduler", options.scheduler,
                   "constant (default), cosine or linear")
@@ -114,7 +114,7 @@ void describeOptimizer(CLI::App &command, Options &options) {
   command
       .add_option("--lr-min", options.learningRateMinimum,
                   "learning rate that a decay ends at (default 0)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(nonNegative());
   CLI::Option *ratio =
       command
           .add_option("--warmup-ratio", options.warmupRatio,
@@ -123,16 +123,16 @@ void describeOptimizer(CLI::App &command, Options &options) {
   command
       .add_option("--warmup-steps", options.warmupSteps,
                   "steps that warm up, instead of a fraction")
-      ->check(CLI::NonNegativeNumber)
+      ->check(nonNegative())
       ->excludes(ratio);
   command
       .add_option("--weight-decay", options.weightDecay,
                   "decoupled weight decay (default 0.01)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(nonNegative());
   command
       .add_option("--grad-clip", options.gradClip,
                   "largest norm of the gradient; 0: no clipping (default 1)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(nonNegative());
   command
       .add_option("--grad-accumulation", options.gradAccumulation,
                   "micro-batches of a step (default 1)")
@@ -141,7 +141,7 @@ void describeOptimizer(CLI::App &command, Options &options) {
       .add_option("--lora-alpha", options.loraAlpha,
                   "the adapter is scaled by alpha / rank (default 16, or that "
                   "of --adapter)")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command.add_option("--seed", options.seed,
                      "seed of the new adapter, of the order of samples and of "
                      "the split (default 42)");

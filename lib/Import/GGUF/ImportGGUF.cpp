@@ -23,12 +23,6 @@ using llvm::Expected;
 
 namespace {
 
-template <typename... Args>
-Error makeError(const char *format, Args &&...args) {
-  return llvm::createStringError(
-      llvm::formatv(format, std::forward<Args>(args)...).str());
-}
-
 /// What the architecture's name alone decides.
 struct Architecture {
   FeedForwardActivation activation;
@@ -65,6 +59,14 @@ public:
   }
 
 private:
+  /// An error about the file; those of GGUFFile and WeightSource name it too.
+  template <typename... Args>
+  Error makeError(const char *format, Args &&...args) {
+    return llvm::createStringError(
+        file.getPath() + ": " +
+        llvm::formatv(format, std::forward<Args>(args)...).str());
+  }
+
   //===--------------------------------------------------------------------===//
   // Metadata
   //===--------------------------------------------------------------------===//
@@ -476,9 +478,5 @@ Expected<ModelDescription> sterna::importGGUF(StringRef path,
   if (!file)
     return file.takeError();
   context->getOrLoadDialect<tern::TernDialect>();
-  auto model = Importer(*file, context, options).run();
-  if (!model)
-    return llvm::createStringError(path + ": " +
-                                   llvm::toString(model.takeError()));
-  return model;
+  return Importer(*file, context, options).run();
 }

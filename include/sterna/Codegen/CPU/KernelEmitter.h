@@ -21,12 +21,8 @@ namespace sterna::cpu {
 
 /// The facts about an instruction level that emitters use.
 struct TargetInfo {
-  /// Instruction level as in the device binary, "x86-64-v3".
-  std::string level = "x86-64-v3";
   /// Width of a vector register.
   unsigned vectorBits = 256;
-  /// Architectural vector registers.
-  unsigned vectorRegisters = 16;
   /// Whether vpmaddubsw on vectors of `vectorBits` exists.
   bool hasMaddubs = true;
 };
