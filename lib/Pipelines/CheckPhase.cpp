@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
@@ -70,14 +71,15 @@ struct CheckPhase : sterna::impl::CheckPhasePassBase<CheckPhase> {
   }
 
 private:
-  /// The nested module of lowered kernels holds the LLVM dialect alone.
+  /// A nested module of lowered kernels holds the dialect of its target alone.
   static WalkResult checkKernels(ModuleOp kernels,
                                  function_ref<WalkResult(Operation *)> reject) {
+    bool vulkan = kernels.getSymName() == "vulkan_kernels";
     for (Operation &op : *kernels.getBody()) {
       WalkResult result = op.walk([&](Operation *nested) {
-        return isa<LLVM::LLVMDialect>(nested->getDialect())
-                   ? WalkResult::advance()
-                   : reject(nested);
+        bool lowered = vulkan ? isa<spirv::SPIRVDialect>(nested->getDialect())
+                              : isa<LLVM::LLVMDialect>(nested->getDialect());
+        return lowered ? WalkResult::advance() : reject(nested);
       });
       if (result.wasInterrupted())
         return result;

@@ -15,6 +15,8 @@
 #include "sterna/Autodiff/Passes.h"
 #include "sterna/Autodiff/Rules.h"
 #include "sterna/Codegen/CPU/Passes.h"
+#include "sterna/Codegen/GPU/Passes.h"
+#include "sterna/Codegen/Portable/Passes.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
@@ -33,6 +35,8 @@ void sterna::registerAllPasses() {
   mlir::registerAllPasses();
   registerAutodiffPasses();
   cpu::registerCPUPasses();
+  sterna::gpu::registerGPUPasses();
+  registerPortableCodegenPasses();
   tern::registerTernPasses();
   plan::registerPlanPasses();
   registerPipelinesPasses();

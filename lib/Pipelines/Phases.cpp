@@ -8,6 +8,7 @@
 
 #include "sterna/Autodiff/Passes.h"
 #include "sterna/Codegen/CPU/Passes.h"
+#include "sterna/Codegen/GPU/Passes.h"
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 #include "sterna/Pipelines/Pipelines.h"
@@ -39,6 +40,26 @@ static void addCleanup(OpPassManager &manager) {
   manager.addPass(createCSEPass());
 }
 
+static void addSharding(OpPassManager &manager) {
+  tern::ShardParamsPassOptions shard;
+  shard.maxBytes = sterna::gpu::getMaxShardBytes();
+  manager.addPass(tern::createShardParamsPass(shard));
+}
+
+static void addCPUPasses(OpPassManager &manager, const PhaseOptions &options) {
+  cpu::EmitKernelsPassOptions emit;
+  emit.tuned = options.tuned;
+  manager.addPass(cpu::createEmitKernelsPass(emit));
+  cpu::buildLowerKernelsPipeline(manager.nest<ModuleOp>());
+}
+
+static void addVulkanPasses(OpPassManager &manager) {
+  manager.addPass(sterna::gpu::createAssignSlotsPass());
+  manager.addPass(sterna::gpu::createEmitKernelsPass());
+  sterna::gpu::buildLowerKernelsPipeline(manager.nest<ModuleOp>());
+  manager.addPass(sterna::gpu::createCheckProfilePass());
+}
+
 static void addPasses(OpPassManager &manager, Phase phase,
                       const PhaseOptions &options) {
   switch (phase) {
@@ -68,6 +89,8 @@ static void addPasses(OpPassManager &manager, Phase phase,
     return;
   case Phase::Dispatch:
     manager.addPass(tern::createAssignLayoutsPass());
+    if (options.vulkan)
+      addSharding(manager);
     manager.addPass(plan::createFormDispatchesPass());
     return;
   case Phase::Schedule: {
@@ -78,13 +101,12 @@ static void addPasses(OpPassManager &manager, Phase phase,
     manager.addPass(plan::createVerifyPlanPass());
     return;
   }
-  case Phase::Codegen: {
-    cpu::EmitKernelsPassOptions emit;
-    emit.tuned = options.tuned;
-    manager.addPass(cpu::createEmitKernelsPass(emit));
-    cpu::buildLowerKernelsPipeline(manager.nest<ModuleOp>());
+  case Phase::Codegen:
+    if (options.cpu)
+      addCPUPasses(manager, options);
+    if (options.vulkan)
+      addVulkanPasses(manager);
     return;
-  }
   }
 }
 

@@ -14,8 +14,9 @@
 #include "sterna/Import/GGUF/ImportGGUF.h"
 #include "sterna/InitAll.h"
 #include "sterna/Pipelines/Pipelines.h"
-#include "sterna/Target/CPU/EmitLibrary.h"
+#include "sterna/Target/CPU/EmitCode.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
+#include "sterna/Target/SPIRV/EmitCode.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
@@ -39,9 +40,11 @@ cl::opt<std::string>
                cl::desc("Where to write: the device binary, or the IR with "
                         "--compile-to ('-' is standard output)"),
                cl::value_desc("MODEL.stn"), cl::init("-"), cl::cat(category));
-cl::opt<std::string>
-    target("target", cl::desc("Device to compile for: host or x86-64-v3"),
-           cl::init("host"), cl::cat(category));
+cl::list<std::string> targets(
+    "target",
+    cl::desc("Devices to compile for, a list of x86-64-v3 and vulkan; host, "
+             "the default, stands for this machine's CPU"),
+    cl::CommaSeparated, cl::cat(category));
 cl::opt<int64_t>
     sequenceLength("seq-len",
                    cl::desc("Tokens of a training or evaluation sequence"),
@@ -109,13 +112,24 @@ int fail(const Twine &message) {
   return EXIT_FAILURE;
 }
 
+bool isTarget(StringRef name) { return llvm::is_contained(targets, name); }
+
+bool isCPUTarget() {
+  return targets.empty() || isTarget("host") || isTarget("x86-64-v3");
+}
+
 /// Checks the flags; returns a message or an empty string.
 std::string checkFlags() {
   auto inRange = [](int64_t value, int64_t low, int64_t high) {
     return value >= low && value <= high;
   };
-  if (target != "host" && target != "x86-64-v3")
-    return "unknown --target=" + target + "; expected host or x86-64-v3";
+  for (const std::string &target : targets)
+    if (target != "host" && target != "x86-64-v3" && target != "vulkan")
+      return "unknown --target=" + target +
+             "; expected host, x86-64-v3 or vulkan";
+  if (isTarget("vulkan") && !noTrain)
+    return "training on Vulkan is not there yet; add --no-train to compile "
+           "inference for --target=vulkan";
   if (!inRange(sequenceLength, 2, 1 << 16))
     return "--seq-len: expected 2 to 65536";
   if (!inRange(batch, 1, 1 << 10))
@@ -202,18 +216,26 @@ void printPlan(ModuleOp module) {
 
 int link(ModuleOp module, const TokenizerDescription &tokenizer,
          Stopwatch &stopwatch) {
-  auto kernels = module.lookupSymbol<ModuleOp>("cpu_kernels");
   // lld parses options of its own and resets ours.
   std::string path = outputPath;
-  auto library = stopwatch.measure(
-      "kernels", [&] { return cpu::emitLibrary(kernels, "x86-64-v3"); });
-  if (!library)
-    return fail(llvm::toString(library.takeError()));
-  std::vector<KernelLibrary> libraries{
-      {"x86-64-v3", {"avx2", "bmi2", "f16c", "fma"}, std::move(*library)}};
-  auto report = stopwatch.measure("link", [&] {
-    return writeDeviceBinary(module, tokenizer, libraries, path);
-  });
+  bool vulkan = isTarget("vulkan");
+  std::vector<CodeObject> code;
+  if (isCPUTarget()) {
+    auto object = stopwatch.measure(
+        "kernels", [&] { return cpu::emitCode(module, "x86-64-v3"); });
+    if (!object)
+      return fail(llvm::toString(object.takeError()));
+    code.push_back(std::move(*object));
+  }
+  if (vulkan) {
+    auto object = stopwatch.measure(
+        "spirv", [&] { return sterna::spirv::emitCode(module); });
+    if (!object)
+      return fail(llvm::toString(object.takeError()));
+    code.push_back(std::move(*object));
+  }
+  auto report = stopwatch.measure(
+      "link", [&] { return writeDeviceBinary(module, tokenizer, code, path); });
   if (!report)
     return fail(llvm::toString(report.takeError()));
   llvm::errs() << llvm::format(
@@ -243,6 +265,8 @@ int compile() {
   options.train = !noTrain;
   options.checkpoint = !noCheckpoint;
   options.tuned = !portable;
+  options.cpu = isCPUTarget();
+  options.vulkan = isTarget("vulkan");
   Phase last = *symbolizePhase(compileTo);
   for (int phase = int(Phase::Import);
        phase <= std::min(int(last), int(Phase::Codegen)); ++phase) {

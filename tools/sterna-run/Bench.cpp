@@ -179,9 +179,7 @@ void printSummary(const Json &summary) {
   line("decoding, tokens/s", "decode_tokens_per_second");
   line("training, seconds per step", "train_seconds_per_step");
   line("training, tokens/s", "train_tokens_per_second");
-  std::printf("%-28s %s measured, %s planned\n", "peak memory",
-              formatBytes(summary["peak_rss_bytes"].get<uint64_t>()).c_str(),
-              formatBytes(summary["planned_bytes"].get<uint64_t>()).c_str());
+  printMemory("peak memory", /*width=*/28, summary);
 }
 
 Status benchAll(Session &session, const Options &options, Json &summary) {
@@ -212,7 +210,7 @@ Status run(const Options &given, const CommonOptions &common) {
     options.trainSteps = 0;
   }
   Expected<std::unique_ptr<Session>> session = Session::create(
-      *module, choosePrograms(**module, options), common.threads);
+      *module, choosePrograms(**module, options), common.device);
   if (!session.ok())
     return session.status();
   Json summary = {{"prompt_tokens_per_second", nullptr},
@@ -221,8 +219,7 @@ Status run(const Options &given, const CommonOptions &common) {
                   {"train_tokens_per_second", nullptr}};
   if (Status status = benchAll(**session, options, summary); !status.ok())
     return status;
-  summary["peak_rss_bytes"] = peakResidentBytes();
-  summary["planned_bytes"] = (*session)->plannedBytes().total();
+  describeMemory(**session, summary);
   if (common.json)
     printJson(summary);
   else

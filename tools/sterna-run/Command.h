@@ -10,7 +10,7 @@
 #ifndef STERNA_TOOLS_STERNARUN_COMMAND_H
 #define STERNA_TOOLS_STERNARUN_COMMAND_H
 
-#include "io/Status.h"
+#include "src/core/Device.h"
 
 #include <CLI/CLI.hpp>
 
@@ -22,7 +22,7 @@ namespace sterna {
 
 /// Options of every subcommand.
 struct CommonOptions {
-  unsigned threads = 0; // 0: one for each available core
+  DeviceOptions device;
   bool json = false;
 };
 
@@ -59,6 +59,8 @@ void addTrainCommand(CLI::App &app, const CommonOptions &common,
                      Action &action);
 void addBenchCommand(CLI::App &app, const CommonOptions &common,
                      Action &action);
+void addDevicesCommand(CLI::App &app, const CommonOptions &common,
+                       Action &action);
 
 /// Adds the subcommand `name` with the options struct `Options` and the
 /// function that runs it. `describe` adds its options, bound to the struct.
@@ -70,7 +72,7 @@ void addCommand(CLI::App &app, const CommonOptions &common, Action &action,
   CLI::App *command = app.add_subcommand(name, title);
   command->fallthrough();
   command->footer(std::string(footer) +
-                  "\n--threads N and --json work here too: see "
+                  "\n--device, --threads and --json work here too: see "
                   "sterna-run --help.\n");
   auto options = std::make_shared<Options>();
   describe(*command, *options);

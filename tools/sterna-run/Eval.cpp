@@ -57,7 +57,7 @@ Status run(const Options &options, const CommonOptions &common) {
   if (!data.ok())
     return data.status();
   Expected<std::unique_ptr<Session>> session =
-      Session::create(*module, *programs, common.threads);
+      Session::create(*module, *programs, common.device);
   if (!session.ok())
     return session.status();
   float scale = 0;

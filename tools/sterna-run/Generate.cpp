@@ -118,7 +118,7 @@ Status run(const Options &options, const CommonOptions &common) {
     return Status::error("the prompt is empty, and the model has no token to "
                          "begin a text with: give a prompt with -p");
   Expected<Generator> generator =
-      prepareGenerator(*module, options.adapter, common.threads);
+      prepareGenerator(*module, options.adapter, common.device);
   if (!generator.ok())
     return generator.status();
   LanguageModel &model = *generator->model;

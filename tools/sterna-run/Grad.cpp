@@ -83,7 +83,7 @@ Status run(const Options &options, const CommonOptions &common) {
     return Status::error("the first sample of '" + options.data +
                          "' has no token to score");
   Expected<std::unique_ptr<Session>> session =
-      Session::create(*module, *programs, common.threads);
+      Session::create(*module, *programs, common.device);
   if (!session.ok())
     return session.status();
   Expected<Adapter> adapter = Adapter::load(**session, options.adapter);

@@ -49,8 +49,26 @@ std::map<uint32_t, uint64_t> kernelUses(const format::Program &program) {
   return uses;
 }
 
-const format::Kernel &kernelAt(const Module &module, uint32_t index) {
-  return *module.metadata().kernels()->Get(index);
+std::string kernelName(const Module &module, uint32_t index) {
+  return module.metadata().kernels()->Get(index)->name()->str();
+}
+
+/// Whether `code` can run the kernel. A CPU's code object is one library, with
+/// code for every kernel.
+bool hasKernel(const format::Code &code, uint32_t index) {
+  return isCpuCode(code) || code.kernels()->Get(index)->size() > 0;
+}
+
+/// What each target has for a kernel.
+Json describeCode(const Module &module, uint32_t index) {
+  Json targets = Json::object();
+  for (const format::Code *code : orEmpty(module.metadata().code())) {
+    const format::KernelCode &kernel = *code->kernels()->Get(index);
+    Json &target = targets[code->target()->str()];
+    if (hasKernel(*code, index))
+      target = {{"tuned", kernel.tuned()}, {"workgroups", kernel.workgroups()}};
+  }
+  return targets;
 }
 
 Json describePrograms(const Module &module) {
@@ -60,13 +78,10 @@ Json describePrograms(const Module &module) {
     for (const format::PeakCategory *category : orEmpty(program->peak()))
       peak[category->name()->str()] = category->bytes();
     Json kernels = Json::array();
-    for (auto [index, uses] : kernelUses(*program)) {
-      const format::Kernel &kernel = kernelAt(module, index);
-      kernels.push_back({{"name", kernel.name()->str()},
-                         {"tuned", kernel.tuned()},
-                         {"workgroups", kernel.workgroups()},
-                         {"dispatches", uses}});
-    }
+    for (auto [index, uses] : kernelUses(*program))
+      kernels.push_back({{"name", kernelName(module, index)},
+                         {"dispatches", uses},
+                         {"code", describeCode(module, index)}});
     programs.push_back({{"name", program->name()->str()},
                         {"dispatches", orEmpty(program->dispatches()).size()},
                         {"arena_bytes", program->arena_bytes()},
@@ -147,7 +162,14 @@ void printModel(const Module &module) {
 
 void printTargets(const Module &module) {
   Expected<const format::Code *> selected = selectCode(module);
+  bool hasCpuCode = false;
   for (const format::Code *code : orEmpty(module.metadata().code())) {
+    if (!isCpuCode(*code)) {
+      std::printf("target    %s (runs with --device=%s)\n",
+                  code->target()->c_str(), code->target()->c_str());
+      continue;
+    }
+    hasCpuCode = true;
     std::string features;
     for (const flatbuffers::String *feature : orEmpty(code->features()))
       features += " " + feature->str();
@@ -155,7 +177,7 @@ void printTargets(const Module &module) {
     std::printf("target    %s:%s%s\n", code->target()->c_str(),
                 features.c_str(), runs ? " (runs on this machine)" : "");
   }
-  if (!selected.ok())
+  if (hasCpuCode && !selected.ok())
     std::printf("target    %s\n", selected.message().c_str());
 }
 
@@ -197,14 +219,18 @@ void printKernels(const Module &module) {
     for (auto [index, uses] : kernelUses(*program))
       places[index] += (places[index].empty() ? "" : ", ") +
                        program->name()->str() + " x" + std::to_string(uses);
-  std::printf("\n%-40s %-8s %10s  %s\n", "kernel", "tier", "workgroups",
-              "runs in");
-  for (uint32_t i = 0; i < count; ++i) {
-    const format::Kernel &kernel = kernelAt(module, i);
-    std::printf("%-40s %-8s %10u  %s\n", kernel.name()->c_str(),
-                kernel.tuned() ? "tuned" : "portable", kernel.workgroups(),
-                places[i].c_str());
-  }
+  std::printf("\n%-40s %-12s %-8s %10s  %s\n", "kernel", "target", "tier",
+              "workgroups", "runs in");
+  for (uint32_t i = 0; i < count; ++i)
+    for (const format::Code *code : orEmpty(module.metadata().code())) {
+      const format::KernelCode &kernel = *code->kernels()->Get(i);
+      const char *tier = !hasKernel(*code, i) ? "none"
+                         : kernel.tuned()     ? "tuned"
+                                              : "portable";
+      std::printf("%-40s %-12s %-8s %10u  %s\n", kernelName(module, i).c_str(),
+                  code->target()->c_str(), tier, kernel.workgroups(),
+                  places[i].c_str());
+    }
 }
 
 Status run(const Options &options, const CommonOptions &common) {

@@ -49,7 +49,7 @@ Status run(const Options &options, const CommonOptions &common) {
   if (!module.ok())
     return module.status();
   Expected<Generator> generator =
-      prepareGenerator(*module, options.adapter, common.threads);
+      prepareGenerator(*module, options.adapter, common.device);
   if (!generator.ok())
     return generator.status();
   LanguageModel &model = *generator->model;

@@ -69,6 +69,22 @@ uint64_t sterna::peakResidentBytes() {
   return kibibytes * 1024;
 }
 
+void sterna::describeMemory(const Session &session, Json &summary) {
+  summary["peak_rss_bytes"] = peakResidentBytes();
+  summary["planned_bytes"] = session.plannedBytes().total();
+  summary["device"] = session.deviceName();
+  summary["target"] = session.target();
+}
+
+void sterna::printMemory(const char *title, int width, const Json &summary) {
+  std::printf("%-*s %s measured on the host, %s planned on %s (%s)\n", width,
+              title,
+              formatBytes(summary["peak_rss_bytes"].get<uint64_t>()).c_str(),
+              formatBytes(summary["planned_bytes"].get<uint64_t>()).c_str(),
+              summary["device"].get<std::string>().c_str(),
+              summary["target"].get<std::string>().c_str());
+}
+
 double sterna::median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   size_t middle = values.size() / 2;

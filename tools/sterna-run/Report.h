@@ -10,6 +10,8 @@
 #ifndef STERNA_TOOLS_STERNARUN_REPORT_H
 #define STERNA_TOOLS_STERNARUN_REPORT_H
 
+#include "src/core/Session.h"
+
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -39,6 +41,13 @@ std::string formatDuration(double seconds);
 /// The largest resident set of this process so far, in bytes, as the kernel
 /// accounts it; 0 if it does not.
 uint64_t peakResidentBytes();
+
+/// Adds to `summary` the memory that was measured on the host and planned on
+/// the session's device, and which device and code that is.
+void describeMemory(const Session &session, Json &summary);
+
+/// Prints a line of what describeMemory has added, after a title of `width`.
+void printMemory(const char *title, int width, const Json &summary);
 
 /// The middle of `values` (of the two middle ones, their mean); not empty.
 double median(std::vector<double> values);

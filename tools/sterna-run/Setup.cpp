@@ -80,11 +80,12 @@ Expected<Data> sterna::loadData(const Module &module, const std::string &path,
 
 Expected<Generator>
 sterna::prepareGenerator(std::shared_ptr<const Module> module,
-                         const std::string &adapter, unsigned threads) {
+                         const std::string &adapter,
+                         const DeviceOptions &device) {
   bool lora = !adapter.empty();
   Generator generator;
   Expected<std::unique_ptr<Session>> session =
-      Session::create(module, generatePrograms(*module, lora), threads);
+      Session::create(module, generatePrograms(*module, lora), device);
   if (!session.ok())
     return session.status();
   generator.session = std::move(*session);

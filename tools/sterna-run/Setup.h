@@ -40,11 +40,11 @@ struct Generator {
   std::optional<LanguageModel> model;
 };
 
-/// Prepares the forward programs of `module`, with the adapter in the folder
-/// `adapter` unless that is empty.
+/// Prepares the forward programs of `module` on `device`, with the adapter in
+/// the folder `adapter` unless that is empty.
 Expected<Generator> prepareGenerator(std::shared_ptr<const Module> module,
                                      const std::string &adapter,
-                                     unsigned threads);
+                                     const DeviceOptions &device);
 
 } // namespace sterna
 

@@ -311,9 +311,7 @@ void printSummary(const Json &summary, const Options &options) {
                 summary["validation_loss"].get<double>());
   std::printf("tokens per second   %.1f\n",
               summary["tokens_per_second"].get<double>());
-  std::printf("peak memory         %s measured, %s planned\n",
-              formatBytes(summary["peak_rss_bytes"].get<uint64_t>()).c_str(),
-              formatBytes(summary["planned_bytes"].get<uint64_t>()).c_str());
+  printMemory("peak memory", /*width=*/19, summary);
   std::printf("adapter             %s\n", options.output.c_str());
 }
 
@@ -331,7 +329,7 @@ Status run(const Options &options, const CommonOptions &common) {
   if (!data.ok())
     return data.status();
   Expected<std::unique_ptr<Session>> session =
-      Session::create(*module, *programs, common.threads);
+      Session::create(*module, *programs, common.device);
   if (!session.ok())
     return session.status();
   Expected<Adapter> adapter = startAdapter(**session, options);
@@ -365,9 +363,8 @@ Status run(const Options &options, const CommonOptions &common) {
       {"validation_loss", *after},
       {"validation_loss_before", *before},
       {"tokens_per_second",
-       result->seconds > 0 ? double(result->tokens) / result->seconds : 0.0},
-      {"peak_rss_bytes", peakResidentBytes()},
-      {"planned_bytes", (*session)->plannedBytes().total()}};
+       result->seconds > 0 ? double(result->tokens) / result->seconds : 0.0}};
+  describeMemory(**session, summary);
   if (common.json)
     printJson(summary);
   else

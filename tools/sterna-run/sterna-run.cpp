@@ -25,7 +25,8 @@ constexpr const char *description =
     "  eval      loss and perplexity of a data set\n"
     "  bench     speed of prompt, decoding and training\n"
     "  logits    logits of given tokens, as .npy\n"
-    "  grad      gradients of one training sample, as .safetensors\n";
+    "  grad      gradients of one training sample, as .safetensors\n"
+    "  devices   what programs can run on\n";
 
 constexpr const char *footer =
     "'sterna-run COMMAND --help' explains a command, with examples.\n"
@@ -49,8 +50,13 @@ int run(int argc, char **argv) {
   app.set_version_flag("--version", "sterna-run " STERNA_VERSION);
   app.require_subcommand(1);
   CommonOptions common;
-  app.add_option("--threads", common.threads,
-                 "threads to compute with (default: all cores)")
+  app.add_option("--device", common.device.device,
+                 "cpu (default), vulkan or vulkan:INDEX: see sterna-run "
+                 "devices")
+      ->check(
+          [](const std::string &name) { return parseDevice(name).message(); });
+  app.add_option("--threads", common.device.threads,
+                 "threads of the CPU to compute with (default: all cores)")
       ->check(CLI::Range(1u, 1024u));
   app.add_flag("--json", common.json,
                "print one JSON object as the last line of standard output");
@@ -62,6 +68,7 @@ int run(int argc, char **argv) {
   addBenchCommand(app, common, action);
   addLogitsCommand(app, common, action);
   addGradCommand(app, common, action);
+  addDevicesCommand(app, common, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

@@ -26,11 +26,14 @@ def DecomposableOpInterface : OpInterface<"DecomposableOpInterface"> {
     }], "::mlir::SmallVector<::mlir::Value>", "decompose",
       (ins "::mlir::OpBuilder &":$builder)>,
     InterfaceMethod<[{
-      Returns the dimension of result `index` along which the op falls into
-      independent parts, or -1 when it does not. All parallel dimensions of an
-      op have the same extent.
-    }], "int64_t", "getParallelDimension", (ins "unsigned":$index), "",
-      /*defaultImplementation=*/[{ return 0; }]>
+      Returns the dimensions of result `index` along which the op falls into
+      independent parts, each element of the results being computed in one part
+      and no work being repeated. The one to split first is at the front; empty
+      when the op has no independent parts. All results name equally many, and
+      their i-th dimensions are split together: they have equal extents.
+    }], "::mlir::SmallVector<int64_t>", "getParallelDimensions",
+      (ins "unsigned":$index), "",
+      /*defaultImplementation=*/[{ return {0}; }]>
   ];
 }
 

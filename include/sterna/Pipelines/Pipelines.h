@@ -29,7 +29,7 @@ enum class Phase {
   Optimize,      ///< quantizers split off, loss head in chunks, canonical
   Dispatch,      ///< everything computed by dispatches of shared kernels
   Schedule,      ///< order, recomputation and every offset fixed, verified
-  Codegen,       ///< kernels in the LLVM dialect
+  Codegen,       ///< kernels in the LLVM or the SPIR-V dialect
   Link
 };
 
@@ -51,6 +51,11 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
       *this, "checkpoint",
       llvm::cl::desc("Recompute activations in the backward pass"),
       llvm::cl::init(true)};
+  Option<bool> cpu{*this, "cpu", llvm::cl::desc("Generate code for CPUs"),
+                   llvm::cl::init(true)};
+  Option<bool> vulkan{*this, "vulkan",
+                      llvm::cl::desc("Generate code for Vulkan devices"),
+                      llvm::cl::init(false)};
   Option<bool> tuned{*this, "tuned",
                      llvm::cl::desc("Use tuned kernels where they match"),
                      llvm::cl::init(true)};

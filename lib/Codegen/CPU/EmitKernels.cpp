@@ -9,6 +9,7 @@
 
 #include "sterna/Codegen/CPU/KernelEmitter.h"
 #include "sterna/Codegen/CPU/Passes.h"
+#include "sterna/Codegen/Portable/PortableKernel.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
 using namespace mlir;
@@ -21,6 +22,34 @@ namespace sterna::cpu {
 using namespace sterna;
 
 namespace {
+
+/// Each thread runs many workgroups, and has caches for temporaries.
+class CPU : public PortableTarget {
+  SmallVector<int64_t>
+  chooseTile(const ParallelResults &results) const override {
+    SmallVector<int64_t> tile(results.extents);
+    if (tile.empty())
+      return tile;
+    int64_t elements = 0;
+    for (RankedTensorType type : results.types)
+      elements = std::max(elements, type.getNumElements());
+    tile.front() = tileSize(tile.front(), elements);
+    return tile;
+  }
+
+  bool fusesIntoReductions() const override { return false; }
+
+  /// Rows of a tile: enough elements to be worth a call, but parts for threads.
+  static int64_t tileSize(int64_t extent, int64_t elements) {
+    constexpr int64_t minElements = 256, minTiles = 8;
+    int64_t perRow = std::max<int64_t>(elements / extent, 1);
+    int64_t size = 1;
+    while (size * perRow < minElements && extent % (2 * size) == 0 &&
+           extent / (2 * size) >= minTiles)
+      size *= 2;
+    return size;
+  }
+};
 
 struct EmitKernels : cpu::impl::EmitKernelsPassBase<EmitKernels> {
   using EmitKernelsPassBase::EmitKernelsPassBase;
@@ -39,13 +68,7 @@ struct EmitKernels : cpu::impl::EmitKernelsPassBase<EmitKernels> {
 
 private:
   LogicalResult emit(plan::KernelOp kernel, OpBuilder &builder) {
-    SmallVector<Type> types;
-    for (Type type : kernel.getBodyBlock()->getArgumentTypes())
-      types.push_back(tern::getBufferType(cast<RankedTensorType>(type)));
-    for (auto [type, tied] :
-         llvm::zip_equal(kernel.getResultTypes(), kernel.getTied()))
-      if (tied < 0)
-        types.push_back(tern::getBufferType(cast<RankedTensorType>(type)));
+    SmallVector<Type> types = getBufferTypes(kernel);
     unsigned numBuffers = types.size();
     types.append(2, builder.getIndexType());
     auto function =
@@ -80,13 +103,13 @@ private:
       }
     if (!workgroups) {
       auto portable =
-          cpu::emitPortableKernel(kernel, builder, buffers, begin, end);
+          emitPortableKernel(kernel, CPU(), builder, buffers, begin, end);
       if (failed(portable))
         return kernel.emitError("could not be lowered");
       workgroups = *portable;
     }
-    kernel->setAttr("workgroups", builder.getI64IntegerAttr(*workgroups));
-    kernel->setAttr("emitter", builder.getStringAttr(name));
+    kernel->setAttr("cpu.workgroups", builder.getI64IntegerAttr(*workgroups));
+    kernel->setAttr("cpu.emitter", builder.getStringAttr(name));
     return success();
   }
 };

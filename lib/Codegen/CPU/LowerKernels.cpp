@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Codegen/CPU/Passes.h"
+#include "sterna/Codegen/Portable/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"

@@ -82,9 +82,10 @@ std::vector<uint64_t> shapeOf(ArrayRef<int64_t> shape) {
 class DeviceBinaryWriter {
 public:
   DeviceBinaryWriter(ModuleOp module, const TokenizerDescription &tokenizer,
-                     const std::vector<KernelLibrary> &libraries,
+                     const std::vector<CodeObject> &codeObjects,
                      llvm::raw_fd_ostream &out)
-      : module(module), tokenizer(tokenizer), libraries(libraries), out(out) {}
+      : module(module), tokenizer(tokenizer), codeObjects(codeObjects),
+        out(out) {}
 
   Expected<LinkReport> run() {
     out.write_zeros(headerBytes);
@@ -154,25 +155,35 @@ private:
 
   Offsets<format::Code> writeCode() {
     Offsets<format::Code> result;
-    for (const KernelLibrary &library : libraries) {
+    for (const CodeObject &object : codeObjects) {
       padToPage();
       uint64_t offset = out.tell();
-      out << library.bytes;
+      out << object.bytes;
       std::vector<flatbuffers::Offset<flatbuffers::String>> features;
-      for (const std::string &feature : library.features)
+      for (const std::string &feature : object.features)
         features.push_back(string(feature));
       result.push_back(format::CreateCode(
-          builder, string(library.level), builder.CreateVector(features),
-          offset, library.bytes.size(),
-          checksum(library.bytes.data(), library.bytes.size())));
+          builder, string(object.target), builder.CreateVector(features),
+          offset, object.bytes.size(),
+          checksum(object.bytes.data(), object.bytes.size()),
+          builder.CreateVector(describe(object.kernels))));
     }
+    return result;
+  }
+
+  Offsets<format::KernelCode> describe(const std::vector<KernelCode> &kernels) {
+    Offsets<format::KernelCode> result;
+    for (const KernelCode &kernel : kernels)
+      result.push_back(format::CreateKernelCode(
+          builder, kernel.workgroups, kernel.tuned, kernel.offset, kernel.size,
+          builder.CreateVector(kernel.slots), kernel.written));
     return result;
   }
 
   void writeHeader(uint64_t metadataOffset, uint64_t fileBytes) {
     char header[headerBytes] = {'S', 'T', 'E', 'R', 'N', 'A', '\r', '\n'};
     using namespace llvm::support::endian;
-    write32le(header + 8, 1);
+    write32le(header + 8, 2);
     write32le(header + 12, headerBytes);
     write64le(header + 16, metadataOffset);
     write64le(header + 24, builder.GetSize());
@@ -221,13 +232,8 @@ private:
     Offsets<format::Kernel> result;
     for (auto kernel : module.getOps<plan::KernelOp>()) {
       kernelIndex[kernel.getSymName()] = result.size();
-      uint32_t workgroups =
-          kernel->getAttrOfType<IntegerAttr>("workgroups").getInt();
-      StringRef emitter =
-          kernel->getAttrOfType<StringAttr>("emitter").getValue();
-      result.push_back(format::CreateKernel(builder,
-                                            string(kernel.getSymName()),
-                                            workgroups, emitter != "portable"));
+      result.push_back(
+          format::CreateKernel(builder, string(kernel.getSymName())));
     }
     return result;
   }
@@ -371,7 +377,7 @@ private:
 
   ModuleOp module;
   const TokenizerDescription &tokenizer;
-  const std::vector<KernelLibrary> &libraries;
+  const std::vector<CodeObject> &codeObjects;
   llvm::raw_fd_ostream &out;
   flatbuffers::FlatBufferBuilder builder;
   llvm::StringMap<uint32_t> kernelIndex;
@@ -381,17 +387,18 @@ private:
 
 } // namespace
 
-Expected<LinkReport> sterna::writeDeviceBinary(
-    ModuleOp module, const TokenizerDescription &tokenizer,
-    const std::vector<KernelLibrary> &libraries, StringRef path) {
+Expected<LinkReport>
+sterna::writeDeviceBinary(ModuleOp module,
+                          const TokenizerDescription &tokenizer,
+                          const std::vector<CodeObject> &code, StringRef path) {
   std::string partial = (path + ".partial").str();
-  std::error_code code;
+  std::error_code refusal;
   LinkReport report;
   {
-    llvm::raw_fd_ostream out(partial, code);
-    if (code)
-      return llvm::createStringError(code, "cannot write " + partial);
-    auto written = DeviceBinaryWriter(module, tokenizer, libraries, out).run();
+    llvm::raw_fd_ostream out(partial, refusal);
+    if (refusal)
+      return llvm::createStringError(refusal, "cannot write " + partial);
+    auto written = DeviceBinaryWriter(module, tokenizer, code, out).run();
     if (!written) {
       out.close();
       out.clear_error();

@@ -6,13 +6,13 @@
 //
 //   status   what went wrong; a null status is success
 //   module   a device binary, verified and mapped
-//   session  a module prepared on this machine: memory, code, threads
+//   session  a module prepared on a device: memory, code, threads
 //
 // Every fallible function returns a status that the caller releases. Outputs
 // come last, are set on success and zeroed on failure. Nothing prints, aborts
-// or keeps global state. Memory of tensors is mapped when a session is created;
-// running a program allocates nothing. A module may be used by several threads,
-// a session by one at a time.
+// or keeps global state. Memory of tensors is allocated when a session is
+// created; running a program allocates nothing. A module may be used by several
+// threads, a session by one at a time.
 //
 //===----------------------------------------------------------------------===//
 
@@ -100,20 +100,28 @@ typedef struct sterna_session sterna_session_t;
 /// zero in every other member asks for the default.
 typedef struct sterna_session_options_t {
   size_t size;
-  /// Threads, the calling one included; 0: one for each available core.
+  /// Threads, the calling one included; 0: one for each available core. Must
+  /// be 0 unless the device is the CPU.
   uint32_t threads;
   /// The programs that will run; the arena is sized for the largest of them.
   /// None: all programs of the module.
   uint32_t program_count;
   const sterna_string_view_t *programs;
+  /// "cpu", "vulkan" or "vulkan:INDEX", the index as `sterna-run devices`
+  /// counts them; empty: "cpu". "vulkan" is the first discrete GPU, else the
+  /// first integrated one, else the first Vulkan device.
+  sterna_string_view_t device;
 } sterna_session_options_t;
 
-/// Prepares a module on the CPU: maps all memory, loads code, starts threads.
-/// `options` may be null. The session retains the module.
-STERNA_API sterna_status_t
-sterna_session_create(sterna_module_t *module,
-                      const sterna_session_options_t *options,
-                      sterna_session_t **out_session);
+/// Prepares a module on a device: allocates all memory, loads code, starts
+/// threads. Fails if the device is not there or the module has no code for it;
+/// no other is taken instead. `options` may be null. The session retains the
+/// module. What a GPU's driver compiled is kept in the user's folder for
+/// caches, $XDG_CACHE_HOME/sterna or ~/.cache/sterna, to start faster the next
+/// time.
+STERNA_API sterna_status_t sterna_session_create(
+    sterna_module_t *module, const sterna_session_options_t *options,
+    sterna_session_t **out_session);
 
 STERNA_API void sterna_session_retain(sterna_session_t *session);
 
@@ -134,14 +142,16 @@ STERNA_API sterna_status_t sterna_session_read_output(
     sterna_string_view_t name, size_t size, void *out_data);
 
 /// Copies `size` bytes, exactly its size, to a tensor of the state.
-STERNA_API sterna_status_t sterna_session_write_state(
-    sterna_session_t *session, sterna_string_view_t name, const void *data,
-    size_t size);
+STERNA_API sterna_status_t sterna_session_write_state(sterna_session_t *session,
+                                                      sterna_string_view_t name,
+                                                      const void *data,
+                                                      size_t size);
 
 /// Copies a tensor of the state, exactly `size` bytes, to `out_data`.
-STERNA_API sterna_status_t sterna_session_read_state(
-    sterna_session_t *session, sterna_string_view_t name, size_t size,
-    void *out_data);
+STERNA_API sterna_status_t sterna_session_read_state(sterna_session_t *session,
+                                                     sterna_string_view_t name,
+                                                     size_t size,
+                                                     void *out_data);
 
 /// Runs a program and returns when its outputs can be read.
 STERNA_API sterna_status_t sterna_session_run(sterna_session_t *session,

@@ -12,6 +12,7 @@
 #include "src/core/Session.h"
 
 #include <atomic>
+#include <cstddef>
 #include <cstring>
 #include <new>
 
@@ -81,6 +82,20 @@ Expected<Program::Bytes> findField(const sterna_session_t &session,
   if (Status status = checkSize(name, bytes->size, size); !status.ok())
     return status;
   return bytes;
+}
+
+/// The state tensor called `name`, which must have `size` bytes.
+Expected<const format::StateTensor *>
+findState(const Session &session, const std::string &name, size_t size) {
+  const format::StateTensor *tensor = session.module().findState(name);
+  if (!tensor)
+    return Status::error("the module has no state tensor '" + name + "'");
+  // The verifier has shown that the product fits the state space.
+  uint64_t expected =
+      *elementCount(tensor->shape()) * elementSize(tensor->type());
+  if (Status status = checkSize(name, expected, size); !status.ok())
+    return status;
+  return tensor;
 }
 
 Status runProgram(const Session &session, const std::string &name) {
@@ -175,14 +190,23 @@ sterna_status_t sterna_session_create(sterna_module_t *module,
     *out_session = nullptr;
     if (!module)
       return invalid("expected a module, but got null");
-    if (options && options->size < sizeof(sterna_session_options_t))
+    // Callers compiled before `device` was appended pass a smaller struct.
+    if (options && options->size < offsetof(sterna_session_options_t, device))
       return invalid("expected the size of the session options to be set");
+    bool hasDevice = options && options->size >= sizeof(*options);
+    DeviceOptions device;
+    if (options)
+      device.threads = options->threads;
+    if (hasDevice && options->device.size > 0)
+      device.device = toString(options->device);
+    if (Expected<DeviceName> name = parseDevice(device.device); !name.ok())
+      return makeStatus(STERNA_STATUS_INVALID_ARGUMENT, name.status());
     Expected<std::vector<uint32_t>> programs =
         choosePrograms(*module->module, options);
     if (!programs.ok())
       return makeStatus(STERNA_STATUS_INVALID_ARGUMENT, programs.status());
-    Expected<std::unique_ptr<Session>> session = Session::create(
-        module->module, *programs, options ? options->threads : 0);
+    Expected<std::unique_ptr<Session>> session =
+        Session::create(module->module, *programs, device);
     if (!session.ok())
       return makeStatus(STERNA_STATUS_FAILED, session.status());
     auto *handle = new sterna_session();
@@ -236,12 +260,12 @@ sterna_status_t sterna_session_write_state(sterna_session_t *session,
                                            sterna_string_view_t name,
                                            const void *data, size_t size) {
   return guarded([&]() -> sterna_status_t {
-    const format::StateTensor *tensor =
-        session->session->module().findState(toString(name));
-    if (!tensor)
-      return invalid("the module has no such state tensor");
-    return makeStatus(STERNA_STATUS_INVALID_ARGUMENT,
-                      session->session->writeState(*tensor, data, size));
+    Expected<const format::StateTensor *> tensor =
+        findState(*session->session, toString(name), size);
+    if (!tensor.ok())
+      return makeStatus(STERNA_STATUS_INVALID_ARGUMENT, tensor.status());
+    return makeStatus(STERNA_STATUS_FAILED,
+                      session->session->writeState(**tensor, data, size));
   });
 }
 
@@ -249,14 +273,16 @@ sterna_status_t sterna_session_read_state(sterna_session_t *session,
                                           sterna_string_view_t name,
                                           size_t size, void *out_data) {
   return guarded([&]() -> sterna_status_t {
-    const format::StateTensor *tensor =
-        session->session->module().findState(toString(name));
-    Status status = tensor
-                        ? session->session->readState(*tensor, out_data, size)
-                        : Status::error("the module has no such state tensor");
+    Expected<const format::StateTensor *> tensor =
+        findState(*session->session, toString(name), size);
+    Status status = tensor.status();
+    if (tensor.ok())
+      status = session->session->readState(**tensor, out_data, size);
     if (!status.ok())
       std::memset(out_data, 0, size);
-    return makeStatus(STERNA_STATUS_INVALID_ARGUMENT, status);
+    return makeStatus(tensor.ok() ? STERNA_STATUS_FAILED
+                                  : STERNA_STATUS_INVALID_ARGUMENT,
+                      status);
   });
 }
 

@@ -14,9 +14,11 @@
 
 #include "io/Status.h"
 #include "src/core/Module.h"
+#include "src/core/Plan.h"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,30 +28,58 @@ class Device {
 public:
   virtual ~Device() = default;
 
-  /// The code that runs, as the module names it: "x86-64-v3".
+  /// The code that runs, as the module names it: "x86-64-v3", "vulkan".
   virtual std::string target() const = 0;
+
+  /// What it runs on, for reports: "CPU", or the name that a GPU's driver
+  /// gives.
+  virtual std::string name() const = 0;
+
+  /// The memory that the prepared programs take: on a CPU what they touch, for
+  /// its pages are lazy; on a GPU all that is allocated.
+  virtual PlannedBytes memory() const = 0;
 
   /// The block space: program inputs and outputs, `block_bytes` long. Stays
   /// where it is for the life of the device.
   virtual uint8_t *block() = 0;
 
   /// Copies `size` bytes of state from `offset` to `out`, and back. The range
-  /// lies inside the state space.
-  virtual void readState(uint64_t offset, uint64_t size, void *out) = 0;
-  virtual void writeState(uint64_t offset, uint64_t size, const void *data) = 0;
+  /// lies inside the state space. A GPU can be lost meanwhile, which fails.
+  virtual Status readState(uint64_t offset, uint64_t size, void *out) = 0;
+  virtual Status writeState(uint64_t offset, uint64_t size,
+                            const void *data) = 0;
 
   /// Runs a program, an index into the module's programs that was named when
   /// the device was created, and returns when its outputs are in the block.
   virtual Status run(uint32_t program) = 0;
 };
 
-/// Prepares the host's CPU for `programs`, indices into the module's programs:
-/// maps state, arena and block (zeroed), loads the best code object that this
-/// machine can run, starts `threads` threads. Fails if there is no such code,
-/// naming what the machine lacks, and if memory or threads are refused.
+/// What to run on.
+struct DeviceOptions {
+  /// "cpu", "vulkan", or "vulkan:INDEX" as `sterna-run devices` counts them;
+  /// without index the first discrete GPU, else the first integrated one, else
+  /// the first device.
+  std::string device = "cpu";
+  /// Threads of the CPU; 0: one for each available core. Must be 0 for a GPU.
+  unsigned threads = 0;
+};
+
+/// A device as options name it, taken apart.
+struct DeviceName {
+  bool isVulkan = false;
+  std::optional<uint32_t> index;
+};
+
+/// Fails for a name that is none of those in DeviceOptions.
+Expected<DeviceName> parseDevice(const std::string &name);
+
+/// Prepares the device of `options` for `programs`, indices into the module's
+/// programs. Fails, saying what to do, if there is no such device or the module
+/// has no code for it; never takes another one instead.
 Expected<std::unique_ptr<Device>>
-createCpuDevice(std::shared_ptr<const Module> module,
-                const std::vector<uint32_t> &programs, unsigned threads);
+createDevice(std::shared_ptr<const Module> module,
+             const std::vector<uint32_t> &programs,
+             const DeviceOptions &options);
 
 } // namespace sterna
 

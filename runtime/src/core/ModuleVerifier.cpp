@@ -22,10 +22,13 @@ using namespace sterna;
 namespace {
 
 constexpr char magic[9] = "STERNA\r\n";
-constexpr uint32_t formatVersion = 1;
+constexpr uint32_t formatVersion = 2;
 constexpr uint32_t headerSize = 64;
 constexpr uint64_t pageSize = 4096;
 constexpr uint64_t weightAlignment = 64;
+constexpr uint64_t wordSize = 4; // of SPIR-V, and of what its kernels bind
+constexpr uint32_t maxSlots = 4; // storage buffers of a GPU kernel
+constexpr uint32_t maxGpuBindings = 32; // each is a word of push constants
 
 std::string str(uint64_t value) { return std::to_string(value); }
 
@@ -75,10 +78,13 @@ public:
 private:
   Status verifyModel();
   Status verifySections();
+  Status verifyKernels(const format::Code &code, const std::string &where);
   Status verifyTensors();
   Status verifyProgram(const format::Program &program);
   Status verifyDispatch(const format::Dispatch &dispatch,
                         const std::string &where);
+  Status verifySlots(const format::Dispatch &dispatch,
+                     const format::KernelCode &code, const std::string &where);
   Status verifyFields(
       const flatbuffers::Vector<flatbuffers::Offset<format::Field>> *fields,
       const std::string &where);
@@ -118,8 +124,11 @@ Status Verifier::verifySections() {
   if (!isInside(module.weights_offset(), module.weights_bytes(), size))
     return outside("the weights section", module.weights_offset(),
                    module.weights_bytes(), "the file", size);
+  std::set<std::string> targets;
   for (const format::Code *code : orEmpty(module.code())) {
     std::string name = "code for '" + code->target()->str() + "'";
+    if (!targets.insert(code->target()->str()).second)
+      return Status::error(name + " is there twice");
     if (code->offset() % pageSize != 0)
       return Status::error("expected " + name + " to start at a multiple of " +
                            str(pageSize) + ", but got " + str(code->offset()));
@@ -127,6 +136,39 @@ Status Verifier::verifySections() {
       return outside(name, code->offset(), code->size(), "the file", size);
     if (XXH3_64bits(data + code->offset(), code->size()) != code->checksum())
       return Status::error(name + " is damaged: its checksum differs");
+    if (Status status = verifyKernels(*code, name); !status.ok())
+      return status;
+  }
+  return Status();
+}
+
+Status Verifier::verifyKernels(const format::Code &code,
+                               const std::string &where) {
+  const auto &names = orEmpty(module.kernels());
+  const auto &kernels = orEmpty(code.kernels());
+  if (kernels.size() != names.size())
+    return Status::error("expected " + where + " to describe " +
+                         str(names.size()) + " kernels, but got " +
+                         str(kernels.size()));
+  for (uint32_t i = 0; i < kernels.size(); ++i) {
+    const format::KernelCode &kernel = *kernels.Get(i);
+    std::string name =
+        "kernel '" + names.Get(i)->name()->str() + "' in " + where;
+    if (kernel.offset() % wordSize != 0 || kernel.size() % wordSize != 0)
+      return Status::error("expected " + name + " to lie at multiples of " +
+                           str(wordSize) + ", but got " + str(kernel.size()) +
+                           " bytes at " + str(kernel.offset()));
+    if (!isInside(kernel.offset(), kernel.size(), code.size()))
+      return outside(name, kernel.offset(), kernel.size(), "the code object",
+                     code.size());
+    if (orEmpty(kernel.slots()).size() > maxGpuBindings)
+      return Status::error("expected at most " + str(maxGpuBindings) +
+                           " slots of " + name + ", but got " +
+                           str(kernel.slots()->size()));
+    for (uint8_t slot : orEmpty(kernel.slots()))
+      if (slot >= maxSlots)
+        return Status::error("expected the slots of " + name + " to be below " +
+                             str(maxSlots) + ", but got " + str(slot));
   }
   return Status();
 }
@@ -254,6 +296,45 @@ Status Verifier::verifyDispatch(const format::Dispatch &dispatch,
                      std::string("the ") +
                          format::EnumNameSpace(binding->space()) + " space",
                      limit);
+  }
+  for (const format::Code *code : orEmpty(module.code())) {
+    const format::KernelCode &kernel = *code->kernels()->Get(dispatch.kernel());
+    if (kernel.size() == 0)
+      continue;
+    Status status = verifySlots(dispatch, kernel,
+                                where + " on '" + code->target()->str() + "'");
+    if (!status.ok())
+      return status;
+  }
+  return Status();
+}
+
+Status Verifier::verifySlots(const format::Dispatch &dispatch,
+                             const format::KernelCode &code,
+                             const std::string &where) {
+  const auto &bindings = orEmpty(dispatch.bindings());
+  const auto &slots = orEmpty(code.slots());
+  if (slots.size() != bindings.size())
+    return Status::error("expected a slot for each binding, but " + where +
+                         " has " + str(bindings.size()) + " bindings and " +
+                         str(slots.size()) + " slots");
+  std::optional<format::Space> spaces[maxSlots];
+  for (uint32_t i = 0; i < slots.size(); ++i) {
+    const format::Binding &binding = *bindings.Get(i);
+    // No descriptor can be empty.
+    if (binding.size() == 0)
+      return Status::error("a binding of " + where + " has no bytes");
+    if (binding.offset() % wordSize != 0)
+      return Status::error("expected the bindings of " + where +
+                           " to start at multiples of " + str(wordSize) +
+                           ", but got " + str(binding.offset()));
+    std::optional<format::Space> &space = spaces[slots.Get(i)];
+    if (space.value_or(binding.space()) != binding.space())
+      return Status::error("expected one space for slot " + str(slots.Get(i)) +
+                           " of " + where + ", but got " +
+                           format::EnumNameSpace(*space) + " and " +
+                           format::EnumNameSpace(binding.space()));
+    space = binding.space();
   }
   return Status();
 }

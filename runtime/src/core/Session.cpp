@@ -8,8 +8,6 @@
 
 #include "src/core/Session.h"
 
-#include "src/core/ThreadPool.h"
-
 #include <algorithm>
 
 using namespace sterna;
@@ -90,11 +88,11 @@ Expected<uint8_t *> Program::find(const Fields *fields, const std::string &name,
 
 Expected<std::unique_ptr<Session>>
 Session::create(std::shared_ptr<const Module> module,
-                std::vector<uint32_t> programs, unsigned threads) {
+                std::vector<uint32_t> programs, const DeviceOptions &options) {
   std::sort(programs.begin(), programs.end());
   programs.erase(std::unique(programs.begin(), programs.end()), programs.end());
-  Expected<std::unique_ptr<Device>> device = createCpuDevice(
-      module, programs, threads == 0 ? availableCores() : threads);
+  Expected<std::unique_ptr<Device>> device =
+      createDevice(module, programs, options);
   if (!device.ok())
     return device.status();
   return std::unique_ptr<Session>(
@@ -135,16 +133,14 @@ Status Session::readState(const format::StateTensor &tensor, void *data,
                           uint64_t size) const {
   if (Status status = checkSize(tensor, size); !status.ok())
     return status;
-  device->readState(tensor.offset(), size, data);
-  return Status();
+  return device->readState(tensor.offset(), size, data);
 }
 
 Status Session::writeState(const format::StateTensor &tensor, const void *data,
                            uint64_t size) {
   if (Status status = checkSize(tensor, size); !status.ok())
     return status;
-  device->writeState(tensor.offset(), size, data);
-  return Status();
+  return device->writeState(tensor.offset(), size, data);
 }
 
 Expected<std::vector<uint32_t>>

@@ -12,7 +12,6 @@
 #define STERNA_RUNTIME_CORE_SESSION_H
 
 #include "src/core/Device.h"
-#include "src/core/Plan.h"
 
 #include <string>
 #include <vector>
@@ -86,17 +85,20 @@ private:
 
 class Session {
 public:
-  /// Prepares `programs`, indices into the module's programs, on the CPU with
-  /// `threads` threads (0: one for each available core). All memory is mapped
-  /// here; running allocates none.
+  /// Prepares `programs`, indices into the module's programs, on the device
+  /// that `options` names. All memory is allocated here; running allocates
+  /// none.
   static Expected<std::unique_ptr<Session>>
   create(std::shared_ptr<const Module> module, std::vector<uint32_t> programs,
-         unsigned threads);
+         const DeviceOptions &options);
 
   const Module &module() const { return *loaded; }
 
   /// The code that runs, as the module names it.
   std::string target() const { return device->target(); }
+
+  /// The device that runs it: "CPU", or what a GPU's driver calls it.
+  std::string deviceName() const { return device->name(); }
 
   /// Whether the program called `name` is one of those prepared.
   bool isPrepared(const std::string &name) const;
@@ -105,7 +107,7 @@ public:
   Expected<Program> program(const std::string &name) const;
 
   /// Copies a state tensor of f32 to and from the device. `data` holds all its
-  /// elements. Fails if the tensor's type is another.
+  /// elements. Fails if the tensor's type is another, or the device does.
   Status readState(const format::StateTensor &tensor, float *data) const;
   Status writeState(const format::StateTensor &tensor, const float *data);
 
@@ -115,8 +117,8 @@ public:
   Status writeState(const format::StateTensor &tensor, const void *data,
                     uint64_t size);
 
-  /// What the plan says about all prepared programs together.
-  PlannedBytes plannedBytes() const { return planOf(*loaded, prepared); }
+  /// The memory of the device that all prepared programs together take.
+  PlannedBytes plannedBytes() const { return device->memory(); }
 
 private:
   Session(std::shared_ptr<const Module> module, std::vector<uint32_t> programs,

@@ -2,12 +2,13 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The CPU driver. Every pointer is resolved when the device is created; running
-// a program is a walk over a flat list, and allocates nothing.
+// See CpuDevice.h. Every pointer is resolved when the device is created;
+// running a program is a walk over a flat list, and allocates nothing.
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/Device.h"
+#include "src/cpu/CpuDevice.h"
+
 #include "src/core/ThreadPool.h"
 #include "src/cpu/CpuFeatures.h"
 #include "src/cpu/KernelLibrary.h"
@@ -34,21 +35,24 @@ struct ReadyProgram {
 
 class CpuDevice final : public Device {
 public:
-  CpuDevice(std::shared_ptr<const Module> module, KernelLibrary library,
-            std::string target)
-      : module(std::move(module)), library(std::move(library)),
-        targetName(std::move(target)) {}
+  CpuDevice(std::shared_ptr<const Module> module, const format::Code &code,
+            KernelLibrary library)
+      : module(std::move(module)), code(code), library(std::move(library)) {}
 
   Status prepare(const std::vector<uint32_t> &indices, unsigned threads);
 
-  std::string target() const override { return targetName; }
+  std::string target() const override { return code.target()->str(); }
+  std::string name() const override { return "CPU"; }
+  PlannedBytes memory() const override { return planOf(*module, prepared); }
   uint8_t *block() override { return blockSpace.data(); }
 
-  void readState(uint64_t offset, uint64_t size, void *out) override {
+  Status readState(uint64_t offset, uint64_t size, void *out) override {
     std::memcpy(out, state.data() + offset, size);
+    return Status();
   }
-  void writeState(uint64_t offset, uint64_t size, const void *data) override {
+  Status writeState(uint64_t offset, uint64_t size, const void *data) override {
     std::memcpy(state.data() + offset, data, size);
+    return Status();
   }
 
   Status run(uint32_t index) override;
@@ -61,11 +65,12 @@ private:
                        unsigned thread);
 
   std::shared_ptr<const Module> module;
+  const format::Code &code;
   KernelLibrary library;
-  std::string targetName;
   Mapping state;
   Mapping arena;
   Mapping blockSpace;
+  std::vector<uint32_t> prepared;
   std::vector<ReadyProgram> programs; // by index; empty if not prepared
   std::unique_ptr<ThreadPool> pool;
 };
@@ -74,6 +79,7 @@ Status CpuDevice::prepare(const std::vector<uint32_t> &indices,
                           unsigned threads) {
   if (Status status = allocate(indices); !status.ok())
     return status;
+  prepared = indices;
   const auto &all = orEmpty(module->metadata().programs());
   programs.resize(all.size());
   for (uint32_t index : indices)
@@ -126,7 +132,7 @@ void *CpuDevice::address(const format::Binding &binding) {
 }
 
 void CpuDevice::resolve(const format::Program &program, ReadyProgram &ready) {
-  const auto &kernels = orEmpty(module->metadata().kernels());
+  const auto &kernels = orEmpty(code.kernels());
   for (const format::Dispatch *dispatch : orEmpty(program.dispatches())) {
     ready.dispatches.push_back(
         {library.kernel(dispatch->kernel()), uint32_t(ready.bindings.size()),
@@ -183,9 +189,8 @@ sterna::createCpuDevice(std::shared_ptr<const Module> module,
                           orEmpty(module->metadata().kernels()).size());
   if (!library.ok())
     return library.status();
-  std::string target = (*code)->target()->str();
-  auto device = std::make_unique<CpuDevice>(
-      std::move(module), std::move(*library), std::move(target));
+  auto device = std::make_unique<CpuDevice>(std::move(module), **code,
+                                            std::move(*library));
   if (Status status = device->prepare(programs, threads); !status.ok())
     return status;
   return std::unique_ptr<Device>(std::move(device));

@@ -22,6 +22,11 @@ using namespace sterna;
 
 namespace {
 
+struct Level {
+  const char *name;
+  std::vector<const char *> features;
+};
+
 #if defined(__x86_64__)
 
 constexpr uint16_t hostMachine = EM_X86_64;
@@ -81,6 +86,14 @@ const Feature features[] = {
     {"lzcnt", 0x80000001, 0, ECX, 5, noState},
 };
 
+/// Each level needs what the ones before it need, and more.
+const Level levels[] = {
+    {"x86-64-v2", {"sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16"}},
+    {"x86-64-v3",
+     {"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"}},
+    {"x86-64-v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}},
+};
+
 /// Register files that the operating system saves, as bits of XCR0.
 uint32_t savedState() {
   uint32_t eax, ebx, ecx, edx;
@@ -124,6 +137,12 @@ const Feature features[] = {
     {"bf16", AT_HWCAP2, 14},
 };
 
+const Level levels[] = {
+    {"armv8.0", {"neon"}},
+    {"armv8.0+dotprod", {"dotprod"}},
+    {"armv8.0+i8mm", {"i8mm"}},
+};
+
 bool supports(const Feature &feature) {
   return (getauxval(feature.type) >> feature.bit & 1) != 0;
 }
@@ -134,6 +153,8 @@ bool supports(const Feature &feature) {
 
 /// What keeps `code` from running here; empty if nothing does.
 std::string obstacles(const Module &module, const format::Code &code) {
+  if (!isCpuCode(code))
+    return "it runs with --device=" + code.target()->str();
   Elf64_Ehdr header;
   if (code.size() < sizeof(header))
     return "it is not an ELF shared object";
@@ -152,11 +173,26 @@ std::string obstacles(const Module &module, const format::Code &code) {
 
 } // namespace
 
+bool sterna::isCpuCode(const format::Code &code) {
+  return code.target()->string_view() != "vulkan";
+}
+
 bool sterna::hostSupports(const std::string &name) {
   for (const Feature &feature : features)
     if (name == feature.name)
       return supports(feature);
   return false;
+}
+
+std::vector<std::string> sterna::hostLevels() {
+  std::vector<std::string> names;
+  for (const Level &level : levels) {
+    for (const char *feature : level.features)
+      if (!hostSupports(feature))
+        return names;
+    names.push_back(level.name);
+  }
+  return names;
 }
 
 Expected<const format::Code *> sterna::selectCode(const Module &module) {

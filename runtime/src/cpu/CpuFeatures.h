@@ -14,12 +14,20 @@
 #include "src/core/Module.h"
 
 #include <string>
+#include <vector>
 
 namespace sterna {
 
 /// Whether the CPU and the operating system support `feature`, spelled as LLVM
 /// does: "avx2", "fma", "dotprod". Unknown features are not supported.
 bool hostSupports(const std::string &feature);
+
+/// Whether `code` is for a CPU, of whatever kind, and not for a GPU.
+bool isCpuCode(const format::Code &code);
+
+/// The instruction levels that this machine can run, the plainest first:
+/// "x86-64-v2", "x86-64-v3".
+std::vector<std::string> hostLevels();
 
 /// The code object to run on this machine: of those whose machine type is the
 /// host's and whose features it has all, the one that uses most features, then

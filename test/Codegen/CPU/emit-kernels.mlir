@@ -3,7 +3,7 @@
 // The portable tier. A function takes a buffer for each argument and each
 // untied result, and the range of workgroups to run; what it writes overlaps
 // nothing else.
-// CHECK: plan.kernel @exp tied [-1] attributes {emitter = "portable", workgroups = 8 : i64}
+// CHECK: plan.kernel @exp tied [-1] attributes {cpu.emitter = "portable", cpu.workgroups = 8 : i64}
 plan.kernel @exp tied [-1] {
 ^bb0(%x: tensor<64x32xf32>):
   %y = math.exp %x : tensor<64x32xf32>
@@ -11,7 +11,7 @@ plan.kernel @exp tied [-1] {
 }
 
 // A reduction to a scalar is one workgroup.
-// CHECK: plan.kernel @sum tied [-1] attributes {emitter = "portable", workgroups = 1 : i64}
+// CHECK: plan.kernel @sum tied [-1] attributes {cpu.emitter = "portable", cpu.workgroups = 1 : i64}
 plan.kernel @sum tied [-1] {
 ^bb0(%x: tensor<64x32xf32>):
   %zero = arith.constant dense<0.0> : tensor<f32>

@@ -17,3 +17,11 @@ func.func @linear(%x: tensor<4x8xf32>, %s: tensor<16x2xf32>) -> tensor<4x16xf32>
       -> tensor<4x16xf32>
   return %y : tensor<4x16xf32>
 }
+
+// CHECK-LABEL: func.func @embedding(
+// CHECK: tern.embedding %{{.+}}, %{{.+}} init %{{.+}} {offset = 32 : i64}
+func.func @embedding(%shard: tensor<16x8xf16>, %ids: tensor<4xi32>, %x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %y = tern.embedding %shard, %ids init %x {offset = 32 : i64}
+      : tensor<16x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}

@@ -65,3 +65,14 @@ func.func @block(%table: tensor<32x8xf16>, %ids: tensor<4xi32>, %g: tensor<8xf32
   %l = tern.cross_entropy %m, %y : tensor<4x8xf32>, tensor<4xi32> -> tensor<4xf32>
   return %l, %c1 : tensor<4xf32>, tensor<32x1x8xf32>
 }
+
+// So does a join, which bufferization would not take, become insertions.
+// CHECK-LABEL: func.func @join(
+// CHECK-SAME: %[[X:.+]]: tensor<4x8xf32>, %[[Y:.+]]: tensor<4x5xf32>
+// CHECK: %[[FIRST:.+]] = tensor.insert_slice %[[X]] into %{{.+}}[0, 0] [4, 8] [1, 1]
+// CHECK: %[[BOTH:.+]] = tensor.insert_slice %[[Y]] into %[[FIRST]][0, 8] [4, 5] [1, 1]
+// CHECK: return %[[BOTH]]
+func.func @join(%x: tensor<4x8xf32>, %y: tensor<4x5xf32>) -> tensor<4x13xf32> {
+  %z = tensor.concat dim(1) %x, %y : (tensor<4x8xf32>, tensor<4x5xf32>) -> tensor<4x13xf32>
+  return %z : tensor<4x13xf32>
+}

@@ -204,6 +204,33 @@ func.func @embedding_c1(%table: tensor<32x8xf16>, %ids: tensor<4xi32>) {
 
 // -----
 
+// embedding_c2: the last row's id beyond 31 bits
+func.func @embedding_c2(%table: tensor<32x8xf16>, %ids: tensor<4xi32>) {
+  // expected-error @+1 {{'tern.embedding' op expected ids of at most 31 bits, but got rows 2147483617 to 2147483617 + 32}}
+  %x = tern.embedding %table, %ids {offset = 2147483617 : i64} : tensor<32x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// embedding_c2: negative
+func.func @embedding_c2(%table: tensor<32x8xf16>, %ids: tensor<4xi32>) {
+  // expected-error @+1 {{'tern.embedding' op expected ids of at most 31 bits, but got rows -1 to -1 + 32}}
+  %x = tern.embedding %table, %ids {offset = -1 : i64} : tensor<32x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// embedding_c3: element type of the result
+func.func @embedding_c3(%table: tensor<32x8xf16>, %ids: tensor<4xi32>, %init: tensor<4x8xf16>) {
+  // expected-error @+1 {{'tern.embedding' op failed to verify that init has the type of result}}
+  %x = "tern.embedding"(%table, %ids, %init) : (tensor<32x8xf16>, tensor<4xi32>, tensor<4x8xf16>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
 // rms_norm_c1: a weight per column
 func.func @rms_norm_c1(%x: tensor<4x8xf32>, %g: tensor<4xf32>) {
   // expected-error @+1 {{'tern.rms_norm' op expected weight of shape [8], but got [4]}}

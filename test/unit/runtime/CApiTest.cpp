@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstring>
 
 using namespace sterna::test;
@@ -48,6 +49,16 @@ TEST(CApi, RunsAProgram) {
   options.program_count = 1;
   options.programs = programs;
   sterna_session_t *session = nullptr;
+  options.device = view("gpu");
+  EXPECT_EQ(release(sterna_session_create(module, &options, &session)),
+            STERNA_STATUS_INVALID_ARGUMENT);
+  options.device = view("vulkan"); // for which the module has no code
+  options.threads = 0;
+  EXPECT_EQ(release(sterna_session_create(module, &options, &session)),
+            STERNA_STATUS_FAILED);
+  // A caller that knows nothing of devices gets the CPU.
+  options.size = offsetof(sterna_session_options_t, device);
+  options.threads = 2;
   ASSERT_EQ(release(sterna_session_create(module, &options, &session)),
             STERNA_STATUS_OK);
   sterna_module_release(module); // the session keeps what it needs

@@ -65,7 +65,7 @@ TEST(Executor, HonoursBarriersOnAnyNumberOfThreads) {
   ASSERT_TRUE(module);
   std::vector<uint32_t> expected = chainReference(rounds);
   for (unsigned threads : {1u, 2u, 3u, 8u}) {
-    auto session = Session::create(module, {0}, threads);
+    auto session = Session::create(module, {0}, onCpu(threads));
     ASSERT_TRUE(session.ok()) << session.message();
     EXPECT_EQ((*session)->target(), "generic");
     auto program = (*session)->program("chain");
@@ -94,7 +94,7 @@ TEST(Executor, RunsIndependentDispatches) {
   std::shared_ptr<const Module> module = loadValid(description);
   ASSERT_TRUE(module);
   for (unsigned threads : {1u, 3u, 5u}) {
-    auto session = Session::create(module, {0}, threads);
+    auto session = Session::create(module, {0}, onCpu(threads));
     ASSERT_TRUE(session.ok()) << session.message();
     auto prepared = (*session)->program("independent");
     ASSERT_TRUE(prepared.ok());
@@ -112,7 +112,7 @@ TEST(Executor, NamesWhatIsMissing) {
   ASSERT_TRUE(module);
   auto head = findPrograms(*module, {"head"});
   ASSERT_TRUE(head.ok());
-  auto session = Session::create(module, *head, 1);
+  auto session = Session::create(module, *head, onCpu(1));
   ASSERT_TRUE(session.ok());
   EXPECT_FALSE((*session)->program("eval").ok());   // not prepared
   EXPECT_FALSE((*session)->program("absent").ok()); // not in the module
@@ -131,7 +131,7 @@ TEST(Executor, NamesWhatIsMissing) {
 TEST(Executor, KeepsStateBetweenPrograms) {
   std::shared_ptr<const Module> module = loadValid(toyModel());
   ASSERT_TRUE(module);
-  auto session = Session::create(module, {}, 2);
+  auto session = Session::create(module, {}, onCpu(2));
   ASSERT_TRUE(session.ok()) << session.message();
   const format::StateTensor *a = module->findState("a");
   ASSERT_TRUE(a);

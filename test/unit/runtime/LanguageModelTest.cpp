@@ -75,7 +75,8 @@ protected:
   void create(bool lora, float scale) {
     module = loadValid(toyModel());
     ASSERT_TRUE(module);
-    auto made = Session::create(module, generatePrograms(*module, lora), 2);
+    auto made =
+        Session::create(module, generatePrograms(*module, lora), onCpu(2));
     ASSERT_TRUE(made.ok()) << made.message();
     session = std::move(*made);
     auto created = LanguageModel::create(*session, lora, scale);

@@ -55,9 +55,9 @@ TEST(Loader, RefusesOtherFiles) {
 
 TEST(Loader, RefusesOtherVersions) {
   std::string bytes = toyModel().serialize();
+  bytes[8] = 3;
+  expectError(bytes, "format version 3");
   bytes[8] = 2;
-  expectError(bytes, "format version 2");
-  bytes[8] = 1;
   bytes[12] = 65;
   expectError(bytes, "header size");
 }
@@ -152,6 +152,26 @@ TEST(Loader, ChecksKernelIndices) {
   expectError(module.serialize(), "runs kernel 8, but the module has 8");
 }
 
+TEST(Loader, ChecksKernelCode) {
+  TestModule module = toyModel();
+  module.kernels[Head].size = 3;
+  expectError(module.serialize(), "kernel 'head' in code for 'generic'");
+  module.kernels[Head].size = module.code.size() / 4 * 4;
+  module.kernels[Head].offset = 4;
+  expectError(module.serialize(), "bytes of the code object");
+  module.kernels[Head].offset = 0;
+  expectError(module.serialize(), "2 bindings and 0 slots");
+  module.kernels[Head].slots = {0, 4};
+  expectError(module.serialize(), "below 4, but got 4");
+  module.kernels[Head].slots = {0, 0};
+  loadValid(module); // both bindings lie in the block
+  auto &bindings = module.programs[6].dispatches[0].bindings;
+  bindings[1] = format::Binding(format::Space::state, 0, 64);
+  expectError(module.serialize(), "but got block and state");
+  bindings[1] = format::Binding(format::Space::block, 2, 64);
+  expectError(module.serialize(), "multiples of 4, but got 2");
+}
+
 TEST(Loader, ChecksFields) {
   TestModule module = toyModel();
   module.programs[0].inputs[0].offset = 254;
@@ -182,7 +202,7 @@ TEST(Loader, RefusesAbsurdSpaces) {
   std::shared_ptr<const Module> loaded = loadValid(module);
   ASSERT_TRUE(loaded);
   Expected<std::unique_ptr<Session>> session =
-      Session::create(loaded, {0}, /*threads=*/1);
+      Session::create(loaded, {0}, onCpu(1));
   ASSERT_FALSE(session.ok());
   EXPECT_NE(session.message().find("for the state"), std::string::npos);
 }
@@ -193,7 +213,7 @@ TEST(Loader, RefusesMissingCpuFeatures) {
   std::shared_ptr<const Module> loaded = loadValid(module);
   ASSERT_TRUE(loaded);
   Expected<std::unique_ptr<Session>> session =
-      Session::create(loaded, {0}, /*threads=*/1);
+      Session::create(loaded, {0}, onCpu(1));
   ASSERT_FALSE(session.ok());
   EXPECT_NE(session.message().find("this CPU lacks"), std::string::npos);
   EXPECT_NE(session.message().find("warp-drive"), std::string::npos);
@@ -205,7 +225,7 @@ TEST(Loader, RefusesCodeThatIsNoElf) {
   std::shared_ptr<const Module> loaded = loadValid(module);
   ASSERT_TRUE(loaded);
   Expected<std::unique_ptr<Session>> session =
-      Session::create(loaded, {0}, /*threads=*/1);
+      Session::create(loaded, {0}, onCpu(1));
   ASSERT_FALSE(session.ok());
   EXPECT_NE(session.message().find("not an ELF"), std::string::npos);
 }
@@ -216,7 +236,7 @@ TEST(Loader, RefusesCodeWithOtherKernels) {
   std::shared_ptr<const Module> loaded = loadValid(module);
   ASSERT_TRUE(loaded);
   Expected<std::unique_ptr<Session>> session =
-      Session::create(loaded, {0}, /*threads=*/1);
+      Session::create(loaded, {0}, onCpu(1));
   ASSERT_FALSE(session.ok());
   EXPECT_NE(session.message().find("expected 9 kernels"), std::string::npos);
 }

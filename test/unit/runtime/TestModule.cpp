@@ -92,8 +92,7 @@ std::string buildMetadata(const TestModule &module, uint64_t weightsOffset,
   Builder builder;
   std::vector<flatbuffers::Offset<format::Kernel>> kernels;
   for (const KernelGrid &kernel : module.kernels)
-    kernels.push_back(format::CreateKernelDirect(builder, kernel.name.c_str(),
-                                                 kernel.workgroups));
+    kernels.push_back(format::CreateKernelDirect(builder, kernel.name.c_str()));
   std::vector<flatbuffers::Offset<format::Program>> programs;
   for (const test::Program &program : module.programs)
     programs.push_back(buildProgram(builder, program));
@@ -109,9 +108,15 @@ std::string buildMetadata(const TestModule &module, uint64_t weightsOffset,
   std::vector<flatbuffers::Offset<flatbuffers::String>> features;
   for (const std::string &feature : module.features)
     features.push_back(builder.CreateString(feature));
+  std::vector<flatbuffers::Offset<format::KernelCode>> kernelCode;
+  for (const KernelGrid &kernel : module.kernels)
+    kernelCode.push_back(format::CreateKernelCodeDirect(
+        builder, kernel.workgroups, /*tuned=*/false, kernel.offset, kernel.size,
+        &kernel.slots, kernel.written));
   std::vector<flatbuffers::Offset<format::Code>> code = {
-      format::CreateCodeDirect(builder, "generic", &features, codeOffset,
-                               module.code.size(), checksumOf(module.code))};
+      format::CreateCodeDirect(builder, module.target.c_str(), &features,
+                               codeOffset, module.code.size(),
+                               checksumOf(module.code), &kernelCode)};
   auto root = format::CreateModuleDirect(
       builder, buildModel(builder, module), buildTokenizer(builder), &kernels,
       &programs, &state, &weights, &code, weightsOffset, module.weights.size(),
@@ -254,7 +259,7 @@ std::string TestModule::serialize() const {
       weightsOffset + (weights.size() + page - 1) / page * page;
   std::string metadata = buildMetadata(*this, weightsOffset, codeOffset);
   std::string file("STERNA\r\n");
-  append<uint32_t>(file, 1);
+  append<uint32_t>(file, 2);
   append<uint32_t>(file, 64);
   append<uint64_t>(file, 64);
   append<uint64_t>(file, metadata.size());

@@ -11,7 +11,7 @@
 #ifndef STERNA_TEST_UNIT_RUNTIME_TESTMODULE_H
 #define STERNA_TEST_UNIT_RUNTIME_TESTMODULE_H
 
-#include "module_generated.h"
+#include "src/core/Device.h"
 
 #include <cstdint>
 #include <memory>
@@ -19,8 +19,6 @@
 #include <vector>
 
 namespace sterna {
-class Module;
-
 namespace test {
 
 /// Kernels of TestKernels.c, by index.
@@ -75,17 +73,23 @@ struct State {
   std::string target;
 };
 
+/// A kernel and its code; the last four are for a GPU.
 struct KernelGrid {
   std::string name;
   uint32_t workgroups;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+  std::vector<uint8_t> slots = {};
+  uint8_t written = 15;
 };
 
 struct TestModule {
   std::vector<KernelGrid> kernels;
   std::vector<Program> programs;
   std::vector<State> state;
+  std::string target = "generic";
   std::vector<std::string> features;
-  std::string code;    // ELF
+  std::string code;    // ELF, or SPIR-V modules
   std::string weights; // one weight, padded to 64 bytes
   uint64_t stateBytes = 0;
   uint64_t arenaBytes = 0;
@@ -97,6 +101,9 @@ struct TestModule {
   /// The bytes of the file.
   std::string serialize() const;
 };
+
+/// The CPU with so many threads.
+inline DeviceOptions onCpu(unsigned threads) { return {"cpu", threads}; }
 
 /// A module with the kernels of TestKernels.c and no program.
 TestModule emptyModule();

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TestModule.h"
+#include "VulkanModule.h"
 
 #include "io/Npy.h"
 #include "io/Peft.h"
@@ -43,7 +43,7 @@ protected:
   Outcome run(const std::string &arguments) {
     std::string errorPath = temporaryPath("stderr");
     std::string command =
-        std::string(STERNA_RUN) + " " + arguments + " 2>" + errorPath;
+        environment + STERNA_RUN + " " + arguments + " 2>" + errorPath;
     Outcome outcome;
     std::FILE *pipe = popen(command.c_str(), "r");
     if (!pipe)
@@ -79,6 +79,7 @@ protected:
     EXPECT_NE(outcome.errors.find(part), std::string::npos) << outcome.errors;
   }
 
+  std::string environment; // assignments for the shell
   std::string model;
   std::string data;
 };
@@ -181,6 +182,88 @@ TEST_F(ToolTest, Bench) {
   EXPECT_EQ(json["planned_bytes"], 88 + 256);
 }
 
+TEST_F(ToolTest, ListsDevices) {
+  Json json = runJson("devices");
+  EXPECT_FALSE(json["cpu"]["levels"].empty());
+  EXPECT_EQ(json["vulkan"].empty(), json["vulkan_error"].is_string());
+  EXPECT_EQ(run("devices").output.rfind("cpu       runs code for", 0), 0u);
+}
+
+/// Where the loader finds no driver, nothing runs on the CPU instead.
+TEST_F(ToolTest, NeedsAVulkanDriver) {
+  environment = "VK_ICD_FILENAMES=/absent VK_DRIVER_FILES=/absent ";
+  Outcome devices = run("devices");
+  EXPECT_EQ(devices.exitStatus, 0);
+  EXPECT_NE(devices.output.find("vulkan    no Vulkan"), std::string::npos)
+      << devices.output;
+  EXPECT_TRUE(runJson("devices")["vulkan_error"].is_string());
+  writeFile(model, vulkanChain(1).serialize());
+  std::string path = temporaryPath("logits.npy");
+  expectError("devices --check " + model, "no Vulkan");
+  expectError("bench " + model + " --device=vulkan --train-steps 0",
+              "no Vulkan");
+  expectError("bench " + model + " --train-steps 0", "--device=vulkan");
+}
+
+TEST_F(ToolTest, ChoosesTheDevice) {
+  expectError("eval " + model + " --data " + data + " --device=vulkan",
+              "compile it with --target=vulkan");
+  expectError("eval " + model + " --data " + data + " --device=gpu",
+              "but got 'gpu'");
+  expectError("eval " + model + " --data " + data +
+                  " --device=vulkan --threads 2",
+              "expected no number of threads");
+  EXPECT_EQ(runJson("eval " + model + " --data " + data + " --device=cpu"),
+            runJson("eval " + model + " --data " + data));
+}
+
+class VulkanToolTest : public ToolTest {
+protected:
+  void SetUp() override {
+    ToolTest::SetUp();
+    prepareVulkan();
+  }
+};
+
+TEST_F(VulkanToolTest, ChecksAModule) {
+  TestModule description = vulkanChain(3);
+  description.programs.push_back(description.programs[0]);
+  description.programs[1].name = "other";
+  description.programs[1].dispatches[0].kernel = VulkanCount;
+  description.kernels[VulkanCount].size = 0;
+  writeFile(model, description.serialize());
+  Json json = runJson("devices --check " + model + " --device=vulkan:0");
+  EXPECT_EQ(json["pipelines"], 4);
+  EXPECT_EQ(json["dispatches"], 4);
+  EXPECT_EQ(json["programs"], 1);
+  EXPECT_EQ(json["missing_programs"], Json({"other"}));
+  expectError("devices --check " + model + " --device=vulkan:7",
+              "there is no Vulkan device 7: 0 is ");
+  Json info = runJson("info " + model);
+  EXPECT_EQ(info["programs"][1]["kernels"][1]["code"]["vulkan"], nullptr);
+  EXPECT_EQ(info["programs"][0]["kernels"][0]["code"]["vulkan"]["workgroups"],
+            64);
+  EXPECT_NE(run("info " + model).output.find("(runs with --device=vulkan)"),
+            std::string::npos);
+}
+
+// The AMD driver compiles for chips that are not there, and keeps the result.
+TEST_F(VulkanToolTest, CompilesForAbsentChips) {
+  std::string driver = driverFile("radeon_icd");
+  if (driver.empty())
+    GTEST_SKIP() << "the driver of AMD's chips is not installed";
+  writeFile(model, vulkanChain(3).serialize());
+  for (const char *chip : {"navi21", "gfx1100", "vega10", "polaris10"}) {
+    environment = std::string("RADV_FORCE_FAMILY=") + chip +
+                  " VK_ICD_FILENAMES=" + driver + " ";
+    for (int run = 0; run < 2; ++run) {
+      Json json = runJson("devices --check " + model);
+      EXPECT_EQ(json["pipelines"], 5) << chip;
+      EXPECT_NE(json["device"].dump().find("RADV"), std::string::npos);
+    }
+  }
+}
+
 TEST_F(ToolTest, ReportsErrors) {
   expectError("info /absent", "/absent");
   expectError("info " + data, "not a Sterna device binary");
@@ -190,8 +273,8 @@ TEST_F(ToolTest, ReportsErrors) {
   expectError("eval " + model + " --data " + data + " --threads 0",
               "--threads");
   EXPECT_EQ(run("--version").exitStatus, 0);
-  for (const char *command :
-       {"info", "logits", "generate", "eval", "grad", "train", "bench"}) {
+  for (const char *command : {"info", "logits", "generate", "eval", "grad",
+                              "train", "bench", "devices"}) {
     Outcome help = run(std::string(command) + " --help");
     EXPECT_EQ(help.exitStatus, 0);
     EXPECT_NE(help.output.find("Example"), std::string::npos) << command;

@@ -32,7 +32,7 @@ protected:
     auto programs = findPrograms(
         *module, {"train_micro", "train_apply", "eval", "eval_lora"});
     ASSERT_TRUE(programs.ok());
-    auto made = Session::create(module, *programs, 2);
+    auto made = Session::create(module, *programs, onCpu(2));
     ASSERT_TRUE(made.ok()) << made.message();
     session = std::move(*made);
     auto created = TrainPrograms::create(*session, 1);
@@ -231,7 +231,7 @@ TEST_F(TrainerTest, RefusesModulesWithoutAdapters) {
   TestModule description = toyModel();
   description.loraRank = 0;
   std::shared_ptr<const Module> plain = loadValid(description);
-  auto other = Session::create(plain, {}, 1);
+  auto other = Session::create(plain, {}, onCpu(1));
   ASSERT_TRUE(other.ok());
   auto adapter = Adapter::createFresh(**other, 16, 1);
   ASSERT_FALSE(adapter.ok());

@@ -28,13 +28,6 @@ namespace sterna::cpu {
 #define GEN_PASS_DECL
 #include "sterna/Codegen/CPU/Passes.h.inc"
 
-/// Emits the portable form of `kernel` at the builder's insertion point, like
-/// `KernelEmitter::emit`. Returns the number of workgroups.
-mlir::FailureOr<int64_t> emitPortableKernel(plan::KernelOp kernel,
-                                            mlir::OpBuilder &builder,
-                                            mlir::ValueRange buffers,
-                                            mlir::Value begin, mlir::Value end);
-
 /// Lowers a module of kernel functions on memrefs and tensors to the LLVM
 /// dialect, with the ABI of kernel_library.h.
 void buildLowerKernelsPipeline(mlir::OpPassManager &manager);

@@ -17,8 +17,8 @@ def EmitKernelsPass : Pass<"sterna-emit-cpu-kernels", "::mlir::ModuleOp"> {
     Adds a nested module `@cpu_kernels` with a function for each `plan.kernel`:
     by a tuned emitter where one matches, by the portable tier otherwise. A
     function takes a memref for each argument and each untied result of the
-    kernel and the range of workgroups to run. Sets `workgroups` and `emitter`
-    on the kernel.
+    kernel and the range of workgroups to run. Sets `cpu.workgroups` and
+    `cpu.emitter` on the kernel.
 
     ```mlir
     plan.kernel @add_0 tied [-1] { ... }
@@ -49,23 +49,6 @@ def FinishKernelsPass : Pass<"sterna-finish-cpu-kernels", "::mlir::ModuleOp"> {
     each, and the table and query function of the kernel library.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
-}
-
-def MakeFreestandingPass : Pass<"sterna-make-freestanding", "::mlir::func::FuncOp"> {
-  let summary = "Replace what would become calls of a library";
-  let description = [{
-    A kernel library has no undefined symbol: `math.exp` and `math.log` become
-    polynomials, identical on every target, and copies become loops.
-
-    ```mlir
-    memref.copy %x, %y : memref<8xf32> to memref<8xf32>
-    // becomes
-    linalg.generic ... ins(%x : memref<8xf32>) outs(%y : memref<8xf32>) ...
-    ```
-  }];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect",
-                           "::mlir::math::MathDialect",
-                           "::mlir::vector::VectorDialect"];
 }
 
 def StackBuffersPass : Pass<"sterna-stack-buffers", "::mlir::func::FuncOp"> {

@@ -11,20 +11,13 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "sterna/Import/Model.h"
+#include "sterna/Target/CodeObject.h"
 #include "llvm/Support/Error.h"
 
 #include <string>
 #include <vector>
 
 namespace sterna {
-
-/// Code of one instruction level.
-struct KernelLibrary {
-  std::string level;
-  /// CPU features that it needs, by their /proc/cpuinfo names.
-  std::vector<std::string> features;
-  std::string bytes;
-};
 
 /// Figures of one link, for the compiler's report.
 struct LinkReport {
@@ -38,8 +31,7 @@ struct LinkReport {
 /// all.
 llvm::Expected<LinkReport>
 writeDeviceBinary(mlir::ModuleOp module, const TokenizerDescription &tokenizer,
-                  const std::vector<KernelLibrary> &libraries,
-                  llvm::StringRef path);
+                  const std::vector<CodeObject> &code, llvm::StringRef path);
 
 /// Writes the elements of `param` in their final layout to `out`, in order.
 /// Adds what it read and wrote to `report`.

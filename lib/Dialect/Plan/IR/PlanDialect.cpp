@@ -10,6 +10,7 @@
 #include "sterna/Dialect/Plan/IR/Plan.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -19,10 +20,16 @@ using namespace sterna::plan;
 
 #include "sterna/Dialect/Plan/IR/PlanDialect.cpp.inc"
 #include "sterna/Dialect/Plan/IR/PlanEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "sterna/Dialect/Plan/IR/PlanAttributes.cpp.inc"
 #define GET_OP_CLASSES
 #include "sterna/Dialect/Plan/IR/PlanOps.cpp.inc"
 
 void PlanDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "sterna/Dialect/Plan/IR/PlanAttributes.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "sterna/Dialect/Plan/IR/PlanOps.cpp.inc"

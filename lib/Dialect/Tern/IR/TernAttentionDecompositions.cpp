@@ -85,35 +85,37 @@ struct Attention {
         [&](OpBuilder &, ValueRange x) { return r.add(x[1], x[0]); });
   }
 
+  /// Each score replaced by what `body` makes of the elements of `inputs` and,
+  /// last, the score. The scores are the output operand, not an input, so that
+  /// bufferization overwrites them: a kernel has one buffer of this size, which
+  /// may be all that a GPU's shared memory holds.
+  Value update(Value scores, ArrayRef<Operand> inputs,
+               function_ref<Value(OpBuilder &, ValueRange)> body) {
+    return r.loops("ppppp", inputs, {scores, {0, 1, 2, 3, 4}}, body);
+  }
+
   /// exp(scores - row maximum), zero where masked; not yet normalised.
   Value exponentials() {
     Value scores =
-        r.loops("ppppp", {{rowProducts(query, key), {0, 1, 2, 3, 4}}},
-                {r.empty(scoreShape(), type), {0, 1, 2, 3, 4}},
-                [&](OpBuilder &, ValueRange x) {
-                  return r.select(visible(), r.mul(x[0], inverseRoot()),
-                                  r.constant(type, -infinity));
-                });
+        update(rowProducts(query, key), {}, [&](OpBuilder &, ValueRange x) {
+          return r.select(visible(), r.mul(x[0], inverseRoot()),
+                          r.constant(type, -infinity));
+        });
     Value maximum =
         r.loops("ppppr", {{scores, {0, 1, 2, 3, 4}}},
                 {r.filled(rowShape(), type, -infinity), {0, 1, 2, 3}},
                 [&](OpBuilder &, ValueRange x) { return r.max(x[1], x[0]); });
-    return r.loops("ppppp",
-                   {{scores, {0, 1, 2, 3, 4}}, {maximum, {0, 1, 2, 3}}},
-                   {r.empty(scoreShape(), type), {0, 1, 2, 3, 4}},
-                   [&](OpBuilder &, ValueRange x) {
-                     return r.select(visible(), r.exp(r.sub(x[0], x[1])),
-                                     r.constant(type, 0));
-                   });
+    return update(scores, {{maximum, {0, 1, 2, 3}}},
+                  [&](OpBuilder &, ValueRange x) {
+                    return r.select(visible(), r.exp(r.sub(x[1], x[0])),
+                                    r.constant(type, 0));
+                  });
   }
 
   Value probabilities() {
     Value exponential = exponentials();
-    return r.loops(
-        "ppppp",
-        {{exponential, {0, 1, 2, 3, 4}}, {rowSum(exponential), {0, 1, 2, 3}}},
-        {r.empty(scoreShape(), type), {0, 1, 2, 3, 4}},
-        [&](OpBuilder &, ValueRange x) { return r.div(x[0], x[1]); });
+    return update(exponential, {{rowSum(exponential), {0, 1, 2, 3}}},
+                  [&](OpBuilder &, ValueRange x) { return r.div(x[1], x[0]); });
   }
 };
 
@@ -125,12 +127,13 @@ SmallVector<Value> AttentionOp::decompose(OpBuilder &b) {
   Value sum = a.rowSum(exponential);
   Value weighted = a.weightedRows(exponential, getValue());
   return {a.r.loops(
-      "ppppp", {{weighted, {0, 1, 2, 3, 4}}, {sum, {0, 2, 3, 1}}},
-      {a.r.empty(getType().getShape(), a.type), {0, 1, 2, 3, 4}},
-      [&](OpBuilder &, ValueRange x) { return a.r.div(x[0], x[1]); })};
+      "ppppp", {{sum, {0, 2, 3, 1}}}, {weighted, {0, 1, 2, 3, 4}},
+      [&](OpBuilder &, ValueRange x) { return a.r.div(x[1], x[0]); })};
 }
 
-int64_t AttentionOp::getParallelDimension(unsigned) { return 2; }
+SmallVector<int64_t> AttentionOp::getParallelDimensions(unsigned) {
+  return {2, 1, 3, 0};
+}
 
 SmallVector<Value> AttentionGradOp::decompose(OpBuilder &b) {
   Attention a{{b, getLoc()}, getQuery(), getKey(), getValue(), getPosition()};
@@ -143,16 +146,17 @@ SmallVector<Value> AttentionGradOp::decompose(OpBuilder &b) {
               [&](OpBuilder &, ValueRange x) {
                 return r.add(x[2], r.mul(x[0], x[1]));
               });
-  Value ds = r.loops(
-      "ppppp",
-      {{p, {0, 1, 2, 3, 4}}, {dp, {0, 1, 2, 3, 4}}, {product, {0, 1, 2, 3}}},
-      {r.empty(a.scoreShape(), a.type), {0, 1, 2, 3, 4}},
-      [&](OpBuilder &, ValueRange x) {
-        Value centred = r.mul(x[0], r.sub(x[1], x[2]));
-        return r.mul(centred, a.inverseRoot());
-      });
+  Value ds = a.update(dp, {{p, {0, 1, 2, 3, 4}}, {product, {0, 1, 2, 3}}},
+                      [&](OpBuilder &, ValueRange x) {
+                        Value centred = r.mul(x[0], r.sub(x[2], x[1]));
+                        return r.mul(centred, a.inverseRoot());
+                      });
   return {a.weightedRows(ds, getKey()), a.weightedColumns(ds, getQuery()),
           a.weightedColumns(p, getCotangent())};
 }
 
-int64_t AttentionGradOp::getParallelDimension(unsigned) { return 2; }
+// Gradients of keys and values are sums over tokens and groups. Key-value heads
+// and batches stand at the same dimensions in all results.
+SmallVector<int64_t> AttentionGradOp::getParallelDimensions(unsigned) {
+  return {2, 0};
+}

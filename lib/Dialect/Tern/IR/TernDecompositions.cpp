@@ -59,6 +59,10 @@ Value groupedProduct(Reference &r, MatmulOp op, Type type) {
 
 SmallVector<Value> CheckpointOp::decompose(OpBuilder &) { return {getInput()}; }
 
+SmallVector<int64_t> CheckpointOp::getParallelDimensions(unsigned) {
+  return llvm::to_vector(llvm::seq<int64_t>(0, shapeOf(getInput()).size()));
+}
+
 //===----------------------------------------------------------------------===//
 // Ternary linear layer
 //===----------------------------------------------------------------------===//
@@ -148,6 +152,10 @@ SmallVector<Value> MatmulOp::decompose(OpBuilder &b) {
       })};
 }
 
+SmallVector<int64_t> MatmulOp::getParallelDimensions(unsigned) {
+  return {0, 1};
+}
+
 SmallVector<Value> MatmulTransposedOp::decompose(OpBuilder &b) {
   Reference r{b, getLoc()};
   Type type = getType().getElementType();
@@ -161,6 +169,10 @@ SmallVector<Value> MatmulTransposedOp::decompose(OpBuilder &b) {
       })};
 }
 
+SmallVector<int64_t> MatmulTransposedOp::getParallelDimensions(unsigned) {
+  return {0, 1};
+}
+
 //===----------------------------------------------------------------------===//
 // Transformer block
 //===----------------------------------------------------------------------===//
@@ -169,15 +181,27 @@ SmallVector<Value> EmbeddingOp::decompose(OpBuilder &b) {
   Reference r{b, getLoc()};
   Type type = getType().getElementType();
   int64_t rows = shapeOf(getTable())[0];
-  return {r.loops(
-      "pp", {{getIds(), {0}}}, {r.empty(getType().getShape(), type), {0, 1}},
-      [&](OpBuilder &, ValueRange x) {
-        // One unsigned comparison also catches negative ids.
-        Value valid = r.compare(arith::CmpIPredicate::ult, x[0],
-                                r.constant(int32_t(rows)));
-        Value row = r.toIndex(r.select(valid, x[0], r.constant(0)));
-        return r.toFloat(r.extract(getTable(), {row, r.loopIndex(1)}), type);
-      })};
+  SmallVector<Operand> inputs{{getIds(), {0}}};
+  if (getInit())
+    inputs.push_back({getInit(), {0, 1}});
+  return {r.loops("pp", inputs, {r.empty(getType().getShape(), type), {0, 1}},
+                  [&](OpBuilder &, ValueRange x) -> Value {
+                    Value id = x[0];
+                    if (getOffset() != 0)
+                      id = arith::SubIOp::create(
+                          b, getLoc(), id, r.constant(int32_t(getOffset())));
+                    // One unsigned comparison also catches negative ids.
+                    Value valid = r.compare(arith::CmpIPredicate::ult, id,
+                                            r.constant(int32_t(rows)));
+                    Value row = r.toIndex(r.select(valid, id, r.constant(0)));
+                    Value read = r.toFloat(
+                        r.extract(getTable(), {row, r.loopIndex(1)}), type);
+                    return getInit() ? r.select(valid, read, x[1]) : read;
+                  })};
+}
+
+SmallVector<int64_t> EmbeddingOp::getParallelDimensions(unsigned) {
+  return {0, 1};
 }
 
 /// `1 / sqrt(mean(x^2) + epsilon)` of each row.
@@ -269,7 +293,9 @@ SmallVector<Value> RopeOp::decompose(OpBuilder &b) {
                   {r.empty(getType().getShape(), type), {0, 1, 2, 3}}, body)};
 }
 
-int64_t RopeOp::getParallelDimension(unsigned) { return 1; }
+SmallVector<int64_t> RopeOp::getParallelDimensions(unsigned) {
+  return {1, 0, 2, 3};
+}
 
 SmallVector<Value> CacheUpdateOp::decompose(OpBuilder &b) {
   Reference r{b, getLoc()};
@@ -299,4 +325,7 @@ SmallVector<Value> CacheUpdateOp::decompose(OpBuilder &b) {
   return {loop.getResult(0)};
 }
 
-int64_t CacheUpdateOp::getParallelDimension(unsigned) { return -1; }
+// Rows go where a run-time position says, so no split of the result is known.
+SmallVector<int64_t> CacheUpdateOp::getParallelDimensions(unsigned) {
+  return {};
+}

@@ -93,3 +93,7 @@ SmallVector<Value> CrossEntropyGradOp::decompose(OpBuilder &b) {
                     return r.select(scored, gradient, zero);
                   })};
 }
+
+SmallVector<int64_t> CrossEntropyGradOp::getParallelDimensions(unsigned) {
+  return {0, 1};
+}

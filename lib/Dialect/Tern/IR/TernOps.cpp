@@ -115,6 +115,10 @@ LogicalResult UnpackOp::verify() {
 }
 
 LogicalResult EmbeddingOp::verify() {
+  int64_t offset = getOffset(), rows = shapeOf(getTable())[0];
+  if (offset < 0 || offset > (int64_t(1) << 31) - rows) // embedding_c2
+    return emitOpError() << "expected ids of at most 31 bits, but got rows "
+                         << offset << " to " << offset << " + " << rows;
   return expectShape(*this, "result", getResult(), // embedding_c1
                      {shapeOf(getIds())[0], shapeOf(getTable())[1]});
 }

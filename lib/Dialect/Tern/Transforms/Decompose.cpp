@@ -9,6 +9,7 @@
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "sterna/Interfaces/DecomposableOpInterface.h"
 
@@ -54,4 +55,6 @@ struct Decompose : tern::impl::DecomposePassBase<Decompose> {
 
 void tern::populateDecomposePatterns(RewritePatternSet &patterns) {
   patterns.add<DecomposePattern>(patterns.getContext());
+  // Bufferization has no rule for tensor.concat.
+  tensor::populateDecomposeTensorConcatPatterns(patterns);
 }

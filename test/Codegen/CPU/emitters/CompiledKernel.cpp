@@ -22,6 +22,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "sterna/Codegen/CPU/KernelEmitter.h"
 #include "sterna/Codegen/CPU/Passes.h"
+#include "sterna/Codegen/Portable/Passes.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"

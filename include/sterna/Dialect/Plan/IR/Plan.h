@@ -20,6 +20,8 @@
 
 #include "sterna/Dialect/Plan/IR/PlanDialect.h.inc"
 #include "sterna/Dialect/Plan/IR/PlanEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "sterna/Dialect/Plan/IR/PlanAttributes.h.inc"
 #define GET_OP_CLASSES
 #include "sterna/Dialect/Plan/IR/PlanOps.h.inc"
 

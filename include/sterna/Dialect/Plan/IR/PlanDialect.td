@@ -9,6 +9,7 @@
 #ifndef STERNA_DIALECT_PLAN_IR_PLANDIALECT_TD
 #define STERNA_DIALECT_PLAN_IR_PLANDIALECT_TD
 
+include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 
@@ -22,6 +23,26 @@ def Plan_Dialect : Dialect {
     `plan.launch` over buffers whose place is fixed. CPU threads, a Vulkan
     command buffer and a Metal encoder all replay it.
   }];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+def Plan_DeviceProfileAttr : AttrDef<Plan_Dialect, "DeviceProfile"> {
+  let mnemonic = "device_profile";
+  let summary = "Limits of a GPU that code must keep to";
+  let description = [{
+    The names are those of Vulkan's `VkPhysicalDeviceLimits`: `bindingBytes` is
+    maxStorageBufferRange, `storageBuffers` maxPerStageDescriptorStorageBuffers,
+    `pushConstantBytes` maxPushConstantsSize, `invocations`
+    maxComputeWorkGroupInvocations, `sharedBytes`
+    maxComputeSharedMemorySize. Bytes count as such, not in powers.
+
+    Example: `#plan.device_profile<bindingBytes = 134217728, storageBuffers = 4,
+    pushConstantBytes = 128, invocations = 128, sharedBytes = 16384>`
+  }];
+  let parameters = (ins "int64_t":$bindingBytes, "int64_t":$storageBuffers,
+                        "int64_t":$pushConstantBytes, "int64_t":$invocations,
+                        "int64_t":$sharedBytes);
+  let assemblyFormat = "`<` struct(params) `>`";
 }
 
 def Plan_Space : I32EnumAttr<"Space", "Where a buffer lives", [

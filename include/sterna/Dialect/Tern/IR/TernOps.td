@@ -25,11 +25,11 @@ class Tern_ComputeOp<string mnemonic, list<Trait> traits = []>
     : Tern_Op<mnemonic, !listconcat([
         Pure, DeclareOpInterfaceMethods<DecomposableOpInterface>], traits)>;
 
-// A compute op whose independent parts are not along dimension 0.
+// A compute op whose independent parts are not along dimension 0 alone.
 class Tern_PartitionedOp<string mnemonic, list<Trait> traits = []>
     : Tern_Op<mnemonic, !listconcat([
         Pure, DeclareOpInterfaceMethods<DecomposableOpInterface,
-                                        ["getParallelDimension"]>], traits)>;
+                                        ["getParallelDimensions"]>], traits)>;
 
 // A compute op with a differentiation rule.
 class Tern_DifferentiableOp<string mnemonic, list<Trait> traits = []>
@@ -82,8 +82,9 @@ def Tern_GetParamOp : Tern_Op<"get_param",
   let assemblyFormat = "$param attr-dict `:` type($result)";
 }
 
-def Tern_CheckpointOp : Tern_DifferentiableOp<"checkpoint",
-    [SameOperandsAndResultType]> {
+def Tern_CheckpointOp : Tern_PartitionedOp<"checkpoint",
+    [DeclareOpInterfaceMethods<DifferentiableOpInterface>,
+     SameOperandsAndResultType]> {
   let summary = "Identity that marks a value to keep for the backward pass";
   let description = [{
     Stands at the input of each transformer block. `schedule` keeps marked
@@ -157,7 +158,7 @@ def Tern_QuantizeOp : Tern_ComputeOp<"quantize"> {
   let hasVerifier = 1;
 }
 
-def Tern_MatmulOp : Tern_ComputeOp<"matmul"> {
+def Tern_MatmulOp : Tern_PartitionedOp<"matmul"> {
   let summary = "Product with a ternary matrix";
   let description = [{
     `y[m, n] = sum_g scale[n, g] * (sum_k lhs[m, k] * weight[n, k])`, the inner
@@ -179,7 +180,8 @@ def Tern_MatmulOp : Tern_ComputeOp<"matmul"> {
   let hasVerifier = 1;
 }
 
-def Tern_MatmulTransposedOp : Tern_DifferentiableOp<"matmul_transposed"> {
+def Tern_MatmulTransposedOp : Tern_PartitionedOp<"matmul_transposed",
+    [DeclareOpInterfaceMethods<DifferentiableOpInterface>]> {
   let summary = "Product with a ternary matrix along its rows";
   let description = [{
     `x[m, k] = sum_n lhs[m, n] * scale[n, g(k)] * weight[n, k]`: the gradient of
@@ -226,23 +228,40 @@ def Tern_UnpackOp : Tern_Op<"unpack", [Pure]> {
 // Transformer block
 //===----------------------------------------------------------------------===//
 
-def Tern_EmbeddingOp : Tern_ComputeOp<"embedding"> {
+def Tern_EmbeddingOp : Tern_PartitionedOp<"embedding",
+    [/*embedding_c3*/OptionalTypesMatchWith<"init has the type of result",
+                                            "result", "init", "$_self">]> {
   let summary = "Rows of a table by index";
   let description = [{
-    `result[t, h] = table[ids[t], h]`, widened to the result's element type. An
-    id outside the table reads row 0; the host checks ids before.
+    `result[t, h] = table[ids[t] - offset, h]`, widened to the result's element
+    type, where `offset <= ids[t] < offset + V`. The table is the shard of a
+    larger one that begins at row `offset`. An id outside of it reads
+    `init[t, h]`; without `init`, row 0 of `table`. The host checks ids before.
 
-    Constraints: (C1) the result is `[T, H]` for ids `[T]` and table `[V, H]`.
+    Constraints: (C1) the result is `[T, H]` for ids `[T]` and table `[V, H]`;
+    (C2) `offset` is at least 0 and `offset + V` at most 2^31; (C3) `init` has
+    the result's type.
 
     ```mlir
     %x = tern.embedding %table, %ids
         : tensor<32x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
+    %y = tern.embedding %shard, %ids init %x {offset = 32 : i64}
+        : tensor<16x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
     ```
   }];
-  let arguments = (ins Tern_Matrix:$table, 1DTensorOf<[I32]>:$ids);
+  let arguments = (ins Tern_Matrix:$table, 1DTensorOf<[I32]>:$ids,
+                       Optional<Tern_Matrix>:$init,
+                       DefaultValuedAttr<I64Attr, "0">:$offset);
   let results = (outs Tern_Matrix:$result);
+  // A whole table.
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$table,
+                                 "::mlir::Value":$ids), [{
+    build($_builder, $_state, result, table, ids, /*init=*/::mlir::Value(),
+          /*offset=*/0);
+  }]>];
   let assemblyFormat = [{
-    $table `,` $ids attr-dict `:` type($table) `,` type($ids) `->` type($result)
+    $table `,` $ids (`init` $init^)? attr-dict `:` type($table) `,` type($ids)
+    `->` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -424,7 +443,7 @@ def Tern_CrossEntropyOp : Tern_DifferentiableOp<"cross_entropy"> {
   let hasVerifier = 1;
 }
 
-def Tern_CrossEntropyGradOp : Tern_ComputeOp<"cross_entropy_grad",
+def Tern_CrossEntropyGradOp : Tern_PartitionedOp<"cross_entropy_grad",
     [AllTypesMatch<["logits", "result"]>,
      AllTypesMatch<["maximum", "sum", "cotangent"]>]> {
   let summary = "Gradient of tern.cross_entropy for a chunk of the vocabulary";

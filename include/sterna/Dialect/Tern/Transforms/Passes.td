@@ -96,7 +96,8 @@ def DecomposePass : Pass<"sterna-decompose"> {
   let summary = "Replace tern ops by their reference decompositions";
   let description = [{
     Rewrites every op with `DecomposableOpInterface` until only upstream ops and
-    `tern.unpack`, `tern.get_param` are left.
+    `tern.unpack`, `tern.get_param` are left; and `tensor.concat`, which
+    bufferization does not take, to insertions.
 
     ```mlir
     %q, %s = tern.quantize %x : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<4xf32>
@@ -109,6 +110,46 @@ def DecomposePass : Pass<"sterna-decompose"> {
   let dependentDialects = ["::mlir::scf::SCFDialect"];
   let statistics = [
     Statistic<"numDecomposed", "num-decomposed", "Ops decomposed">
+  ];
+}
+
+def ShardParamsPass : Pass<"sterna-shard-params", "::mlir::ModuleOp"> {
+  let summary = "Cut parameters beyond a binding range into ranges of rows";
+  let description = [{
+    A device binds at most `max-bytes` of a buffer at once. Every use of a
+    `tern.get_param` beyond it, or of a range of its rows beyond it, becomes uses
+    of slices of nearly equal size: whole rows, in multiples of 16 where 16 fit.
+    The plan takes such slices as views, so that nothing is copied and the device
+    binary knows nothing of shards.
+
+    An embedding becomes a chain, in which each shard replaces the rows that it
+    knows; a head (`linalg.matmul` of `[M, K]` and `[V, K]` that starts from a
+    fill) becomes a product for each shard and a join. Any other use is an error.
+    Values do not change. Ternary parameters need their layouts, from which their
+    bytes follow. The pass runs after `sterna-chunk-loss-head`, whose slices are
+    left alone where they fit.
+
+    ```mlir
+    %x = tern.embedding %table, %ids                      // table [V, H]
+    %l = linalg.matmul %y, %table (transposed)            // [M, V]
+    // becomes
+    %t0 = tensor.extract_slice %table[0, 0] [r, H] [1, 1]
+    %t1 = tensor.extract_slice %table[r, 0] [V - r, H] [1, 1]
+    %x0 = tern.embedding %t0, %ids
+    %x = tern.embedding %t1, %ids init %x0 {offset = r}
+    %l0 = linalg.matmul %y, %t0 (transposed)
+    %l1 = linalg.matmul %y, %t1 (transposed)
+    %l = tensor.concat dim(1) %l0, %l1
+    ```
+  }];
+  let options = [
+    Option<"maxBytes", "max-bytes", "int64_t", "134217728",
+           "Bytes that a binding spans at most">
+  ];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numShards", "num-shards", "Ranges of rows made">
   ];
 }
 

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "sterna/Codegen/CPU/Passes.h"
+#include "sterna/Codegen/Portable/Passes.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -14,10 +14,10 @@
 
 using namespace mlir;
 
-namespace sterna::cpu {
+namespace sterna {
 #define GEN_PASS_DEF_MAKEFREESTANDINGPASS
-#include "sterna/Codegen/CPU/Passes.h.inc"
-} // namespace sterna::cpu
+#include "sterna/Codegen/Portable/Passes.h.inc"
+} // namespace sterna
 
 namespace {
 
@@ -37,7 +37,7 @@ struct CopyToLoops : OpRewritePattern<memref::CopyOp> {
 };
 
 struct MakeFreestanding
-    : sterna::cpu::impl::MakeFreestandingPassBase<MakeFreestanding> {
+    : sterna::impl::MakeFreestandingPassBase<MakeFreestanding> {
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet set(context);
     set.add<CopyToLoops>(context);

@@ -1,4 +1,4 @@
-//===- EmitLibrary.cpp - Kernel libraries for CPUs ------------------------===//
+//===- EmitCode.cpp - Code objects of CPUs --------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -6,7 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "sterna/Target/CPU/EmitLibrary.h"
+#include "sterna/Target/CPU/EmitCode.h"
+
+#include "sterna/Dialect/Plan/IR/Plan.h"
 
 #include "lld/Common/Driver.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -110,8 +112,7 @@ static Expected<std::string> link(StringRef object) {
   return (*buffer)->getBuffer().str();
 }
 
-Expected<std::string> sterna::cpu::emitLibrary(ModuleOp kernels,
-                                               StringRef level) {
+static Expected<std::string> emitLibrary(ModuleOp kernels, StringRef level) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> module =
       translateModuleToLLVMIR(kernels, context);
@@ -133,4 +134,22 @@ Expected<std::string> sterna::cpu::emitLibrary(ModuleOp kernels,
     return object.takeError();
   llvm::FileRemover removeObject(*object);
   return link(*object);
+}
+
+Expected<sterna::CodeObject> sterna::cpu::emitCode(ModuleOp module,
+                                                   StringRef level) {
+  auto library =
+      emitLibrary(module.lookupSymbol<ModuleOp>("cpu_kernels"), level);
+  if (!library)
+    return library.takeError();
+  CodeObject object{
+      level.str(), {"avx2", "bmi2", "f16c", "fma"}, std::move(*library), {}};
+  for (auto kernel : module.getOps<plan::KernelOp>()) {
+    KernelCode code;
+    code.workgroups =
+        kernel->getAttrOfType<IntegerAttr>("cpu.workgroups").getInt();
+    code.tuned = kernel->getAttrOfType<StringAttr>("cpu.emitter") != "portable";
+    object.kernels.push_back(std::move(code));
+  }
+  return object;
 }

@@ -3,18 +3,22 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The tier that takes every kernel: decompose into linalg, fuse elementwise
-// ops, and split all results along their parallel dimension into workgroups,
+// ops, and split all results along their parallel dimensions into workgroups,
 // pulling producers into the loop. Bufferization comes after, inside the
 // kernel.
 //
 //===----------------------------------------------------------------------===//
 
-#include "sterna/Codegen/CPU/Passes.h"
+#include "sterna/Codegen/Portable/PortableKernel.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/TileUsingInterface.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
@@ -79,41 +83,48 @@ struct UnpackPattern : OpRewritePattern<tern::UnpackOp> {
   }
 };
 
-/// The dimension along which result `index` of the kernel is split, or -1.
-int64_t parallelDimension(plan::KernelOp kernel, unsigned index) {
-  auto rank =
-      cast<RankedTensorType>(kernel.getYielded()[index].getType()).getRank();
-  int64_t fallback = rank ? 0 : -1;
+/// The dimensions along which result `index` of the kernel falls into
+/// independent parts.
+SmallVector<int64_t> parallelDimensions(plan::KernelOp kernel, unsigned index) {
   for (Operation &op : *kernel.getBodyBlock()) {
-    if (isa<linalg::ReduceOp, linalg::TransposeOp, tensor::InsertSliceOp>(op))
-      return -1;
+    if (isa<linalg::ReduceOp, linalg::TransposeOp, tensor::ConcatOp,
+            tensor::InsertSliceOp>(op))
+      return {};
     auto root = dyn_cast<DecomposableOpInterface>(op);
     if (!root)
       continue;
-    // Epilogues keep the root's shape, and with it the dimension.
+    // Epilogues keep the root's shape, and with it the dimensions.
     auto result = dyn_cast<OpResult>(kernel.getYielded()[index]);
     bool own = result && result.getOwner() == &op;
-    return root.getParallelDimension(own ? result.getResultNumber() : 0);
+    return root.getParallelDimensions(own ? result.getResultNumber() : 0);
   }
-  return fallback;
+  auto type = cast<RankedTensorType>(kernel.getYielded()[index].getType());
+  return llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
 }
 
-/// Rows of a tile: enough elements to be worth a call, but parts for threads.
-int64_t tileSize(int64_t extent, int64_t elements) {
-  constexpr int64_t minElements = 256, minTiles = 8;
-  int64_t perRow = std::max<int64_t>(elements / extent, 1);
-  int64_t size = 1;
-  while (size * perRow < minElements && extent % (2 * size) == 0 &&
-         extent / (2 * size) >= minTiles)
-    size *= 2;
-  return size;
+/// Cuts the lists of `results` to what all of them have in common.
+void agree(ParallelResults &results) {
+  size_t common = results.dimensions.front().size();
+  for (auto [type, dims] : llvm::zip_equal(results.types, results.dimensions)) {
+    size_t equal = 0;
+    while (
+        equal < std::min(common, dims.size()) &&
+        type.getDimSize(dims[equal]) ==
+            results.types.front().getDimSize(results.dimensions.front()[equal]))
+      ++equal;
+    common = equal;
+  }
+  for (auto &dims : results.dimensions)
+    dims.resize(common);
+  for (int64_t dim : results.dimensions.front())
+    results.extents.push_back(results.types.front().getDimSize(dim));
 }
 
 class PortableKernel {
 public:
-  PortableKernel(plan::KernelOp kernel, OpBuilder &builder, ValueRange buffers,
-                 Value begin, Value end)
-      : kernel(kernel), rewriter(builder), loc(kernel.getLoc()),
+  PortableKernel(plan::KernelOp kernel, const PortableTarget &target,
+                 OpBuilder &builder, ValueRange buffers, Value begin, Value end)
+      : kernel(kernel), target(target), rewriter(builder), loc(kernel.getLoc()),
         buffers(buffers), begin(begin), end(end) {}
 
   FailureOr<int64_t> emit() {
@@ -182,84 +193,119 @@ private:
     if (failed(applyPatternsGreedily(function, std::move(decompose))))
       return failure();
     RewritePatternSet fuse(context);
-    linalg::populateElementwiseOpsFusionPatterns(fuse, [](OpOperand *operand) {
+    linalg::populateElementwiseOpsFusionPatterns(fuse, [&](OpOperand *operand) {
       Operation *producer = operand->get().getDefiningOp();
       auto generic = dyn_cast<linalg::GenericOp>(producer);
       // Reads of packed weights go where they are used: unpacked, the
       // matrix would be large.
       if (generic && generic.getNumDpsInputs() == 0)
         return true;
-      // A reduction reads its operands many times: what is computed or
-      // transposed for it, is so once.
+      // A reduction reads its operands many times.
       auto consumer = cast<linalg::LinalgOp>(operand->getOwner());
-      return producer->hasOneUse() && consumer.getNumReductionLoops() == 0;
+      return producer->hasOneUse() && (consumer.getNumReductionLoops() == 0 ||
+                                       target.fusesIntoReductions());
     });
-    return applyPatternsGreedily(function, std::move(fuse));
+    if (failed(applyPatternsGreedily(function, std::move(fuse))))
+      return failure();
+    fillConstants(function);
+    return success();
+  }
+
+  /// Computes what is left of uniform constants: kernels have no data section.
+  void fillConstants(Operation *function) {
+    function->walk([&](arith::ConstantOp op) {
+      auto splat = dyn_cast<SplatElementsAttr>(op.getValue());
+      if (!splat)
+        return;
+      rewriter.setInsertionPoint(op);
+      auto type = cast<RankedTensorType>(op.getType());
+      Value element = arith::ConstantOp::create(
+          rewriter, loc, cast<TypedAttr>(splat.getSplatValue<Attribute>()));
+      Value empty = tensor::EmptyOp::create(rewriter, loc, type.getShape(),
+                                            type.getElementType());
+      auto fill = linalg::FillOp::create(rewriter, loc, element, empty);
+      rewriter.replaceOp(op, fill.getResult(0));
+    });
   }
 
   /// Splits the results into workgroups; returns how many there are.
   FailureOr<int64_t> split() {
-    SmallVector<int64_t> dims;
-    int64_t extent = 0, elements = 0;
+    ParallelResults parallel;
+    parallel.elementwise = true;
+    begin.getParentBlock()->getParentOp()->walk([&](linalg::LinalgOp op) {
+      parallel.elementwise &= op.getNumReductionLoops() == 0;
+    });
     for (auto [index, result] : llvm::enumerate(results)) {
-      auto type = cast<RankedTensorType>(result.getType());
-      dims.push_back(parallelDimension(kernel, index));
-      if (dims.back() < 0)
-        return 1;
-      int64_t size = type.getDimSize(dims.back());
-      if (extent && size != extent)
-        return 1;
-      extent = size;
-      elements = std::max(elements, type.getNumElements());
+      parallel.types.push_back(cast<RankedTensorType>(result.getType()));
+      parallel.dimensions.push_back(parallelDimensions(kernel, index));
     }
-    int64_t tile = tileSize(extent, elements);
-    if (extent == tile)
-      return 1;
-    if (failed(buildLoop(dims, tile)))
+    agree(parallel);
+    SmallVector<int64_t> tile = target.chooseTile(parallel);
+    SmallVector<int64_t> counts;
+    for (auto [extent, size] : llvm::zip_equal(parallel.extents, tile))
+      counts.push_back(extent / size);
+    int64_t workgroups = llvm::product_of(counts);
+    if (workgroups > 1 && failed(buildLoop(parallel, tile, counts)))
       return failure();
-    return extent / tile;
+    return workgroups;
   }
 
-  LogicalResult buildLoop(ArrayRef<int64_t> dims, int64_t tile) {
+  /// The offset of workgroup number `workgroup` in each parallel dimension.
+  SmallVector<OpFoldResult> tileOffsets(Value workgroup, ArrayRef<int64_t> tile,
+                                        ArrayRef<int64_t> counts) {
+    SmallVector<OpFoldResult> offsets(tile.size());
+    AffineExpr rest = rewriter.getAffineDimExpr(0);
+    // The dimension that is split last varies fastest.
+    for (size_t i = tile.size(); i-- > 0;) {
+      AffineExpr number = i == 0 ? rest : rest % counts[i];
+      rest = rest.floorDiv(counts[i]);
+      offsets[i] = affine::makeComposedFoldedAffineApply(
+          rewriter, loc, AffineMap::get(1, 0, number * tile[i]), {workgroup});
+    }
+    return offsets;
+  }
+
+  LogicalResult buildLoop(const ParallelResults &parallel,
+                          ArrayRef<int64_t> tile, ArrayRef<int64_t> counts) {
     SmallVector<Value> inits;
     for (auto [target, old] : llvm::zip_equal(targets, replaced))
       inits.push_back(old ? old : toTensor(target, /*writable=*/true));
     Value step = arith::ConstantIndexOp::create(rewriter, loc, 1);
     auto loop = scf::ForOp::create(rewriter, loc, begin, end, step, inits);
     rewriter.setInsertionPointToStart(loop.getBody());
-    Value offset = affine::AffineApplyOp::create(
-        rewriter, loc,
-        AffineMap::get(1, 0, rewriter.getAffineDimExpr(0) * tile),
-        loop.getInductionVar());
-    SmallVector<tensor::ExtractSliceOp> slices;
+    SmallVector<OpFoldResult> tileAt =
+        tileOffsets(loop.getInductionVar(), tile, counts);
     SmallVector<Value> next;
     for (auto [index, result] : llvm::enumerate(results)) {
-      auto type = cast<RankedTensorType>(result.getType());
+      RankedTensorType type = parallel.types[index];
       SmallVector<OpFoldResult> offsets(type.getRank(),
                                         rewriter.getIndexAttr(0));
       SmallVector<OpFoldResult> sizes =
           getAsIndexOpFoldResult(rewriter.getContext(), type.getShape());
       SmallVector<OpFoldResult> strides(type.getRank(),
                                         rewriter.getIndexAttr(1));
-      offsets[dims[index]] = offset;
-      sizes[dims[index]] = rewriter.getIndexAttr(tile);
-      slices.push_back(tensor::ExtractSliceOp::create(rewriter, loc, result,
-                                                      offsets, sizes, strides));
+      for (auto [i, dim] : llvm::enumerate(parallel.dimensions[index])) {
+        offsets[dim] = tileAt[i];
+        sizes[dim] = rewriter.getIndexAttr(tile[i]);
+      }
+      auto slice = tensor::ExtractSliceOp::create(rewriter, loc, result,
+                                                  offsets, sizes, strides);
       next.push_back(tensor::InsertSliceOp::create(
-          rewriter, loc, slices.back(), loop.getRegionIterArgs()[index],
-          offsets, sizes, strides));
+          rewriter, loc, slice, loop.getRegionIterArgs()[index], offsets, sizes,
+          strides));
     }
     scf::YieldOp::create(rewriter, loc, next);
     fuseProducers(loop);
     rewriter.setInsertionPointAfter(loop);
     results.assign(loop.result_begin(), loop.result_end());
-    return readReplaced(loop, dims, offset);
+    return readReplaced(loop, parallel.dimensions, tileAt);
   }
 
   /// Lets the loop read what it replaces from the value it carries, so that a
   /// workgroup touches its own part of the buffer alone.
-  LogicalResult readReplaced(scf::ForOp loop, ArrayRef<int64_t> dims,
-                             Value offset) {
+  LogicalResult readReplaced(scf::ForOp loop,
+                             ArrayRef<SmallVector<int64_t>> dims,
+                             ArrayRef<OpFoldResult> tileAt) {
     for (auto [index, old] : llvm::enumerate(replaced)) {
       if (!old)
         continue;
@@ -267,8 +313,7 @@ private:
         if (!loop->isProperAncestor(use.getOwner()))
           continue;
         auto slice = dyn_cast<tensor::ExtractSliceOp>(use.getOwner());
-        if (!slice ||
-            !isSameOffset(slice.getMixedOffsets()[dims[index]], offset))
+        if (!slice || !isTile(slice, dims[index], tileAt))
           return kernel.emitError("reads parts of a tied argument that other "
                                   "workgroups replace");
         use.set(loop.getRegionIterArgs()[index]);
@@ -277,8 +322,9 @@ private:
     return success();
   }
 
-  /// Whether `offset` is `expected` or computed alike.
-  static bool isSameOffset(OpFoldResult offset, Value expected) {
+  /// Whether `slice` starts where the workgroup's tile does.
+  static bool isTile(tensor::ExtractSliceOp slice, ArrayRef<int64_t> dims,
+                     ArrayRef<OpFoldResult> tileAt) {
     auto compose = [](Value value) {
       auto map = AffineMap::getMultiDimIdentityMap(1, value.getContext());
       SmallVector<Value> operands{value};
@@ -286,8 +332,14 @@ private:
       affine::canonicalizeMapAndOperands(&map, &operands);
       return std::make_pair(map, operands);
     };
-    auto value = dyn_cast<Value>(offset);
-    return value && compose(value) == compose(expected);
+    return llvm::all_of(llvm::zip_equal(dims, tileAt), [&](auto pair) {
+      OpFoldResult offset = slice.getMixedOffsets()[std::get<0>(pair)];
+      OpFoldResult expected = std::get<1>(pair);
+      if (isEqualConstantIntOrValue(offset, expected))
+        return true;
+      auto x = dyn_cast<Value>(offset), y = dyn_cast<Value>(expected);
+      return x && y && compose(x) == compose(y);
+    });
   }
 
   /// Pulls the producers of slices into the loop until none is left.
@@ -324,6 +376,7 @@ private:
   }
 
   plan::KernelOp kernel;
+  const PortableTarget &target;
   IRRewriter rewriter;
   Location loc;
   ValueRange buffers;
@@ -334,9 +387,21 @@ private:
 
 } // namespace
 
-FailureOr<int64_t> cpu::emitPortableKernel(plan::KernelOp kernel,
-                                           OpBuilder &builder,
-                                           ValueRange buffers, Value begin,
-                                           Value end) {
-  return PortableKernel(kernel, builder, buffers, begin, end).emit();
+FailureOr<int64_t> sterna::emitPortableKernel(plan::KernelOp kernel,
+                                              const PortableTarget &target,
+                                              OpBuilder &builder,
+                                              ValueRange buffers, Value begin,
+                                              Value end) {
+  return PortableKernel(kernel, target, builder, buffers, begin, end).emit();
+}
+
+SmallVector<Type> sterna::getBufferTypes(plan::KernelOp kernel) {
+  SmallVector<Type> types;
+  for (Type type : kernel.getBodyBlock()->getArgumentTypes())
+    types.push_back(tern::getBufferType(cast<RankedTensorType>(type)));
+  for (auto [type, tied] :
+       llvm::zip_equal(kernel.getResultTypes(), kernel.getTied()))
+    if (tied < 0)
+      types.push_back(tern::getBufferType(cast<RankedTensorType>(type)));
+  return types;
 }

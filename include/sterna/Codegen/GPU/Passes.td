@@ -1,0 +1,113 @@
+//===- Passes.td - Code generation for GPUs ----------------*- tablegen -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// In the order in which they run; one file of lib/Codegen/GPU and one lit test
+// each.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_CODEGEN_GPU_PASSES_TD
+#define STERNA_CODEGEN_GPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def AssignSlotsPass : Pass<"sterna-assign-slots", "::mlir::ModuleOp"> {
+  let summary = "Share storage buffers between the buffers of a kernel";
+  let description = [{
+    A GPU binds few storage buffers at once, each of limited range. This pass
+    gives each buffer of a kernel a slot, one storage buffer: buffers share one
+    if in every launch of the kernel they lie in one space and within the
+    profile's binding range (first fit, in order). Sets `vulkan.slots` on each
+    `plan.kernel` that is launched, and the profile on the module.
+
+    ```mlir
+    plan.launch @add(%arena_0, %weights, %arena_1) : ...
+    // gives
+    plan.kernel @add ... attributes {vulkan.slots = array<i64: 0, 1, 0>}
+    ```
+  }];
+}
+
+def EmitKernelsPass : Pass<"sterna-emit-gpu-kernels", "::mlir::ModuleOp"> {
+  let summary = "Turn plan kernels into functions of one workgroup";
+  let description = [{
+    Adds a nested module `@vulkan_kernels` with a function for each
+    `plan.kernel` that has slots, from the portable tier. A function takes a
+    memref for each argument and each untied result of the kernel and computes
+    the part of the workgroup that runs it. Sets `vulkan.workgroups` on the
+    kernel.
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect",
+    "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
+    "::mlir::gpu::GPUDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"];
+}
+
+def DistributeLoopsPass : Pass<"sterna-distribute-loops", "::mlir::func::FuncOp"> {
+  let summary = "Run linalg ops on the invocations of a workgroup";
+  let description = [{
+    Each linalg op on memrefs becomes loops whose parallel iterations are dealt
+    out to the invocations, with barriers between ops that share memory. A
+    reduction with few parallel iterations is computed by several invocations
+    each, in lanes whose number and order depend on the shape alone. An
+    invocation writes whole 32-bit words: results of 8 bits go out in fours.
+
+    ```mlir
+    linalg.generic {iterator_types = ["parallel"]} ... outs(%y : memref<512xf32>)
+    // becomes
+    %id = gpu.thread_id x
+    scf.for %i = %id to %c512 step %c128 { ... memref.store ... }
+    ```
+  }];
+  let dependentDialects = ["::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect",
+                           "::mlir::gpu::GPUDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def LowerMemoryPass : Pass<"sterna-lower-gpu-memory", "::mlir::func::FuncOp"> {
+  let summary = "Turn buffers into words of the slots' storage buffers";
+  let description = [{
+    A kernel function gets a memref of words for each slot and, for each buffer,
+    the number of its first word. Loads of 8 and 16 bits extract from a word,
+    because few devices store less than 32 bits. Temporaries move to the memory
+    that a workgroup shares.
+
+    ```mlir
+    func.func @f(%x: memref<4x8xf32>) ...
+      %v = memref.load %x[%i, %j] : memref<4x8xf32>
+    // becomes
+    func.func @f(%slot: memref<?xi32, #spirv.storage_class<StorageBuffer>>,
+                 %first: index) ...
+      %w = memref.load %slot[%at] : ...
+      %v = arith.bitcast %w : i32 to f32
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect",
+                           "::mlir::spirv::SPIRVDialect"];
+}
+
+def ConvertToSPIRVPass : Pass<"convert-kernels-to-spirv", "::mlir::ModuleOp"> {
+  let summary = "Turn kernel functions into SPIR-V modules";
+  let description = [{
+    Each function of slots and first words becomes a `spirv.module` of the same
+    name for Vulkan 1.1 without features: slots are storage buffers of descriptor
+    set 0, first words are push constants, the entry point is `main`.
+  }];
+  let dependentDialects = ["::mlir::spirv::SPIRVDialect"];
+}
+
+def CheckProfilePass : Pass<"sterna-check-profile", "::mlir::ModuleOp"> {
+  let summary = "Check every kernel and binding against the device profile";
+  let description = [{
+    Fails with the first kernel that needs more storage buffers, push constants,
+    invocations or shared memory than the profile of the module grants, or the
+    first launch whose buffers of one slot span more than its binding range.
+  }];
+}
+
+#endif // STERNA_CODEGEN_GPU_PASSES_TD

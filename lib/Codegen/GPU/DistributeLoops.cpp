@@ -1,0 +1,388 @@
+//===- DistributeLoops.cpp - Run linalg ops on invocations ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The pass behind --sterna-distribute-loops.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Codegen/GPU/Passes.h"
+
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+
+namespace sterna::gpu {
+#define GEN_PASS_DEF_DISTRIBUTELOOPSPASS
+#include "sterna/Codegen/GPU/Passes.h.inc"
+} // namespace sterna::gpu
+
+using namespace sterna;
+
+namespace {
+
+constexpr int64_t invocations = sterna::gpu::workgroupSize;
+
+/// The buffer that a memref is a view of.
+Value getBuffer(Value memref) {
+  while (auto view = memref.getDefiningOp<ViewLikeOpInterface>())
+    memref = view.getViewSource();
+  return memref;
+}
+
+/// Builds the loops of one linalg op for the invocation `id`.
+class Distributor {
+public:
+  Distributor(linalg::GenericOp op, Value id)
+      : op(op), b(op), loc(op.getLoc()), id(id) {
+    for (auto [dim, kind] : llvm::enumerate(op.getIteratorTypesArray()))
+      (kind == utils::IteratorType::parallel ? parallel : reduction)
+          .push_back(dim);
+    extents = op.getStaticLoopRanges();
+    iterations = product(parallel);
+    terms = product(reduction);
+  }
+
+  LogicalResult run() {
+    if (llvm::any_of(extents, ShapedType::isDynamic))
+      return op.emitError("expected loops of static extents");
+    if (isNarrow())
+      emitWords();
+    else if (auto combiner = getCombiner())
+      emitLanes(*combiner);
+    else
+      emitStrided();
+    op.erase();
+    return success();
+  }
+
+private:
+  //===--------------------------------------------------------------------===//
+  // Scalars
+  //===--------------------------------------------------------------------===//
+
+  int64_t product(ArrayRef<unsigned> dims) const {
+    int64_t result = 1;
+    for (unsigned dim : dims)
+      result *= extents[dim];
+    return result;
+  }
+
+  Value index(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+
+  /// Sets `at[dims]` to the indices of iteration `number` of these dimensions,
+  /// the last varying fastest. All values are non-negative.
+  void delinearize(Value number, ArrayRef<unsigned> dims,
+                   SmallVector<Value> &at) {
+    for (auto [position, dim] : llvm::enumerate(llvm::reverse(dims))) {
+      bool outermost = position + 1 == dims.size();
+      Value extent = index(extents[dim]);
+      at[dim] =
+          outermost
+              ? number
+              : arith::RemUIOp::create(b, loc, number, extent).getResult();
+      if (!outermost)
+        number = arith::DivUIOp::create(b, loc, number, extent);
+    }
+  }
+
+  /// Indices of all loops, zero until set.
+  SmallVector<Value> origin() {
+    return SmallVector<Value>(extents.size(), index(0));
+  }
+
+  SmallVector<Value> indicesOf(OpOperand &operand, ArrayRef<Value> at) {
+    SmallVector<Value> indices;
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    for (AffineExpr expr : map.getResults())
+      indices.push_back(getValueOrCreateConstantIndexOp(
+          b, loc,
+          affine::makeComposedFoldedAffineApply(
+              b, loc, AffineMap::get(map.getNumDims(), 0, expr),
+              getAsOpFoldResult(ValueRange(at)))));
+    return indices;
+  }
+
+  Value load(OpOperand &operand, ArrayRef<Value> at) {
+    if (op.isScalar(&operand))
+      return operand.get();
+    return memref::LoadOp::create(b, loc, operand.get(),
+                                  indicesOf(operand, at));
+  }
+
+  void store(Value value, OpOperand &output, ArrayRef<Value> at) {
+    memref::StoreOp::create(b, loc, value, output.get(), indicesOf(output, at));
+  }
+
+  SmallVector<Value> loadOutputs(ArrayRef<Value> at) {
+    SmallVector<Value> values;
+    for (OpOperand &output : op.getDpsInitsMutable())
+      values.push_back(op.payloadUsesValueFromOperand(&output) ||
+                               !reduction.empty()
+                           ? load(output, at)
+                           : Value());
+    return values;
+  }
+
+  /// The op's body at indices `at` with the old values `outputs`.
+  SmallVector<Value> emitBody(ArrayRef<Value> at, ArrayRef<Value> outputs) {
+    IRMapping mapping;
+    Block *body = op.getBlock();
+    for (OpOperand *input : op.getDpsInputOperands())
+      if (op.payloadUsesValueFromOperand(input))
+        mapping.map(op.getMatchingBlockArgument(input), load(*input, at));
+    for (auto [output, value] :
+         llvm::zip_equal(op.getRegionOutputArgs(), outputs))
+      if (value)
+        mapping.map(output, value);
+    for (Operation &nested : body->without_terminator()) {
+      if (auto loop = dyn_cast<linalg::IndexOp>(nested))
+        mapping.map(loop.getResult(), at[loop.getDim()]);
+      else
+        b.clone(nested, mapping);
+    }
+    return llvm::map_to_vector(
+        body->getTerminator()->getOperands(),
+        [&](Value value) { return mapping.lookupOrDefault(value); });
+  }
+
+  /// The reduction at parallel indices `at` over iterations `from`, `from +
+  /// step`, ... of the reduction dimensions, from `values`.
+  SmallVector<Value> emitReduction(SmallVector<Value> at, Value from,
+                                   int64_t step, ArrayRef<Value> values) {
+    if (reduction.empty())
+      return emitBody(at, values);
+    auto loop =
+        scf::ForOp::create(b, loc, from, index(terms), index(step), values,
+                           [&](OpBuilder &, Location, Value, ValueRange) {});
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    delinearize(loop.getInductionVar(), reduction, at);
+    SmallVector<Value> old(loop.getRegionIterArgs());
+    scf::YieldOp::create(b, loc, emitBody(at, old));
+    return SmallVector<Value>(loop.getResults());
+  }
+
+  /// Runs `body` for numbers below `count`, each by one invocation.
+  void deal(int64_t count, function_ref<void(Value)> body) {
+    OpBuilder::InsertionGuard guard(b);
+    if (count == invocations)
+      return body(id);
+    if (count < invocations) {
+      Value mine = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, id,
+                                         index(count));
+      auto branch = scf::IfOp::create(b, loc, mine, /*withElseRegion=*/false);
+      b.setInsertionPointToStart(branch.thenBlock());
+      return body(id);
+    }
+    auto loop =
+        scf::ForOp::create(b, loc, id, index(count), index(invocations));
+    b.setInsertionPointToStart(loop.getBody());
+    body(loop.getInductionVar());
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Ways to deal out the iterations
+  //===--------------------------------------------------------------------===//
+
+  /// One iteration of the parallel dimensions to an invocation at a time.
+  void emitStrided() {
+    deal(iterations, [&](Value number) {
+      SmallVector<Value> at = origin();
+      delinearize(number, parallel, at);
+      SmallVector<Value> results =
+          emitReduction(at, index(0), 1, loadOutputs(at));
+      for (auto [result, output] :
+           llvm::zip_equal(results, op.getDpsInitsMutable()))
+        store(result, output, at);
+    });
+  }
+
+  /// Whether the result's elements are parts of a word of memory.
+  bool isNarrow() {
+    Value output = op.getDpsInits().front();
+    return op.getNumDpsInits() == 1 && reduction.empty() &&
+           isa<BlockArgument>(getBuffer(output)) &&
+           getElementTypeOrSelf(output).getIntOrFloatBitWidth() == 8;
+  }
+
+  /// Four neighbouring results of 8 bits to an invocation at a time. Those past
+  /// the end repeat the last: they fall into the padding of the buffer.
+  void emitWords() {
+    OpOperand &output = *op.getDpsInitsMutable().begin();
+    ReassociationIndices all =
+        llvm::to_vector(llvm::seq<int64_t>(0, extents.size()));
+    Value flat = memref::CollapseShapeOp::create(
+        b, loc, output.get(), SmallVector<ReassociationIndices>{all});
+    deal(llvm::divideCeil(iterations, 4), [&](Value word) {
+      Value first = arith::MulIOp::create(b, loc, word, index(4));
+      SmallVector<Value> results;
+      for (int64_t i = 0; i < 4; ++i) {
+        Value number = arith::AddIOp::create(b, loc, first, index(i));
+        if (iterations % 4)
+          number =
+              arith::MinUIOp::create(b, loc, number, index(iterations - 1));
+        SmallVector<Value> at = origin();
+        delinearize(number, parallel, at);
+        results.push_back(emitBody(at, loadOutputs(at)).front());
+      }
+      auto type = VectorType::get(4, results.front().getType());
+      Value vector = vector::FromElementsOp::create(b, loc, type, results);
+      vector::StoreOp::create(b, loc, vector, flat, ValueRange{first});
+    });
+  }
+
+  /// How partial results of a reduction combine.
+  struct Combiner {
+    Operation *op;
+    TypedAttr neutral;
+  };
+
+  /// The combiner, if the reduction has few results and many terms.
+  std::optional<Combiner> getCombiner() {
+    if (op.getNumDpsInits() != 1 || terms < 8 || iterations > invocations / 2)
+      return std::nullopt;
+    SmallVector<Operation *> combiners;
+    if (!matchReduction(op.getRegionOutputArgs(), 0, combiners) ||
+        combiners.size() != 1)
+      return std::nullopt;
+    TypedAttr neutral = getNeutral(combiners.front());
+    if (!neutral)
+      return std::nullopt;
+    return Combiner{combiners.front(), neutral};
+  }
+
+  TypedAttr getNeutral(Operation *combiner) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    Type type = combiner->getResult(0).getType();
+    if (isa<arith::AddFOp, arith::AddIOp>(combiner))
+      return b.getZeroAttr(type);
+    if (isa<arith::MaxNumFOp>(combiner))
+      return b.getFloatAttr(type, -infinity);
+    return {};
+  }
+
+  /// Each result by a power of two of invocations, its lanes, about as many as
+  /// the terms that each adds up. The first lane starts from the old value.
+  void emitLanes(const Combiner &combiner) {
+    OpOperand &output = *op.getDpsInitsMutable().begin();
+    int64_t lanes =
+        std::min<int64_t>(llvm::bit_floor(uint64_t(invocations / iterations)),
+                          llvm::bit_ceil(uint64_t(std::sqrt(double(terms)))));
+    Type type = getElementTypeOrSelf(output.get());
+    Value partial = memref::AllocOp::create(
+        b, loc, MemRefType::get({iterations, lanes}, type));
+    deal(iterations * lanes, [&](Value number) {
+      Value row = arith::DivUIOp::create(b, loc, number, index(lanes));
+      Value lane = arith::RemUIOp::create(b, loc, number, index(lanes));
+      SmallVector<Value> at = origin();
+      delinearize(row, parallel, at);
+      Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                            lane, index(0));
+      Value neutral = arith::ConstantOp::create(b, loc, combiner.neutral);
+      Value start = arith::SelectOp::create(b, loc, isFirst,
+                                            loadOutputs(at).front(), neutral);
+      Value result = emitReduction(at, lane, lanes, start).front();
+      memref::StoreOp::create(b, loc, result, partial, ValueRange{row, lane});
+    });
+    mlir::gpu::BarrierOp::create(b, loc);
+    deal(iterations, [&](Value row) {
+      SmallVector<Value> at = origin();
+      delinearize(row, parallel, at);
+      Value first =
+          memref::LoadOp::create(b, loc, partial, ValueRange{row, index(0)});
+      auto loop = scf::ForOp::create(
+          b, loc, index(1), index(lanes), index(1), first,
+          [&](OpBuilder &nested, Location, Value lane, ValueRange sum) {
+            Value next = memref::LoadOp::create(nested, loc, partial,
+                                                ValueRange{row, lane});
+            Operation *combined = nested.clone(*combiner.op);
+            combined->setOperands({sum[0], next});
+            scf::YieldOp::create(nested, loc, combined->getResults());
+          });
+      store(loop.getResult(0), output, at);
+    });
+  }
+
+  linalg::GenericOp op;
+  OpBuilder b;
+  Location loc;
+  Value id;
+  SmallVector<unsigned> parallel, reduction;
+  SmallVector<int64_t> extents;
+  int64_t iterations, terms;
+};
+
+struct DistributeLoops
+    : sterna::gpu::impl::DistributeLoopsPassBase<DistributeLoops> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    OpBuilder b(function.getBody());
+    Value id = mlir::gpu::ThreadIdOp::create(b, function.getLoc(),
+                                             mlir::gpu::Dimension::x);
+    function.walk([](memref::DeallocOp op) { op.erase(); });
+    SmallVector<linalg::LinalgOp> ops;
+    function.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+    for (linalg::LinalgOp op : ops) {
+      addBarrier(op);
+      FailureOr<linalg::GenericOp> generic = generalize(op);
+      if (failed(generic) || failed(Distributor(*generic, id).run()))
+        return signalPassFailure();
+    }
+  }
+
+private:
+  static FailureOr<linalg::GenericOp> generalize(linalg::LinalgOp op) {
+    if (auto generic = dyn_cast<linalg::GenericOp>(*op))
+      return generic;
+    IRRewriter rewriter(op.getContext());
+    rewriter.setInsertionPoint(op);
+    return linalg::generalizeNamedOp(rewriter, op);
+  }
+
+  /// Waits before `op` for the ops since the last barrier, if it shares a
+  /// buffer with them that either writes. Invocations deal out the iterations
+  /// of each op anew, so this holds even between elementwise ops.
+  void addBarrier(linalg::LinalgOp op) {
+    llvm::SetVector<Value> reads, writes;
+    for (OpOperand *input : op.getDpsInputOperands())
+      reads.insert(getBuffer(input->get()));
+    for (Value output : op.getDpsInits())
+      writes.insert(getBuffer(output));
+    // Indirect reads.
+    op->walk([&](memref::LoadOp load) {
+      reads.insert(getBuffer(load.getMemRef()));
+    });
+    bool conflict =
+        llvm::any_of(writes,
+                     [&](Value buffer) {
+                       return read.contains(buffer) || written.contains(buffer);
+                     }) ||
+        llvm::any_of(reads,
+                     [&](Value buffer) { return written.contains(buffer); });
+    if (conflict) {
+      OpBuilder b(op);
+      mlir::gpu::BarrierOp::create(b, op.getLoc());
+      read.clear();
+      written.clear();
+    }
+    read.insert_range(reads);
+    written.insert_range(writes);
+  }
+
+  llvm::SetVector<Value> read, written;
+};
+
+} // namespace

@@ -1,0 +1,46 @@
+//===- LowerKernels.cpp - From kernel functions to SPIR-V -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Upstream passes in order; the steps of our own are the invocations, the words
+// and the conversion, for which upstream has patterns but no fitting pass.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Codegen/GPU/Passes.h"
+#include "sterna/Codegen/Portable/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SPIRV/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void sterna::gpu::buildLowerKernelsPipeline(OpPassManager &manager) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addNestedPass<func::FuncOp>(
+      bufferization::createEmptyTensorEliminationPass());
+  manager.addPass(bufferization::createOneShotBufferizePass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addNestedPass<func::FuncOp>(createMakeFreestandingPass());
+  manager.addNestedPass<func::FuncOp>(createDistributeLoopsPass());
+  manager.addNestedPass<func::FuncOp>(memref::createFoldMemRefAliasOpsPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addNestedPass<func::FuncOp>(createLowerMemoryPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createLoopInvariantCodeMotionPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createConvertToSPIRVPass());
+  OpPassManager &code = manager.nest<spirv::ModuleOp>();
+  code.addPass(spirv::createSPIRVLowerABIAttributesPass());
+  code.addPass(createCanonicalizerPass());
+  code.addPass(createCSEPass());
+  code.addPass(spirv::createSPIRVUpdateVCEPass());
+}

@@ -1,0 +1,239 @@
+//===- VulkanDevice.cpp - Runs programs on a Vulkan device ----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See VulkanDevice.h. Everything is made when the device is created; running a
+// program submits what was recorded, and allocates nothing.
+//
+//===----------------------------------------------------------------------===//
+
+#include "src/vulkan/VulkanDevice.h"
+
+#include "src/vulkan/VulkanBuffer.h"
+#include "src/vulkan/VulkanRecorder.h"
+
+#include <algorithm>
+#include <set>
+
+using namespace sterna;
+
+namespace {
+
+using Programs = std::vector<std::vector<VulkanDispatch>>;
+
+std::vector<uint32_t> kernelsOf(const Programs &programs) {
+  std::set<uint32_t> kernels;
+  for (const std::vector<VulkanDispatch> &program : programs)
+    for (const VulkanDispatch &dispatch : program)
+      kernels.insert(dispatch.kernel);
+  return {kernels.begin(), kernels.end()};
+}
+
+class VulkanDevice final : public Device {
+public:
+  VulkanDevice(std::shared_ptr<const Module> module,
+               std::unique_ptr<VulkanContext> context)
+      : module(std::move(module)), context(std::move(context)),
+        pipelines(*this->context) {}
+
+  Status prepare(const format::Code &code,
+                 const std::vector<uint32_t> &indices);
+
+  std::string target() const override { return "vulkan"; }
+  std::string name() const override { return context->physical().name(); }
+  PlannedBytes memory() const override;
+  uint8_t *block() override { return blockSpace.data(); }
+  Status readState(uint64_t offset, uint64_t size, void *out) override {
+    return copier->read(state, offset, size, out, "reading the state");
+  }
+  Status writeState(uint64_t offset, uint64_t size, const void *data) override {
+    return copier->write(state, offset, size, data, "writing the state");
+  }
+  Status run(uint32_t index) override {
+    return context->submit(commands[index], descriptions[index]);
+  }
+
+private:
+  Status allocate(const std::vector<uint32_t> &indices);
+  Status fillSpaces();
+  Status record(const format::Code &code, const std::vector<uint32_t> &indices,
+                const Programs &programs);
+
+  std::shared_ptr<const Module> module;
+  // Destroyed in reverse: what follows needs the context.
+  std::unique_ptr<VulkanContext> context;
+  VulkanPipelines pipelines;
+  VulkanBuffer weights;
+  VulkanBuffer state;
+  VulkanBuffer arena;
+  VulkanBuffer blockSpace;
+  std::optional<VulkanCopier> copier;
+  std::unique_ptr<VulkanRecorder> recorder;
+  std::vector<VkCommandBuffer> commands; // by index; null if not prepared
+  std::vector<std::string> descriptions; // of the runs, for errors
+};
+
+Status VulkanDevice::prepare(const format::Code &code,
+                             const std::vector<uint32_t> &indices) {
+  Programs programs;
+  for (uint32_t index : indices) {
+    Expected<std::vector<VulkanDispatch>> planned =
+        planVulkan(*module, code, *module->metadata().programs()->Get(index),
+                   context->physical());
+    if (!planned.ok())
+      return planned.status();
+    programs.push_back(std::move(*planned));
+  }
+  if (Status status = context->startQueue(); !status.ok())
+    return status;
+  if (Status status = allocate(indices); !status.ok())
+    return status;
+  if (Status status = fillSpaces(); !status.ok())
+    return status;
+  Status status = pipelines.compile(*module, code, kernelsOf(programs));
+  if (!status.ok())
+    return status;
+  return record(code, indices, programs);
+}
+
+Status VulkanDevice::allocate(const std::vector<uint32_t> &indices) {
+  const format::Module &metadata = module->metadata();
+  uint64_t arenaBytes = 0;
+  for (uint32_t index : indices)
+    arenaBytes =
+        std::max(arenaBytes, metadata.programs()->Get(index)->arena_bytes());
+  struct Request {
+    VulkanBuffer &buffer;
+    uint64_t bytes;
+    VulkanPlace place;
+    const char *purpose;
+  };
+  VulkanPlace place = placeFor(context->physical());
+  for (const Request &request :
+       {Request{weights, metadata.weights_bytes(), place, "weights"},
+        Request{state, metadata.state_bytes(), place, "state"},
+        Request{arena, arenaBytes, place, "arena"},
+        Request{blockSpace, metadata.block_bytes(), VulkanPlace::host,
+                "parameter block"}}) {
+    Expected<VulkanBuffer> buffer = VulkanBuffer::create(
+        *context, request.bytes, request.place, request.purpose);
+    if (!buffer.ok())
+      return buffer.status();
+    request.buffer = std::move(*buffer);
+  }
+  return Status();
+}
+
+Status VulkanDevice::fillSpaces() {
+  Expected<VulkanCopier> made =
+      VulkanCopier::create(*context, {&weights, &state, &arena});
+  if (!made.ok())
+    return made.status();
+  copier.emplace(std::move(*made));
+  // All start as the CPU's do, so that no result depends on what was there.
+  for (const VulkanBuffer *space : {&state, &arena, &blockSpace})
+    if (Status status = copier->clear(*space, "clearing memory"); !status.ok())
+      return status;
+  return copier->write(weights, /*offset=*/0,
+                       module->metadata().weights_bytes(), module->weights(),
+                       "uploading the weights");
+}
+
+Status VulkanDevice::record(const format::Code &code,
+                            const std::vector<uint32_t> &indices,
+                            const Programs &programs) {
+  VulkanSpaces spaces;
+  spaces[size_t(format::Space::weights)] = weights.handle();
+  spaces[size_t(format::Space::state)] = state.handle();
+  spaces[size_t(format::Space::arena)] = arena.handle();
+  spaces[size_t(format::Space::block)] = blockSpace.handle();
+  recorder =
+      std::make_unique<VulkanRecorder>(*context, pipelines, code, spaces);
+  if (Status status = recorder->allocate(programs); !status.ok())
+    return status;
+  const auto &all = orEmpty(module->metadata().programs());
+  commands.resize(all.size());
+  descriptions.resize(all.size());
+  for (size_t i = 0; i < indices.size(); ++i) {
+    Expected<VkCommandBuffer> recorded = recorder->record(programs[i]);
+    if (!recorded.ok())
+      return recorded.status();
+    commands[indices[i]] = *recorded;
+    descriptions[indices[i]] =
+        "running program '" + all.Get(indices[i])->name()->str() + "'";
+  }
+  return Status();
+}
+
+PlannedBytes VulkanDevice::memory() const {
+  PlannedBytes bytes;
+  bytes.weights = weights.size();
+  bytes.state = state.size();
+  bytes.arena = arena.size();
+  bytes.block = blockSpace.size();
+  return bytes;
+}
+
+Expected<std::unique_ptr<VulkanContext>>
+openContext(std::optional<uint32_t> index) {
+  Expected<std::shared_ptr<const VulkanInstance>> instance =
+      VulkanInstance::create();
+  if (!instance.ok())
+    return instance.status();
+  Expected<const VulkanPhysicalDevice *> physical = (*instance)->choose(index);
+  if (!physical.ok())
+    return physical.status();
+  return VulkanContext::create(*instance, **physical);
+}
+
+} // namespace
+
+Expected<std::unique_ptr<Device>>
+sterna::createVulkanDevice(std::shared_ptr<const Module> module,
+                           const std::vector<uint32_t> &programs,
+                           std::optional<uint32_t> index) {
+  Expected<const format::Code *> code = findVulkanCode(*module);
+  if (!code.ok())
+    return code.status();
+  Expected<std::unique_ptr<VulkanContext>> context = openContext(index);
+  if (!context.ok())
+    return context.status();
+  auto device =
+      std::make_unique<VulkanDevice>(std::move(module), std::move(*context));
+  if (Status status = device->prepare(**code, programs); !status.ok())
+    return status;
+  return std::unique_ptr<Device>(std::move(device));
+}
+
+Expected<VulkanCheck> sterna::checkVulkanModule(const Module &module,
+                                                std::optional<uint32_t> index) {
+  Expected<const format::Code *> code = findVulkanCode(module);
+  if (!code.ok())
+    return code.status();
+  Expected<std::unique_ptr<VulkanContext>> context = openContext(index);
+  if (!context.ok())
+    return context.status();
+  VulkanCheck check;
+  check.device = (*context)->physical().name();
+  for (const format::Program *program : orEmpty(module.metadata().programs())) {
+    if (missingKernel(module, **code, *program)) {
+      check.missing.push_back(program->name()->str());
+      continue;
+    }
+    Expected<std::vector<VulkanDispatch>> planned =
+        planVulkan(module, **code, *program, (*context)->physical());
+    if (!planned.ok())
+      return planned.status();
+    ++check.programs;
+    check.dispatches += planned->size();
+  }
+  std::vector<uint32_t> kernels;
+  for (uint32_t i = 0; i < orEmpty((*code)->kernels()).size(); ++i)
+    if ((*code)->kernels()->Get(i)->size() > 0)
+      kernels.push_back(i);
+  VulkanPipelines pipelines(**context);
+  if (Status status = pipelines.compile(module, **code, kernels); !status.ok())
+    return status;
+  check.pipelines = uint32_t(kernels.size());
+  return check;
+}
