@@ -49,14 +49,15 @@ static void addSharding(OpPassManager &manager) {
 static void addCPUPasses(OpPassManager &manager, const PhaseOptions &options) {
   cpu::EmitKernelsPassOptions emit;
   emit.tuned = options.tuned;
+  llvm::append_range(emit.levels, options.levels);
   manager.addPass(cpu::createEmitKernelsPass(emit));
-  cpu::buildLowerKernelsPipeline(manager.nest<ModuleOp>());
+  manager.addPass(cpu::createLowerKernelsPass());
 }
 
 static void addVulkanPasses(OpPassManager &manager) {
   manager.addPass(sterna::gpu::createAssignSlotsPass());
   manager.addPass(sterna::gpu::createEmitKernelsPass());
-  sterna::gpu::buildLowerKernelsPipeline(manager.nest<ModuleOp>());
+  manager.addPass(sterna::gpu::createLowerKernelsPass());
   manager.addPass(sterna::gpu::createCheckProfilePass());
 }
 
@@ -102,8 +103,7 @@ static void addPasses(OpPassManager &manager, Phase phase,
     return;
   }
   case Phase::Codegen:
-    if (options.cpu)
-      addCPUPasses(manager, options);
+    addCPUPasses(manager, options);
     if (options.vulkan)
       addVulkanPasses(manager);
     return;

@@ -52,8 +52,8 @@
 // SCHEDULE-SAME: peak {activations = {{[0-9]+}} : i64, checkpoints = {{[0-9]+}} : i64, gradients = {{[0-9]+}} : i64}
 // SCHEDULE: plan.program @train_apply arena
 
-// RUN: %{to}=codegen && FileCheck %s --check-prefix=CODEGEN --input-file=%t.mlir
-// CODEGEN: module @cpu_kernels
+// RUN: %{to}=codegen --target=x86-64-v3 && FileCheck %s --check-prefix=CODEGEN --input-file=%t.mlir
+// CODEGEN: module @"x86-64-v3"
 // CODEGEN: llvm.func internal @run_
 // CODEGEN: llvm.func @sterna_kernel_library_query
 

@@ -17,11 +17,14 @@
 #include "sterna/Target/CPU/EmitCode.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
 #include "sterna/Target/SPIRV/EmitCode.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/ToolOutputFile.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 
 #include <chrono>
 
@@ -42,8 +45,10 @@ cl::opt<std::string>
                cl::value_desc("MODEL.stn"), cl::init("-"), cl::cat(category));
 cl::list<std::string> targets(
     "target",
-    cl::desc("Devices to compile for, a list of x86-64-v3 and vulkan; host, "
-             "the default, stands for this machine's CPU"),
+    cl::desc("Devices to compile for, a list of instruction levels (x86-64-v2, "
+             "x86-64-v3, x86-64-v3-vnni, x86-64-v4-vnni, armv8.0, "
+             "armv8.0-dotprod), x86-64 or aarch64 for all levels of one, and "
+             "vulkan; host, the default, is the best level of this machine"),
     cl::CommaSeparated, cl::cat(category));
 cl::opt<int64_t>
     sequenceLength("seq-len",
@@ -114,8 +119,51 @@ int fail(const Twine &message) {
 
 bool isTarget(StringRef name) { return llvm::is_contained(targets, name); }
 
-bool isCPUTarget() {
-  return targets.empty() || isTarget("host") || isTarget("x86-64-v3");
+/// The best level that this machine runs.
+const cpu::Level *getHostLevel() {
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  llvm::Triple::ArchType arch =
+      llvm::Triple(llvm::sys::getDefaultTargetTriple()).getArch();
+  const cpu::Level *best = nullptr;
+  for (const cpu::Level &level : cpu::getLevels())
+    if (llvm::Triple(level.triple).getArch() == arch &&
+        llvm::all_of(level.needs, [&](const std::string &feature) {
+          return features.lookup(feature);
+        }))
+      best = &level;
+  return best;
+}
+
+/// The levels that `target` stands for; none if it is not known.
+std::vector<const cpu::Level *> levelsOf(StringRef target) {
+  std::vector<const cpu::Level *> result;
+  if (target == "host") {
+    if (const cpu::Level *level = getHostLevel())
+      result.push_back(level);
+    return result;
+  }
+  for (const cpu::Level &level : cpu::getLevels())
+    if (level.name == target || llvm::Triple(level.triple).getArchName() ==
+                                    (target == "x86-64" ? "x86_64" : target))
+      result.push_back(&level);
+  return result;
+}
+
+std::string knownTargets() {
+  std::string text = "host, ";
+  for (const cpu::Level &level : cpu::getLevels())
+    text += level.name.str() + ", ";
+  return text + "x86-64, aarch64 or vulkan";
+}
+
+/// The levels to compile for, each once.
+std::vector<const cpu::Level *> chosenLevels() {
+  llvm::SetVector<const cpu::Level *> levels;
+  if (targets.empty())
+    levels.insert_range(levelsOf("host"));
+  for (const std::string &target : targets)
+    levels.insert_range(levelsOf(target));
+  return {levels.begin(), levels.end()};
 }
 
 /// Checks the flags; returns a message or an empty string.
@@ -124,9 +172,8 @@ std::string checkFlags() {
     return value >= low && value <= high;
   };
   for (const std::string &target : targets)
-    if (target != "host" && target != "x86-64-v3" && target != "vulkan")
-      return "unknown --target=" + target +
-             "; expected host, x86-64-v3 or vulkan";
+    if (target != "vulkan" && levelsOf(target).empty())
+      return "unknown --target=" + target + "; expected " + knownTargets();
   if (isTarget("vulkan") && !noTrain)
     return "training on Vulkan is not there yet; add --no-train to compile "
            "inference for --target=vulkan";
@@ -220,9 +267,9 @@ int link(ModuleOp module, const TokenizerDescription &tokenizer,
   std::string path = outputPath;
   bool vulkan = isTarget("vulkan");
   std::vector<CodeObject> code;
-  if (isCPUTarget()) {
+  for (const cpu::Level *level : chosenLevels()) {
     auto object = stopwatch.measure(
-        "kernels", [&] { return cpu::emitCode(module, "x86-64-v3"); });
+        level->name, [&] { return cpu::emitCode(module, *level); });
     if (!object)
       return fail(llvm::toString(object.takeError()));
     code.push_back(std::move(*object));
@@ -265,7 +312,8 @@ int compile() {
   options.train = !noTrain;
   options.checkpoint = !noCheckpoint;
   options.tuned = !portable;
-  options.cpu = isCPUTarget();
+  for (const cpu::Level *level : chosenLevels())
+    options.levels.push_back(level->name.str());
   options.vulkan = isTarget("vulkan");
   Phase last = *symbolizePhase(compileTo);
   for (int phase = int(Phase::Import);

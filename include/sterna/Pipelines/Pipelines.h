@@ -51,8 +51,9 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
       *this, "checkpoint",
       llvm::cl::desc("Recompute activations in the backward pass"),
       llvm::cl::init(true)};
-  Option<bool> cpu{*this, "cpu", llvm::cl::desc("Generate code for CPUs"),
-                   llvm::cl::init(true)};
+  ListOption<std::string> levels{
+      *this, "levels",
+      llvm::cl::desc("Instruction levels of CPUs to generate code for")};
   Option<bool> vulkan{*this, "vulkan",
                       llvm::cl::desc("Generate code for Vulkan devices"),
                       llvm::cl::init(false)};

@@ -7,7 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "sterna/Codegen/CPU/KernelEmitter.h"
+#include "sterna/Codegen/CPU/Level.h"
 #include "sterna/Codegen/CPU/Passes.h"
 #include "sterna/Codegen/Portable/PortableKernel.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
@@ -55,19 +55,34 @@ struct EmitKernels : cpu::impl::EmitKernelsPassBase<EmitKernels> {
   using EmitKernelsPassBase::EmitKernelsPassBase;
 
   void runOnOperation() override {
-    OpBuilder builder(&getContext());
-    builder.setInsertionPointToEnd(getOperation().getBody());
-    auto kernels = ModuleOp::create(builder, getOperation().getLoc(),
-                                    StringRef("cpu_kernels"));
-    for (auto kernel : getOperation().getOps<plan::KernelOp>()) {
-      builder.setInsertionPointToEnd(kernels.getBody());
-      if (failed(emit(kernel, builder)))
+    for (const std::string &name : levels) {
+      const cpu::Level *level = cpu::findLevel(name);
+      if (!level) {
+        getOperation().emitError()
+            << "unknown instruction level '" << name << "'";
+        return signalPassFailure();
+      }
+      if (failed(emitLevel(*level)))
         return signalPassFailure();
     }
   }
 
 private:
-  LogicalResult emit(plan::KernelOp kernel, OpBuilder &builder) {
+  LogicalResult emitLevel(const cpu::Level &level) {
+    OpBuilder builder(&getContext());
+    builder.setInsertionPointToEnd(getOperation().getBody());
+    auto kernels =
+        ModuleOp::create(builder, getOperation().getLoc(), level.name);
+    for (auto kernel : getOperation().getOps<plan::KernelOp>()) {
+      builder.setInsertionPointToEnd(kernels.getBody());
+      if (failed(emit(kernel, level, builder)))
+        return failure();
+    }
+    return success();
+  }
+
+  LogicalResult emit(plan::KernelOp kernel, const cpu::Level &level,
+                     OpBuilder &builder) {
     SmallVector<Type> types = getBufferTypes(kernel);
     unsigned numBuffers = types.size();
     types.append(2, builder.getIndexType());
@@ -83,13 +98,14 @@ private:
     func::ReturnOp::create(builder, kernel.getLoc());
     builder.setInsertionPointToStart(entry);
     ValueRange arguments = entry->getArguments();
-    return emitBody(kernel, builder, arguments.take_front(numBuffers),
+    return emitBody(kernel, level, builder, arguments.take_front(numBuffers),
                     arguments[numBuffers], arguments[numBuffers + 1]);
   }
 
-  LogicalResult emitBody(plan::KernelOp kernel, OpBuilder &builder,
-                         ValueRange buffers, Value begin, Value end) {
-    cpu::TargetInfo target;
+  LogicalResult emitBody(plan::KernelOp kernel, const cpu::Level &level,
+                         OpBuilder &builder, ValueRange buffers, Value begin,
+                         Value end) {
+    const cpu::TargetInfo &target = level.info;
     StringRef name = "portable";
     std::optional<int64_t> workgroups;
     if (tuned)
@@ -108,8 +124,12 @@ private:
         return kernel.emitError("could not be lowered");
       workgroups = *portable;
     }
-    kernel->setAttr("cpu.workgroups", builder.getI64IntegerAttr(*workgroups));
-    kernel->setAttr("cpu.emitter", builder.getStringAttr(name));
+    kernel->setAttr(
+        level.name,
+        builder.getDictionaryAttr(
+            {builder.getNamedAttr("emitter", builder.getStringAttr(name)),
+             builder.getNamedAttr("workgroups",
+                                  builder.getI64IntegerAttr(*workgroups))}));
     return success();
   }
 };

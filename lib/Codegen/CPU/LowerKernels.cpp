@@ -2,8 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Upstream passes in order; the only steps of our own are stack temporaries and
-// the library's ABI.
+// The pass behind --sterna-lower-cpu-kernels: upstream passes in order; the
+// only steps of our own are stack temporaries, what a level has no instruction
+// for, and the library's ABI.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,7 +21,15 @@
 
 using namespace mlir;
 
-void sterna::cpu::buildLowerKernelsPipeline(OpPassManager &manager) {
+namespace sterna::cpu {
+#define GEN_PASS_DEF_LOWERKERNELSPASS
+#include "sterna/Codegen/CPU/Passes.h.inc"
+} // namespace sterna::cpu
+
+using namespace sterna;
+
+void cpu::buildLowerKernelsPipeline(OpPassManager &manager,
+                                    const Level &level) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(
@@ -30,7 +39,10 @@ void sterna::cpu::buildLowerKernelsPipeline(OpPassManager &manager) {
   manager.addPass(createCSEPass());
   manager.addPass(createCanonicalizerPass());
   manager.addNestedPass<func::FuncOp>(createStackBuffersPass());
-  manager.addNestedPass<func::FuncOp>(createMakeFreestandingPass());
+  MakeFreestandingPassOptions freestanding;
+  freestanding.expandFma = !level.hasFma;
+  freestanding.expandF16 = !level.hasF16;
+  manager.addNestedPass<func::FuncOp>(createMakeFreestandingPass(freestanding));
   manager.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   manager.addNestedPass<func::FuncOp>(memref::createFoldMemRefAliasOpsPass());
   manager.addPass(createConvertVectorToSCFPass());
@@ -50,3 +62,29 @@ void sterna::cpu::buildLowerKernelsPipeline(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createFinishKernelsPass());
 }
+
+namespace {
+
+struct LowerKernels : cpu::impl::LowerKernelsPassBase<LowerKernels> {
+  void getDependentDialects(DialectRegistry &registry) const override {
+    LowerKernelsPassBase::getDependentDialects(registry);
+    OpPassManager manager(ModuleOp::getOperationName());
+    cpu::buildLowerKernelsPipeline(manager, cpu::getLevels().front());
+    manager.getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    for (auto kernels : getOperation().getOps<ModuleOp>()) {
+      const cpu::Level *level =
+          cpu::findLevel(kernels.getSymName().value_or(""));
+      if (!level)
+        continue;
+      OpPassManager manager(ModuleOp::getOperationName());
+      cpu::buildLowerKernelsPipeline(manager, *level);
+      if (failed(runPipeline(manager, kernels)))
+        return signalPassFailure();
+    }
+  }
+};
+
+} // namespace

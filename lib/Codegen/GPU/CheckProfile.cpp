@@ -10,7 +10,6 @@
 
 #include "sterna/Codegen/GPU/Passes.h"
 
-
 using namespace mlir;
 
 namespace sterna::gpu {

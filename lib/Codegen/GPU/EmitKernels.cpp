@@ -21,19 +21,22 @@ using namespace sterna;
 
 namespace {
 
-/// The smallest divisor of `extent` that is at least `size`.
-int64_t divisorFrom(int64_t extent, int64_t size) {
-  while (size < extent && extent % size)
-    ++size;
-  return std::min(size, extent);
-}
-
 /// The largest divisor of `extent` that is at most `size`.
 int64_t divisorUpTo(int64_t extent, int64_t size) {
   size = std::min(size, extent);
   while (extent % size)
     --size;
   return size;
+}
+
+/// A divisor of `extent` near `size`: the smallest that is not less, or where
+/// that is far more, as for primes, the largest that is.
+int64_t divisorNear(int64_t extent, int64_t size) {
+  for (int64_t divisor = size; divisor <= std::min(extent, 16 * size);
+       ++divisor)
+    if (extent % divisor == 0)
+      return divisor;
+  return divisorUpTo(extent, size);
 }
 
 /// A workgroup has many invocations, a row of results or a stretch of one to
@@ -71,7 +74,7 @@ private:
         return;
       int64_t index = it - results.dimensions.front().begin();
       int64_t extent = results.extents[index];
-      tile[index] = results.elementwise ? divisorFrom(extent, size)
+      tile[index] = results.elementwise ? divisorNear(extent, size)
                                         : divisorUpTo(extent, size);
       if (tile[index] != extent)
         return;

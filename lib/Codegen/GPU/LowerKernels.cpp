@@ -2,8 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Upstream passes in order; the steps of our own are the invocations, the words
-// and the conversion, for which upstream has patterns but no fitting pass.
+// The pass behind --sterna-lower-gpu-kernels: upstream passes in order; the
+// steps of our own are the invocations, the words and the conversion, for which
+// upstream has patterns but no fitting pass.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,7 +20,14 @@
 
 using namespace mlir;
 
-void sterna::gpu::buildLowerKernelsPipeline(OpPassManager &manager) {
+namespace sterna::gpu {
+#define GEN_PASS_DEF_LOWERKERNELSPASS
+#include "sterna/Codegen/GPU/Passes.h.inc"
+} // namespace sterna::gpu
+
+using namespace sterna;
+
+static void buildPipeline(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(
@@ -29,18 +37,39 @@ void sterna::gpu::buildLowerKernelsPipeline(OpPassManager &manager) {
   manager.addPass(createCSEPass());
   manager.addPass(createCanonicalizerPass());
   manager.addNestedPass<func::FuncOp>(createMakeFreestandingPass());
-  manager.addNestedPass<func::FuncOp>(createDistributeLoopsPass());
+  manager.addNestedPass<func::FuncOp>(sterna::gpu::createDistributeLoopsPass());
   manager.addNestedPass<func::FuncOp>(memref::createFoldMemRefAliasOpsPass());
   manager.addPass(createCanonicalizerPass());
-  manager.addNestedPass<func::FuncOp>(createLowerMemoryPass());
+  manager.addNestedPass<func::FuncOp>(sterna::gpu::createLowerMemoryPass());
   manager.addPass(createLowerAffinePass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createLoopInvariantCodeMotionPass());
   manager.addPass(createCSEPass());
-  manager.addPass(createConvertToSPIRVPass());
+  manager.addPass(sterna::gpu::createConvertToSPIRVPass());
   OpPassManager &code = manager.nest<spirv::ModuleOp>();
   code.addPass(spirv::createSPIRVLowerABIAttributesPass());
   code.addPass(createCanonicalizerPass());
   code.addPass(createCSEPass());
   code.addPass(spirv::createSPIRVUpdateVCEPass());
 }
+
+namespace {
+
+struct LowerKernels : sterna::gpu::impl::LowerKernelsPassBase<LowerKernels> {
+  void getDependentDialects(DialectRegistry &registry) const override {
+    LowerKernelsPassBase::getDependentDialects(registry);
+    OpPassManager manager(ModuleOp::getOperationName());
+    buildPipeline(manager);
+    manager.getDependentDialects(registry);
+  }
+
+  void runOnOperation() override {
+    auto kernels = getOperation().lookupSymbol<ModuleOp>("vulkan_kernels");
+    OpPassManager manager(ModuleOp::getOperationName());
+    buildPipeline(manager);
+    if (kernels && failed(runPipeline(manager, kernels)))
+      signalPassFailure();
+  }
+};
+
+} // namespace

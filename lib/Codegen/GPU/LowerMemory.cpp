@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Codegen/GPU/Passes.h"
+#include "sterna/Codegen/Portable/WidenF16.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -40,35 +41,8 @@ struct Words {
     return arith::AndIOp::create(b, loc, x, constant(bits));
   }
   Value merge(Value x, Value y) { return arith::OrIOp::create(b, loc, x, y); }
-  Value add(Value x, Value y) { return arith::AddIOp::create(b, loc, x, y); }
   Value toFloat(Value word) {
     return arith::BitcastOp::create(b, loc, b.getF32Type(), word);
-  }
-
-  /// The f32 with the value of the f16 in the low bits of `half`, exactly and
-  /// without denormal numbers, which a device may flush.
-  Value widenF16(Value half) {
-    constexpr int32_t rebias = (127 - 15) << 23;
-    Value magnitude = mask(half, 0x7fff);
-    Value sign = shiftLeft(mask(half, 0x8000), 16);
-    Value shifted = shiftLeft(magnitude, 13);
-    Value normal = add(shifted, constant(rebias));
-    // Infinity and NaN have the largest exponent in both types.
-    Value special = merge(shifted, constant(0x7f800000));
-    auto isAtLeast = [&](int32_t bound) {
-      return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, magnitude,
-                                   constant(bound));
-    };
-    Value finite =
-        arith::SelectOp::create(b, loc, isAtLeast(0x7c00), special, normal);
-    Value small = arith::UIToFPOp::create(b, loc, b.getF32Type(), magnitude);
-    Value scale =
-        arith::ConstantOp::create(b, loc, b.getF32FloatAttr(1.0f / (1 << 24)));
-    small = arith::MulFOp::create(b, loc, small, scale);
-    small = arith::BitcastOp::create(b, loc, b.getI32Type(), small);
-    Value bits =
-        arith::SelectOp::create(b, loc, isAtLeast(0x0400), finite, small);
-    return toFloat(merge(bits, sign));
   }
 };
 
@@ -223,7 +197,7 @@ private:
   /// Replaces the widening that follows every load of a 16-bit float.
   LogicalResult widen(memref::LoadOp op, Value half, Words words) {
     Value wide = op.getType().isF16()
-                     ? words.widenF16(half)
+                     ? widenF16(words.b, words.loc, half)
                      : words.toFloat(words.shiftLeft(half, 16));
     for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
       if (!isa<arith::ExtFOp>(user) || !user->getResult(0).getType().isF32())

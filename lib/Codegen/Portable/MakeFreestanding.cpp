@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Codegen/Portable/Passes.h"
+#include "sterna/Codegen/Portable/WidenF16.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -36,11 +37,54 @@ struct CopyToLoops : OpRewritePattern<memref::CopyOp> {
   }
 };
 
+template <typename Op> struct ExpandFma : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    auto [x, y, z] = std::make_tuple(op->getOperand(0), op->getOperand(1),
+                                     op->getOperand(2));
+    Value product = arith::MulFOp::create(rewriter, op.getLoc(), x, y);
+    rewriter.replaceOpWithNewOp<arith::AddFOp>(op, product, z);
+    return success();
+  }
+};
+
+struct ExpandF16 : OpRewritePattern<arith::ExtFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::ExtFOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getIn().getType();
+    if (!getElementTypeOrSelf(type).isF16() ||
+        !getElementTypeOrSelf(op.getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "expected f16 widened to f32");
+    auto withElements = [&](unsigned bits) -> Type {
+      Type element = rewriter.getIntegerType(bits);
+      if (auto shaped = dyn_cast<ShapedType>(type))
+        return shaped.clone(element);
+      return element;
+    };
+    Location loc = op.getLoc();
+    Value bits =
+        arith::BitcastOp::create(rewriter, loc, withElements(16), op.getIn());
+    bits = arith::ExtUIOp::create(rewriter, loc, withElements(32), bits);
+    rewriter.replaceOp(op, sterna::widenF16(rewriter, loc, bits));
+    return success();
+  }
+};
+
 struct MakeFreestanding
     : sterna::impl::MakeFreestandingPassBase<MakeFreestanding> {
+  using MakeFreestandingPassBase::MakeFreestandingPassBase;
+
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet set(context);
     set.add<CopyToLoops>(context);
+    if (expandFma)
+      set.add<ExpandFma<math::FmaOp>, ExpandFma<vector::FMAOp>>(context);
+    if (expandF16)
+      set.add<ExpandF16>(context);
     populateMathPolynomialApproximationPatterns(set, [](StringRef name) {
       return name == math::ExpOp::getOperationName() ||
              name == math::LogOp::getOperationName();

@@ -30,14 +30,19 @@ LLD_HAS_DRIVER(elf)
 using namespace mlir;
 using llvm::Error;
 using llvm::Expected;
+using sterna::cpu::Level;
 
 static Expected<std::unique_ptr<llvm::TargetMachine>>
-createTargetMachine(StringRef level) {
+createTargetMachine(const Level &level) {
+  LLVMInitializeAArch64TargetInfo();
+  LLVMInitializeAArch64Target();
+  LLVMInitializeAArch64TargetMC();
+  LLVMInitializeAArch64AsmPrinter();
   LLVMInitializeX86TargetInfo();
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
   LLVMInitializeX86AsmPrinter();
-  llvm::Triple triple("x86_64-unknown-linux-gnu");
+  llvm::Triple triple(level.triple);
   std::string message;
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, message);
@@ -46,8 +51,8 @@ createTargetMachine(StringRef level) {
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
-      triple, level, "", options, llvm::Reloc::PIC_, std::nullopt,
-      llvm::CodeGenOptLevel::Aggressive));
+      triple, level.cpu, level.features, options, llvm::Reloc::PIC_,
+      std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -112,7 +117,7 @@ static Expected<std::string> link(StringRef object) {
   return (*buffer)->getBuffer().str();
 }
 
-static Expected<std::string> emitLibrary(ModuleOp kernels, StringRef level) {
+static Expected<std::string> emitLibrary(ModuleOp kernels, const Level &level) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> module =
       translateModuleToLLVMIR(kernels, context);
@@ -125,7 +130,8 @@ static Expected<std::string> emitLibrary(ModuleOp kernels, StringRef level) {
   module->setDataLayout((*machine)->createDataLayout());
   for (llvm::Function &function : *module)
     if (!function.isDeclaration()) {
-      function.addFnAttr("target-cpu", level);
+      function.addFnAttr("target-cpu", level.cpu);
+      function.addFnAttr("target-features", level.features);
       function.addFnAttr("no-builtins");
     }
   optimize(*module, **machine);
@@ -137,18 +143,16 @@ static Expected<std::string> emitLibrary(ModuleOp kernels, StringRef level) {
 }
 
 Expected<sterna::CodeObject> sterna::cpu::emitCode(ModuleOp module,
-                                                   StringRef level) {
-  auto library =
-      emitLibrary(module.lookupSymbol<ModuleOp>("cpu_kernels"), level);
+                                                   const Level &level) {
+  auto library = emitLibrary(module.lookupSymbol<ModuleOp>(level.name), level);
   if (!library)
     return library.takeError();
-  CodeObject object{
-      level.str(), {"avx2", "bmi2", "f16c", "fma"}, std::move(*library), {}};
+  CodeObject object{level.name.str(), level.needs, std::move(*library), {}};
   for (auto kernel : module.getOps<plan::KernelOp>()) {
+    auto facts = kernel->getAttrOfType<DictionaryAttr>(level.name);
     KernelCode code;
-    code.workgroups =
-        kernel->getAttrOfType<IntegerAttr>("cpu.workgroups").getInt();
-    code.tuned = kernel->getAttrOfType<StringAttr>("cpu.emitter") != "portable";
+    code.workgroups = facts.getAs<IntegerAttr>("workgroups").getInt();
+    code.tuned = facts.getAs<StringAttr>("emitter") != "portable";
     object.kernels.push_back(std::move(code));
   }
   return object;

@@ -9,6 +9,8 @@
 
 #include "src/cpu/CpuFeatures.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <elf.h>
 
@@ -86,12 +88,13 @@ const Feature features[] = {
     {"lzcnt", 0x80000001, 0, ECX, 5, noState},
 };
 
-/// Each level needs what the ones before it need, and more.
+/// The levels that the compiler knows, by what sets each apart.
 const Level levels[] = {
-    {"x86-64-v2", {"sse3", "ssse3", "sse4.1", "sse4.2", "popcnt", "cx16"}},
-    {"x86-64-v3",
-     {"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"}},
-    {"x86-64-v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}},
+    {"x86-64-v2", {"ssse3", "sse4.1", "sse4.2", "popcnt"}},
+    {"x86-64-v3", {"avx2", "bmi2", "f16c", "fma"}},
+    {"x86-64-v3-vnni", {"avx2", "bmi2", "f16c", "fma", "avxvnni"}},
+    {"x86-64-v4-vnni",
+     {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512vnni"}},
 };
 
 /// Register files that the operating system saves, as bits of XCR0.
@@ -139,8 +142,7 @@ const Feature features[] = {
 
 const Level levels[] = {
     {"armv8.0", {"neon"}},
-    {"armv8.0+dotprod", {"dotprod"}},
-    {"armv8.0+i8mm", {"i8mm"}},
+    {"armv8.0-dotprod", {"dotprod"}},
 };
 
 bool supports(const Feature &feature) {
@@ -186,20 +188,21 @@ bool sterna::hostSupports(const std::string &name) {
 
 std::vector<std::string> sterna::hostLevels() {
   std::vector<std::string> names;
-  for (const Level &level : levels) {
-    for (const char *feature : level.features)
-      if (!hostSupports(feature))
-        return names;
-    names.push_back(level.name);
-  }
+  for (const Level &level : levels)
+    if (std::all_of(level.features.begin(), level.features.end(), hostSupports))
+      names.push_back(level.name);
   return names;
 }
 
 Expected<const format::Code *> sterna::selectCode(const Module &module) {
+  // Forces a level, to compare with others on one machine.
+  const char *forced = std::getenv("STERNA_CPU");
   const format::Code *best = nullptr;
   std::string reasons;
   for (const format::Code *code : orEmpty(module.metadata().code())) {
     std::string why = obstacles(module, *code);
+    if (why.empty() && forced && code->target()->string_view() != forced)
+      why = std::string("STERNA_CPU asks for '") + forced + "'";
     if (why.empty()) {
       if (!best ||
           orEmpty(code->features()).size() > orEmpty(best->features()).size())

@@ -1,9 +1,9 @@
-// RUN: sterna-opt %s --sterna-phase-dispatch --sterna-phase-schedule --sterna-emit-cpu-kernels | FileCheck %s
-// RUN: sterna-opt %s --sterna-phase-dispatch --sterna-phase-schedule --sterna-phase-codegen | FileCheck %s --check-prefix=LOWERED
+// RUN: sterna-opt %s --sterna-phase-dispatch --sterna-phase-schedule --sterna-emit-cpu-kernels=levels=x86-64-v3 | FileCheck %s
+// RUN: sterna-opt %s --sterna-phase-dispatch --sterna-phase-schedule --sterna-phase-codegen=levels=x86-64-v3 | FileCheck %s --check-prefix=LOWERED
 
 // A join has no part of its result to itself, so it is one workgroup, and
 // writes each piece where it belongs.
-// CHECK: plan.kernel @[[KERNEL:concat_[0-9]+]] tied [-1] attributes {cpu.emitter = "portable", cpu.workgroups = 1 : i64}
+// CHECK: plan.kernel @[[KERNEL:concat_[0-9]+]] tied [-1] attributes {"x86-64-v3" = {emitter = "portable", workgroups = 1 : i64}}
 // CHECK: func.func @[[KERNEL]](
 // CHECK: %[[FIRST:.+]] = tensor.insert_slice %{{.+}}[0, 0] [4, 8] [1, 1]
 // CHECK: %[[BOTH:.+]] = tensor.insert_slice %{{.+}} into %[[FIRST]][0, 8] [4, 5] [1, 1]

@@ -1,9 +1,9 @@
-// RUN: sterna-opt %s --sterna-emit-cpu-kernels=tuned=false | FileCheck %s
+// RUN: sterna-opt %s --sterna-emit-cpu-kernels="tuned=false levels=x86-64-v3" | FileCheck %s
 
 // The portable tier. A function takes a buffer for each argument and each
 // untied result, and the range of workgroups to run; what it writes overlaps
 // nothing else.
-// CHECK: plan.kernel @exp tied [-1] attributes {cpu.emitter = "portable", cpu.workgroups = 8 : i64}
+// CHECK: plan.kernel @exp tied [-1] attributes {"x86-64-v3" = {emitter = "portable", workgroups = 8 : i64}}
 plan.kernel @exp tied [-1] {
 ^bb0(%x: tensor<64x32xf32>):
   %y = math.exp %x : tensor<64x32xf32>
@@ -11,7 +11,7 @@ plan.kernel @exp tied [-1] {
 }
 
 // A reduction to a scalar is one workgroup.
-// CHECK: plan.kernel @sum tied [-1] attributes {cpu.emitter = "portable", cpu.workgroups = 1 : i64}
+// CHECK: plan.kernel @sum tied [-1] attributes {"x86-64-v3" = {emitter = "portable", workgroups = 1 : i64}}
 plan.kernel @sum tied [-1] {
 ^bb0(%x: tensor<64x32xf32>):
   %zero = arith.constant dense<0.0> : tensor<f32>
@@ -35,7 +35,7 @@ plan.kernel @matmul tied [-1] {
   plan.yield %y : tensor<4x16xf32>
 }
 
-// CHECK: module @cpu_kernels {
+// CHECK: module @"x86-64-v3" {
 // CHECK: func.func @exp(%[[X:.+]]: memref<64x32xf32> {llvm.noalias}, %[[Y:.+]]: memref<64x32xf32> {llvm.noalias}, %[[BEGIN:.+]]: index, %[[END:.+]]: index)
 // CHECK: scf.for %{{.+}} = %[[BEGIN]] to %[[END]]
 // CHECK: tensor.extract_slice %{{.+}} [8, 32] [1, 1]

@@ -1,6 +1,6 @@
 // Which emitter takes which kernel. What none takes is left to the portable
 // tier. That the kernels are right is tested in emitters/.
-// RUN: sterna-opt %s --sterna-emit-cpu-kernels | FileCheck %s
+// RUN: sterna-opt %s --sterna-emit-cpu-kernels=levels=x86-64-v3 | FileCheck %s
 
 #panel = #tern.panel<rows = 8, columns = 16>
 #row_k = affine_map<(m, n, k) -> (m, k)>
@@ -9,7 +9,7 @@
 
 // One token is shared by the panels of weights: 3072 / 8, in 16 workgroups.
 // CHECK-LABEL: plan.kernel @one_token
-// CHECK-SAME: cpu.emitter = "ternary-int8", cpu.workgroups = 16
+// CHECK-SAME: {emitter = "ternary-int8", workgroups = 16
 plan.kernel @one_token tied [-1] {
 ^bb0(%q: tensor<1x768xi8>, %t: tensor<1xf32>,
      %w: tensor<3072x768x!tern.trit, #panel>, %s: tensor<1xf32>):
@@ -24,7 +24,7 @@ plan.kernel @one_token tied [-1] {
 
 // A group that is not made of whole blocks of 16 columns.
 // CHECK-LABEL: plan.kernel @odd_group
-// CHECK-SAME: cpu.emitter = "portable"
+// CHECK-SAME: {emitter = "portable"
 plan.kernel @odd_group tied [-1] {
 ^bb0(%q: tensor<1x48xi8>, %w: tensor<8x48x!tern.trit, #panel>,
      %s: tensor<8x2xf32>):
@@ -34,7 +34,7 @@ plan.kernel @odd_group tied [-1] {
 }
 
 // CHECK-LABEL: plan.kernel @gradient_of_input
-// CHECK-SAME: cpu.emitter = "float-matmul", cpu.workgroups = 48
+// CHECK-SAME: {emitter = "float-matmul", workgroups = 48
 plan.kernel @gradient_of_input tied [-1] {
 ^bb0(%dy: tensor<128x3072xf32>, %w: tensor<3072x768x!tern.trit, #panel>,
      %s: tensor<1xf32>):
@@ -44,7 +44,7 @@ plan.kernel @gradient_of_input tied [-1] {
 }
 
 // CHECK-LABEL: plan.kernel @head_of_one_token
-// CHECK-SAME: cpu.emitter = "float-dot", cpu.workgroups = 64
+// CHECK-SAME: {emitter = "float-dot", workgroups = 64
 plan.kernel @head_of_one_token tied [-1] {
 ^bb0(%x: tensor<1x64xf32>, %w: tensor<1000x64xf16>):
   %zero = arith.constant 0.0 : f32
@@ -59,7 +59,7 @@ plan.kernel @head_of_one_token tied [-1] {
 
 // The accumulator is replaced in place.
 // CHECK-LABEL: plan.kernel @accumulate
-// CHECK-SAME: cpu.emitter = "float-matmul"
+// CHECK-SAME: {emitter = "float-matmul"
 plan.kernel @accumulate tied [2] {
 ^bb0(%x: tensor<16x8xf32>, %w: tensor<8x40xf32>, %c: tensor<16x40xf32>):
   %y = linalg.matmul ins(%x, %w : tensor<16x8xf32>, tensor<8x40xf32>)
@@ -69,7 +69,7 @@ plan.kernel @accumulate tied [2] {
 
 // Another workgroup would read what this one has overwritten.
 // CHECK-LABEL: plan.kernel @overwrites_its_input
-// CHECK-SAME: cpu.emitter = "portable"
+// CHECK-SAME: {emitter = "portable"
 plan.kernel @overwrites_its_input tied [0] {
 ^bb0(%x: tensor<8x8xf32>, %w: tensor<8x8x!tern.trit, #panel>,
      %s: tensor<1xf32>):
@@ -80,7 +80,7 @@ plan.kernel @overwrites_its_input tied [0] {
 
 // One workgroup per 8 of the 17 * 3 rows of each of 2 key-value heads.
 // CHECK-LABEL: plan.kernel @attention
-// CHECK-SAME: cpu.emitter = "attention", cpu.workgroups = 14
+// CHECK-SAME: {emitter = "attention", workgroups = 14
 plan.kernel @attention tied [-1] {
 ^bb0(%q: tensor<1x17x2x3x8xf32>, %k: tensor<1x2048x2x8xf32>,
      %v: tensor<1x2048x2x8xf32>, %p: tensor<i32>):
@@ -91,7 +91,7 @@ plan.kernel @attention tied [-1] {
 
 // All tokens add to the gradients of the keys and values of a head.
 // CHECK-LABEL: plan.kernel @attention_grad
-// CHECK-SAME: cpu.emitter = "attention-grad", cpu.workgroups = 6
+// CHECK-SAME: {emitter = "attention-grad", workgroups = 6
 plan.kernel @attention_grad tied [-1, -1, -1] {
 ^bb0(%q: tensor<2x24x3x1x8xf32>, %k: tensor<2x24x3x8xf32>,
      %v: tensor<2x24x3x8xf32>, %g: tensor<2x24x3x1x8xf32>):
@@ -104,7 +104,7 @@ plan.kernel @attention_grad tied [-1, -1, -1] {
 
 // An epilogue, which the emitter does not know.
 // CHECK-LABEL: plan.kernel @attention_with_epilogue
-// CHECK-SAME: cpu.emitter = "portable"
+// CHECK-SAME: {emitter = "portable"
 plan.kernel @attention_with_epilogue tied [-1] {
 ^bb0(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>,
      %v: tensor<1x6x2x8xf32>, %p: tensor<i32>):

@@ -19,12 +19,21 @@
 
 namespace sterna::cpu {
 
+/// How a level multiplies vectors of bytes: its fastest instruction that adds
+/// neighbouring products, and the width that it works on.
+enum class ByteProduct {
+  ssse3,      ///< pmaddubsw, 128 bits: pairs in int16
+  avx2,       ///< vpmaddubsw, 256 bits: pairs in int16
+  avxVnni,    ///< vpdpbusd, 256 bits: fours in int32
+  neon,       ///< smull and pairwise additions, 128 bits
+  neonDotprod ///< sdot, 128 bits: fours in int32
+};
+
 /// The facts about an instruction level that emitters use.
 struct TargetInfo {
-  /// Width of a vector register.
-  unsigned vectorBits = 256;
-  /// Whether vpmaddubsw on vectors of `vectorBits` exists.
-  bool hasMaddubs = true;
+  /// Vector registers, counted in 256 bits: two of 128 bits are one.
+  int64_t registers = 16;
+  ByteProduct byteProduct = ByteProduct::avx2;
 };
 
 /// Builds the code of one family of kernels.

@@ -21,6 +21,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
+#include "sterna/Codegen/CPU/Level.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 
 namespace sterna::cpu {
@@ -28,9 +29,10 @@ namespace sterna::cpu {
 #define GEN_PASS_DECL
 #include "sterna/Codegen/CPU/Passes.h.inc"
 
-/// Lowers a module of kernel functions on memrefs and tensors to the LLVM
-/// dialect, with the ABI of kernel_library.h.
-void buildLowerKernelsPipeline(mlir::OpPassManager &manager);
+/// Lowers a module of kernel functions of `level` on memrefs and tensors to the
+/// LLVM dialect, with the ABI of kernel_library.h.
+void buildLowerKernelsPipeline(mlir::OpPassManager &manager,
+                               const Level &level);
 
 #define GEN_PASS_REGISTRATION
 #include "sterna/Codegen/CPU/Passes.h.inc"

@@ -14,22 +14,24 @@ include "mlir/Pass/PassBase.td"
 def EmitKernelsPass : Pass<"sterna-emit-cpu-kernels", "::mlir::ModuleOp"> {
   let summary = "Turn plan kernels into CPU functions";
   let description = [{
-    Adds a nested module `@cpu_kernels` with a function for each `plan.kernel`:
-    by a tuned emitter where one matches, by the portable tier otherwise. A
-    function takes a memref for each argument and each untied result of the
-    kernel and the range of workgroups to run. Sets `cpu.workgroups` and
-    `cpu.emitter` on the kernel.
+    For each of `levels` (lib/Codegen/CPU/Level.cpp), adds a nested module of the
+    level's name with a function for each `plan.kernel`: by a tuned emitter where
+    one matches, by the portable tier otherwise. A function takes a memref for
+    each argument and each untied result of the kernel and the range of
+    workgroups to run. Sets an attribute of the level's name on the kernel:
+    `{emitter, workgroups}`.
 
     ```mlir
     plan.kernel @add_0 tied [-1] { ... }
     // becomes
-    module @cpu_kernels {
+    module @"x86-64-v3" {
       func.func @add_0(%x: memref<8x4xf32>, %y: memref<8x4xf32>,
                        %begin: index, %end: index) {
         scf.for %i = %begin to %end { ... } } }
     ```
   }];
   let options = [
+    ListOption<"levels", "levels", "std::string", "Instruction levels">,
     Option<"tuned", "tuned", "bool", "true",
            "Use tuned emitters; without them all kernels are portable">
   ];
@@ -47,6 +49,15 @@ def FinishKernelsPass : Pass<"sterna-finish-cpu-kernels", "::mlir::ModuleOp"> {
     Runs on a module of kernels in the LLVM dialect, each taking bare pointers
     and a range. Makes them private, adds a wrapper `(bindings, begin, end)` for
     each, and the table and query function of the kernel library.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+def LowerKernelsPass : Pass<"sterna-lower-cpu-kernels", "::mlir::ModuleOp"> {
+  let summary = "Lower emitted kernels to the LLVM dialect";
+  let description = [{
+    Runs the lowering pipeline on the nested module of each instruction level,
+    expanding what the level has no instruction for.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }

@@ -41,10 +41,6 @@ plan::DeviceProfileAttr getPortableProfile(mlir::MLIRContext *context);
 /// profile: a binding range, less what aligning its start may take.
 int64_t getMaxShardBytes();
 
-/// Lowers a module of kernel functions on memrefs and tensors to one
-/// `spirv.module` for each, with the ABI of docs/device-binary.md.
-void buildLowerKernelsPipeline(mlir::OpPassManager &manager);
-
 #define GEN_PASS_REGISTRATION
 #include "sterna/Codegen/GPU/Passes.h.inc"
 

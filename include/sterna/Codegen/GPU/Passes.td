@@ -68,6 +68,15 @@ def DistributeLoopsPass : Pass<"sterna-distribute-loops", "::mlir::func::FuncOp"
                            "::mlir::vector::VectorDialect"];
 }
 
+def LowerKernelsPass : Pass<"sterna-lower-gpu-kernels", "::mlir::ModuleOp"> {
+  let summary = "Lower emitted kernels to the SPIR-V dialect";
+  let description = [{
+    Runs the lowering pipeline on the nested module `@vulkan_kernels`: the passes
+    below, between upstream ones.
+  }];
+  let dependentDialects = ["::mlir::spirv::SPIRVDialect"];
+}
+
 def LowerMemoryPass : Pass<"sterna-lower-gpu-memory", "::mlir::func::FuncOp"> {
   let summary = "Turn buffers into words of the slots' storage buffers";
   let description = [{

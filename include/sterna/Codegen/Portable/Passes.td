@@ -23,6 +23,12 @@ def MakeFreestandingPass : Pass<"sterna-make-freestanding", "::mlir::func::FuncO
     linalg.generic ... ins(%x : memref<8xf32>) outs(%y : memref<8xf32>) ...
     ```
   }];
+  let options = [
+    Option<"expandFma", "expand-fma", "bool", "false",
+           "Multiply and add in two steps, where no instruction does both">,
+    Option<"expandF16", "expand-f16", "bool", "false",
+           "Widen f16 by integer arithmetic, where no instruction does">
+  ];
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];

@@ -10,6 +10,7 @@
 #define STERNA_TARGET_CPU_EMITCODE_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include "sterna/Codegen/CPU/Level.h"
 #include "sterna/Target/CodeObject.h"
 #include "llvm/Support/Error.h"
 
@@ -19,8 +20,7 @@ namespace sterna::cpu {
 /// LLVM dialect, with the ABI of kernel_library.h) for instruction level
 /// `level`, and links a freestanding ELF shared object without undefined
 /// symbols.
-llvm::Expected<CodeObject> emitCode(mlir::ModuleOp module,
-                                    llvm::StringRef level);
+llvm::Expected<CodeObject> emitCode(mlir::ModuleOp module, const Level &level);
 
 } // namespace sterna::cpu
 

@@ -24,7 +24,7 @@ struct Attention : KernelEmitter {
   std::optional<int64_t> match(plan::KernelOp kernel,
                                const TargetInfo &target) const override {
     auto shape = AttentionShape::match<tern::AttentionOp>(kernel);
-    if (target.vectorBits < 256 || !shape)
+    if (!shape)
       return std::nullopt;
     return shape->batch * shape->heads * shape->rowBlocks();
   }

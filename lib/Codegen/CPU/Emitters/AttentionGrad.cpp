@@ -108,7 +108,7 @@ struct AttentionGrad : KernelEmitter {
   std::optional<int64_t> match(plan::KernelOp kernel,
                                const TargetInfo &target) const override {
     auto shape = AttentionShape::match<tern::AttentionGradOp>(kernel);
-    if (target.vectorBits < 256 || !shape)
+    if (!shape)
       return std::nullopt;
     return shape->batch * shape->heads;
   }

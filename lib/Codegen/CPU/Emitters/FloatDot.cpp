@@ -105,9 +105,9 @@ struct FloatDot : KernelEmitter {
   std::optional<int64_t> match(plan::KernelOp kernel,
                                const TargetInfo &target) const override {
     std::optional<FloatProduct> product = FloatProduct::match(kernel);
-    if (target.vectorBits < 256 || !product || product->m > mostRows ||
-        product->k < lanes || product->rightForm != RightForm::columns ||
-        product->leftTransposed || product->accumulated)
+    if (!product || product->m > mostRows || product->k < lanes ||
+        product->rightForm != RightForm::columns || product->leftTransposed ||
+        product->accumulated)
       return std::nullopt;
     return groupsOf(*product);
   }

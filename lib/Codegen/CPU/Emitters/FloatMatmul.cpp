@@ -47,15 +47,18 @@ struct Tiling {
 
 /// The tile with the least work: multiply-adds count twice, loads and the three
 /// instructions of the loop itself once.
-/// All have 8 to 12 accumulators, enough to hide the latency of two
+/// The large ones have 8 to 12 accumulators, enough to hide the latency of two
 /// multiply-add units, and need at most 15 of 16 registers: with all 16 in use
 /// (4 x 3) a scale kept for packing made the loop spill, at half the speed.
-void chooseTile(Tiling &tiling, int64_t m, int64_t n) {
-  static constexpr std::pair<int64_t, int64_t> tiles[] = {
+void chooseTile(Tiling &tiling, int64_t m, int64_t n, int64_t registers) {
+  static constexpr std::pair<int64_t, int64_t> large[] = {
       {6, 2}, {5, 2},  {4, 2}, {3, 3},  {2, 5},
       {2, 4}, {12, 1}, {8, 1}, {1, 12}, {1, 8}};
+  static constexpr std::pair<int64_t, int64_t> small[] = {
+      {2, 2}, {4, 1}, {1, 4}};
   int64_t best = 0;
-  for (auto [rows, vectors] : tiles) {
+  for (auto [rows, vectors] :
+       registers < 16 ? ArrayRef(small) : ArrayRef(large)) {
     // Where the last tile is not full, each row needs an address of its own.
     if (rows > 8 && m % rows)
       continue;
@@ -70,9 +73,9 @@ void chooseTile(Tiling &tiling, int64_t m, int64_t n) {
   }
 }
 
-Tiling chooseTiling(const FloatProduct &product) {
+Tiling chooseTiling(const FloatProduct &product, const TargetInfo &target) {
   Tiling t;
-  chooseTile(t, product.m, product.n);
+  chooseTile(t, product.m, product.n, target.registers);
   t.columnTiles = llvm::divideCeil(product.n, t.width());
   int64_t most = accumulatorBytes / (4 * t.width());
   int64_t wanted = llvm::divideCeil(
@@ -91,9 +94,10 @@ Tiling chooseTiling(const FloatProduct &product) {
 
 class Emission {
 public:
-  Emission(KernelBuilder &k, const FloatProduct &product, ValueRange buffers)
-      : k(k), product(product), buffers(buffers), t(chooseTiling(product)),
-        left(buffers[product.left]) {
+  Emission(KernelBuilder &k, const FloatProduct &product,
+           const TargetInfo &target, ValueRange buffers)
+      : k(k), product(product), buffers(buffers),
+        t(chooseTiling(product, target)), left(buffers[product.left]) {
     Type f32 = k.b.getF32Type();
     int64_t packedRows =
         llvm::alignTo(std::min(product.k, t.depth + lanes - 1), 16);
@@ -234,9 +238,9 @@ struct FloatMatmul : KernelEmitter {
   std::optional<int64_t> match(plan::KernelOp kernel,
                                const TargetInfo &target) const override {
     std::optional<FloatProduct> product = FloatProduct::match(kernel);
-    if (target.vectorBits < 256 || !product)
+    if (!product)
       return std::nullopt;
-    Tiling tiling = chooseTiling(*product);
+    Tiling tiling = chooseTiling(*product, target);
     return tiling.columnTiles * tiling.rowBlocks;
   }
 
@@ -244,7 +248,7 @@ struct FloatMatmul : KernelEmitter {
             ValueRange buffers, Value begin, Value end) const override {
     FloatProduct product = *FloatProduct::match(kernel);
     KernelBuilder k(builder, kernel.getLoc());
-    Emission emission(k, product, buffers);
+    Emission emission(k, product, target, buffers);
     k.loop(begin, end, 1, [&](Value group) { emission.emitWorkgroup(group); });
   }
 };

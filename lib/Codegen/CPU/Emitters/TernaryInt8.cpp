@@ -2,20 +2,21 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// C[m, n] = sum_g scale[n, g] * sum_k q[m, k] * trit[n, k] with vpmaddubsw. Its
-// unsigned operand is the code, trit + 1, as stored, so the sum of q over the
-// same columns is subtracted afterwards: all of that is exact in int32. A panel
-// of 8 rows of weights is the 8 lanes of a register, so that no lanes are ever
-// added across. Sums of pairs are kept in int16 for up to 64 additions, the
-// most that cannot overflow (64 * 2 * 128 * 2 = 32768).
+// C[m, n] = sum_g scale[n, g] * sum_k q[m, k] * trit[n, k] with the level's
+// product of bytes. Its unsigned operand is the code, trit + 1, as stored, so
+// the sum of q over the same columns is subtracted afterwards: all of that is
+// exact in int32. A panel of 8 rows of weights is the 8 lanes of a register, so
+// that no lanes are ever added across. Where products are added in pairs, their
+// sums are kept in int16 for up to 64 additions, the most that cannot overflow
+// (64 * 2 * 128 * 2 = 32768).
 //
 //===----------------------------------------------------------------------===//
 
+#include "ByteVectors.h"
 #include "Emitters.h"
 #include "FloatProduct.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
@@ -29,8 +30,6 @@ namespace {
 constexpr int64_t blockColumns = 16;
 constexpr int64_t mostBlocks = 16;
 constexpr int64_t blockBytes = 32;
-/// Tokens of a tile at most.
-constexpr int64_t mostTokens = 8;
 /// Workgroups at most. Each call sums the tokens anew, so they are not small.
 constexpr int64_t mostGroups = 16;
 /// Stack for the sums of tokens.
@@ -60,11 +59,13 @@ struct Int8Product {
   /// Sums of activations that a token needs: one, or one per flush.
   int64_t sumsPerToken() const { return group ? chunks() : 1; }
 
-  static std::optional<Int8Product> match(plan::KernelOp kernel);
-  void chooseTile();
+  static std::optional<Int8Product> match(plan::KernelOp kernel,
+                                          const TargetInfo &target);
+  void chooseTile(const TargetInfo &target);
 };
 
-std::optional<Int8Product> Int8Product::match(plan::KernelOp kernel) {
+std::optional<Int8Product> Int8Product::match(plan::KernelOp kernel,
+                                              const TargetInfo &target) {
   auto root = findRoot<tern::MatmulOp>(kernel);
   if (!root)
     return std::nullopt;
@@ -92,18 +93,21 @@ std::optional<Int8Product> Int8Product::match(plan::KernelOp kernel) {
   if (!product.m || !product.n || !product.k ||
       (product.group && *product.group % blockColumns))
     return std::nullopt;
-  product.chooseTile();
+  product.chooseTile(target);
   if (product.m * product.sumsPerToken() * 4 > mostSumBytes)
     return std::nullopt;
   return product;
 }
 
-void Int8Product::chooseTile() {
-  // Half of 16 registers are sums; the others hold codes and activations. More
+void Int8Product::chooseTile(const TargetInfo &target) {
+  // Half of the registers are sums; the others hold codes and activations. More
   // than one panel at a time would not read the weights as a single stream,
   // which takes half as long again. Tiles are even: the last is no small rest.
+  int64_t mostTokens = target.registers / 2;
   tokens = llvm::divideCeil(m, llvm::divideCeil(m, mostTokens));
-  chunkBlocks = mostBlocks;
+  chunkBlocks = addsFours(target.byteProduct)
+                    ? std::max<int64_t>(wholeBlocks(), 1)
+                    : mostBlocks;
   if (group)
     while ((*group / blockColumns) % chunkBlocks)
       --chunkBlocks;
@@ -111,9 +115,11 @@ void Int8Product::chooseTile() {
 
 class Emission {
 public:
-  Emission(KernelBuilder &k, const Int8Product &product, ValueRange buffers)
-      : k(k), p(product), buffers(buffers), left(buffers[p.left]),
-        weight(buffers[p.weight]), scale(buffers[p.scale]) {
+  Emission(KernelBuilder &k, const Int8Product &product,
+           const TargetInfo &target, ValueRange buffers)
+      : k(k), p(product), vectors(k, target), buffers(buffers),
+        left(buffers[p.left]), weight(buffers[p.weight]),
+        scale(buffers[p.scale]) {
     i8 = k.b.getI8Type();
     i32 = k.b.getI32Type();
     codeMask = k.intVector(3, blockBytes, 8);
@@ -209,18 +215,18 @@ private:
     });
     int64_t blocks = llvm::divideCeil(p.k, blockColumns);
     Value bytes = k.mul(panel, blocks * blockBytes);
-    SmallVector<Value> zeros(p.tokens, k.intVector(0, 16, 16));
+    SmallVector<Value> zeros(p.tokens, vectors.zero());
     int64_t whole = llvm::divideCeil(p.wholeBlocks(), p.chunkBlocks);
     k.loop(k.index(0), k.index(whole), 1, [&](Value chunk) {
       Value first = k.mul(chunk, p.chunkBlocks);
-      SmallVector<Value> pairs =
+      SmallVector<Value> parts =
           k.loop(first, lastBlock(first), 1, zeros,
-                 [&](Value block, ValueRange pairs) {
+                 [&](Value block, ValueRange parts) {
                    Value place = k.add(bytes, k.mul(block, blockBytes));
                    return emitBlock(place, left, tokens,
-                                    k.mul(block, blockColumns), pairs);
+                                    k.mul(block, blockColumns), parts);
                  });
-      flush(pairs, panel, tokens, chunk, k.mul(first, blockColumns));
+      flush(parts, panel, tokens, chunk, k.mul(first, blockColumns));
     });
     if (!p.hasTail())
       return;
@@ -230,19 +236,17 @@ private:
   }
 
   /// Adds the products of the block of weights at byte `place` with 16
-  /// activations from `column`: two columns of a row in each int16 lane.
+  /// activations from `column`: neighbouring columns of a row in each lane.
   SmallVector<Value> emitBlock(Value place, Value activations,
                                ArrayRef<Value> tokens, Value column,
-                               ValueRange pairs) {
-    SmallVector<Value> next(pairs.begin(), pairs.end());
+                               ValueRange parts) {
+    SmallVector<Value> next(parts.begin(), parts.end());
     Value packed = k.loadVector(weight, {place}, blockBytes);
     for (int64_t j = 0; j < 4; ++j) {
       Value codes = emitCodes(packed, 2 * j);
       for (auto [token, sum] : llvm::zip_equal(tokens, next)) {
         Value four = emitFour(activations, token, k.add(column, 4 * j));
-        Value product =
-            call("llvm.x86.avx2.pmadd.ub.sw", sum.getType(), codes, four);
-        sum = arith::AddIOp::create(k.b, k.loc, sum, product);
+        sum = vectors.multiplyAdd(sum, codes, four);
       }
     }
     return next;
@@ -268,17 +272,15 @@ private:
     return k.bitcast(k.splat(word), blockBytes, 8);
   }
 
-  /// Adds int16 sums of a chunk that starts at `column` to the tile.
-  void flush(ArrayRef<Value> pairs, Value panel, ArrayRef<Value> tokens,
+  /// Adds the sums of a chunk that starts at `column` to the tile.
+  void flush(ArrayRef<Value> parts, Value panel, ArrayRef<Value> tokens,
              Value chunk, Value column) {
-    Value ones = k.intVector(1, 16, 16);
-    auto type = VectorType::get(lanes, i32);
     Value scales;
     if (p.group)
       scales = loadScales(panel, k.div(column, *p.group));
-    for (auto [row, pair] : llvm::enumerate(pairs)) {
+    for (auto [row, part] : llvm::enumerate(parts)) {
       SmallVector<Value> place{k.index(row), k.index(0)};
-      Value sum = call("llvm.x86.avx2.pmadd.wd", type, pair, ones);
+      Value sum = vectors.widen(part);
       Value old = k.loadVector(sums, place);
       if (p.group)
         sum = k.fma(subtractTokenSum(sum, tokens[row], chunk), scales, old);
@@ -341,14 +343,9 @@ private:
         [&] { store(lanes); });
   }
 
-  Value call(StringRef intrinsic, Type type, Value x, Value y) {
-    return LLVM::CallIntrinsicOp::create(
-               k.b, k.loc, type, k.b.getStringAttr(intrinsic), ValueRange{x, y})
-        .getResult(0);
-  }
-
   KernelBuilder &k;
   const Int8Product &p;
+  ByteVectors vectors;
   ValueRange buffers;
   Value left, weight, scale;
   Type i8, i32;
@@ -360,9 +357,7 @@ struct TernaryInt8 : KernelEmitter {
 
   std::optional<int64_t> match(plan::KernelOp kernel,
                                const TargetInfo &target) const override {
-    if (!target.hasMaddubs || target.vectorBits < 256)
-      return std::nullopt;
-    std::optional<Int8Product> product = Int8Product::match(kernel);
+    std::optional<Int8Product> product = Int8Product::match(kernel, target);
     if (!product)
       return std::nullopt;
     return product->groups();
@@ -370,9 +365,9 @@ struct TernaryInt8 : KernelEmitter {
 
   void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
             ValueRange buffers, Value begin, Value end) const override {
-    Int8Product product = *Int8Product::match(kernel);
+    Int8Product product = *Int8Product::match(kernel, target);
     KernelBuilder k(builder, kernel.getLoc());
-    Emission emission(k, product, buffers);
+    Emission emission(k, product, target, buffers);
     emission.emitTokenSums();
     k.loop(k.share(begin, product.panelCount(), product.groups()),
            k.share(end, product.panelCount(), product.groups()), 1,

@@ -144,10 +144,11 @@ void expectNear(const Floats &actual, const Doubles &expected,
         << what << ", element " << i;
 }
 
-/// Runs the kernel of `c` and returns its results.
-std::vector<Floats> run(AttentionData &data, bool gradient) {
+/// Runs the kernel of `c` at `level` and returns its results.
+std::vector<Floats> run(AttentionData &data, bool gradient,
+                        const Level &level) {
   const AttentionCase &c = data.c;
-  auto kernel = CompiledKernel::create(c.source(gradient));
+  auto kernel = CompiledKernel::create(c.source(gradient), level);
   if (!kernel) {
     ADD_FAILURE() << c.source(gradient);
     return {};
@@ -179,14 +180,17 @@ std::vector<Floats> run(AttentionData &data, bool gradient) {
 void check(const AttentionCase &c) {
   SCOPED_TRACE(c.source(false));
   AttentionData data(c);
-  std::vector<Floats> forward = run(data, false);
-  ASSERT_EQ(forward.size(), 1u);
-  expectNear(forward[0], data.result, "result");
-  std::vector<Floats> grads = run(data, true);
-  ASSERT_EQ(grads.size(), 3u);
-  expectNear(grads[0], data.queryGrad, "query gradient");
-  expectNear(grads[1], data.keyGrad, "key gradient");
-  expectNear(grads[2], data.valueGrad, "value gradient");
+  for (const Level *level : getHostLevels()) {
+    SCOPED_TRACE(level->name.str());
+    std::vector<Floats> forward = run(data, false, *level);
+    ASSERT_EQ(forward.size(), 1u);
+    expectNear(forward[0], data.result, "result");
+    std::vector<Floats> grads = run(data, true, *level);
+    ASSERT_EQ(grads.size(), 3u);
+    expectNear(grads[0], data.queryGrad, "query gradient");
+    expectNear(grads[1], data.keyGrad, "key gradient");
+    expectNear(grads[2], data.valueGrad, "value gradient");
+  }
 }
 
 TEST(Attention, HeadSizes) {
@@ -216,7 +220,8 @@ TEST(Attention, Training) {
 TEST(Attention, SameBitsAloneAndInPrompt) {
   AttentionCase prompt{1, 13, 2, 3, 40, 64, 20, false};
   AttentionData data(prompt);
-  Floats whole = run(data, false)[0];
+  const Level &level = *getHostLevels().back();
+  Floats whole = run(data, false, level)[0];
   for (int64_t s = 0; s < prompt.tokens; ++s) {
     AttentionCase one = prompt;
     one.tokens = 1;
@@ -227,7 +232,7 @@ TEST(Attention, SameBitsAloneAndInPrompt) {
     auto first = data.query.begin() + prompt.queryAt(0, s, 0, 0);
     alone.query.assign(first, first + one.querySize());
     auto expected = whole.begin() + prompt.queryAt(0, s, 0, 0);
-    EXPECT_EQ(run(alone, false)[0],
+    EXPECT_EQ(run(alone, false, level)[0],
               Floats(expected, expected + one.querySize()));
   }
 }

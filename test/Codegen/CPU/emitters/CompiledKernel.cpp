@@ -29,6 +29,7 @@
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Host.h"
 
 #include <chrono>
 
@@ -56,7 +57,7 @@ Type bufferType(Type type) {
 
 /// Builds `func.func @kernel(buffers..., begin, end)`.
 func::FuncOp emitFunction(plan::KernelOp kernel, const KernelEmitter &emitter,
-                          ModuleOp module) {
+                          const Level &level, ModuleOp module) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = kernel.getLoc();
   SmallVector<Type> types;
@@ -75,18 +76,21 @@ func::FuncOp emitFunction(plan::KernelOp kernel, const KernelEmitter &emitter,
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   ValueRange arguments = entry->getArguments();
-  emitter.emit(kernel, TargetInfo(), builder, arguments.drop_back(2),
+  emitter.emit(kernel, level.info, builder, arguments.drop_back(2),
                arguments.drop_back().back(), arguments.back());
   builder.setInsertionPointToEnd(entry);
   func::ReturnOp::create(builder, loc);
   return function;
 }
 
-LogicalResult lowerToLLVM(ModuleOp module) {
+LogicalResult lowerToLLVM(ModuleOp module, const Level &level) {
   PassManager passes(module.getContext());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
-  passes.addNestedPass<func::FuncOp>(createMakeFreestandingPass());
+  MakeFreestandingPassOptions freestanding;
+  freestanding.expandFma = !level.hasFma;
+  freestanding.expandF16 = !level.hasF16;
+  passes.addNestedPass<func::FuncOp>(createMakeFreestandingPass(freestanding));
   passes.addPass(memref::createExpandStridedMetadataPass());
   passes.addPass(createLowerAffinePass());
   passes.addPass(createSCFToControlFlowPass());
@@ -125,6 +129,7 @@ void optimize(llvm::Module &module, llvm::TargetMachine *machine) {
   module.setDataLayout(machine->createDataLayout());
   for (llvm::Function &function : module) {
     function.addFnAttr("target-cpu", machine->getTargetCPU());
+    function.addFnAttr("target-features", machine->getTargetFeatureString());
     function.addFnAttr("no-builtins");
   }
   llvm::LoopAnalysisManager loops;
@@ -170,8 +175,21 @@ MLIRContext &getContext() {
 
 } // namespace
 
+std::vector<const Level *> sterna::cpu::getHostLevels() {
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  std::vector<const Level *> levels;
+  for (const Level &level : getLevels())
+    if (llvm::Triple(level.triple).getArch() ==
+            llvm::Triple(LLVM_HOST_TRIPLE).getArch() &&
+        llvm::all_of(level.needs, [&](const std::string &feature) {
+          return features.lookup(feature);
+        }))
+      levels.push_back(&level);
+  return levels;
+}
+
 std::unique_ptr<CompiledKernel>
-CompiledKernel::create(const std::string &source) {
+CompiledKernel::create(const std::string &source, const Level &level) {
   MLIRContext &context = getContext();
   auto parsed = parseSourceString<ModuleOp>(source, &context);
   if (!parsed)
@@ -181,23 +199,24 @@ CompiledKernel::create(const std::string &source) {
   auto result = std::make_unique<JitKernel>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
   for (const std::unique_ptr<KernelEmitter> &emitter : getKernelEmitters()) {
-    std::optional<int64_t> groups = emitter->match(kernel, TargetInfo());
+    std::optional<int64_t> groups = emitter->match(kernel, level.info);
     if (!groups)
       continue;
     result->groups = *groups;
     result->emitter = emitter->getName();
-    emitFunction(kernel, *emitter, *module);
+    emitFunction(kernel, *emitter, level, *module);
     break;
   }
   if (result->emitter.empty())
     return fail("no emitter takes it");
-  if (failed(verify(*module)) || failed(lowerToLLVM(*module)))
+  if (failed(verify(*module)) || failed(lowerToLLVM(*module, level)))
     return fail("cannot lower it");
 
   auto llvmContext = std::make_unique<llvm::LLVMContext>();
   auto llvmModule = translateModuleToLLVMIR(*module, *llvmContext);
   llvm::orc::JITTargetMachineBuilder target(llvm::Triple(LLVM_HOST_TRIPLE));
-  target.setCPU("x86-64-v3");
+  target.setCPU(level.cpu.str());
+  target.addFeatures({level.features.str()});
   target.setCodeGenOptLevel(llvm::CodeGenOptLevel::Aggressive);
   auto machine = llvm::cantFail(target.createTargetMachine());
   addEntry(*llvmModule);

@@ -11,20 +11,26 @@
 #ifndef STERNA_TEST_CODEGEN_CPU_EMITTERS_COMPILEDKERNEL_H
 #define STERNA_TEST_CODEGEN_CPU_EMITTERS_COMPILEDKERNEL_H
 
+#include "sterna/Codegen/CPU/Level.h"
 #include <cstdint>
+
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace sterna::cpu {
 
+/// The levels that this machine runs.
+std::vector<const Level *> getHostLevels();
+
 /// A kernel in this process's memory.
 class CompiledKernel {
 public:
-  /// Compiles the only plan.kernel in `source` with the first emitter that
-  /// takes it. Returns null, with a message on standard error, when none does
-  /// or a step fails.
-  static std::unique_ptr<CompiledKernel> create(const std::string &source);
+  /// Compiles the only plan.kernel in `source` for `level` with the first
+  /// emitter that takes it. Returns null, with a message on standard error,
+  /// when none does or a step fails.
+  static std::unique_ptr<CompiledKernel> create(const std::string &source,
+                                                const Level &level);
 
   virtual ~CompiledKernel() = default;
 

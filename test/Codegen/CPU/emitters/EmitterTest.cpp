@@ -18,11 +18,14 @@ using namespace sterna::cpu;
 
 namespace {
 
-/// Runs `c` and compares. `emitter` is the one that must have taken it.
-void check(const KernelCase &c, const std::string &emitter) {
-  SCOPED_TRACE(c.describe());
+/// Runs `c` at one level and compares. `emitter` is the one that must have
+/// taken it.
+void checkLevel(const KernelCase &c, const std::string &emitter,
+                const Level &level) {
+  SCOPED_TRACE(c.describe() + " at " + level.name.str());
   KernelData data = makeData(c);
-  std::unique_ptr<CompiledKernel> kernel = CompiledKernel::create(data.source);
+  std::unique_ptr<CompiledKernel> kernel =
+      CompiledKernel::create(data.source, level);
   ASSERT_TRUE(kernel) << data.source;
   EXPECT_EQ(kernel->emitter, emitter);
   std::vector<char> before = data.buffers[data.result];
@@ -40,6 +43,12 @@ void check(const KernelCase &c, const std::string &emitter) {
     ASSERT_NEAR(result[i], data.expected[i], bound)
         << "row " << i / size_t(c.n) << ", column " << i % size_t(c.n);
   }
+}
+
+/// Runs `c` at every level of this machine.
+void check(const KernelCase &c, const std::string &emitter) {
+  for (const Level *level : getHostLevels())
+    checkLevel(c, emitter, *level);
 }
 
 KernelCase shaped(int64_t m, int64_t n, int64_t k) {

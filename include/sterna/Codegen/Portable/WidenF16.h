@@ -1,0 +1,23 @@
+//===- WidenF16.h - f16 to f32 by integer arithmetic ------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// For targets that have no instruction for it, or that may flush denormal
+// numbers on the way.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_CODEGEN_PORTABLE_WIDENF16_H
+#define STERNA_CODEGEN_PORTABLE_WIDENF16_H
+
+#include "mlir/IR/Builders.h"
+
+namespace sterna {
+
+/// The f32 with the value of the f16 in the low bits of each i32 of `half`, a
+/// scalar or vector, exactly and without denormal f32 on the way.
+mlir::Value widenF16(mlir::OpBuilder &b, mlir::Location loc, mlir::Value half);
+
+} // namespace sterna
+
+#endif // STERNA_CODEGEN_PORTABLE_WIDENF16_H

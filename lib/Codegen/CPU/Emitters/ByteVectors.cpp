@@ -1,0 +1,108 @@
+//===- ByteVectors.cpp - Products of vectors of bytes ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See ByteVectors.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ByteVectors.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace sterna::cpu;
+
+Value ByteVectors::call(StringRef intrinsic, VectorType type,
+                        ValueRange operands) const {
+  return LLVM::CallIntrinsicOp::create(k.b, k.loc, type,
+                                       k.b.getStringAttr(intrinsic), operands)
+      .getResult(0);
+}
+
+Value ByteVectors::halves(StringRef intrinsic, VectorType type,
+                          ValueRange operands) const {
+  auto part = VectorType::get(type.getNumElements() / 2, type.getElementType());
+  SmallVector<Value> results;
+  for (int64_t half : {0, 1}) {
+    SmallVector<Value> parts;
+    for (Value operand : operands) {
+      int64_t width = cast<VectorType>(operand.getType()).getNumElements() / 2;
+      parts.push_back(vector::ExtractStridedSliceOp::create(
+          k.b, k.loc, operand, ArrayRef<int64_t>{half * width},
+          ArrayRef<int64_t>{width}, ArrayRef<int64_t>{1}));
+    }
+    results.push_back(call(intrinsic, part, parts));
+  }
+  return vector::ShuffleOp::create(
+      k.b, k.loc, results[0], results[1],
+      llvm::to_vector(llvm::seq<int64_t>(0, type.getNumElements())));
+}
+
+Value ByteVectors::addNeighbours(Value vector) const {
+  auto type = cast<VectorType>(vector.getType());
+  int64_t width = type.getNumElements() / 2;
+  auto wide = VectorType::get(
+      width, k.b.getIntegerType(2 * type.getElementTypeBitWidth()));
+  auto every = [&](int64_t first) -> Value {
+    SmallVector<int64_t> mask;
+    for (int64_t lane = 0; lane < width; ++lane)
+      mask.push_back(2 * lane + first);
+    Value lanes = vector::ShuffleOp::create(k.b, k.loc, vector, vector, mask);
+    return arith::ExtSIOp::create(k.b, k.loc, wide, lanes);
+  };
+  return arith::AddIOp::create(k.b, k.loc, every(0), every(1));
+}
+
+Value ByteVectors::pairs(Value codes, Value bytes) const {
+  auto type = VectorType::get(16, k.b.getI16Type());
+  if (product == ByteProduct::avx2)
+    return call("llvm.x86.avx2.pmadd.ub.sw", type, {codes, bytes});
+  if (product == ByteProduct::ssse3)
+    return halves("llvm.x86.ssse3.pmadd.ub.sw.128", type, {codes, bytes});
+  // A product fits 9 bits: the sum of two does not overflow 16.
+  auto wide = VectorType::get(32, k.b.getI16Type());
+  Value products = arith::MulIOp::create(
+      k.b, k.loc, arith::ExtSIOp::create(k.b, k.loc, wide, codes),
+      arith::ExtSIOp::create(k.b, k.loc, wide, bytes));
+  SmallVector<int64_t> even, odd;
+  for (int64_t lane = 0; lane < 16; ++lane) {
+    even.push_back(2 * lane);
+    odd.push_back(2 * lane + 1);
+  }
+  return arith::AddIOp::create(
+      k.b, k.loc,
+      vector::ShuffleOp::create(k.b, k.loc, products, products, even),
+      vector::ShuffleOp::create(k.b, k.loc, products, products, odd));
+}
+
+Value ByteVectors::multiplyAdd(Value sums, Value codes, Value bytes) const {
+  auto type = cast<VectorType>(sums.getType());
+  switch (product) {
+  case ByteProduct::avxVnni:
+    return call("llvm.x86.avx512.vpdpbusd.256", type, {sums, codes, bytes});
+  case ByteProduct::neonDotprod:
+    return halves("llvm.aarch64.neon.sdot", type, {sums, codes, bytes});
+  default:
+    return arith::AddIOp::create(k.b, k.loc, sums, pairs(codes, bytes));
+  }
+}
+
+Value ByteVectors::widen(Value sums) const {
+  auto type = VectorType::get(8, k.b.getI32Type());
+  switch (product) {
+  case ByteProduct::avxVnni:
+  case ByteProduct::neonDotprod:
+    return sums;
+  case ByteProduct::avx2:
+    return call("llvm.x86.avx2.pmadd.wd", type, {sums, k.intVector(1, 16, 16)});
+  case ByteProduct::ssse3:
+    return halves("llvm.x86.sse2.pmadd.wd", type,
+                  {sums, k.intVector(1, 16, 16)});
+  case ByteProduct::neon:
+    return addNeighbours(sums);
+  }
+  llvm_unreachable("unknown product of bytes");
+}

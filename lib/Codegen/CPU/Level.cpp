@@ -1,0 +1,55 @@
+//===- Level.cpp - Instruction levels of CPUs -----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Level.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Codegen/CPU/Level.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace sterna::cpu;
+
+static std::vector<Level> makeLevels() {
+  using Needs = std::vector<std::string>;
+  constexpr llvm::StringLiteral x86 = "x86_64-unknown-linux-gnu";
+  constexpr llvm::StringLiteral arm = "aarch64-unknown-linux-gnu";
+  auto with = [](Needs needs, const Needs &more) {
+    needs.insert(needs.end(), more.begin(), more.end());
+    return needs;
+  };
+  Needs v2 = {"ssse3", "sse4.1", "sse4.2", "popcnt"};
+  Needs v3 = with(v2, {"avx2", "bmi2", "f16c", "fma"});
+  Needs v4 = with(
+      v3, {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
+  TargetInfo ssse3{8, ByteProduct::ssse3};
+  TargetInfo avx2{16, ByteProduct::avx2};
+  TargetInfo avxVnni{16, ByteProduct::avxVnni};
+  TargetInfo avx512Vnni{32, ByteProduct::avxVnni};
+  TargetInfo neon{16, ByteProduct::neon};
+  TargetInfo dotprod{16, ByteProduct::neonDotprod};
+  return {
+      {"x86-64-v2", x86, "x86-64-v2", "", v2, false, false, ssse3},
+      {"x86-64-v3", x86, "x86-64-v3", "", v3, true, true, avx2},
+      {"x86-64-v3-vnni", x86, "x86-64-v3", "+avxvnni", with(v3, {"avxvnni"}),
+       true, true, avxVnni},
+      {"x86-64-v4-vnni", x86, "x86-64-v4", "+avx512vnni",
+       with(v4, {"avx512vnni"}), true, true, avx512Vnni},
+      {"armv8.0", arm, "generic", "", {"neon"}, true, true, neon},
+      {"armv8.0-dotprod", arm, "generic", "+dotprod", {"neon", "dotprod"}, true,
+       true, dotprod},
+  };
+}
+
+llvm::ArrayRef<Level> sterna::cpu::getLevels() {
+  static const std::vector<Level> levels = makeLevels();
+  return levels;
+}
+
+const Level *sterna::cpu::findLevel(llvm::StringRef name) {
+  auto it = llvm::find_if(
+      getLevels(), [&](const Level &level) { return level.name == name; });
+  return it == getLevels().end() ? nullptr : &*it;
+}

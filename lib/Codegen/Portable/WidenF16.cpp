@@ -1,0 +1,70 @@
+//===- WidenF16.cpp - f16 to f32 by integer arithmetic --------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See WidenF16.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Codegen/Portable/WidenF16.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+
+namespace {
+
+/// Arithmetic on i32, or on vectors of it.
+struct Words {
+  OpBuilder &b;
+  Location loc;
+  Type type;
+
+  Type floatType() {
+    if (auto shaped = dyn_cast<ShapedType>(type))
+      return shaped.clone(b.getF32Type());
+    return b.getF32Type();
+  }
+  Value splat(Type of, Attribute element) {
+    if (auto shaped = dyn_cast<ShapedType>(of))
+      return arith::ConstantOp::create(b, loc,
+                                       DenseElementsAttr::get(shaped, element));
+    return arith::ConstantOp::create(b, loc, cast<TypedAttr>(element));
+  }
+  Value word(int32_t value) { return splat(type, b.getI32IntegerAttr(value)); }
+  Value mask(Value x, int32_t bits) {
+    return arith::AndIOp::create(b, loc, x, word(bits));
+  }
+  Value shiftLeft(Value x, int32_t by) {
+    return arith::ShLIOp::create(b, loc, x, word(by));
+  }
+  Value merge(Value x, Value y) { return arith::OrIOp::create(b, loc, x, y); }
+  Value isAtLeast(Value x, int32_t bound) {
+    return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, x,
+                                 word(bound));
+  }
+};
+
+} // namespace
+
+Value sterna::widenF16(OpBuilder &b, Location loc, Value half) {
+  constexpr int32_t rebias = (127 - 15) << 23;
+  Words w{b, loc, half.getType()};
+  Value magnitude = w.mask(half, 0x7fff);
+  Value sign = w.shiftLeft(w.mask(half, 0x8000), 16);
+  Value shifted = w.shiftLeft(magnitude, 13);
+  Value normal = arith::AddIOp::create(b, loc, shifted, w.word(rebias));
+  // Infinity and NaN have the largest exponent in both types.
+  Value special = w.merge(shifted, w.word(0x7f800000));
+  Value large = arith::SelectOp::create(b, loc, w.isAtLeast(magnitude, 0x7c00),
+                                        special, normal);
+  // A denormal f16 is an integer times 2^-24.
+  Value scale =
+      w.splat(w.floatType(), b.getF32FloatAttr(1.0f / float(1 << 24)));
+  Value small = arith::UIToFPOp::create(b, loc, w.floatType(), magnitude);
+  small = arith::MulFOp::create(b, loc, small, scale);
+  small = arith::BitcastOp::create(b, loc, w.type, small);
+  Value bits = arith::SelectOp::create(b, loc, w.isAtLeast(magnitude, 0x0400),
+                                       large, small);
+  return arith::BitcastOp::create(b, loc, w.floatType(), w.merge(bits, sign));
+}
