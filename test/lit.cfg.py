@@ -4,7 +4,11 @@
 # Tests are IR files and `.test` files with RUN lines. Unit tests are a suite of
 # their own: unit.site.cfg.py.in.
 
+import glob
+import json
 import os
+import shutil
+import subprocess
 
 import lit.formats
 
@@ -37,6 +41,46 @@ if os.path.isdir(os.path.join(shared, "models", "bitllama2-3m")):
 if os.path.exists(os.path.join(config.sterna_build, "bin", "sterna-interp")):
     config.available_features.add("sterna-interp")
 
+
+
+def vulkan_driver(pattern):
+    """The file by which Vulkan's loader finds a driver, or an empty string."""
+    folders = ("/usr/share", "/usr/local/share", "/etc")
+    paths = [os.path.join(f, "vulkan", "icd.d", pattern) for f in folders]
+    return next((file for path in paths for file in glob.glob(path)), "")
+
+
+def has_vulkan_device():
+    """Whether sterna-run can use a device with the driver of the tests."""
+    program = os.path.join(config.sterna_build, "bin", "sterna-run")
+    try:
+        listed = subprocess.run(
+            [program, "devices", "--json"],
+            env=config.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+        )
+        return bool(json.loads(listed.stdout.splitlines()[-1])["vulkan"])
+    except (OSError, subprocess.SubprocessError, LookupError, ValueError):
+        return False
+
+
+# Mesa's software device, whatever devices the machine has besides: results are
+# the same everywhere. Compiled pipelines are kept beside the tests' output.
+config.environment["VK_ICD_FILENAMES"] = vulkan_driver("lvp_icd*.json")
+config.environment["XDG_CACHE_HOME"] = os.path.join(
+    config.test_exec_root, "cache"
+)
+if config.environment["VK_ICD_FILENAMES"] and has_vulkan_device():
+    config.available_features.add("vulkan")
+# Compiles for AMD's chips without one.
+radv = vulkan_driver("radeon_icd*.json")
+if radv:
+    config.available_features.add("radv")
+if shutil.which("spirv-val", path=config.environment["PATH"]):
+    config.available_features.add("spirv-val")
+
 config.substitutions += [
     # First, because what follows expands it further.
     ("%check_logits", "%python %integration/check_logits.py"),
@@ -44,6 +88,7 @@ config.substitutions += [
     ("%oracle", os.path.join(config.test_source_root, "oracle")),
     ("%source", config.sterna_source),
     ("%models", os.path.join(config.sterna_source, "models")),
+    ("%radv", radv),
     ("%shared", os.path.realpath(shared)),
     ("%integration", os.path.join(config.test_source_root, "Integration")),
 ]

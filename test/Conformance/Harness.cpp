@@ -85,8 +85,9 @@ Array randomArray(StringRef name, ShapedType type, Range range) {
 bool runPhases(ModuleOp module, const Target &target) {
   PhaseOptions options;
   options.train = false;
-  options.vulkan = StringRef(target.device) == "vulkan";
-  options.cpu = !options.vulkan;
+  options.vulkan = !target.level;
+  if (target.level)
+    options.levels.push_back(target.level->name.str());
   options.tuned = target.tuned;
   PassManager manager(module.getContext());
   for (Phase phase : {Phase::Dispatch, Phase::Schedule, Phase::Codegen})
@@ -211,9 +212,8 @@ Harness::compile(ModuleOp module, const Target &target, std::string &error) {
     error = "cannot be compiled: " + diagnostics;
     return std::nullopt;
   }
-  bool vulkan = StringRef(target.device) == "vulkan";
-  auto code = vulkan ? sterna::spirv::emitCode(module)
-                     : cpu::emitCode(module, "x86-64-v3");
+  auto code = target.level ? cpu::emitCode(module, *target.level)
+                           : sterna::spirv::emitCode(module);
   if (!code) {
     error = "no code: " + llvm::toString(code.takeError());
     return std::nullopt;
@@ -240,8 +240,8 @@ std::optional<Harness::Results> Harness::execute(const std::string &path,
   if (!module.ok())
     return fail("cannot be loaded", module.message());
   DeviceOptions options;
-  options.device = target.device;
-  options.threads = options.device == "cpu" ? 2 : 0;
+  options.device = target.level ? "cpu" : "vulkan";
+  options.threads = target.level ? 2 : 0;
   auto session = Session::create(*module, {0}, options);
   if (!session.ok())
     return fail("cannot be prepared", session.message());

@@ -15,14 +15,16 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "sterna/Codegen/CPU/Level.h"
 #include "sterna/Interpreter/Array.h"
 
 namespace sterna::test {
 
-/// A way to compile and run.
+/// A way to compile and run: code of an instruction level, tuned or portable,
+/// or for Vulkan if there is no level.
 struct Target {
-  const char *name;
-  const char *device;
+  std::string name;
+  const cpu::Level *level;
   bool tuned;
 };
 

@@ -36,11 +36,12 @@ RELATIVE_RMS_INT8 = 0.1
 LENGTHS = "1,3,17,130"
 
 
-def compiled_logits(model, ids, adapter):
+def compiled_logits(model, ids, adapter, device):
     """Logits of `ids` by sterna-run."""
     with tempfile.TemporaryDirectory() as folder:
         output = os.path.join(folder, "logits.npy")
         command = ["sterna-run", "logits", model, "-o", output]
+        command += ["--device", device]
         command += ["--input-ids", ",".join(map(str, ids))]
         if adapter:
             command += ["--adapter", adapter]
@@ -79,6 +80,7 @@ def main():
     parser.add_argument("--lengths", default=LENGTHS)
     parser.add_argument("--quantize", choices=["absmean"])
     parser.add_argument("--adapter", help="PEFT directory")
+    parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     adapter = Adapter(args.adapter) if args.adapter else None
     reference = Model(args.model, args.activations, args.quantize, adapter)
@@ -87,7 +89,9 @@ def main():
     for length in map(int, args.lengths.split(",")):
         random = np.random.RandomState(length)
         ids = random.randint(0, vocabulary, length).tolist()
-        actual = compiled_logits(args.compiled, ids, args.adapter)
+        actual = compiled_logits(
+            args.compiled, ids, args.adapter, args.device
+        )
         expected = reference.logits(ids)
         good &= check(ids, actual, expected, args.activations)
     sys.exit(int(not good))

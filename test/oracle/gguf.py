@@ -157,6 +157,13 @@ class StreamWriter:
             self._written = padded
             self._current += 1
 
+    def leave_hole(self):
+        """Let zeros stand for all data to come: a hole, which takes no disk."""
+        start = self._file.tell() - self._written
+        end = _align(self._ends[-1][1], DEFAULT_ALIGNMENT)
+        self._file.truncate(start + end)
+        self._current = len(self._ends)
+
     def close(self):
         """Close the file; ValueError when a tensor is incomplete."""
         self._file.close()

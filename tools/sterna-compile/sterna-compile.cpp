@@ -23,7 +23,6 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/ToolOutputFile.h"
-#include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
 #include <chrono>
@@ -119,27 +118,13 @@ int fail(const Twine &message) {
 
 bool isTarget(StringRef name) { return llvm::is_contained(targets, name); }
 
-/// The best level that this machine runs.
-const cpu::Level *getHostLevel() {
-  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  llvm::Triple::ArchType arch =
-      llvm::Triple(llvm::sys::getDefaultTargetTriple()).getArch();
-  const cpu::Level *best = nullptr;
-  for (const cpu::Level &level : cpu::getLevels())
-    if (llvm::Triple(level.triple).getArch() == arch &&
-        llvm::all_of(level.needs, [&](const std::string &feature) {
-          return features.lookup(feature);
-        }))
-      best = &level;
-  return best;
-}
-
 /// The levels that `target` stands for; none if it is not known.
 std::vector<const cpu::Level *> levelsOf(StringRef target) {
   std::vector<const cpu::Level *> result;
   if (target == "host") {
-    if (const cpu::Level *level = getHostLevel())
-      result.push_back(level);
+    std::vector<const cpu::Level *> levels = cpu::getHostLevels();
+    if (!levels.empty())
+      result.push_back(levels.back());
     return result;
   }
   for (const cpu::Level &level : cpu::getLevels())
@@ -293,10 +278,33 @@ int link(ModuleOp module, const TokenizerDescription &tokenizer,
   return EXIT_SUCCESS;
 }
 
+/// Prints a diagnostic of a pass with its notes, which MLIR's own default
+/// leaves out.
+LogicalResult printDiagnostic(Diagnostic &diagnostic) {
+  auto severity = [](Diagnostic &d) {
+    switch (d.getSeverity()) {
+    case DiagnosticSeverity::Note:
+      return "note: ";
+    case DiagnosticSeverity::Warning:
+      return "warning: ";
+    case DiagnosticSeverity::Error:
+      return "error: ";
+    case DiagnosticSeverity::Remark:
+      return "remark: ";
+    }
+    llvm_unreachable("unknown severity");
+  };
+  llvm::errs() << severity(diagnostic) << diagnostic.str() << "\n";
+  for (Diagnostic &note : diagnostic.getNotes())
+    llvm::errs() << severity(note) << note.str() << "\n";
+  return success();
+}
+
 int compile() {
   DialectRegistry registry;
   registerAllDialects(registry);
   MLIRContext context(registry);
+  ScopedDiagnosticHandler handler(&context, printDiagnostic);
   Stopwatch stopwatch;
   TokenizerDescription tokenizer;
   std::string error;

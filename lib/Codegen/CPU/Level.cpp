@@ -9,6 +9,9 @@
 #include "sterna/Codegen/CPU/Level.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 
 using namespace sterna::cpu;
 
@@ -22,8 +25,8 @@ static std::vector<Level> makeLevels() {
   };
   Needs v2 = {"ssse3", "sse4.1", "sse4.2", "popcnt"};
   Needs v3 = with(v2, {"avx2", "bmi2", "f16c", "fma"});
-  Needs v4 = with(
-      v3, {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
+  Needs v4 =
+      with(v3, {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
   TargetInfo ssse3{8, ByteProduct::ssse3};
   TargetInfo avx2{16, ByteProduct::avx2};
   TargetInfo avxVnni{16, ByteProduct::avxVnni};
@@ -38,13 +41,32 @@ static std::vector<Level> makeLevels() {
       {"x86-64-v4-vnni", x86, "x86-64-v4", "+avx512vnni",
        with(v4, {"avx512vnni"}), true, true, avx512Vnni},
       {"armv8.0", arm, "generic", "", {"neon"}, true, true, neon},
-      {"armv8.0-dotprod", arm, "generic", "+dotprod", {"neon", "dotprod"}, true,
-       true, dotprod},
+      {"armv8.0-dotprod",
+       arm,
+       "generic",
+       "+dotprod",
+       {"neon", "dotprod"},
+       true,
+       true,
+       dotprod},
   };
 }
 
 llvm::ArrayRef<Level> sterna::cpu::getLevels() {
   static const std::vector<Level> levels = makeLevels();
+  return levels;
+}
+
+std::vector<const Level *> sterna::cpu::getHostLevels() {
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  auto arch = llvm::Triple(llvm::sys::getDefaultTargetTriple()).getArch();
+  std::vector<const Level *> levels;
+  for (const Level &level : getLevels())
+    if (llvm::Triple(level.triple).getArch() == arch &&
+        llvm::all_of(level.needs, [&](const std::string &feature) {
+          return features.lookup(feature);
+        }))
+      levels.push_back(&level);
   return levels;
 }
 

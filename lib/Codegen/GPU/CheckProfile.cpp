@@ -26,9 +26,11 @@ static int64_t getSharedBytes(spirv::ModuleOp kernel) {
     auto pointer = cast<spirv::PointerType>(variable.getType());
     if (pointer.getStorageClass() != spirv::StorageClass::Workgroup)
       continue;
-    std::optional<int64_t> size =
-        cast<spirv::SPIRVType>(pointer.getPointeeType()).getSizeInBytes();
-    bytes += size.value_or(0);
+    // Always a structure of one array; an array with a stride has no size.
+    auto structure = cast<spirv::StructType>(pointer.getPointeeType());
+    auto array = cast<spirv::ArrayType>(structure.getElementType(0));
+    bytes += int64_t(array.getNumElements()) *
+             array.getElementType().getIntOrFloatBitWidth() / 8;
   }
   return bytes;
 }
@@ -62,11 +64,18 @@ struct CheckProfile : sterna::gpu::impl::CheckProfilePassBase<CheckProfile> {
 
 private:
   LogicalResult checkLimit(Operation *op, StringRef what, int64_t need,
-                           int64_t limit) {
+                           int64_t limit, StringRef advice = "") {
     if (need <= limit)
       return success();
-    return op->emitError() << "expected at most " << limit << " " << what
-                           << ", but got " << need;
+    auto launch = dyn_cast<plan::LaunchOp>(op);
+    StringRef kernel =
+        launch ? launch.getKernel() : cast<plan::KernelOp>(op).getSymName();
+    InFlightDiagnostic diagnostic =
+        op->emitError() << "kernel @" << kernel << ": expected at most "
+                        << limit << " " << what << ", but got " << need;
+    if (!advice.empty())
+      diagnostic.attachNote() << advice;
+    return diagnostic;
   }
 
   LogicalResult check(spirv::ModuleOp code, ArrayRef<plan::LaunchOp> launches) {
@@ -82,7 +91,9 @@ private:
         failed(checkLimit(kernel, "invocations in a workgroup",
                           getInvocations(code), profile.getInvocations())) ||
         failed(checkLimit(kernel, "bytes of shared memory",
-                          getSharedBytes(code), profile.getSharedBytes())))
+                          getSharedBytes(code), profile.getSharedBytes(),
+                          "attention keeps a row of scores there: a smaller "
+                          "--max-context needs less")))
       return failure();
     return success(llvm::all_of(launches, [&](plan::LaunchOp launch) {
       return succeeded(checkWindows(launch, slots, numSlots));

@@ -50,7 +50,6 @@ static void buildPipeline(OpPassManager &manager) {
   code.addPass(spirv::createSPIRVLowerABIAttributesPass());
   code.addPass(createCanonicalizerPass());
   code.addPass(createCSEPass());
-  code.addPass(spirv::createSPIRVUpdateVCEPass());
 }
 
 namespace {

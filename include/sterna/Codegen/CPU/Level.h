@@ -31,6 +31,9 @@ struct Level {
 /// All levels, of each architecture from the least to the most.
 llvm::ArrayRef<Level> getLevels();
 
+/// The levels that this machine runs, from the least to the most.
+std::vector<const Level *> getHostLevels();
+
 /// The level called `name`, or null.
 const Level *findLevel(llvm::StringRef name);
 

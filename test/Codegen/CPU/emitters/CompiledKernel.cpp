@@ -29,7 +29,6 @@
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/TargetParser/Host.h"
 
 #include <chrono>
 
@@ -174,19 +173,6 @@ MLIRContext &getContext() {
 }
 
 } // namespace
-
-std::vector<const Level *> sterna::cpu::getHostLevels() {
-  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  std::vector<const Level *> levels;
-  for (const Level &level : getLevels())
-    if (llvm::Triple(level.triple).getArch() ==
-            llvm::Triple(LLVM_HOST_TRIPLE).getArch() &&
-        llvm::all_of(level.needs, [&](const std::string &feature) {
-          return features.lookup(feature);
-        }))
-      levels.push_back(&level);
-  return levels;
-}
 
 std::unique_ptr<CompiledKernel>
 CompiledKernel::create(const std::string &source, const Level &level) {

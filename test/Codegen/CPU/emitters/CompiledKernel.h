@@ -20,9 +20,6 @@
 
 namespace sterna::cpu {
 
-/// The levels that this machine runs.
-std::vector<const Level *> getHostLevels();
-
 /// A kernel in this process's memory.
 class CompiledKernel {
 public:
