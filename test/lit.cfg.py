@@ -81,7 +81,14 @@ if radv:
 if shutil.which("spirv-val", path=config.environment["PATH"]):
     config.available_features.add("spirv-val")
 
+emulated = os.path.join(config.sterna_build, "aarch64", "emulated")
+if os.path.exists(
+    os.path.join(config.sterna_build, "aarch64", "bin", "sterna-run")
+):
+    config.available_features.add("aarch64")
+
 config.substitutions += [
+    ("%aarch64", f"env PATH={emulated}:{config.environment['PATH']}"),
     # First, because what follows expands it further.
     ("%check_logits", "%python %integration/check_logits.py"),
     ("%python", f"'{config.python}'"),

@@ -198,21 +198,25 @@ Expected<const format::Code *> sterna::selectCode(const Module &module) {
   // Forces a level, to compare with others on one machine.
   const char *forced = std::getenv("STERNA_CPU");
   const format::Code *best = nullptr;
-  std::string reasons;
+  std::string reasons, names;
   for (const format::Code *code : orEmpty(module.metadata().code())) {
-    std::string why = obstacles(module, *code);
-    if (why.empty() && forced && code->target()->string_view() != forced)
-      why = std::string("STERNA_CPU asks for '") + forced + "'";
-    if (why.empty()) {
-      if (!best ||
-          orEmpty(code->features()).size() > orEmpty(best->features()).size())
-        best = code;
+    std::string name = code->target()->str();
+    names += (names.empty() ? "" : ", ") + name;
+    if (forced && name != forced)
       continue;
-    }
-    reasons += "; code for '" + code->target()->str() + "': " + why;
+    std::string why = obstacles(module, *code);
+    if (!why.empty())
+      reasons += "; code for '" + name + "': " + why;
+    else if (!best || orEmpty(code->features()).size() >
+                          orEmpty(best->features()).size())
+      best = code;
   }
   if (best)
     return best;
+  if (forced && reasons.empty())
+    return Status::error(std::string("STERNA_CPU asks for '") + forced +
+                         "', for which the module has no code; it has " +
+                         names);
   if (reasons.empty())
     reasons = "; the file holds no code";
   return Status::error("this machine cannot run the module" + reasons +
