@@ -16,11 +16,14 @@
 #include "sterna/Pipelines/Pipelines.h"
 #include "sterna/Target/CPU/EmitCode.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
+#include "sterna/Target/Executable/Executable.h"
 #include "sterna/Target/SPIRV/EmitCode.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/ToolOutputFile.h"
 #include "llvm/TargetParser/Triple.h"
@@ -39,9 +42,19 @@ cl::opt<std::string> inputPath(cl::Positional, cl::Required,
                                cl::desc("MODEL.gguf"), cl::cat(category));
 cl::opt<std::string>
     outputPath("o",
-               cl::desc("Where to write: the device binary, or the IR with "
-                        "--compile-to ('-' is standard output)"),
+               cl::desc("Where to write: the device binary, the executable "
+                        "with --emit=exe, or the IR with --compile-to ('-' is "
+                        "standard output)"),
                cl::value_desc("MODEL.stn"), cl::init("-"), cl::cat(category));
+enum class Product { DeviceBinary, Executable };
+cl::opt<Product> emit(
+    "emit", cl::desc("What to write:"),
+    cl::values(clEnumValN(Product::DeviceBinary, "stn",
+                          "a device binary, for sterna-run (default)"),
+               clEnumValN(Product::Executable, "exe",
+                          "a program with every command of sterna-run, which "
+                          "runs where Sterna is not installed")),
+    cl::init(Product::DeviceBinary), cl::cat(category));
 cl::list<std::string> targets(
     "target",
     cl::desc("Devices to compile for, a list of instruction levels (x86-64-v2, "
@@ -176,8 +189,13 @@ std::string checkFlags() {
     return "unknown --compile-to=" + compileTo +
            "; expected import, adapt, differentiate, optimize, dispatch, "
            "schedule, codegen or link";
+  if (compileTo != "link" && emit == Product::Executable)
+    return "--emit=exe and --compile-to=" + compileTo +
+           " exclude each other: an executable needs every phase";
   if (compileTo == "link" && outputPath == "-")
-    return "give the device binary a name with -o MODEL.stn";
+    return emit == Product::Executable
+               ? "give the executable a name with -o MODEL"
+               : "give the device binary a name with -o MODEL.stn";
   return "";
 }
 
@@ -246,8 +264,9 @@ void printPlan(ModuleOp module) {
   }
 }
 
+/// Links a device binary or, with a runtime, an executable.
 int link(ModuleOp module, const TokenizerDescription &tokenizer,
-         Stopwatch &stopwatch) {
+         const llvm::MemoryBuffer *runtime, Stopwatch &stopwatch) {
   // lld parses options of its own and resets ours.
   std::string path = outputPath;
   bool vulkan = isTarget("vulkan");
@@ -266,8 +285,11 @@ int link(ModuleOp module, const TokenizerDescription &tokenizer,
       return fail(llvm::toString(object.takeError()));
     code.push_back(std::move(*object));
   }
-  auto report = stopwatch.measure(
-      "link", [&] { return writeDeviceBinary(module, tokenizer, code, path); });
+  auto report = stopwatch.measure("link", [&] {
+    return runtime ? writeExecutable(runtime->getMemBufferRef(), module,
+                                     tokenizer, code, path)
+                   : writeDeviceBinary(module, tokenizer, code, path);
+  });
   if (!report)
     return fail(llvm::toString(report.takeError()));
   llvm::errs() << llvm::format(
@@ -300,7 +322,8 @@ LogicalResult printDiagnostic(Diagnostic &diagnostic) {
   return success();
 }
 
-int compile() {
+/// Compiles and, with a runtime, links an executable.
+int compile(const llvm::MemoryBuffer *runtime) {
   DialectRegistry registry;
   registerAllDialects(registry);
   MLIRContext context(registry);
@@ -337,7 +360,15 @@ int compile() {
   if (last != Phase::Link)
     return writeIR(*module);
   printPlan(*module);
-  return link(*module, tokenizer, stopwatch);
+  return link(*module, tokenizer, runtime, stopwatch);
+}
+
+/// The folder that this program lies in.
+std::string ownFolder(const char *argv0) {
+  void *address = reinterpret_cast<void *>(&ownFolder);
+  return llvm::sys::path::parent_path(
+             llvm::sys::fs::getMainExecutable(argv0, address))
+      .str();
 }
 
 } // namespace
@@ -356,7 +387,20 @@ int main(int argc, char **argv) {
       "text\nand fine-tunes LoRA adapters.\n\n"
       "  sterna-compile model.gguf -o model.stn\n"
       "  sterna-compile model.gguf -o model.stn --seq-len=256 --lora-rank=16\n"
+      "  sterna-compile model.gguf --emit=exe -o model\n"
       "  sterna-compile model.gguf --compile-to=schedule -o plan.mlir\n");
   std::string problem = checkFlags();
-  return problem.empty() ? compile() : fail(problem);
+  if (!problem.empty())
+    return fail(problem);
+  if (emit == Product::DeviceBinary)
+    return compile(/*runtime=*/nullptr);
+  // Looked for first: compiling in vain can take minutes.
+  llvm::SetVector<StringRef> architectures;
+  for (const cpu::Level *level : chosenLevels())
+    architectures.insert(
+        llvm::Triple::getArchTypeName(llvm::Triple(level->triple).getArch()));
+  auto runtime = openRuntime(ownFolder(argv[0]), architectures.getArrayRef());
+  if (!runtime)
+    return fail(llvm::toString(runtime.takeError()));
+  return compile(runtime->get());
 }

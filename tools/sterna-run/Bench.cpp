@@ -42,8 +42,6 @@ constexpr const char *footer =
     "null.\n";
 
 void describe(CLI::App &command, Options &options) {
-  command.add_option("MODEL", options.model, "device binary (.stn)")
-      ->required();
   command.add_option("--prompt", options.prompt,
                      "tokens of the prompt (default 128)");
   command.add_option("--generate", options.generate,

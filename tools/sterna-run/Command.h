@@ -16,15 +16,27 @@
 
 #include <cmath>
 #include <functional>
+#include <memory>
 #include <string>
+#include <type_traits>
 
 namespace sterna {
 
-/// Options of every subcommand.
+/// Options of every subcommand, and what they run.
 struct CommonOptions {
   DeviceOptions device;
   bool json = false;
+  /// Where to write a trace; empty: no profile is taken.
+  std::string profile;
+  /// How this program is called.
+  std::string program = "sterna-run";
+  /// The model that it carries; empty if commands take one as an argument.
+  std::string ownModel;
 };
+
+/// `text`, which speaks of `sterna-run COMMAND model.stn`, as the user of this
+/// program must type it.
+std::string spell(std::string text, const CommonOptions &common);
 
 /// Accepts finite numbers above 0 or, if `zero`, of at least 0. Unlike CLI11's
 /// own checks it does not quote the largest double in its message.
@@ -62,8 +74,16 @@ void addBenchCommand(CLI::App &app, const CommonOptions &common,
 void addDevicesCommand(CLI::App &app, const CommonOptions &common,
                        Action &action);
 
+/// Whether an options struct has a member `model`.
+template <typename Options, typename = void>
+struct TakesModel : std::false_type {};
+template <typename Options>
+struct TakesModel<Options, std::void_t<decltype(Options::model)>>
+    : std::true_type {};
+
 /// Adds the subcommand `name` with the options struct `Options` and the
-/// function that runs it. `describe` adds its options, bound to the struct.
+/// function that runs it. `describe` adds its options, bound to the struct,
+/// apart from the argument for its member `model`.
 template <typename Options>
 void addCommand(CLI::App &app, const CommonOptions &common, Action &action,
                 const char *name, const char *title, const char *footer,
@@ -71,10 +91,20 @@ void addCommand(CLI::App &app, const CommonOptions &common, Action &action,
                 Status (*run)(const Options &, const CommonOptions &)) {
   CLI::App *command = app.add_subcommand(name, title);
   command->fallthrough();
-  command->footer(std::string(footer) +
-                  "\n--device, --threads and --json work here too: see "
-                  "sterna-run --help.\n");
+  command->footer(spell(std::string(footer) +
+                            "\n--device, --threads, --profile and --json work "
+                            "here too: see sterna-run --help.\n",
+                        common));
   auto options = std::make_shared<Options>();
+  if constexpr (TakesModel<Options>::value) {
+    if (common.ownModel.empty())
+      command
+          ->add_option("MODEL", options->model,
+                       "device binary (.stn), or an executable with one")
+          ->required();
+    else
+      options->model = common.ownModel;
+  }
   describe(*command, *options);
   command->callback([options, run, &common, &action] {
     action = [options, run, &common] { return run(*options, common); };

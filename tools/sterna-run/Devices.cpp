@@ -19,6 +19,7 @@ namespace {
 
 struct Options {
   std::string check;
+  bool checkOwn = false;
 };
 
 constexpr const char *footer =
@@ -36,6 +37,11 @@ constexpr const char *footer =
 void describe(CLI::App &command, Options &options) {
   command.add_option("--check", options.check,
                      "device binary (.stn) whose Vulkan code to compile");
+}
+
+void describeOwn(CLI::App &command, Options &options) {
+  command.add_flag("--check", options.checkOwn,
+                   "compile the model's Vulkan code");
 }
 
 Json describe(const VulkanPhysicalDevice &device, uint32_t index) {
@@ -109,6 +115,8 @@ Status check(const std::string &path, const CommonOptions &common) {
 }
 
 Status run(const Options &options, const CommonOptions &common) {
+  if (options.checkOwn)
+    return check(common.ownModel, common);
   if (!options.check.empty())
     return check(options.check, common);
   Json list = listDevices();
@@ -123,6 +131,9 @@ Status run(const Options &options, const CommonOptions &common) {
 
 void sterna::addDevicesCommand(CLI::App &app, const CommonOptions &common,
                                Action &action) {
+  // A program that carries its model needs no file to check.
+  void (*options)(CLI::App &, Options &) = describe;
   addCommand<Options>(app, common, action, "devices",
-                      "What programs can run on", footer, describe, run);
+                      "What programs can run on", footer,
+                      common.ownModel.empty() ? options : describeOwn, run);
 }

@@ -35,8 +35,6 @@ constexpr const char *footer =
     "exponential. Data are read as 'sterna-run train --help' describes.\n";
 
 void describe(CLI::App &command, Options &options) {
-  command.add_option("MODEL", options.model, "device binary (.stn)")
-      ->required();
   command.add_option("--data", options.data, "text or JSON lines")->required();
   command.add_option("--adapter", options.adapter, "folder of a PEFT adapter");
   command.add_flag("--assistant-loss-only", options.assistantOnlyLoss,

@@ -37,8 +37,6 @@ constexpr const char *footer =
     "tokens, at an\nend-of-text token, or when the context is full.\n";
 
 void describe(CLI::App &command, Options &options) {
-  command.add_option("MODEL", options.model, "device binary (.stn)")
-      ->required();
   command.add_option("-p,--prompt", options.prompt, "text to continue")
       ->required();
   command.add_option("-n,--tokens", options.count,

@@ -36,8 +36,6 @@ constexpr const char *footer =
     "tokens; the gradients are named as the adapter's matrices.\n";
 
 void describe(CLI::App &command, Options &options) {
-  command.add_option("MODEL", options.model, "device binary (.stn)")
-      ->required();
   command.add_option("--data", options.data, "text or JSON lines")->required();
   command.add_option("--adapter", options.adapter, "folder of a PEFT adapter")
       ->required();

@@ -35,8 +35,6 @@ constexpr const char *footer =
     "general path.\n";
 
 void describe(CLI::App &command, Options &options) {
-  command.add_option("MODEL", options.model, "device binary (.stn)")
-      ->required();
   command.add_flag("--verify", options.verify,
                    "compare all weights with their checksums");
 }
@@ -51,6 +49,13 @@ std::map<uint32_t, uint64_t> kernelUses(const format::Program &program) {
 
 std::string kernelName(const Module &module, uint32_t index) {
   return module.metadata().kernels()->Get(index)->name()->str();
+}
+
+/// Where in the model the kernel comes from; null if that is not known.
+Json kernelLocation(const Module &module, uint32_t index) {
+  const flatbuffers::String *location =
+      module.metadata().kernels()->Get(index)->location();
+  return location && location->size() > 0 ? Json(location->str()) : Json();
 }
 
 /// Whether `code` can run the kernel. A CPU's code object is one library, with
@@ -80,6 +85,7 @@ Json describePrograms(const Module &module) {
     Json kernels = Json::array();
     for (auto [index, uses] : kernelUses(*program))
       kernels.push_back({{"name", kernelName(module, index)},
+                         {"location", kernelLocation(module, index)},
                          {"dispatches", uses},
                          {"code", describeCode(module, index)}});
     programs.push_back({{"name", program->name()->str()},

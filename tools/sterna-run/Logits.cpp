@@ -32,8 +32,6 @@ constexpr const char *footer =
     "Ids are used as given: no BOS token is added.\n";
 
 void describe(CLI::App &command, Options &options) {
-  command.add_option("MODEL", options.model, "device binary (.stn)")
-      ->required();
   command
       .add_option("--input-ids", options.inputIds,
                   "token ids, separated by commas")

@@ -71,8 +71,6 @@ constexpr const char *footer =
     "  constant lr                linear  min + (lr - min) * (1 - p)\n";
 
 void describeData(CLI::App &command, Options &options) {
-  command.add_option("MODEL", options.model, "device binary (.stn)")
-      ->required();
   command.add_option("--data", options.data, "text or JSON lines")->required();
   command
       .add_option("--output", options.output,

@@ -3,11 +3,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Main of the tool: parses the command line and runs one subcommand. Links
-// neither LLVM nor MLIR.
+// neither LLVM nor MLIR. With a module appended to it, `sterna-compile
+// --emit=exe`, it is that model's program, and no command takes a MODEL.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Command.h"
+#include "ProfileReport.h"
+#include "Report.h"
+#include "io/File.h"
+#include "src/core/Executable.h"
 
 #include <cstdio>
 #include <exception>
@@ -16,8 +21,7 @@ using namespace sterna;
 
 namespace {
 
-constexpr const char *description =
-    "sterna-run: runs device binaries (.stn) made by sterna-compile.\n"
+constexpr const char *commands =
     "\n"
     "  info      what a device binary holds, its memory plan, its kernels\n"
     "  generate  continue a prompt\n"
@@ -28,30 +32,40 @@ constexpr const char *description =
     "  grad      gradients of one training sample, as .safetensors\n"
     "  devices   what programs can run on\n";
 
-constexpr const char *footer =
-    "'sterna-run COMMAND --help' explains a command, with examples.\n"
-    "\n"
-    "A first session:\n"
-    "  sterna-compile model.gguf -o model.stn\n"
+constexpr const char *compileStep =
+    "  sterna-compile model.gguf -o model.stn\n";
+
+constexpr const char *session =
     "  sterna-run info model.stn\n"
     "  sterna-run generate model.stn -p 'Once upon a time' -n 64\n"
     "  sterna-run train model.stn --data chats.jsonl --output tuned\n"
     "  sterna-run generate model.stn -p 'Once upon a time' --adapter tuned\n";
 
-int fail(const std::string &message) {
+std::string description(const CommonOptions &common) {
+  std::string title =
+      common.ownModel.empty()
+          ? "sterna-run: runs device binaries (.stn) made by sterna-compile.\n"
+          : common.program + ": a language model with all that runs it.\n";
+  return title + commands;
+}
+
+std::string footer(const CommonOptions &common) {
+  std::string text = "'sterna-run COMMAND --help' explains a command, with "
+                     "examples.\n\nA first session:\n";
+  if (common.ownModel.empty())
+    text += compileStep;
+  return spell(text + session, common);
+}
+
+int fail(const std::string &program, const std::string &message) {
   std::fflush(stdout);
-  std::fprintf(stderr, "sterna-run: error: %s\n", message.c_str());
+  std::fprintf(stderr, "%s: error: %s\n", program.c_str(), message.c_str());
   return 1;
 }
 
-int run(int argc, char **argv) {
-  CLI::App app(description, "sterna-run");
-  app.footer(footer);
-  app.set_version_flag("--version", "sterna-run " STERNA_VERSION);
-  app.require_subcommand(1);
-  CommonOptions common;
+void addOptions(CLI::App &app, CommonOptions &common) {
   app.add_option("--device", common.device.device,
-                 "cpu (default), vulkan or vulkan:INDEX: see sterna-run "
+                 "cpu (default), vulkan or vulkan:INDEX: see the command "
                  "devices")
       ->check(
           [](const std::string &name) { return parseDevice(name).message(); });
@@ -60,7 +74,13 @@ int run(int argc, char **argv) {
       ->check(CLI::Range(1u, 1024u));
   app.add_flag("--json", common.json,
                "print one JSON object as the last line of standard output");
-  Action action;
+  app.add_option("--profile", common.profile,
+                 "write when each dispatch ran to this file, a Chrome trace, "
+                 "and a table by kernel to standard error");
+}
+
+void addCommands(CLI::App &app, const CommonOptions &common, Action &action) {
+  app.require_subcommand(1);
   addInfoCommand(app, common, action);
   addGenerateCommand(app, common, action);
   addTrainCommand(app, common, action);
@@ -69,25 +89,104 @@ int run(int argc, char **argv) {
   addLogitsCommand(app, common, action);
   addGradCommand(app, common, action);
   addDevicesCommand(app, common, action);
+}
+
+void printCapacity(const Profile &profile) {
+  std::string text = formatText("profile: room for %llu runs",
+                                (unsigned long long)profile.capacity());
+  if (std::optional<uint32_t> index = profile.largestProgram()) {
+    const format::Program &program = profile.program(*index);
+    text += formatText(
+        " of %s, %u dispatches on %u threads", program.name()->c_str(),
+        orEmpty(program.dispatches()).size(), profile.subject().threads);
+  }
+  logLine(text);
+}
+
+/// Makes a profile for `command` if one is wanted. Fails early where it could
+/// not be written in the end.
+Status prepareProfile(const std::string &command, CommonOptions &common) {
+  if (common.profile.empty())
+    return Status();
+  if (command == "info" || command == "devices")
+    return Status::error("'" + command +
+                         "' runs no program, so there is nothing to profile: "
+                         "leave --profile out");
+  if (Expected<AtomicFile> file = AtomicFile::create(common.profile);
+      !file.ok())
+    return file.status();
+  common.device.profile = std::make_shared<Profile>(printCapacity);
+  return Status();
+}
+
+Status reportProfile(const CommonOptions &common) {
+  const Profile *profile = common.device.profile.get();
+  if (!profile)
+    return Status();
+  if (Status status = writeTrace(*profile, common.profile); !status.ok())
+    return status;
+  printKernelTable(*profile);
+  logLine(formatText("profile: %zu runs written to ", profile->runs().size()) +
+          common.profile);
+  if (profile->dropped() > 0)
+    logLine(formatText("profile: %llu later runs did not fit; they are neither "
+                       "in the trace nor in the table",
+                       (unsigned long long)profile->dropped()));
+  return Status();
+}
+
+int run(int argc, char **argv) {
+  CommonOptions common;
+  Expected<bool> carries = carriesModule();
+  if (!carries.ok() || *carries)
+    common.program = argv[0];
+  if (!carries.ok())
+    return fail(common.program, carries.message());
+  if (*carries)
+    common.ownModel = ownExecutable;
+  CLI::App app(description(common), common.program);
+  app.footer(footer(common));
+  app.set_version_flag("--version", "sterna-run " STERNA_VERSION);
+  Action action;
+  addOptions(app, common);
+  addCommands(app, common, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
     if (error.get_exit_code() == 0)
       return app.exit(error); // --help and --version
-    return fail(std::string(error.what()) + " (see sterna-run --help)");
+    return fail(common.program, std::string(error.what()) + " (see " +
+                                    common.program + " --help)");
   }
-  if (Status status = action(); !status.ok())
-    return fail(status.message());
-  return 0;
+  Status status =
+      prepareProfile(app.get_subcommands().front()->get_name(), common);
+  if (status.ok())
+    status = action();
+  if (status.ok())
+    status = reportProfile(common);
+  return status.ok() ? 0 : fail(common.program, status.message());
 }
 
 } // namespace
+
+std::string sterna::spell(std::string text, const CommonOptions &common) {
+  auto replace = [&](const std::string &from, const std::string &to) {
+    for (size_t at = 0; (at = text.find(from, at)) != std::string::npos;
+         at += to.size())
+      text.replace(at, from.size(), to);
+  };
+  if (!common.ownModel.empty()) {
+    replace(" model.stn", "");
+    replace("sterna-run", common.program);
+  }
+  return text;
+}
 
 int main(int argc, char **argv) {
   // The runtime throws nothing, but memory for data can run out.
   try {
     return run(argc, argv);
   } catch (const std::exception &error) {
-    return fail(error.what());
+    return fail("sterna-run", error.what());
   }
 }

@@ -18,6 +18,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 // As the runtime does: LLVM's own XXH3 cannot be fed in parts.
@@ -79,13 +80,36 @@ std::vector<uint64_t> shapeOf(ArrayRef<int64_t> shape) {
   return {shape.begin(), shape.end()};
 }
 
+/// A location in few words: the name, or file:line:column, of the first part
+/// that has one; empty if none does.
+std::string describeLocation(Location location) {
+  if (auto name = dyn_cast<NameLoc>(location)) {
+    std::string inner = describeLocation(name.getChildLoc());
+    std::string outer = name.getName().str();
+    return inner.empty() ? outer : outer + "(" + inner + ")";
+  }
+  if (auto file = dyn_cast<FileLineColLoc>(location))
+    return llvm::formatv("{0}:{1}:{2}",
+                         llvm::sys::path::filename(file.getFilename()),
+                         file.getLine(), file.getColumn());
+  if (auto call = dyn_cast<CallSiteLoc>(location))
+    return describeLocation(call.getCallee());
+  if (auto opaque = dyn_cast<OpaqueLoc>(location))
+    return describeLocation(opaque.getFallbackLocation());
+  if (auto fused = dyn_cast<FusedLoc>(location))
+    for (Location part : fused.getLocations())
+      if (std::string text = describeLocation(part); !text.empty())
+        return text;
+  return "";
+}
+
 class DeviceBinaryWriter {
 public:
   DeviceBinaryWriter(ModuleOp module, const TokenizerDescription &tokenizer,
                      const std::vector<CodeObject> &codeObjects,
                      llvm::raw_fd_ostream &out)
       : module(module), tokenizer(tokenizer), codeObjects(codeObjects),
-        out(out) {}
+        out(out), base(out.tell()) {}
 
   Expected<LinkReport> run() {
     out.write_zeros(headerBytes);
@@ -94,11 +118,11 @@ public:
       return weights.takeError();
     auto code = writeCode();
     padToPage();
-    uint64_t metadataOffset = out.tell();
+    uint64_t metadataOffset = position();
     finishMetadata(*weights, code);
     out.write(reinterpret_cast<const char *>(builder.GetBufferPointer()),
               builder.GetSize());
-    writeHeader(metadataOffset, out.tell());
+    writeHeader(metadataOffset, position());
     return report;
   }
 
@@ -110,9 +134,12 @@ private:
     return builder.CreateString(text.data(), text.size());
   }
 
+  /// Bytes from the start of the device binary.
+  uint64_t position() const { return out.tell() - base; }
+
   void padToPage() {
     out.write_zeros(
-        llvm::offsetToAlignment(out.tell(), llvm::Align(pageBytes)));
+        llvm::offsetToAlignment(position(), llvm::Align(pageBytes)));
   }
 
   //===--------------------------------------------------------------------===//
@@ -121,16 +148,16 @@ private:
 
   Expected<Offsets<format::Weight>> writeWeights() {
     padToPage();
-    weightsOffset = out.tell();
+    weightsOffset = position();
     Offsets<format::Weight> result;
     auto start = std::chrono::steady_clock::now();
     for (auto param : module.getOps<tern::ParamOp>()) {
       uint64_t offset = param->getAttrOfType<IntegerAttr>("offset").getInt();
-      out.write_zeros(weightsOffset + offset - out.tell());
+      out.write_zeros(weightsOffset + offset - position());
       HashingStream stream(out);
       if (Error error = packParameter(param, stream, report))
         return std::move(error);
-      uint64_t size = out.tell() - weightsOffset - offset;
+      uint64_t size = position() - weightsOffset - offset;
       auto type = cast<RankedTensorType>(param.getType());
       result.push_back(format::CreateWeight(
           builder, string(param.getSymName()), string(layoutOf(type)),
@@ -139,7 +166,7 @@ private:
     }
     weightsBytes =
         module->getAttrOfType<IntegerAttr>("plan.weights_bytes").getInt();
-    out.write_zeros(weightsOffset + weightsBytes - out.tell());
+    out.write_zeros(weightsOffset + weightsBytes - position());
     report.packSeconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
             .count();
@@ -157,7 +184,7 @@ private:
     Offsets<format::Code> result;
     for (const CodeObject &object : codeObjects) {
       padToPage();
-      uint64_t offset = out.tell();
+      uint64_t offset = position();
       out << object.bytes;
       std::vector<flatbuffers::Offset<flatbuffers::String>> features;
       for (const std::string &feature : object.features)
@@ -190,7 +217,7 @@ private:
     write64le(header + 32,
               checksum(builder.GetBufferPointer(), builder.GetSize()));
     write64le(header + 40, fileBytes);
-    out.pwrite(header, headerBytes, 0);
+    out.pwrite(header, headerBytes, base);
   }
 
   //===--------------------------------------------------------------------===//
@@ -233,7 +260,8 @@ private:
     for (auto kernel : module.getOps<plan::KernelOp>()) {
       kernelIndex[kernel.getSymName()] = result.size();
       result.push_back(
-          format::CreateKernel(builder, string(kernel.getSymName())));
+          format::CreateKernel(builder, string(kernel.getSymName()),
+                               string(describeLocation(kernel.getLoc()))));
     }
     return result;
   }
@@ -379,6 +407,7 @@ private:
   const TokenizerDescription &tokenizer;
   const std::vector<CodeObject> &codeObjects;
   llvm::raw_fd_ostream &out;
+  uint64_t base; // where the device binary starts in it
   flatbuffers::FlatBufferBuilder builder;
   llvm::StringMap<uint32_t> kernelIndex;
   LinkReport report;
@@ -387,18 +416,32 @@ private:
 
 } // namespace
 
+Expected<LinkReport> sterna::writeDeviceBinary(
+    ModuleOp module, const TokenizerDescription &tokenizer,
+    const std::vector<CodeObject> &code, llvm::raw_fd_ostream &out) {
+  return DeviceBinaryWriter(module, tokenizer, code, out).run();
+}
+
 Expected<LinkReport>
 sterna::writeDeviceBinary(ModuleOp module,
                           const TokenizerDescription &tokenizer,
                           const std::vector<CodeObject> &code, StringRef path) {
+  return writeWhole(path, /*executable=*/false, [&](llvm::raw_fd_ostream &out) {
+    return writeDeviceBinary(module, tokenizer, code, out);
+  });
+}
+
+Expected<LinkReport> sterna::writeWhole(
+    StringRef path, bool executable,
+    llvm::function_ref<Expected<LinkReport>(llvm::raw_fd_ostream &)> write) {
   std::string partial = (path + ".partial").str();
-  std::error_code refusal;
+  std::error_code failure;
   LinkReport report;
   {
-    llvm::raw_fd_ostream out(partial, refusal);
-    if (refusal)
-      return llvm::createStringError(refusal, "cannot write " + partial);
-    auto written = DeviceBinaryWriter(module, tokenizer, code, out).run();
+    llvm::raw_fd_ostream out(partial, failure);
+    if (failure)
+      return llvm::createStringError(failure, "cannot write " + partial);
+    auto written = write(out);
     if (!written) {
       out.close();
       out.clear_error();
@@ -407,14 +450,18 @@ sterna::writeDeviceBinary(ModuleOp module,
     }
     report = *written;
     out.close();
-    if (out.has_error()) {
-      std::error_code failure = out.error();
-      out.clear_error();
-      llvm::sys::fs::remove(partial);
-      return llvm::createStringError(failure, "cannot write " + partial);
-    }
+    failure = out.error();
+    out.clear_error();
   }
-  if (std::error_code failure = llvm::sys::fs::rename(partial, path))
+  if (!failure && executable)
+    failure = llvm::sys::fs::setPermissions(
+        partial, llvm::sys::fs::all_read | llvm::sys::fs::all_exe |
+                     llvm::sys::fs::owner_write);
+  if (failure) {
+    llvm::sys::fs::remove(partial);
+    return llvm::createStringError(failure, "cannot write " + partial);
+  }
+  if ((failure = llvm::sys::fs::rename(partial, path)))
     return llvm::createStringError(failure, "cannot rename to " + path);
   return report;
 }

@@ -69,8 +69,9 @@ STERNA_API void sterna_status_release(sterna_status_t status);
 
 typedef struct sterna_module sterna_module_t;
 
-/// Maps and verifies the device binary at `path`. Checksums of weights are not
-/// compared: see sterna_module_verify_weights. The caller holds one reference.
+/// Maps and verifies the device binary at `path`, or the one in the executable
+/// there. Checksums of weights are not compared: see
+/// sterna_module_verify_weights. The caller holds one reference.
 STERNA_API sterna_status_t sterna_module_load(sterna_string_view_t path,
                                               sterna_module_t **out_module);
 

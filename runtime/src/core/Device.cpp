@@ -41,11 +41,13 @@ sterna::createDevice(std::shared_ptr<const Module> module,
   if (!name->isVulkan)
     return createCpuDevice(std::move(module), programs,
                            options.threads == 0 ? availableCores()
-                                                : options.threads);
+                                                : options.threads,
+                           options.profile);
   if (options.threads != 0)
     return Status::error("expected no number of threads for device '" +
                          options.device + "', but got " +
                          std::to_string(options.threads) +
                          ": threads are the CPU's");
-  return createVulkanDevice(std::move(module), programs, name->index);
+  return createVulkanDevice(std::move(module), programs, name->index,
+                            options.profile);
 }

@@ -24,6 +24,8 @@
 
 namespace sterna {
 
+class Profile;
+
 class Device {
 public:
   virtual ~Device() = default;
@@ -62,6 +64,8 @@ struct DeviceOptions {
   std::string device = "cpu";
   /// Threads of the CPU; 0: one for each available core. Must be 0 for a GPU.
   unsigned threads = 0;
+  /// Where to record when each dispatch ran; null: nowhere. One session's.
+  std::shared_ptr<Profile> profile = nullptr;
 };
 
 /// A device as options name it, taken apart.

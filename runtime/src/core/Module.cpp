@@ -8,6 +8,7 @@
 
 #include "src/core/Module.h"
 
+#include "src/core/Executable.h"
 #include "src/core/ModuleVerifier.h"
 
 #define XXH_INLINE_ALL
@@ -29,11 +30,16 @@ Expected<std::shared_ptr<const Module>> Module::load(const std::string &path) {
     return file.status();
   std::shared_ptr<Module> module(new Module());
   module->file = std::move(*file);
-  const uint8_t *data = module->file.data();
-  uint64_t size = module->file.size();
   auto inFile = [&](const Status &status) {
     return Status::error("cannot load '" + path + "': " + status.message());
   };
+  Expected<std::optional<ModuleRange>> appended =
+      findAppendedModule(module->file.data(), module->file.size());
+  if (!appended.ok())
+    return inFile(appended.status());
+  ModuleRange whole = {0, module->file.size()};
+  auto [start, size] = appended->value_or(whole);
+  const uint8_t *data = module->bytes = module->file.data() + start;
 
   Expected<MetadataRange> range = verifyHeader(data, size);
   if (!range.ok())
@@ -54,11 +60,11 @@ Expected<std::shared_ptr<const Module>> Module::load(const std::string &path) {
 }
 
 const uint8_t *Module::weights() const {
-  return file.data() + root->weights_offset();
+  return bytes + root->weights_offset();
 }
 
 const uint8_t *Module::code(const format::Code &code) const {
-  return file.data() + code.offset();
+  return bytes + code.offset();
 }
 
 std::optional<uint32_t> Module::findProgram(const std::string &name) const {

@@ -26,9 +26,9 @@ namespace sterna {
 /// be truncated while the module lives.
 class Module {
 public:
-  /// Maps and verifies the file at `path`: header, checksums of metadata and
-  /// code, and every offset in the metadata against its space. Errors name the
-  /// path and what is wrong.
+  /// Maps and verifies the file at `path`, a device binary or an executable
+  /// that carries one: header, checksums of metadata and code, and every offset
+  /// in the metadata against its space. Errors name the path and what is wrong.
   static Expected<std::shared_ptr<const Module>> load(const std::string &path);
 
   const format::Module &metadata() const { return *root; }
@@ -54,6 +54,7 @@ private:
   Module() = default;
 
   Mapping file;
+  const uint8_t *bytes = nullptr; // where the device binary starts in it
   const format::Module *root = nullptr;
 };
 

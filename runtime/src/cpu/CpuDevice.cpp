@@ -9,6 +9,7 @@
 
 #include "src/cpu/CpuDevice.h"
 
+#include "src/core/Profile.h"
 #include "src/core/ThreadPool.h"
 #include "src/cpu/CpuFeatures.h"
 #include "src/cpu/KernelLibrary.h"
@@ -33,11 +34,27 @@ struct ReadyProgram {
   std::vector<void *> bindings; // of all dispatches, one after another
 };
 
+/// Watches a thread walk over a program, or costs nothing.
+struct NoWatch {
+  void begin(size_t dispatch) {}
+  void end(size_t dispatch, Share share) {}
+};
+struct SpanWatch {
+  ProfileSpan *spans;
+
+  void begin(size_t dispatch) { spans[dispatch].begin = Profile::now(); }
+  void end(size_t dispatch, Share share) {
+    spans[dispatch].end = Profile::now();
+    spans[dispatch].workgroups = share.end - share.begin;
+  }
+};
+
 class CpuDevice final : public Device {
 public:
   CpuDevice(std::shared_ptr<const Module> module, const format::Code &code,
-            KernelLibrary library)
-      : module(std::move(module)), code(code), library(std::move(library)) {}
+            KernelLibrary library, std::shared_ptr<Profile> profile)
+      : module(std::move(module)), code(code), library(std::move(library)),
+        profile(std::move(profile)) {}
 
   Status prepare(const std::vector<uint32_t> &indices, unsigned threads);
 
@@ -61,12 +78,16 @@ private:
   Status allocate(const std::vector<uint32_t> &indices);
   void resolve(const format::Program &program, ReadyProgram &ready);
   void *address(const format::Binding &binding);
+  template <typename Watch>
   static void runShare(const ReadyProgram &program, ThreadPool &pool,
-                       unsigned thread);
+                       unsigned thread, Watch watch);
+  template <typename WatchFor>
+  void execute(const ReadyProgram &program, WatchFor watchFor);
 
   std::shared_ptr<const Module> module;
   const format::Code &code;
   KernelLibrary library;
+  std::shared_ptr<Profile> profile; // may be null
   Mapping state;
   Mapping arena;
   Mapping blockSpace;
@@ -88,7 +109,9 @@ Status CpuDevice::prepare(const std::vector<uint32_t> &indices,
   if (!newPool.ok())
     return newPool.status();
   pool = std::move(*newPool);
-  return Status();
+  if (!profile)
+    return Status();
+  return profile->prepare({module, &code, name(), indices, pool->size()});
 }
 
 Status CpuDevice::allocate(const std::vector<uint32_t> &indices) {
@@ -142,8 +165,9 @@ void CpuDevice::resolve(const format::Program &program, ReadyProgram &ready) {
   }
 }
 
+template <typename Watch>
 void CpuDevice::runShare(const ReadyProgram &program, ThreadPool &pool,
-                         unsigned thread) {
+                         unsigned thread, Watch watch) {
   unsigned threads = pool.size();
   unsigned turn = 0;
   for (const ReadyDispatch &dispatch : program.dispatches) {
@@ -154,24 +178,42 @@ void CpuDevice::runShare(const ReadyProgram &program, ThreadPool &pool,
     unsigned rank =
         dispatch.workgroups < threads ? (thread + turn) % threads : thread;
     Share share = shareOf(dispatch.workgroups, rank, threads);
+    watch.begin(turn);
     if (share.begin != share.end)
       dispatch.kernel(program.bindings.data() + dispatch.firstBinding,
                       share.begin, share.end);
+    watch.end(turn, share);
     ++turn;
   }
 }
 
-Status CpuDevice::run(uint32_t index) {
+/// Runs a program on all threads, each watched by what `watchFor` gives it.
+template <typename WatchFor>
+void CpuDevice::execute(const ReadyProgram &program, WatchFor watchFor) {
   struct Run {
     const ReadyProgram &program;
     ThreadPool &pool;
-  } run{programs[index], *pool};
+    WatchFor watchFor;
+  } run{program, *pool, watchFor};
   pool->run(
       [](void *context, unsigned thread) {
         auto *run = static_cast<Run *>(context);
-        runShare(run->program, run->pool, thread);
+        runShare(run->program, run->pool, thread, run->watchFor(thread));
       },
       &run);
+}
+
+Status CpuDevice::run(uint32_t index) {
+  const ReadyProgram &program = programs[index];
+  ProfileRun *record = profile ? profile->begin(index) : nullptr;
+  if (!record) {
+    execute(program, [](unsigned) { return NoWatch(); });
+    return Status();
+  }
+  execute(program, [&](unsigned thread) {
+    return SpanWatch{profile->spans(*record, thread)};
+  });
+  profile->end(*record);
   return Status();
 }
 
@@ -179,8 +221,8 @@ Status CpuDevice::run(uint32_t index) {
 
 Expected<std::unique_ptr<Device>>
 sterna::createCpuDevice(std::shared_ptr<const Module> module,
-                        const std::vector<uint32_t> &programs,
-                        unsigned threads) {
+                        const std::vector<uint32_t> &programs, unsigned threads,
+                        std::shared_ptr<Profile> profile) {
   Expected<const format::Code *> code = selectCode(*module);
   if (!code.ok())
     return code.status();
@@ -189,8 +231,8 @@ sterna::createCpuDevice(std::shared_ptr<const Module> module,
                           orEmpty(module->metadata().kernels()).size());
   if (!library.ok())
     return library.status();
-  auto device = std::make_unique<CpuDevice>(std::move(module), **code,
-                                            std::move(*library));
+  auto device = std::make_unique<CpuDevice>(
+      std::move(module), **code, std::move(*library), std::move(profile));
   if (Status status = device->prepare(programs, threads); !status.ok())
     return status;
   return std::unique_ptr<Device>(std::move(device));

@@ -45,6 +45,8 @@ namespace sterna {
   F(vkCmdFillBuffer)                                                           \
   F(vkCmdPipelineBarrier)                                                      \
   F(vkCmdPushConstants)                                                        \
+  F(vkCmdResetQueryPool)                                                       \
+  F(vkCmdWriteTimestamp)                                                       \
   F(vkCreateBuffer)                                                            \
   F(vkCreateCommandPool)                                                       \
   F(vkCreateComputePipelines)                                                  \
@@ -53,6 +55,7 @@ namespace sterna {
   F(vkCreateFence)                                                             \
   F(vkCreatePipelineCache)                                                     \
   F(vkCreatePipelineLayout)                                                    \
+  F(vkCreateQueryPool)                                                         \
   F(vkCreateShaderModule)                                                      \
   F(vkDestroyBuffer)                                                           \
   F(vkDestroyCommandPool)                                                      \
@@ -63,6 +66,7 @@ namespace sterna {
   F(vkDestroyPipeline)                                                         \
   F(vkDestroyPipelineCache)                                                    \
   F(vkDestroyPipelineLayout)                                                   \
+  F(vkDestroyQueryPool)                                                        \
   F(vkDestroyShaderModule)                                                     \
   F(vkDeviceWaitIdle)                                                          \
   F(vkEndCommandBuffer)                                                        \
@@ -70,6 +74,7 @@ namespace sterna {
   F(vkGetBufferMemoryRequirements)                                             \
   F(vkGetDeviceQueue)                                                          \
   F(vkGetPipelineCacheData)                                                    \
+  F(vkGetQueryPoolResults)                                                     \
   F(vkMapMemory)                                                               \
   F(vkQueueSubmit)                                                             \
   F(vkResetFences)                                                             \

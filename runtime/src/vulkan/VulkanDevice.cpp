@@ -32,9 +32,10 @@ std::vector<uint32_t> kernelsOf(const Programs &programs) {
 class VulkanDevice final : public Device {
 public:
   VulkanDevice(std::shared_ptr<const Module> module,
-               std::unique_ptr<VulkanContext> context)
+               std::unique_ptr<VulkanContext> context,
+               std::shared_ptr<Profile> profile)
       : module(std::move(module)), context(std::move(context)),
-        pipelines(*this->context) {}
+        pipelines(*this->context), profile(std::move(profile)) {}
 
   Status prepare(const format::Code &code,
                  const std::vector<uint32_t> &indices);
@@ -50,7 +51,9 @@ public:
     return copier->write(state, offset, size, data, "writing the state");
   }
   Status run(uint32_t index) override {
-    return context->submit(commands[index], descriptions[index]);
+    ProfileRun *record = profile ? profile->begin(index) : nullptr;
+    Status status = context->submit(commands[index], descriptions[index]);
+    return record && status.ok() ? finish(*record) : status;
   }
 
 private:
@@ -58,6 +61,9 @@ private:
   Status fillSpaces();
   Status record(const format::Code &code, const std::vector<uint32_t> &indices,
                 const Programs &programs);
+  Status prepareProfile(const format::Code &code,
+                        const std::vector<uint32_t> &indices);
+  Status finish(ProfileRun &run);
 
   std::shared_ptr<const Module> module;
   // Destroyed in reverse: what follows needs the context.
@@ -71,6 +77,9 @@ private:
   std::unique_ptr<VulkanRecorder> recorder;
   std::vector<VkCommandBuffer> commands; // by index; null if not prepared
   std::vector<std::string> descriptions; // of the runs, for errors
+  std::shared_ptr<Profile> profile;      // may be null
+  // By index; null if not profiled.
+  std::vector<std::unique_ptr<VulkanTimestamps>> timestamps;
 };
 
 Status VulkanDevice::prepare(const format::Code &code,
@@ -84,6 +93,8 @@ Status VulkanDevice::prepare(const format::Code &code,
       return planned.status();
     programs.push_back(std::move(*planned));
   }
+  if (Status status = prepareProfile(code, indices); !status.ok())
+    return status;
   if (Status status = context->startQueue(); !status.ok())
     return status;
   if (Status status = allocate(indices); !status.ok())
@@ -154,14 +165,48 @@ Status VulkanDevice::record(const format::Code &code,
   const auto &all = orEmpty(module->metadata().programs());
   commands.resize(all.size());
   descriptions.resize(all.size());
+  timestamps.resize(all.size());
   for (size_t i = 0; i < indices.size(); ++i) {
-    Expected<VkCommandBuffer> recorded = recorder->record(programs[i]);
+    if (profile) {
+      auto made =
+          VulkanTimestamps::create(*context, uint32_t(programs[i].size()));
+      if (!made.ok())
+        return made.status();
+      timestamps[indices[i]] = std::move(*made);
+    }
+    Expected<VkCommandBuffer> recorded =
+        recorder->record(programs[i], timestamps[indices[i]].get());
     if (!recorded.ok())
       return recorded.status();
     commands[indices[i]] = *recorded;
     descriptions[indices[i]] =
         "running program '" + all.Get(indices[i])->name()->str() + "'";
   }
+  return Status();
+}
+
+Status VulkanDevice::prepareProfile(const format::Code &code,
+                                    const std::vector<uint32_t> &indices) {
+  if (!profile)
+    return Status();
+  if (Status status = VulkanTimestamps::check(context->physical());
+      !status.ok())
+    return status;
+  return profile->prepare({module, &code, name(), indices, /*threads=*/1});
+}
+
+Status VulkanDevice::finish(ProfileRun &run) {
+  ProfileSpan *spans = profile->spans(run, /*thread=*/0);
+  Status status =
+      timestamps[run.program]->read(run.begin, Profile::now(), spans);
+  if (!status.ok())
+    return status;
+  const auto &dispatches = orEmpty(profile->program(run.program).dispatches());
+  const auto &kernels = orEmpty(profile->subject().code->kernels());
+  for (uint32_t i = 0; i < run.dispatches; ++i)
+    spans[i].workgroups =
+        kernels.Get(dispatches.Get(i)->kernel())->workgroups();
+  profile->end(run);
   return Status();
 }
 
@@ -188,18 +233,17 @@ openContext(std::optional<uint32_t> index) {
 
 } // namespace
 
-Expected<std::unique_ptr<Device>>
-sterna::createVulkanDevice(std::shared_ptr<const Module> module,
-                           const std::vector<uint32_t> &programs,
-                           std::optional<uint32_t> index) {
+Expected<std::unique_ptr<Device>> sterna::createVulkanDevice(
+    std::shared_ptr<const Module> module, const std::vector<uint32_t> &programs,
+    std::optional<uint32_t> index, std::shared_ptr<Profile> profile) {
   Expected<const format::Code *> code = findVulkanCode(*module);
   if (!code.ok())
     return code.status();
   Expected<std::unique_ptr<VulkanContext>> context = openContext(index);
   if (!context.ok())
     return context.status();
-  auto device =
-      std::make_unique<VulkanDevice>(std::move(module), std::move(*context));
+  auto device = std::make_unique<VulkanDevice>(
+      std::move(module), std::move(*context), std::move(profile));
   if (Status status = device->prepare(**code, programs); !status.ok())
     return status;
   return std::unique_ptr<Device>(std::move(device));

@@ -151,6 +151,8 @@ VulkanPhysicalDevice VulkanInstance::describe(VkPhysicalDevice handle) const {
   for (uint32_t i = 0; i < count && !device.queueFamily; ++i)
     if (families[i].queueFlags & VK_QUEUE_COMPUTE_BIT)
       device.queueFamily = i;
+  if (device.queueFamily)
+    device.timestampBits = families[*device.queueFamily].timestampValidBits;
   device.driver = driverOf(device);
   if (device.properties.apiVersion < VK_API_VERSION_1_1)
     return device;

@@ -29,6 +29,8 @@ struct VulkanPhysicalDevice {
   uint64_t maxAllocationBytes = 0;
   /// The first queue family that can compute.
   std::optional<uint32_t> queueFamily;
+  /// Valid bits of its timestamps; 0: it takes none.
+  uint32_t timestampBits = 0;
   std::string driver; // "radv Mesa 22.3.6", or its version
 
   std::string name() const { return properties.deviceName; }

@@ -82,7 +82,8 @@ void VulkanRecorder::fill(VkDescriptorSet set, const VulkanWindows &windows) {
 }
 
 Expected<VkCommandBuffer>
-VulkanRecorder::record(const std::vector<VulkanDispatch> &program) {
+VulkanRecorder::record(const std::vector<VulkanDispatch> &program,
+                       const VulkanTimestamps *timestamps) {
   Expected<VkCommandBuffer> commands = context.allocateCommands();
   if (!commands.ok())
     return commands;
@@ -90,9 +91,10 @@ VulkanRecorder::record(const std::vector<VulkanDispatch> &program) {
   info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
   VkResult result = context.api().vkBeginCommandBuffer(*commands, &info);
   if (result == VK_SUCCESS) {
+    if (timestamps)
+      timestamps->recordReset(*commands);
     recordBarrier(context, *commands, allAccess, kernelAccess);
-    for (const VulkanDispatch &dispatch : program)
-      record(*commands, dispatch);
+    record(*commands, program, timestamps);
     recordBarrier(context, *commands, kernelAccess, hostAccess);
     result = context.api().vkEndCommandBuffer(*commands);
   }
@@ -102,9 +104,21 @@ VulkanRecorder::record(const std::vector<VulkanDispatch> &program) {
 }
 
 void VulkanRecorder::record(VkCommandBuffer commands,
+                            const std::vector<VulkanDispatch> &program,
+                            const VulkanTimestamps *timestamps) {
+  for (uint32_t i = 0; i < program.size(); ++i) {
+    if (program[i].barrier)
+      recordBarrier(context, commands, kernelAccess, kernelAccess);
+    if (timestamps)
+      timestamps->recordBegin(commands, i);
+    record(commands, program[i]);
+    if (timestamps)
+      timestamps->recordEnd(commands, i);
+  }
+}
+
+void VulkanRecorder::record(VkCommandBuffer commands,
                             const VulkanDispatch &dispatch) {
-  if (dispatch.barrier)
-    recordBarrier(context, commands, kernelAccess, kernelAccess);
   if (dispatch.groupsY == 0)
     return;
   const VulkanDeviceApi &api = context.api();

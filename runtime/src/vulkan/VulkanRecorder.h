@@ -12,6 +12,7 @@
 
 #include "src/vulkan/VulkanPipelines.h"
 #include "src/vulkan/VulkanPlan.h"
+#include "src/vulkan/VulkanTimestamps.h"
 
 #include <array>
 #include <map>
@@ -37,8 +38,10 @@ public:
   Status allocate(const std::vector<std::vector<VulkanDispatch>> &programs);
 
   /// Records a program: it sees what the host and earlier programs wrote, and
-  /// the host sees what it wrote.
-  Expected<VkCommandBuffer> record(const std::vector<VulkanDispatch> &program);
+  /// the host sees what it wrote. Each dispatch is timed if `timestamps` is not
+  /// null.
+  Expected<VkCommandBuffer> record(const std::vector<VulkanDispatch> &program,
+                                   const VulkanTimestamps *timestamps);
 
 private:
   /// Number of descriptors, and what each shows.
@@ -47,6 +50,9 @@ private:
   SetKey keyOf(const VulkanDispatch &dispatch) const;
   Status createPool();
   void fill(VkDescriptorSet set, const VulkanWindows &windows);
+  void record(VkCommandBuffer commands,
+              const std::vector<VulkanDispatch> &program,
+              const VulkanTimestamps *timestamps);
   void record(VkCommandBuffer commands, const VulkanDispatch &dispatch);
 
   VulkanContext &context;

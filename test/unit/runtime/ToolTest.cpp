@@ -16,6 +16,8 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <fstream>
+#include <set>
 #include <sys/wait.h>
 
 using namespace sterna;
@@ -262,6 +264,32 @@ TEST_F(VulkanToolTest, CompilesForAbsentChips) {
       EXPECT_NE(json["device"].dump().find("RADV"), std::string::npos);
     }
   }
+}
+
+TEST_F(ToolTest, Profiles) {
+  std::string path = temporaryPath("trace.json");
+  Outcome outcome = run("eval " + model + " --data " + data +
+                        " --threads 2 --profile " + path);
+  EXPECT_EQ(outcome.exitStatus, 0) << outcome.errors;
+  EXPECT_EQ(outcome.output.rfind("loss ", 0), 0u) << outcome.output;
+  EXPECT_NE(outcome.errors.find("room for 262144 runs of eval, 1 dispatches"),
+            std::string::npos)
+      << outcome.errors;
+  EXPECT_NE(outcome.errors.find("\neval   "), std::string::npos)
+      << outcome.errors;
+  std::ifstream file(path);
+  Json trace = Json::parse(file, nullptr, false);
+  ASSERT_TRUE(trace.is_object());
+  std::multiset<std::string> categories;
+  for (const Json &event : trace["traceEvents"])
+    if (event["ph"] == "X" && event["cat"] != "wait")
+      categories.insert(event["cat"].get<std::string>());
+  EXPECT_EQ(categories, (std::multiset<std::string>{"kernel", "kernel",
+                                                    "program", "program"}));
+  expectError("info " + model + " --profile " + path, "nothing to profile");
+  expectError("devices --profile " + path, "nothing to profile");
+  expectError("eval " + model + " --data " + data + " --profile /absent/x",
+              "/absent/x");
 }
 
 TEST_F(ToolTest, ReportsErrors) {

@@ -33,6 +33,20 @@ llvm::Expected<LinkReport>
 writeDeviceBinary(mlir::ModuleOp module, const TokenizerDescription &tokenizer,
                   const std::vector<CodeObject> &code, llvm::StringRef path);
 
+/// Writes it to `out` instead, from where that stands: a multiple of 4096
+/// bytes. Errors of the stream itself are left in it.
+llvm::Expected<LinkReport>
+writeDeviceBinary(mlir::ModuleOp module, const TokenizerDescription &tokenizer,
+                  const std::vector<CodeObject> &code,
+                  llvm::raw_fd_ostream &out);
+
+/// Lets `write` fill a file that appears under its name when it is complete;
+/// one that everybody may run if `executable` is set.
+llvm::Expected<LinkReport> writeWhole(
+    llvm::StringRef path, bool executable,
+    llvm::function_ref<llvm::Expected<LinkReport>(llvm::raw_fd_ostream &)>
+        write);
+
 /// Writes the elements of `param` in their final layout to `out`, in order.
 /// Adds what it read and wrote to `report`.
 llvm::Error packParameter(mlir::Operation *param, llvm::raw_ostream &out,
