@@ -88,6 +88,7 @@ if os.path.exists(
     config.available_features.add("aarch64")
 
 config.substitutions += [
+    ("%qemu", "qemu-aarch64 -L /usr/aarch64-linux-gnu"),
     ("%aarch64", f"env PATH={emulated}:{config.environment['PATH']}"),
     # First, because what follows expands it further.
     ("%check_logits", "%python %integration/check_logits.py"),

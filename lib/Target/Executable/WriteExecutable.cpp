@@ -19,6 +19,7 @@
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
@@ -27,8 +28,6 @@ using llvm::Error;
 using llvm::Expected;
 
 namespace {
-
-constexpr StringRef runtimeName = "sterna-run";
 
 Error refuse(const Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
@@ -40,6 +39,15 @@ Expected<StringRef> architectureOf(llvm::MemoryBufferRef file) {
   if (!object)
     return object.takeError();
   return llvm::Triple::getArchTypeName((*object)->getArch());
+}
+
+/// The runtime that runs on one of `architectures`: this machine's if it can.
+std::string runtimeName(ArrayRef<StringRef> architectures) {
+  StringRef host = llvm::Triple::getArchTypeName(
+      llvm::Triple(llvm::sys::getDefaultTargetTriple()).getArch());
+  if (architectures.empty() || llvm::is_contained(architectures, host))
+    return "sterna-run";
+  return ("sterna-run-" + architectures.front()).str();
 }
 
 bool carriesModule(StringRef executable) {
@@ -61,7 +69,7 @@ void writeTrailer(llvm::raw_ostream &out, uint64_t offset, uint64_t size) {
 Expected<std::unique_ptr<llvm::MemoryBuffer>>
 sterna::openRuntime(StringRef folder, ArrayRef<StringRef> architectures) {
   SmallString<128> path(folder);
-  llvm::sys::path::append(path, runtimeName);
+  llvm::sys::path::append(path, runtimeName(architectures));
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
                                           /*RequiresNullTerminator=*/false);
   if (!file)

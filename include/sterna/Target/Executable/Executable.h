@@ -16,9 +16,10 @@
 
 namespace sterna {
 
-/// The bytes of the runtime's executable, `sterna-run` in `folder`. Fails if it
-/// is not there, is no executable, carries a model already, or runs on none of
-/// `architectures`, names as in a triple, of which no one means any.
+/// The bytes of the runtime's executable in `folder`: `sterna-run`, or where the
+/// compiler's machine is none of `architectures`, `sterna-run-` and the first of
+/// them. Fails if it is not there, is no executable, carries a model already, or
+/// runs on none of `architectures`, names as in a triple; none means any.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 openRuntime(llvm::StringRef folder,
             llvm::ArrayRef<llvm::StringRef> architectures);
