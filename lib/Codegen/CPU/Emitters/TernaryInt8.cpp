@@ -44,6 +44,8 @@ struct Int8Product {
 
   /// Tokens that a panel is multiplied with at a time, one register each.
   int64_t tokens = 0;
+  /// Registers that each token's sums alternate between.
+  int64_t ways = 1;
   /// Blocks from one flush of int16 sums to the next.
   int64_t chunkBlocks = 0;
 
@@ -105,6 +107,10 @@ void Int8Product::chooseTile(const TargetInfo &target) {
   // which takes half as long again. Tiles are even: the last is no small rest.
   int64_t mostTokens = target.registers / 2;
   tokens = llvm::divideCeil(m, llvm::divideCeil(m, mostTokens));
+  // An instruction that adds to its result waits for the one before: with few
+  // tokens, four in a row would.
+  if (addsFours(target.byteProduct))
+    ways = std::max<int64_t>(4 / llvm::PowerOf2Ceil(tokens), 1);
   chunkBlocks = addsFours(target.byteProduct)
                     ? std::max<int64_t>(wholeBlocks(), 1)
                     : mostBlocks;
@@ -215,7 +221,7 @@ private:
     });
     int64_t blocks = llvm::divideCeil(p.k, blockColumns);
     Value bytes = k.mul(panel, blocks * blockBytes);
-    SmallVector<Value> zeros(p.tokens, vectors.zero());
+    SmallVector<Value> zeros(p.tokens * p.ways, vectors.zero());
     int64_t whole = llvm::divideCeil(p.wholeBlocks(), p.chunkBlocks);
     k.loop(k.index(0), k.index(whole), 1, [&](Value chunk) {
       Value first = k.mul(chunk, p.chunkBlocks);
@@ -244,8 +250,9 @@ private:
     Value packed = k.loadVector(weight, {place}, blockBytes);
     for (int64_t j = 0; j < 4; ++j) {
       Value codes = emitCodes(packed, 2 * j);
-      for (auto [token, sum] : llvm::zip_equal(tokens, next)) {
+      for (auto [row, token] : llvm::enumerate(tokens)) {
         Value four = emitFour(activations, token, k.add(column, 4 * j));
+        Value &sum = next[row * p.ways + j % p.ways];
         sum = vectors.multiplyAdd(sum, codes, four);
       }
     }
@@ -278,8 +285,12 @@ private:
     Value scales;
     if (p.group)
       scales = loadScales(panel, k.div(column, *p.group));
-    for (auto [row, part] : llvm::enumerate(parts)) {
+    for (int64_t row = 0; row < p.tokens; ++row) {
       SmallVector<Value> place{k.index(row), k.index(0)};
+      Value part = parts[row * p.ways];
+      for (int64_t way = 1; way < p.ways; ++way)
+        part =
+            arith::AddIOp::create(k.b, k.loc, part, parts[row * p.ways + way]);
       Value sum = vectors.widen(part);
       Value old = k.loadVector(sums, place);
       if (p.group)
