@@ -27,6 +27,7 @@ def main():
         stdout=subprocess.PIPE,
     )
     targets = json.loads(info.stdout.splitlines()[-1])["targets"]
+    targets = [name for name in targets if name != "vulkan"]
     data = open(path, "rb").read()
     starts = [
         at for at in range(0, len(data), PAGE) if data[at : at + 4] == b"\x7fELF"

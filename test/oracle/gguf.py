@@ -194,6 +194,11 @@ def _pack_string(text):
 def _pack_value(value):
     """Type tag and payload; the GGUF type follows from the Python type."""
     if isinstance(value, list):
+        if type(value[0]) is int:
+            # As published files have it, and llama.cpp insists on.
+            return struct.pack(
+                f"<IIQ{len(value)}i", _ARRAY, _INT32, len(value), *value
+            )
         packed = [_pack_value(element) for element in value]
         body = b"".join(element[4:] for element in packed)
         return (

@@ -169,6 +169,9 @@ std::string checkFlags() {
   auto inRange = [](int64_t value, int64_t low, int64_t high) {
     return value >= low && value <= high;
   };
+  if ((targets.empty() || isTarget("host")) && levelsOf("host").empty())
+    return "this machine runs none of the levels that code is generated for; "
+           "give --target=LEVEL to compile for another";
   for (const std::string &target : targets)
     if (target != "vulkan" && levelsOf(target).empty())
       return "unknown --target=" + target + "; expected " + knownTargets();
@@ -316,7 +319,8 @@ LogicalResult printDiagnostic(Diagnostic &diagnostic) {
     }
     llvm_unreachable("unknown severity");
   };
-  llvm::errs() << severity(diagnostic) << diagnostic.str() << "\n";
+  // After the step that the stopwatch has announced.
+  llvm::errs() << "\n" << severity(diagnostic) << diagnostic.str() << "\n";
   for (Diagnostic &note : diagnostic.getNotes())
     llvm::errs() << severity(note) << note.str() << "\n";
   return success();
@@ -327,6 +331,7 @@ int compile(const llvm::MemoryBuffer *runtime) {
   DialectRegistry registry;
   registerAllDialects(registry);
   MLIRContext context(registry);
+  context.printOpOnDiagnostic(false);
   ScopedDiagnosticHandler handler(&context, printDiagnostic);
   Stopwatch stopwatch;
   TokenizerDescription tokenizer;

@@ -24,7 +24,7 @@ static std::vector<Level> makeLevels() {
     return needs;
   };
   Needs v2 = {"ssse3", "sse4.1", "sse4.2", "popcnt"};
-  Needs v3 = with(v2, {"avx2", "bmi2", "f16c", "fma"});
+  Needs v3 = with(v2, {"avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"});
   Needs v4 =
       with(v3, {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
   TargetInfo ssse3{8, ByteProduct::ssse3};

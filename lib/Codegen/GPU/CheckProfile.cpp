@@ -9,6 +9,7 @@
 #include "Slots.h"
 
 #include "sterna/Codegen/GPU/Passes.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
 
 using namespace mlir;
 
@@ -42,6 +43,10 @@ static int64_t getInvocations(spirv::ModuleOp kernel) {
       for (Attribute extent : mode.getValues())
         invocations *= cast<IntegerAttr>(extent).getInt();
   return invocations;
+}
+
+static bool isAttention(plan::KernelOp kernel) {
+  return !kernel.getBodyBlock()->getOps<tern::AttentionOp>().empty();
 }
 
 namespace {
@@ -92,8 +97,10 @@ private:
                           getInvocations(code), profile.getInvocations())) ||
         failed(checkLimit(kernel, "bytes of shared memory",
                           getSharedBytes(code), profile.getSharedBytes(),
-                          "attention keeps a row of scores there: a smaller "
-                          "--max-context needs less")))
+                          isAttention(kernel)
+                              ? "attention keeps a row of scores there: a "
+                                "smaller --max-context or --seq-len needs less"
+                              : "")))
       return failure();
     return success(llvm::all_of(launches, [&](plan::LaunchOp launch) {
       return succeeded(checkWindows(launch, slots, numSlots));

@@ -85,7 +85,30 @@ private:
         spirv::ClientAPI::Vulkan);
   }
 
+  /// An 8-bit value is a word whose upper bits are anything: refuses what would
+  /// read them as a sign.
+  static LogicalResult checkNarrow(func::FuncOp function) {
+    WalkResult result = function.walk([](Operation *op) {
+      bool reads = llvm::any_of(op->getOperandTypes(), [](Type type) {
+        return type.isInteger(8) || type.isInteger(16);
+      });
+      auto compare = dyn_cast<arith::CmpIOp>(op);
+      bool isSigned =
+          isa<arith::MaxSIOp, arith::MinSIOp, arith::ShRSIOp, arith::DivSIOp,
+              arith::RemSIOp>(op) ||
+          (compare && compare.getPredicate() >= arith::CmpIPredicate::slt &&
+           compare.getPredicate() <= arith::CmpIPredicate::sge);
+      if (!reads || !isSigned)
+        return WalkResult::advance();
+      op->emitError("expected signed arithmetic on 32 bits: widen first");
+      return WalkResult::interrupt();
+    });
+    return failure(result.wasInterrupted());
+  }
+
   LogicalResult convert(func::FuncOp function) {
+    if (failed(checkNarrow(function)))
+      return failure();
     OpBuilder b(function);
     spirv::TargetEnvAttr target = getTarget();
     auto module = spirv::ModuleOp::create(

@@ -56,9 +56,16 @@ public:
   LogicalResult run() {
     if (llvm::any_of(extents, ShapedType::isDynamic))
       return op.emitError("expected loops of static extents");
-    if (isNarrow())
+    if (iterations == 0) {
+      op.erase();
+      return success();
+    }
+    if (isNarrow()) {
+      if (!startsWithWord())
+        return op.emitError("expected 8-bit results to begin with a word and "
+                            "to lie in one piece");
       emitWords();
-    else if (auto combiner = getCombiner())
+    } else if (auto combiner = getCombiner())
       emitLanes(*combiner);
     else
       emitStrided();
@@ -218,6 +225,15 @@ private:
            getElementTypeOrSelf(output).getIntOrFloatBitWidth() == 8;
   }
 
+  /// Whether the result's view is contiguous and, as far as can be seen, begins
+  /// with a word; tiles do.
+  bool startsWithWord() {
+    auto type = cast<MemRefType>(op.getDpsInits().front().getType());
+    auto [strides, offset] = type.getStridesAndOffset();
+    return type.areTrailingDimsContiguous(type.getRank()) &&
+           (ShapedType::isDynamic(offset) || offset % 4 == 0);
+  }
+
   /// Four neighbouring results of 8 bits to an invocation at a time. Those past
   /// the end repeat the last: they fall into the padding of the buffer.
   void emitWords() {
@@ -325,6 +341,41 @@ private:
   int64_t iterations, terms;
 };
 
+/// The buffers that an op reads and writes, its region included.
+struct Accesses {
+  llvm::SetVector<Value> reads, writes;
+
+  static Accesses of(Operation *op) {
+    Accesses accesses;
+    if (auto linalg = dyn_cast<linalg::LinalgOp>(op)) {
+      for (OpOperand *input : linalg.getDpsInputOperands())
+        accesses.reads.insert(getBuffer(input->get()));
+      for (Value output : linalg.getDpsInits())
+        accesses.writes.insert(getBuffer(output));
+    }
+    op->walk([&](Operation *nested) {
+      if (auto load = dyn_cast<memref::LoadOp>(nested))
+        accesses.reads.insert(getBuffer(load.getMemRef()));
+      if (auto store = dyn_cast<memref::StoreOp>(nested))
+        accesses.writes.insert(getBuffer(store.getMemRef()));
+    });
+    return accesses;
+  }
+
+  bool conflictsWith(const Accesses &other) const {
+    auto meets = [](const auto &x, const auto &y) {
+      return llvm::any_of(x, [&](Value buffer) { return y.contains(buffer); });
+    };
+    return meets(writes, other.reads) || meets(writes, other.writes) ||
+           meets(reads, other.writes);
+  }
+
+  void add(const Accesses &other) {
+    reads.insert_range(other.reads);
+    writes.insert_range(other.writes);
+  }
+};
+
 struct DistributeLoops
     : sterna::gpu::impl::DistributeLoopsPassBase<DistributeLoops> {
   void runOnOperation() override {
@@ -333,10 +384,11 @@ struct DistributeLoops
     Value id = mlir::gpu::ThreadIdOp::create(b, function.getLoc(),
                                              mlir::gpu::Dimension::x);
     function.walk([](memref::DeallocOp op) { op.erase(); });
+    Accesses pending;
+    addBarriers(function.front(), pending);
     SmallVector<linalg::LinalgOp> ops;
     function.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
     for (linalg::LinalgOp op : ops) {
-      addBarrier(op);
       FailureOr<linalg::GenericOp> generic = generalize(op);
       if (failed(generic) || failed(Distributor(*generic, id).run()))
         return signalPassFailure();
@@ -352,37 +404,44 @@ private:
     return linalg::generalizeNamedOp(rewriter, op);
   }
 
-  /// Waits before `op` for the ops since the last barrier, if it shares a
-  /// buffer with them that either writes. Invocations deal out the iterations
-  /// of each op anew, so this holds even between elementwise ops.
-  void addBarrier(linalg::LinalgOp op) {
-    llvm::SetVector<Value> reads, writes;
-    for (OpOperand *input : op.getDpsInputOperands())
-      reads.insert(getBuffer(input->get()));
-    for (Value output : op.getDpsInits())
-      writes.insert(getBuffer(output));
-    // Indirect reads.
-    op->walk([&](memref::LoadOp load) {
-      reads.insert(getBuffer(load.getMemRef()));
-    });
-    bool conflict =
-        llvm::any_of(writes,
-                     [&](Value buffer) {
-                       return read.contains(buffer) || written.contains(buffer);
-                     }) ||
-        llvm::any_of(reads,
-                     [&](Value buffer) { return written.contains(buffer); });
-    if (conflict) {
-      OpBuilder b(op);
-      mlir::gpu::BarrierOp::create(b, op.getLoc());
-      read.clear();
-      written.clear();
+  /// Lets each op of `block` wait for those since the last barrier, `pending`,
+  /// if they share a buffer that either writes. Invocations deal out the
+  /// iterations of each op anew, so this holds even between elementwise ops.
+  static void addBarriers(Block &block, Accesses &pending) {
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (!isa<linalg::LinalgOp>(op) && op.getNumRegions() > 0) {
+        for (Region &region : op.getRegions())
+          for (Block &nested : region)
+            addBarriersInLoop(nested, pending);
+        continue;
+      }
+      Accesses accesses = Accesses::of(&op);
+      if (pending.conflictsWith(accesses))
+        addBarrier(OpBuilder(&op), op.getLoc(), pending);
+      pending.add(accesses);
     }
-    read.insert_range(reads);
-    written.insert_range(writes);
   }
 
-  llvm::SetVector<Value> read, written;
+  /// As above for the body of a loop, whose ops also wait for those of the
+  /// iteration before. An op alone does not wait for itself: iterations write
+  /// different parts, as those of the reference decompositions do.
+  static void addBarriersInLoop(Block &body, Accesses &pending) {
+    auto all = llvm::map_to_vector(
+        body, [](Operation &op) { return Accesses::of(&op); });
+    bool carried = false;
+    for (size_t i = 0; i < all.size(); ++i)
+      for (size_t j = 0; j < i; ++j)
+        carried |= all[i].conflictsWith(all[j]);
+    addBarriers(body, pending);
+    if (carried)
+      addBarrier(OpBuilder::atBlockTerminator(&body), body.back().getLoc(),
+                 pending);
+  }
+
+  static void addBarrier(OpBuilder b, Location loc, Accesses &pending) {
+    mlir::gpu::BarrierOp::create(b, loc);
+    pending = {};
+  }
 };
 
 } // namespace

@@ -245,9 +245,30 @@ private:
     for (auto [extent, size] : llvm::zip_equal(parallel.extents, tile))
       counts.push_back(extent / size);
     int64_t workgroups = llvm::product_of(counts);
-    if (workgroups > 1 && failed(buildLoop(parallel, tile, counts)))
+    if (workgroups == 1)
+      return failed(checkInPlace()) ? FailureOr<int64_t>(failure()) : 1;
+    if (failed(buildLoop(parallel, tile, counts)))
       return failure();
     return workgroups;
+  }
+
+  /// Where one workgroup computes all: what replaces an argument must not read
+  /// it at other places than it writes.
+  LogicalResult checkInPlace() {
+    for (auto [result, old] : llvm::zip_equal(results, replaced)) {
+      auto op = result.getDefiningOp<linalg::LinalgOp>();
+      if (!old || !op)
+        continue;
+      AffineMap written =
+          op.getIndexingMapMatchingResult(cast<OpResult>(result));
+      for (OpOperand *input : op.getDpsInputOperands())
+        if (input->get() == old &&
+            (op.getNumReductionLoops() ||
+             op.getMatchingIndexingMap(input) != written))
+          return kernel.emitError("reads parts of a tied argument that it has "
+                                  "replaced already");
+    }
+    return success();
   }
 
   /// The offset of workgroup number `workgroup` in each parallel dimension.

@@ -336,6 +336,12 @@ Status Verifier::verifySlots(const format::Dispatch &dispatch,
                            format::EnumNameSpace(binding.space()));
     space = binding.space();
   }
+  // A descriptor that nothing is bound to must not exist.
+  uint32_t used = 0;
+  for (uint32_t slot = 0; slot < maxSlots; ++slot)
+    if (spaces[slot] && slot != used++)
+      return Status::error("expected " + where + " to use slot " +
+                           str(used - 1) + ", but got slot " + str(slot));
   return Status();
 }
 

@@ -91,10 +91,11 @@ const Feature features[] = {
 /// The levels that the compiler knows, by what sets each apart.
 const Level levels[] = {
     {"x86-64-v2", {"ssse3", "sse4.1", "sse4.2", "popcnt"}},
-    {"x86-64-v3", {"avx2", "bmi2", "f16c", "fma"}},
+    {"x86-64-v3", {"avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"}},
     {"x86-64-v3-vnni", {"avx2", "bmi2", "f16c", "fma", "avxvnni"}},
     {"x86-64-v4-vnni",
-     {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512vnni"}},
+     {"avx2", "bmi2", "f16c", "fma", "avx512f", "avx512bw", "avx512cd",
+      "avx512dq", "avx512vl", "avx512vnni"}},
 };
 
 /// Register files that the operating system saves, as bits of XCR0.
@@ -142,7 +143,7 @@ const Feature features[] = {
 
 const Level levels[] = {
     {"armv8.0", {"neon"}},
-    {"armv8.0-dotprod", {"dotprod"}},
+    {"armv8.0-dotprod", {"neon", "dotprod"}},
 };
 
 bool supports(const Feature &feature) {
@@ -197,6 +198,8 @@ std::vector<std::string> sterna::hostLevels() {
 Expected<const format::Code *> sterna::selectCode(const Module &module) {
   // Forces a level, to compare with others on one machine.
   const char *forced = std::getenv("STERNA_CPU");
+  if (forced && !*forced)
+    forced = nullptr;
   const format::Code *best = nullptr;
   std::string reasons, names;
   for (const format::Code *code : orEmpty(module.metadata().code())) {

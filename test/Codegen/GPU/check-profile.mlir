@@ -84,7 +84,6 @@ module attributes {vulkan.profile = #profile} {
 module attributes {vulkan.profile = #profile} {
   // Of several variables.
   // expected-error @below {{expected at most 256 bytes of shared memory, but got 260}}
-  // expected-note @below {{attention keeps a row of scores there: a smaller --max-context needs less}}
   plan.kernel @shared tied [-1] attributes {vulkan.slots = array<i64: 0, 0>} {
   ^bb0(%a: tensor<4xf32>):
     plan.yield %a : tensor<4xf32>
