@@ -8,11 +8,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "sterna/Codegen/CPU/Level.h"
 #include "sterna/Codegen/CPU/Passes.h"
 #include "sterna/Codegen/Portable/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
-#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -28,17 +28,9 @@ namespace sterna::cpu {
 
 using namespace sterna;
 
-void cpu::buildLowerKernelsPipeline(OpPassManager &manager,
-                                    const Level &level) {
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
-  manager.addNestedPass<func::FuncOp>(
-      bufferization::createEmptyTensorEliminationPass());
-  manager.addPass(bufferization::createOneShotBufferizePass());
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
-  manager.addPass(createCanonicalizerPass());
-  manager.addNestedPass<func::FuncOp>(createStackBuffersPass());
+static void buildPipeline(OpPassManager &manager, const cpu::Level &level) {
+  buildBufferizePipeline(manager);
+  manager.addNestedPass<func::FuncOp>(cpu::createStackBuffersPass());
   MakeFreestandingPassOptions freestanding;
   freestanding.expandFma = !level.hasFma;
   freestanding.expandF16 = !level.hasF16;
@@ -60,7 +52,7 @@ void cpu::buildLowerKernelsPipeline(OpPassManager &manager,
   manager.addPass(createConvertToLLVMPass());
   manager.addPass(createReconcileUnrealizedCastsPass());
   manager.addPass(createCanonicalizerPass());
-  manager.addPass(createFinishKernelsPass());
+  manager.addPass(cpu::createFinishKernelsPass());
 }
 
 namespace {
@@ -69,7 +61,7 @@ struct LowerKernels : cpu::impl::LowerKernelsPassBase<LowerKernels> {
   void getDependentDialects(DialectRegistry &registry) const override {
     LowerKernelsPassBase::getDependentDialects(registry);
     OpPassManager manager(ModuleOp::getOperationName());
-    cpu::buildLowerKernelsPipeline(manager, cpu::getLevels().front());
+    buildPipeline(manager, cpu::getLevels().front());
     manager.getDependentDialects(registry);
   }
 
@@ -80,7 +72,7 @@ struct LowerKernels : cpu::impl::LowerKernelsPassBase<LowerKernels> {
       if (!level)
         continue;
       OpPassManager manager(ModuleOp::getOperationName());
-      cpu::buildLowerKernelsPipeline(manager, *level);
+      buildPipeline(manager, *level);
       if (failed(runPipeline(manager, kernels)))
         return signalPassFailure();
     }

@@ -12,7 +12,6 @@
 #include "sterna/Codegen/Portable/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
-#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SPIRV/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -28,14 +27,7 @@ namespace sterna::gpu {
 using namespace sterna;
 
 static void buildPipeline(OpPassManager &manager) {
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
-  manager.addNestedPass<func::FuncOp>(
-      bufferization::createEmptyTensorEliminationPass());
-  manager.addPass(bufferization::createOneShotBufferizePass());
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
-  manager.addPass(createCanonicalizerPass());
+  buildBufferizePipeline(manager);
   manager.addNestedPass<func::FuncOp>(createMakeFreestandingPass());
   manager.addNestedPass<func::FuncOp>(sterna::gpu::createDistributeLoopsPass());
   manager.addNestedPass<func::FuncOp>(memref::createFoldMemRefAliasOpsPass());

@@ -23,6 +23,10 @@ namespace sterna {
 #define GEN_PASS_REGISTRATION
 #include "sterna/Codegen/Portable/Passes.h.inc"
 
+/// Brings kernel functions from tensors to memrefs, with as few temporaries as
+/// One-Shot Bufferize finds: how lowering begins on every target.
+void buildBufferizePipeline(mlir::OpPassManager &manager);
+
 } // namespace sterna
 
 #endif // STERNA_CODEGEN_PORTABLE_PASSES_H

@@ -170,6 +170,9 @@ SmallVector<Value> MatmulTransposedOp::decompose(OpBuilder &b) {
 }
 
 SmallVector<int64_t> MatmulTransposedOp::getParallelDimensions(unsigned) {
+  // A part of the columns would have to begin where a group of scales does.
+  if (getGroup())
+    return {0};
   return {0, 1};
 }
 
