@@ -9,6 +9,7 @@
 
 #include "src/cpu/CpuDevice.h"
 
+#include "src/core/Plan.h"
 #include "src/core/Profile.h"
 #include "src/core/ThreadPool.h"
 #include "src/cpu/CpuFeatures.h"
@@ -116,10 +117,7 @@ Status CpuDevice::prepare(const std::vector<uint32_t> &indices,
 
 Status CpuDevice::allocate(const std::vector<uint32_t> &indices) {
   const format::Module &metadata = module->metadata();
-  uint64_t arenaBytes = 0;
-  for (uint32_t index : indices)
-    arenaBytes =
-        std::max(arenaBytes, metadata.programs()->Get(index)->arena_bytes());
+  uint64_t arenaBytes = planOf(*module, indices).arena;
   struct Request {
     Mapping &mapping;
     uint64_t bytes;

@@ -9,6 +9,7 @@
 
 #include "src/vulkan/VulkanDevice.h"
 
+#include "src/core/Plan.h"
 #include "src/vulkan/VulkanBuffer.h"
 #include "src/vulkan/VulkanRecorder.h"
 
@@ -109,10 +110,7 @@ Status VulkanDevice::prepare(const format::Code &code,
 
 Status VulkanDevice::allocate(const std::vector<uint32_t> &indices) {
   const format::Module &metadata = module->metadata();
-  uint64_t arenaBytes = 0;
-  for (uint32_t index : indices)
-    arenaBytes =
-        std::max(arenaBytes, metadata.programs()->Get(index)->arena_bytes());
+  uint64_t arenaBytes = planOf(*module, indices).arena;
   struct Request {
     VulkanBuffer &buffer;
     uint64_t bytes;

@@ -2,8 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Declarations and registration of the passes in Passes.td, and the pipeline
-// that lowers emitted kernels.
+// Declarations and registration of the passes in Passes.td.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,18 +20,12 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
-#include "sterna/Codegen/CPU/Level.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 
 namespace sterna::cpu {
 
 #define GEN_PASS_DECL
 #include "sterna/Codegen/CPU/Passes.h.inc"
-
-/// Lowers a module of kernel functions of `level` on memrefs and tensors to the
-/// LLVM dialect, with the ABI of kernel_library.h.
-void buildLowerKernelsPipeline(mlir::OpPassManager &manager,
-                               const Level &level);
 
 #define GEN_PASS_REGISTRATION
 #include "sterna/Codegen/CPU/Passes.h.inc"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Declarations and registration of the passes in Passes.td, the pipeline that
-// lowers emitted kernels, and the profiles of devices.
+// Declarations and registration of the passes in Passes.td, and the profiles of
+// devices.
 //
 //===----------------------------------------------------------------------===//
 

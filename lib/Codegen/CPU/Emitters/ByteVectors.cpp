@@ -41,19 +41,11 @@ Value ByteVectors::halves(StringRef intrinsic, VectorType type,
       llvm::to_vector(llvm::seq<int64_t>(0, type.getNumElements())));
 }
 
-Value ByteVectors::addNeighbours(Value vector) const {
-  auto type = cast<VectorType>(vector.getType());
-  int64_t width = type.getNumElements() / 2;
-  auto wide = VectorType::get(
-      width, k.b.getIntegerType(2 * type.getElementTypeBitWidth()));
-  auto every = [&](int64_t first) -> Value {
-    SmallVector<int64_t> mask;
-    for (int64_t lane = 0; lane < width; ++lane)
-      mask.push_back(2 * lane + first);
-    Value lanes = vector::ShuffleOp::create(k.b, k.loc, vector, vector, mask);
-    return arith::ExtSIOp::create(k.b, k.loc, wide, lanes);
-  };
-  return arith::AddIOp::create(k.b, k.loc, every(0), every(1));
+Value ByteVectors::everySecond(Value vector, int64_t first) const {
+  int64_t width = cast<VectorType>(vector.getType()).getNumElements() / 2;
+  auto lanes = llvm::map_to_vector(llvm::seq<int64_t>(0, width),
+                                   [&](int64_t i) { return 2 * i + first; });
+  return vector::ShuffleOp::create(k.b, k.loc, vector, vector, lanes);
 }
 
 Value ByteVectors::pairs(Value codes, Value bytes) const {
@@ -67,15 +59,8 @@ Value ByteVectors::pairs(Value codes, Value bytes) const {
   Value products = arith::MulIOp::create(
       k.b, k.loc, arith::ExtSIOp::create(k.b, k.loc, wide, codes),
       arith::ExtSIOp::create(k.b, k.loc, wide, bytes));
-  SmallVector<int64_t> even, odd;
-  for (int64_t lane = 0; lane < 16; ++lane) {
-    even.push_back(2 * lane);
-    odd.push_back(2 * lane + 1);
-  }
-  return arith::AddIOp::create(
-      k.b, k.loc,
-      vector::ShuffleOp::create(k.b, k.loc, products, products, even),
-      vector::ShuffleOp::create(k.b, k.loc, products, products, odd));
+  return arith::AddIOp::create(k.b, k.loc, everySecond(products, 0),
+                               everySecond(products, 1));
 }
 
 Value ByteVectors::multiplyAdd(Value sums, Value codes, Value bytes) const {
@@ -102,7 +87,10 @@ Value ByteVectors::widen(Value sums) const {
     return halves("llvm.x86.sse2.pmadd.wd", type,
                   {sums, k.intVector(1, 16, 16)});
   case ByteProduct::neon:
-    return addNeighbours(sums);
+    return arith::AddIOp::create(
+        k.b, k.loc,
+        arith::ExtSIOp::create(k.b, k.loc, type, everySecond(sums, 0)),
+        arith::ExtSIOp::create(k.b, k.loc, type, everySecond(sums, 1)));
   }
   llvm_unreachable("unknown product of bytes");
 }

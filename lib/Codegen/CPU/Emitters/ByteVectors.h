@@ -46,8 +46,8 @@ private:
                      mlir::ValueRange operands) const;
   mlir::Value call(llvm::StringRef intrinsic, mlir::VectorType type,
                    mlir::ValueRange operands) const;
-  /// The sums of neighbours of `vector`, in twice the bits.
-  mlir::Value addNeighbours(mlir::Value vector) const;
+  /// Every second lane of `vector`, from lane `first`.
+  mlir::Value everySecond(mlir::Value vector, int64_t first) const;
 
   KernelBuilder &k;
   ByteProduct product;
