@@ -27,12 +27,12 @@ static std::vector<Level> makeLevels() {
   Needs v3 = with(v2, {"avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"});
   Needs v4 =
       with(v3, {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
-  TargetInfo ssse3{8, ByteProduct::ssse3};
-  TargetInfo avx2{16, ByteProduct::avx2};
-  TargetInfo avxVnni{16, ByteProduct::avxVnni};
-  TargetInfo avx512Vnni{32, ByteProduct::avxVnni};
-  TargetInfo neon{16, ByteProduct::neon};
-  TargetInfo dotprod{16, ByteProduct::neonDotprod};
+  TargetInfo ssse3{8, 8, ByteProduct::ssse3};
+  TargetInfo avx2{16, 8, ByteProduct::avx2};
+  TargetInfo avxVnni{16, 8, ByteProduct::avxVnni};
+  TargetInfo avx512Vnni{32, 16, ByteProduct::avxVnni};
+  TargetInfo neon{16, 8, ByteProduct::neon};
+  TargetInfo dotprod{16, 8, ByteProduct::neonDotprod};
   return {
       {"x86-64-v2", x86, "x86-64-v2", "", v2, false, false, ssse3},
       {"x86-64-v3", x86, "x86-64-v3", "", v3, true, true, avx2},

@@ -24,15 +24,18 @@ namespace sterna::cpu {
 enum class ByteProduct {
   ssse3,      ///< pmaddubsw, 128 bits: pairs in int16
   avx2,       ///< vpmaddubsw, 256 bits: pairs in int16
-  avxVnni,    ///< vpdpbusd, 256 bits: fours in int32
+  avxVnni,    ///< vpdpbusd, 256 or 512 bits: fours in int32
   neon,       ///< smull and pairwise additions, 128 bits
   neonDotprod ///< sdot, 128 bits: fours in int32
 };
 
 /// The facts about an instruction level that emitters use.
 struct TargetInfo {
-  /// Vector registers, counted in 256 bits: two of 128 bits are one.
+  /// Vector registers. Two of 128 bits are one, for code is built on vectors of
+  /// at least 256.
   int64_t registers = 16;
+  /// 32-bit lanes of a vector where a kernel has work for them: 8 or 16.
+  int64_t vectorLanes = 8;
   ByteProduct byteProduct = ByteProduct::avx2;
 };
 

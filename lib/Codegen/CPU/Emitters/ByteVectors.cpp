@@ -67,7 +67,9 @@ Value ByteVectors::multiplyAdd(Value sums, Value codes, Value bytes) const {
   auto type = cast<VectorType>(sums.getType());
   switch (product) {
   case ByteProduct::avxVnni:
-    return call("llvm.x86.avx512.vpdpbusd.256", type, {sums, codes, bytes});
+    return call(vectorLanes == lanes ? "llvm.x86.avx512.vpdpbusd.256"
+                                     : "llvm.x86.avx512.vpdpbusd.512",
+                type, {sums, codes, bytes});
   case ByteProduct::neonDotprod:
     return halves("llvm.aarch64.neon.sdot", type, {sums, codes, bytes});
   default:

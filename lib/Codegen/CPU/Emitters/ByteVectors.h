@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The instructions by which levels differ, behind one form on vectors of 256
-// bits. Separate so that a new level is a case here and not an emitter.
+// The instructions by which levels differ, behind one form on vectors of 256 or
+// 512 bits. Separate so that a new level is a case here and not an emitter.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,22 +21,26 @@ inline bool addsFours(ByteProduct product) {
   return product == ByteProduct::avxVnni || product == ByteProduct::neonDotprod;
 }
 
-/// Adds products of codes in 0 .. 2 with signed bytes, 32 of each, to sums.
+/// Adds products of codes in 0 .. 2 with signed bytes, four for each lane of 32
+/// bits, to sums. There are 8 lanes, or 16 where the level has vectors for
+/// them.
 class ByteVectors {
 public:
-  ByteVectors(KernelBuilder &k, const TargetInfo &target)
-      : k(k), product(target.byteProduct) {}
+  ByteVectors(KernelBuilder &k, const TargetInfo &target,
+              int64_t vectorLanes = lanes)
+      : k(k), product(target.byteProduct), vectorLanes(vectorLanes) {}
 
-  /// A vector of no sums: 8 x i32 or 16 x i16.
+  /// A vector of no sums: an i32 or two i16 in a lane.
   mlir::Value zero() const {
-    return addsFours(product) ? k.intVector(0, 8, 32) : k.intVector(0, 16, 16);
+    return addsFours(product) ? k.intVector(0, vectorLanes, 32)
+                              : k.intVector(0, 2 * vectorLanes, 16);
   }
 
-  /// `sums` with the products of `codes` and `bytes`, both 32 x i8.
+  /// `sums` with the products of `codes` and `bytes`, both four i8 in a lane.
   mlir::Value multiplyAdd(mlir::Value sums, mlir::Value codes,
                           mlir::Value bytes) const;
 
-  /// The sums of fours in int32, 8 of them.
+  /// The sum of each lane in int32.
   mlir::Value widen(mlir::Value sums) const;
 
 private:
@@ -51,6 +55,7 @@ private:
 
   KernelBuilder &k;
   ByteProduct product;
+  int64_t vectorLanes;
 };
 
 } // namespace sterna::cpu
