@@ -33,8 +33,9 @@ constexpr int64_t leastRows = 24;
 
 /// How a product is cut.
 struct Tiling {
-  /// Tile of C in registers: rows by vectors of 8 columns.
-  int64_t rows = 0, vectors = 0;
+  /// Tile of C in registers: rows by vectors of 8 columns, which lie in
+  /// registers of `registerLanes`.
+  int64_t rows = 0, vectors = 0, registerLanes = lanes;
   int64_t columnTiles = 0, rowBlocks = 0;
   /// Rows of C of a workgroup, a multiple of `rows`.
   int64_t blockRows = 0;
@@ -43,39 +44,53 @@ struct Tiling {
   int64_t depth = 0, depthBlocks = 0;
 
   int64_t width() const { return vectors * lanes; }
+  /// Registers of a row of the tile.
+  int64_t registers() const { return width() / registerLanes; }
 };
+
+/// Rows and registers of a row of a tile.
+using TileShape = std::pair<int64_t, int64_t>;
+
+/// Large tiles have 8 to 12 accumulators, enough to hide the latency of two
+/// multiply-add units, and need at most 15 of 16 registers: with all 16 in use
+/// (4 x 3) a scale kept for packing made the loop spill, at half the speed.
+ArrayRef<TileShape> getTileShapes(const TargetInfo &target) {
+  static constexpr TileShape small[] = {{2, 2}, {4, 1}, {1, 4}};
+  static constexpr TileShape large[] = {{6, 2},  {5, 2}, {4, 2},  {3, 3},
+                                        {2, 5},  {2, 4}, {12, 1}, {8, 1},
+                                        {1, 12}, {1, 8}};
+  static constexpr TileShape huge[] = {{8, 3}, {6, 4},  {12, 2}, {8, 2},
+                                       {4, 5}, {3, 6},  {2, 8},  {16, 1},
+                                       {8, 1}, {1, 12}, {1, 8}};
+  if (target.registers < 16)
+    return small;
+  return target.registers < 32 ? ArrayRef(large) : ArrayRef(huge);
+}
 
 /// The tile with the least work: multiply-adds count twice, loads and the three
 /// instructions of the loop itself once.
-/// The large ones have 8 to 12 accumulators, enough to hide the latency of two
-/// multiply-add units, and need at most 15 of 16 registers: with all 16 in use
-/// (4 x 3) a scale kept for packing made the loop spill, at half the speed.
-void chooseTile(Tiling &tiling, int64_t m, int64_t n, int64_t registers) {
-  static constexpr std::pair<int64_t, int64_t> large[] = {
-      {6, 2}, {5, 2},  {4, 2}, {3, 3},  {2, 5},
-      {2, 4}, {12, 1}, {8, 1}, {1, 12}, {1, 8}};
-  static constexpr std::pair<int64_t, int64_t> small[] = {
-      {2, 2}, {4, 1}, {1, 4}};
+void chooseTile(Tiling &tiling, int64_t m, int64_t n,
+                const TargetInfo &target) {
   int64_t best = 0;
-  for (auto [rows, vectors] :
-       registers < 16 ? ArrayRef(small) : ArrayRef(large)) {
+  tiling.registerLanes = n > lanes ? target.vectorLanes : lanes;
+  for (auto [rows, registers] : getTileShapes(target)) {
     // Where the last tile is not full, each row needs an address of its own.
     if (rows > 8 && m % rows)
       continue;
-    int64_t count =
-        llvm::divideCeil(m, rows) * llvm::divideCeil(n, vectors * lanes);
-    int64_t cost = count * (2 * rows * vectors + rows + vectors + 3);
+    int64_t width = registers * tiling.registerLanes;
+    int64_t count = llvm::divideCeil(m, rows) * llvm::divideCeil(n, width);
+    int64_t cost = count * (2 * rows * registers + rows + registers + 3);
     if (best && cost >= best)
       continue;
     best = cost;
     tiling.rows = rows;
-    tiling.vectors = vectors;
+    tiling.vectors = width / lanes;
   }
 }
 
 Tiling chooseTiling(const FloatProduct &product, const TargetInfo &target) {
   Tiling t;
-  chooseTile(t, product.m, product.n, target.registers);
+  chooseTile(t, product.m, product.n, target);
   t.columnTiles = llvm::divideCeil(product.n, t.width());
   int64_t most = accumulatorBytes / (4 * t.width());
   int64_t wanted = llvm::divideCeil(
@@ -193,37 +208,41 @@ private:
       // Rows beyond the last are computed for nothing, from the last.
       leftRows.push_back(product.m % t.rows ? k.min(source, product.m - 1)
                                             : source);
-      for (int64_t v = 0; v < t.vectors; ++v)
-        start.push_back(
-            row ? k.loadVector(sums, {k.add(row, i), k.index(v * lanes)})
-                : k.floatVector(0));
+      for (int64_t r = 0; r < t.registers(); ++r)
+        start.push_back(row ? k.loadVector(sums, {k.add(row, i), columnOf(r)},
+                                           t.registerLanes)
+                            : k.floatVector(0, t.registerLanes));
     }
     SmallVector<Value> end =
         k.loop(k.index(0), count, 1, start, [&](Value step, ValueRange sums) {
           return emitStep(leftRows, k.add(depth, step), step, sums);
         });
     for (int64_t i = 0; i < t.rows; ++i)
-      for (int64_t v = 0; v < t.vectors; ++v)
-        k.storeVector(end[i * t.vectors + v], sums,
-                      {row ? k.add(row, i) : k.index(i), k.index(v * lanes)});
+      for (int64_t r = 0; r < t.registers(); ++r)
+        k.storeVector(end[i * t.registers() + r], sums,
+                      {row ? k.add(row, i) : k.index(i), columnOf(r)});
   }
 
   /// One rank-1 update of the tile.
   SmallVector<Value> emitStep(ArrayRef<Value> leftRows, Value source,
                               Value step, ValueRange sums) {
     SmallVector<Value> right, next;
-    for (int64_t v = 0; v < t.vectors; ++v)
-      right.push_back(k.loadVector(packed, {step, k.index(v * lanes)}));
+    for (int64_t r = 0; r < t.registers(); ++r)
+      right.push_back(
+          k.loadVector(packed, {step, columnOf(r)}, t.registerLanes));
     for (int64_t i = 0; i < t.rows; ++i) {
       SmallVector<Value> indices{leftRows[i], source};
       if (product.leftTransposed)
         std::swap(indices[0], indices[1]);
-      Value x = k.splat(k.toF32(k.load(left, indices)));
-      for (int64_t v = 0; v < t.vectors; ++v)
-        next.push_back(k.fma(x, right[v], sums[i * t.vectors + v]));
+      Value x = k.splat(k.toF32(k.load(left, indices)), t.registerLanes);
+      for (int64_t r = 0; r < t.registers(); ++r)
+        next.push_back(k.fma(x, right[r], sums[i * t.registers() + r]));
     }
     return next;
   }
+
+  /// Column of the tile at which register `number` of a row starts.
+  Value columnOf(int64_t number) { return k.index(number * t.registerLanes); }
 
   KernelBuilder &k;
   const FloatProduct &product;
