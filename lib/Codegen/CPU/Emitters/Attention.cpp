@@ -23,7 +23,7 @@ struct Attention : KernelEmitter {
 
   std::optional<int64_t> match(plan::KernelOp kernel,
                                const TargetInfo &target) const override {
-    auto shape = AttentionShape::match<tern::AttentionOp>(kernel);
+    auto shape = AttentionShape::match<tern::AttentionOp>(kernel, target);
     if (!shape)
       return std::nullopt;
     return shape->batch * shape->heads * shape->rowBlocks();
@@ -31,7 +31,8 @@ struct Attention : KernelEmitter {
 
   void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
             ValueRange buffers, Value begin, Value end) const override {
-    AttentionShape shape = *AttentionShape::match<tern::AttentionOp>(kernel);
+    AttentionShape shape =
+        *AttentionShape::match<tern::AttentionOp>(kernel, target);
     KernelBuilder k(builder, kernel.getLoc());
     AttentionRows rows(k, shape, buffers);
     Value query = rows.wideScratch(), sums = rows.wideScratch();

@@ -66,15 +66,16 @@ private:
   /// Normalises a row and returns its product with the gradients of
   /// probabilities.
   Value emitProbabilities(const RowBlock &block, Value row, Value inverse) {
-    Value sums =
-        k.loop(k.index(0), block.bound, lanes, k.floatVector(0),
-               [&](Value c, ValueRange sums) {
-                 Value p = k.loadVector(probabilities, {row, c});
-                 p = arith::MulFOp::create(k.b, k.loc, p, k.splat(inverse));
-                 k.storeVector(p, probabilities, {row, c});
-                 Value grad = k.loadVector(scoreGrads, {row, c});
-                 return SmallVector<Value>{k.fma(p, grad, sums[0])};
-               })[0];
+    Value sums = k.loop(
+        k.index(0), block.bound, shape.vectorLanes,
+        k.floatVector(0, shape.vectorLanes), [&](Value c, ValueRange sums) {
+          Value p = k.loadVector(probabilities, {row, c}, shape.vectorLanes);
+          p = arith::MulFOp::create(k.b, k.loc, p,
+                                    k.splat(inverse, shape.vectorLanes));
+          k.storeVector(p, probabilities, {row, c});
+          Value grad = k.loadVector(scoreGrads, {row, c}, shape.vectorLanes);
+          return SmallVector<Value>{k.fma(p, grad, sums[0])};
+        })[0];
     return vector::ReductionOp::create(k.b, k.loc, vector::CombiningKind::ADD,
                                        sums);
   }
@@ -82,11 +83,12 @@ private:
   /// Turns the gradients of a row's probabilities into those of its scores, the
   /// scale of scores included.
   void emitScoreGrads(const RowBlock &block, Value row, Value product) {
-    Value scale = k.floatVector(rows.inverseRoot());
-    k.loop(k.index(0), block.bound, lanes, [&](Value c) {
-      Value p = k.loadVector(probabilities, {row, c});
-      Value x = k.loadVector(scoreGrads, {row, c});
-      x = arith::SubFOp::create(k.b, k.loc, x, k.splat(product));
+    Value scale = k.floatVector(rows.inverseRoot(), shape.vectorLanes);
+    k.loop(k.index(0), block.bound, shape.vectorLanes, [&](Value c) {
+      Value p = k.loadVector(probabilities, {row, c}, shape.vectorLanes);
+      Value x = k.loadVector(scoreGrads, {row, c}, shape.vectorLanes);
+      x = arith::SubFOp::create(k.b, k.loc, x,
+                                k.splat(product, shape.vectorLanes));
       x = arith::MulFOp::create(k.b, k.loc, p, x);
       x = arith::MulFOp::create(k.b, k.loc, x, scale);
       k.storeVector(x, scoreGrads, {row, c});
@@ -107,7 +109,7 @@ struct AttentionGrad : KernelEmitter {
 
   std::optional<int64_t> match(plan::KernelOp kernel,
                                const TargetInfo &target) const override {
-    auto shape = AttentionShape::match<tern::AttentionGradOp>(kernel);
+    auto shape = AttentionShape::match<tern::AttentionGradOp>(kernel, target);
     if (!shape)
       return std::nullopt;
     return shape->batch * shape->heads;
@@ -116,7 +118,7 @@ struct AttentionGrad : KernelEmitter {
   void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
             ValueRange buffers, Value begin, Value end) const override {
     AttentionShape shape =
-        *AttentionShape::match<tern::AttentionGradOp>(kernel);
+        *AttentionShape::match<tern::AttentionGradOp>(kernel, target);
     KernelBuilder k(builder, kernel.getLoc());
     Emission emission(k, shape, buffers);
     k.loop(begin, end, 1, [&](Value group) { emission.emitWorkgroup(group); });

@@ -15,6 +15,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 using namespace mlir;
 using namespace sterna;
@@ -55,11 +56,15 @@ bool isStaticF32(Value value) {
 //===----------------------------------------------------------------------===//
 
 std::optional<AttentionShape> AttentionShape::match(plan::KernelOp kernel,
-                                                    Operation *root) {
+                                                    Operation *root,
+                                                    const TargetInfo &target) {
   if (!isYieldedWhole(kernel, root))
     return std::nullopt;
   // Operands are query, key, value, position and, of the gradient, cotangent.
   AttentionShape shape;
+  shape.vectorLanes = target.vectorLanes;
+  // The others hold what is multiplied.
+  shape.accumulators = target.registers * 3 / 4;
   unsigned *numbers[] = {&shape.query, &shape.key, &shape.value, nullptr,
                          &shape.cotangent};
   for (auto [i, operand] : llvm::enumerate(root->getOperands())) {
@@ -140,10 +145,10 @@ SmallVector<Value> AttentionRows::columnIndices(const RowBlock &block,
 Value AttentionRows::loadPadded(Value memref, ValueRange indices,
                                 int64_t width) {
   Value vector = k.loadVector(memref, indices, width);
-  if (width == lanes)
+  if (width == shape.vectorLanes)
     return vector;
   SmallVector<int64_t> mask;
-  for (int64_t lane = 0; lane < lanes; ++lane)
+  for (int64_t lane = 0; lane < shape.vectorLanes; ++lane)
     mask.push_back(std::min(lane, width));
   return vector::ShuffleOp::create(k.b, k.loc, vector, k.floatVector(0, width),
                                    mask);
@@ -153,22 +158,40 @@ void AttentionRows::copyRows(const RowBlock &block, Value source,
                              Value scratch) {
   k.loop(k.index(0), block.count, 1, [&](Value row) {
     for (int64_t v = 0; v < vectors(); ++v) {
-      SmallVector<Value> indices = rowIndices(block, row, v * lanes);
+      SmallVector<Value> indices =
+          rowIndices(block, row, v * shape.vectorLanes);
       k.storeVector(loadPadded(source, indices, widthAt(v)), scratch,
-                    {row, k.index(v * lanes)});
+                    {row, at(v)});
     }
   });
 }
 
 void AttentionRows::storeRow(const RowBlock &block, Value row, Value scratch,
                              Value factor, Value target) {
-  Value factors = k.splat(factor);
+  Value factors = k.splat(factor, shape.vectorLanes);
   for (int64_t v = 0; v < vectors(); ++v) {
-    Value x = k.loadVector(scratch, {row, k.index(v * lanes)});
+    Value x = k.loadVector(scratch, {row, at(v)}, shape.vectorLanes);
     x = arith::MulFOp::create(k.b, k.loc, x, factors);
     k.storeVector(k.resize(x, widthAt(v)), target,
-                  rowIndices(block, row, v * lanes));
+                  rowIndices(block, row, v * shape.vectorLanes));
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+int64_t AttentionRows::tileVectors() const {
+  // So that a tile has at least two rows or columns.
+  int64_t most = shape.accumulators / 2;
+  return llvm::divideCeil(vectors(), llvm::divideCeil(vectors(), most));
+}
+
+int64_t AttentionRows::tileOf(int64_t count) const {
+  int64_t size = std::min(count, shape.accumulators / tileVectors());
+  while (count % size)
+    --size;
+  return size;
 }
 
 //===----------------------------------------------------------------------===//
@@ -176,39 +199,57 @@ void AttentionRows::storeRow(const RowBlock &block, Value row, Value scratch,
 //===----------------------------------------------------------------------===//
 
 SmallVector<Value> AttentionRows::addProducts(const RowBlock &block, Value x,
-                                              Value row, Value matrix,
+                                              ArrayRef<Value> rows,
+                                              Value matrix,
                                               ArrayRef<Value> columns, Value d,
                                               int64_t width, ValueRange sums) {
-  SmallVector<Value> next;
-  Value left = k.loadVector(x, {row, d});
-  for (auto [column, sum] : llvm::zip_equal(columns, sums)) {
-    Value right = loadPadded(matrix, columnIndices(block, column, d), width);
-    next.push_back(k.fma(left, right, sum));
+  SmallVector<Value> right, next;
+  for (Value column : columns)
+    right.push_back(loadPadded(matrix, columnIndices(block, column, d), width));
+  for (Value row : rows) {
+    Value left = k.loadVector(x, {row, d}, shape.vectorLanes);
+    for (Value r : right)
+      next.push_back(k.fma(left, r, sums[next.size()]));
   }
   return next;
 }
 
+void AttentionRows::productsOfEight(const RowBlock &block, Value x,
+                                    Value matrix, Value first, Value out) {
+  Value last = k.sub(block.bound, k.index(1));
+  SmallVector<Value> columns;
+  for (int64_t i = 0; i < lanes; ++i)
+    columns.push_back(k.min(k.add(first, i), last));
+  int64_t whole = shape.width / shape.vectorLanes * shape.vectorLanes;
+  // 8 sums a row; an even number of rows makes a tile without a rest.
+  int64_t rowCount =
+      shape.accumulators >= 2 * lanes && shape.blockRows % 2 == 0 ? 2 : 1;
+  k.loop(k.index(0), block.count, rowCount, [&](Value firstRow) {
+    SmallVector<Value> rows;
+    for (int64_t i = 0; i < rowCount; ++i)
+      rows.push_back(k.add(firstRow, i));
+    SmallVector<Value> sums(rowCount * lanes,
+                            k.floatVector(0, shape.vectorLanes));
+    if (whole)
+      sums = k.loop(k.index(0), k.index(whole), shape.vectorLanes, sums,
+                    [&](Value d, ValueRange sums) {
+                      return addProducts(block, x, rows, matrix, columns, d,
+                                         shape.vectorLanes, sums);
+                    });
+    if (whole < shape.width)
+      sums = addProducts(block, x, rows, matrix, columns, k.index(whole),
+                         shape.width - whole, sums);
+    for (auto [i, row] : llvm::enumerate(rows))
+      k.storeVector(k.sumEach(ArrayRef(sums).slice(i * lanes, lanes)), out,
+                    {row, first});
+  });
+}
+
 void AttentionRows::products(const RowBlock &block, Value x, Value matrix,
                              Value out) {
-  int64_t whole = shape.width / lanes * lanes;
-  Value last = k.sub(block.bound, k.index(1));
-  k.loop(k.index(0), block.bound, lanes, [&](Value first) {
-    SmallVector<Value> columns;
-    for (int64_t i = 0; i < lanes; ++i)
-      columns.push_back(k.min(k.add(first, i), last));
-    k.loop(k.index(0), block.count, 1, [&](Value row) {
-      SmallVector<Value> sums(lanes, k.floatVector(0));
-      if (whole)
-        sums = k.loop(k.index(0), k.index(whole), lanes, sums,
-                      [&](Value d, ValueRange sums) {
-                        return addProducts(block, x, row, matrix, columns, d,
-                                           lanes, sums);
-                      });
-      if (whole < shape.width)
-        sums = addProducts(block, x, row, matrix, columns, k.index(whole),
-                           shape.width - whole, sums);
-      k.storeVector(k.sumEach(sums), out, {row, first});
-    });
+  k.loop(k.index(0), block.bound, shape.vectorLanes, [&](Value first) {
+    for (int64_t i = 0; i < shape.vectorLanes; i += lanes)
+      productsOfEight(block, x, matrix, k.add(first, i), out);
   });
 }
 
@@ -216,19 +257,23 @@ Value AttentionRows::visible(Value column, Value bound) {
   Type i32 = k.b.getI32Type();
   Value first = arith::IndexCastOp::create(k.b, k.loc, i32, column);
   Value end = arith::IndexCastOp::create(k.b, k.loc, i32, bound);
-  Value each = arith::AddIOp::create(k.b, k.loc, k.splat(first),
-                                     k.intVector({0, 1, 2, 3, 4, 5, 6, 7}));
+  auto numbers =
+      llvm::to_vector(llvm::seq<int32_t>(0, int32_t(shape.vectorLanes)));
+  Value each = arith::AddIOp::create(
+      k.b, k.loc, k.splat(first, shape.vectorLanes), k.intVector(numbers));
   return arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::ult, each,
-                               k.splat(end));
+                               k.splat(end, shape.vectorLanes));
 }
 
 Value AttentionRows::exponentials(const RowBlock &block, Value row,
                                   Value products) {
   Value bound = boundOf(k.add(block.first, row));
-  Value scale = k.floatVector(inverseRoot()), low = k.floatVector(-infinity);
+  int64_t width = shape.vectorLanes;
+  Value scale = k.floatVector(inverseRoot(), width);
+  Value low = k.floatVector(-infinity, width);
   Value maxima = k.loop(
-      k.index(0), block.bound, lanes, low, [&](Value c, ValueRange maxima) {
-        Value x = k.loadVector(products, {row, c});
+      k.index(0), block.bound, width, low, [&](Value c, ValueRange maxima) {
+        Value x = k.loadVector(products, {row, c}, width);
         x = arith::MulFOp::create(k.b, k.loc, x, scale);
         x = k.select(visible(c, bound), x, low);
         k.storeVector(x, products, {row, c});
@@ -238,16 +283,16 @@ Value AttentionRows::exponentials(const RowBlock &block, Value row,
       })[0];
   Value maximum = vector::ReductionOp::create(
       k.b, k.loc, vector::CombiningKind::MAXNUMF, maxima);
-  Value sums =
-      k.loop(k.index(0), block.bound, lanes, k.floatVector(0),
-             [&](Value c, ValueRange sums) {
-               Value x = k.loadVector(products, {row, c});
-               x = arith::SubFOp::create(k.b, k.loc, x, k.splat(maximum));
-               x = math::ExpOp::create(k.b, k.loc, x);
-               k.storeVector(x, products, {row, c});
-               return SmallVector<Value>{
-                   arith::AddFOp::create(k.b, k.loc, sums[0], x)};
-             })[0];
+  Value sums = k.loop(k.index(0), block.bound, width, k.floatVector(0, width),
+                      [&](Value c, ValueRange sums) {
+                        Value x = k.loadVector(products, {row, c}, width);
+                        x = arith::SubFOp::create(k.b, k.loc, x,
+                                                  k.splat(maximum, width));
+                        x = math::ExpOp::create(k.b, k.loc, x);
+                        k.storeVector(x, products, {row, c});
+                        return SmallVector<Value>{
+                            arith::AddFOp::create(k.b, k.loc, sums[0], x)};
+                      })[0];
   Value sum =
       vector::ReductionOp::create(k.b, k.loc, vector::CombiningKind::ADD, sums);
   Value one = arith::ConstantOp::create(k.b, k.loc, k.b.getF32FloatAttr(1));
@@ -266,65 +311,98 @@ void AttentionRows::weightedRows(const RowBlock &block, Value weights,
                                  Value matrix, Value out) {
   k.loop(k.index(0), block.count, 1, [&](Value row) {
     for (int64_t v = 0; v < vectors(); ++v)
-      k.storeVector(k.floatVector(0), out, {row, k.index(v * lanes)});
+      k.storeVector(k.floatVector(0, shape.vectorLanes), out, {row, at(v)});
   });
+  int64_t rowCount = tileOf(shape.blockRows);
   k.loop(k.index(0), block.bound, columnBlock, [&](Value first) {
     Value end = k.min(k.add(first, columnBlock), block.bound);
-    k.loop(k.index(0), block.count, 1, [&](Value row) {
-      for (int64_t v = 0; v < vectors(); v += mostVectors) {
-        SmallVector<Value> sums;
-        int64_t count = std::min(mostVectors, vectors() - v);
-        for (int64_t i = 0; i < count; ++i)
-          sums.push_back(k.loadVector(out, {row, k.index((v + i) * lanes)}));
-        sums = k.loop(first, end, 1, sums, [&](Value c, ValueRange sums) {
-          Value weight = k.splat(k.load(weights, {row, c}));
-          SmallVector<Value> next;
-          for (int64_t i = 0; i < count; ++i) {
-            Value x = loadPadded(
-                matrix, columnIndices(block, c, k.index((v + i) * lanes)),
-                widthAt(v + i));
-            next.push_back(k.fma(weight, x, sums[i]));
-          }
-          return next;
-        });
-        for (int64_t i = 0; i < count; ++i)
-          k.storeVector(sums[i], out, {row, k.index((v + i) * lanes)});
-      }
+    k.loop(k.index(0), block.count, rowCount, [&](Value row) {
+      SmallVector<Value> rows;
+      for (int64_t i = 0; i < rowCount; ++i)
+        rows.push_back(k.add(row, i));
+      for (int64_t v = 0; v < vectors(); v += tileVectors())
+        weightedTile(block, weights, matrix, out, rows, v, first, end);
     });
   });
 }
 
+/// Adds columns [first, end) to the vectors of `rows` from number
+/// `firstVector`.
+void AttentionRows::weightedTile(const RowBlock &block, Value weights,
+                                 Value matrix, Value out, ArrayRef<Value> rows,
+                                 int64_t firstVector, Value first, Value end) {
+  auto tile =
+      llvm::seq(firstVector, std::min(firstVector + tileVectors(), vectors()));
+  SmallVector<Value> sums;
+  for (Value row : rows)
+    for (int64_t v : tile)
+      sums.push_back(k.loadVector(out, {row, at(v)}, shape.vectorLanes));
+  sums = k.loop(first, end, 1, sums, [&](Value c, ValueRange sums) {
+    SmallVector<Value> right, next;
+    for (int64_t v : tile)
+      right.push_back(
+          loadPadded(matrix, columnIndices(block, c, at(v)), widthAt(v)));
+    for (Value row : rows) {
+      Value weight = k.splat(k.load(weights, {row, c}), shape.vectorLanes);
+      for (Value x : right)
+        next.push_back(k.fma(weight, x, sums[next.size()]));
+    }
+    return next;
+  });
+  auto sum = sums.begin();
+  for (Value row : rows)
+    for (int64_t v : tile)
+      k.storeVector(*sum++, out, {row, at(v)});
+}
+
 void AttentionRows::addWeightedColumns(const RowBlock &block, Value weights,
                                        Value x, Value matrix) {
-  k.loop(k.index(0), block.bound, 1, [&](Value c) {
-    for (int64_t v = 0; v < vectors(); v += mostVectors) {
-      SmallVector<Value> sums;
-      int64_t count = std::min(mostVectors, vectors() - v);
-      auto indices = [&](int64_t i) {
-        return columnIndices(block, c, k.index((v + i) * lanes));
-      };
-      for (int64_t i = 0; i < count; ++i)
-        sums.push_back(loadPadded(matrix, indices(i), widthAt(v + i)));
-      sums = k.loop(
-          k.index(0), block.count, 1, sums, [&](Value row, ValueRange sums) {
-            Value weight = k.splat(k.load(weights, {row, c}));
-            SmallVector<Value> next;
-            for (int64_t i = 0; i < count; ++i)
-              next.push_back(k.fma(
-                  weight, k.loadVector(x, {row, k.index((v + i) * lanes)}),
-                  sums[i]));
-            return next;
-          });
-      for (int64_t i = 0; i < count; ++i)
-        k.storeVector(k.resize(sums[i], widthAt(v + i)), matrix, indices(i));
-    }
+  // Weights behind the bound are zeros up to a whole vector of columns.
+  int64_t columnCount = tileOf(std::gcd(shape.columns, shape.vectorLanes));
+  k.loop(k.index(0), block.bound, columnCount, [&](Value first) {
+    SmallVector<Value> columns;
+    for (int64_t i = 0; i < columnCount; ++i)
+      columns.push_back(k.add(first, i));
+    for (int64_t v = 0; v < vectors(); v += tileVectors())
+      addWeightedTile(block, weights, x, matrix, columns, v);
   });
+}
+
+/// Adds all rows to the vectors of `columns` from number `firstVector`.
+void AttentionRows::addWeightedTile(const RowBlock &block, Value weights,
+                                    Value x, Value matrix,
+                                    ArrayRef<Value> columns,
+                                    int64_t firstVector) {
+  auto tile =
+      llvm::seq(firstVector, std::min(firstVector + tileVectors(), vectors()));
+  SmallVector<Value> sums;
+  for (Value c : columns)
+    for (int64_t v : tile)
+      sums.push_back(
+          loadPadded(matrix, columnIndices(block, c, at(v)), widthAt(v)));
+  sums =
+      k.loop(k.index(0), block.count, 1, sums, [&](Value row, ValueRange sums) {
+        SmallVector<Value> right, next;
+        for (int64_t v : tile)
+          right.push_back(k.loadVector(x, {row, at(v)}, shape.vectorLanes));
+        for (Value c : columns) {
+          Value weight = k.splat(k.load(weights, {row, c}), shape.vectorLanes);
+          for (Value r : right)
+            next.push_back(k.fma(weight, r, sums[next.size()]));
+        }
+        return next;
+      });
+  auto sum = sums.begin();
+  for (Value c : columns)
+    for (int64_t v : tile)
+      k.storeVector(k.resize(*sum++, widthAt(v)), matrix,
+                    columnIndices(block, c, at(v)));
 }
 
 void AttentionRows::clear(Value batch, Value head, Value matrix) {
   k.loop(shape.columns, [&](Value c) {
     for (int64_t v = 0; v < vectors(); ++v)
       k.storeVector(k.floatVector(0, widthAt(v)), matrix,
-                    {batch, c, head, k.index(v * lanes)});
+                    {batch, c, head, at(v)});
   });
 }

@@ -15,6 +15,7 @@
 #define STERNA_LIB_CODEGEN_CPU_EMITTERS_ATTENTIONROWS_H
 
 #include "FloatProduct.h"
+#include "sterna/Codegen/CPU/KernelEmitter.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
 namespace sterna::cpu {
@@ -29,26 +30,31 @@ struct AttentionShape {
   int64_t position = 0;
   /// Rows of a block.
   int64_t blockRows = 0;
+  /// Lanes of the vectors along the width and along columns.
+  int64_t vectorLanes = 0;
+  /// Registers for the sums of a tile.
+  int64_t accumulators = 0;
 
   /// The shape of a kernel that yields all results of the tern.attention or
   /// tern.attention_grad in it, and does nothing else; none for another kernel,
   /// or when a block of one row does not fit the stack.
   template <typename Op>
-  static std::optional<AttentionShape> match(plan::KernelOp kernel) {
+  static std::optional<AttentionShape> match(plan::KernelOp kernel,
+                                             const TargetInfo &target) {
     auto root = findRoot<Op>(kernel);
     if (!root)
       return std::nullopt;
-    return match(kernel, root);
+    return match(kernel, root, target);
   }
 
   int64_t rows() const { return tokens * groups; }
   int64_t rowBlocks() const { return llvm::divideCeil(rows(), blockRows); }
-  int64_t alignedWidth() const { return llvm::alignTo(width, lanes); }
-  int64_t alignedColumns() const { return llvm::alignTo(columns, lanes); }
+  int64_t alignedWidth() const { return llvm::alignTo(width, vectorLanes); }
+  int64_t alignedColumns() const { return llvm::alignTo(columns, vectorLanes); }
 
 private:
-  static std::optional<AttentionShape> match(plan::KernelOp kernel,
-                                             mlir::Operation *root);
+  static std::optional<AttentionShape>
+  match(plan::KernelOp kernel, mlir::Operation *root, const TargetInfo &target);
 };
 
 /// Rows [first, first + count) of a key-value head of a batch element. `bound`
@@ -58,7 +64,8 @@ struct RowBlock {
 };
 
 /// Builds the steps. Scratch of a block is f32, [rows, aligned width] with
-/// zeros behind the width, or [rows, aligned columns].
+/// zeros behind the width, or [rows, aligned columns]. Steps compute whole
+/// tiles of rows: those of a block beyond its count hold nothing of use.
 class AttentionRows {
 public:
   AttentionRows(KernelBuilder &k, const AttentionShape &shape,
@@ -96,15 +103,25 @@ public:
   double inverseRoot() const;
 
 private:
-  /// Vectors along D at a time: accumulators enough to hide the latency of two
-  /// multiply-add units.
-  static constexpr int64_t mostVectors = 8;
-
   /// Elements of vector number `vector` along D: the last may be partial.
   int64_t widthAt(int64_t vector) const {
-    return std::min(lanes, shape.width - vector * lanes);
+    return std::min(shape.vectorLanes,
+                    shape.width - vector * shape.vectorLanes);
   }
-  int64_t vectors() const { return shape.alignedWidth() / lanes; }
+  /// Vectors along D, and how many of them a tile has.
+  int64_t vectors() const { return shape.alignedWidth() / shape.vectorLanes; }
+  int64_t tileVectors() const;
+  /// The most of `count` rows or columns that share a tile without a rest.
+  int64_t tileOf(int64_t count) const;
+  void weightedTile(const RowBlock &block, mlir::Value weights,
+                    mlir::Value matrix, mlir::Value out,
+                    llvm::ArrayRef<mlir::Value> rows, int64_t firstVector,
+                    mlir::Value first, mlir::Value end);
+  void addWeightedTile(const RowBlock &block, mlir::Value weights,
+                       mlir::Value x, mlir::Value matrix,
+                       llvm::ArrayRef<mlir::Value> columns,
+                       int64_t firstVector);
+  mlir::Value at(int64_t vector) { return k.index(vector * shape.vectorLanes); }
 
   /// Indices at `d` of a row in queries, and of a column in keys.
   llvm::SmallVector<mlir::Value> rowIndices(const RowBlock &block,
@@ -119,11 +136,16 @@ private:
   /// A vector that is true in the lanes from `column` that are below `bound`.
   mlir::Value visible(mlir::Value column, mlir::Value bound);
 
-  /// The sums of products with 8 columns, after elements [d, d + width).
+  /// The sums of products of rows of `x` with 8 columns, after elements
+  /// [d, d + width): those of the first row, then of the next.
   llvm::SmallVector<mlir::Value>
-  addProducts(const RowBlock &block, mlir::Value x, mlir::Value row,
-              mlir::Value matrix, llvm::ArrayRef<mlir::Value> columns,
-              mlir::Value d, int64_t width, mlir::ValueRange sums);
+  addProducts(const RowBlock &block, mlir::Value x,
+              llvm::ArrayRef<mlir::Value> rows, mlir::Value matrix,
+              llvm::ArrayRef<mlir::Value> columns, mlir::Value d, int64_t width,
+              mlir::ValueRange sums);
+  /// products() for the 8 columns from `first` and all rows.
+  void productsOfEight(const RowBlock &block, mlir::Value x, mlir::Value matrix,
+                       mlir::Value first, mlir::Value out);
 
   KernelBuilder &k;
   const AttentionShape &shape;

@@ -28,12 +28,8 @@ Value ByteVectors::halves(StringRef intrinsic, VectorType type,
   SmallVector<Value> results;
   for (int64_t half : {0, 1}) {
     SmallVector<Value> parts;
-    for (Value operand : operands) {
-      int64_t width = cast<VectorType>(operand.getType()).getNumElements() / 2;
-      parts.push_back(vector::ExtractStridedSliceOp::create(
-          k.b, k.loc, operand, ArrayRef<int64_t>{half * width},
-          ArrayRef<int64_t>{width}, ArrayRef<int64_t>{1}));
-    }
+    for (Value operand : operands)
+      parts.push_back(k.half(operand, half));
     results.push_back(call(intrinsic, part, parts));
   }
   return vector::ShuffleOp::create(

@@ -184,6 +184,13 @@ Value KernelBuilder::fma(Value x, Value y, Value z) {
   return vector::FMAOp::create(b, loc, x, y, z);
 }
 
+Value KernelBuilder::half(Value vector, int64_t number) {
+  int64_t width = cast<VectorType>(vector.getType()).getNumElements() / 2;
+  return vector::ExtractStridedSliceOp::create(
+      b, loc, vector, ArrayRef<int64_t>{number * width},
+      ArrayRef<int64_t>{width}, ArrayRef<int64_t>{1});
+}
+
 SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
   // Within each half of four lanes, then across the halves: every step is one
   // instruction of AVX.
@@ -215,7 +222,11 @@ SmallVector<Value> KernelBuilder::transpose(ArrayRef<Value> rows) {
 }
 
 Value KernelBuilder::sumEach(ArrayRef<Value> vectors) {
-  SmallVector<Value> terms = transpose(vectors);
+  SmallVector<Value> terms(vectors);
+  if (cast<VectorType>(terms[0].getType()).getNumElements() > lanes)
+    for (Value &term : terms)
+      term = arith::AddFOp::create(b, loc, half(term, 0), half(term, 1));
+  terms = transpose(terms);
   for (int count = lanes / 2; count; count /= 2)
     for (int i = 0; i < count; ++i)
       terms[i] = arith::AddFOp::create(b, loc, terms[i], terms[i + count]);

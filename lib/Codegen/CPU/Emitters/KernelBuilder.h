@@ -86,7 +86,10 @@ public:
   mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z);
   /// Rows to columns of 8 vectors of 8 lanes.
   llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
-  /// The sum of each of 8 vectors as the lanes of one, in a fixed order.
+  /// Half 0 or 1 of a vector.
+  mlir::Value half(mlir::Value vector, int64_t number);
+  /// The sum of each of 8 vectors, of 8 or 16 lanes, as the lanes of one, in a
+  /// fixed order.
   mlir::Value sumEach(llvm::ArrayRef<mlir::Value> vectors);
 };
 
