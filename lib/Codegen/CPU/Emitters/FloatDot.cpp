@@ -75,6 +75,9 @@ private:
     };
     Value x = loadOpen(left, row);
     SmallVector<Value> next;
+    // The next 8 rows: each alone is too short for hardware to run ahead.
+    for (Value source : sources)
+      k.prefetch(right, {k.add(source, lanes), at});
     for (auto [source, sum] : llvm::zip_equal(sources, sums))
       next.push_back(k.fma(x, loadOpen(right, source), sum));
     return next;

@@ -133,6 +133,11 @@ void KernelBuilder::storeVector(Value vector, Value memref,
   vector::StoreOp::create(b, loc, vector, memref, indices);
 }
 
+void KernelBuilder::prefetch(Value memref, ValueRange indices) {
+  memref::PrefetchOp::create(b, loc, memref, indices, /*isWrite=*/false,
+                             /*localityHint=*/3, /*isDataCache=*/true);
+}
+
 Value KernelBuilder::splat(Value scalar, int64_t width) {
   return vector::BroadcastOp::create(
       b, loc, VectorType::get(width, scalar.getType()), scalar);

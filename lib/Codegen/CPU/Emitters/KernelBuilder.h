@@ -74,6 +74,9 @@ public:
                          int64_t width = lanes);
   void storeVector(mlir::Value vector, mlir::Value memref,
                    mlir::ValueRange indices);
+  /// Asks for the cache line of an element that will be read; it may lie beyond
+  /// the end.
+  void prefetch(mlir::Value memref, mlir::ValueRange indices);
   mlir::Value splat(mlir::Value scalar, int64_t width = lanes);
   mlir::Value floatVector(double value, int64_t width = lanes);
   mlir::Value intVector(int64_t value, int64_t width, unsigned bits);

@@ -34,6 +34,9 @@ namespace {
 constexpr int64_t blockColumns = 16;
 constexpr int64_t mostBlocks = 16;
 constexpr int64_t blockBytes = 32;
+/// Bytes of weights that a single token asks for ahead: hardware does so only
+/// within a page of 4 KiB.
+constexpr int64_t prefetchBytes = 4096;
 /// Workgroups at most. Each call copies the tokens anew, so they are not small.
 constexpr int64_t mostGroups = 16;
 /// Stack for a tile of tokens.
@@ -109,7 +112,7 @@ void Int8Product::chooseTile(const TargetInfo &target) {
   int64_t mostTokens = target.registers / 2;
   tokens = llvm::divideCeil(m, llvm::divideCeil(m, mostTokens));
   // One token is multiplied as fast as a single stream of weights comes, and
-  // two panels at a time would be two: that takes half as long again.
+  // two panels at a time would be two: they take up to twice as long.
   if (tokens > 1)
     panels = target.vectorLanes / lanes;
   // An instruction that adds to its result waits for the one before: with few
@@ -186,6 +189,9 @@ private:
                                ValueRange parts) {
     SmallVector<Value> next(parts.begin(), parts.end());
     Value packed = loadBlocks(places, k.mul(block, blockBytes));
+    if (p.m == 1)
+      k.prefetch(weight, k.add(k.add(places[0], k.mul(block, blockBytes)),
+                               prefetchBytes));
     for (int64_t j = 0; j < 4; ++j) {
       Value codes = emitCodes(packed, 2 * j);
       Value quad = k.add(k.mul(block, 4), j);
