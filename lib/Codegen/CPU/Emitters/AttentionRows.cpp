@@ -144,14 +144,7 @@ SmallVector<Value> AttentionRows::columnIndices(const RowBlock &block,
 
 Value AttentionRows::loadPadded(Value memref, ValueRange indices,
                                 int64_t width) {
-  Value vector = k.loadVector(memref, indices, width);
-  if (width == shape.vectorLanes)
-    return vector;
-  SmallVector<int64_t> mask;
-  for (int64_t lane = 0; lane < shape.vectorLanes; ++lane)
-    mask.push_back(std::min(lane, width));
-  return vector::ShuffleOp::create(k.b, k.loc, vector, k.floatVector(0, width),
-                                   mask);
+  return k.pad(k.loadVector(memref, indices, width), shape.vectorLanes);
 }
 
 void AttentionRows::copyRows(const RowBlock &block, Value source,

@@ -185,6 +185,16 @@ Value KernelBuilder::resize(Value vector, int64_t width) {
   return vector::ShuffleOp::create(b, loc, vector, vector, mask);
 }
 
+Value KernelBuilder::pad(Value vector, int64_t width) {
+  int64_t have = cast<VectorType>(vector.getType()).getNumElements();
+  if (have == width)
+    return vector;
+  SmallVector<int64_t> mask;
+  for (int64_t lane = 0; lane < width; ++lane)
+    mask.push_back(std::min(lane, have));
+  return vector::ShuffleOp::create(b, loc, vector, floatVector(0, have), mask);
+}
+
 Value KernelBuilder::fma(Value x, Value y, Value z) {
   return vector::FMAOp::create(b, loc, x, y, z);
 }

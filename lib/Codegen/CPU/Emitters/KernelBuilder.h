@@ -86,6 +86,8 @@ public:
   mlir::Value toF32(mlir::Value value);
   /// A vector brought to `width` lanes: cut, or filled with copies of lane 0.
   mlir::Value resize(mlir::Value vector, int64_t width);
+  /// A vector of floats brought to `width` lanes, filled with zeros.
+  mlir::Value pad(mlir::Value vector, int64_t width);
   mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z);
   /// Rows to columns of 8 vectors of 8 lanes.
   llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
