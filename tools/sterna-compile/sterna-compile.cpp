@@ -386,6 +386,8 @@ int main(int argc, char **argv) {
   cl::SetVersionPrinter([](llvm::raw_ostream &os) {
     os << "sterna-compile " STERNA_VERSION "\n";
   });
+  // LLVM and MLIR have a thousand of their own; they still work.
+  cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(
       argc, argv,
       "Compiles a ternary language model to a device binary that generates "
