@@ -129,7 +129,7 @@ void sterna::buildTrainApply(ModuleOp module, Location loc,
                              ArrayRef<Trainable> trainables) {
   func::FuncOp function = declareTrainApply(module, loc, trainables);
   OpBuilder b = OpBuilder::atBlockEnd(function.addEntryBlock());
-  TensorBuilder build{b, loc};
+  TensorBuilder build{b, NameLoc::get(b.getStringAttr("adamw"))};
   ValueRange arguments = function.getArguments();
   auto stateOf = [&](size_t index) {
     return arguments.slice(numInputs + index * numStates, numStates);

@@ -109,6 +109,12 @@ private:
   }
   bool has(const Twine &name) { return types.contains(name.str()); }
 
+  /// Where an op comes from, as profiles name it: a tensor of the model, or
+  /// what a block does with none.
+  Location named(const Twine &name) {
+    return NameLoc::get(b.getStringAttr(name), loc);
+  }
+
   void fail(const Twine &message) {
     if (!failed)
       emitError(loc) << message;
@@ -162,9 +168,8 @@ private:
                             : IntegerAttr();
     int64_t rows = cast<RankedTensorType>(x.getType()).getDimSize(0);
     auto linear = tern::LinearOp::create(
-        b, NameLoc::get(b.getStringAttr(symbol), loc),
-        tensor({rows, parameter->type.getDimSize(0)}), x, weight,
-        get(scaleName(symbol)),
+        b, named(symbol), tensor({rows, parameter->type.getDimSize(0)}), x,
+        weight, get(scaleName(symbol)),
         model.int8Activations ? b.getUnitAttr() : UnitAttr(), group);
     return linear;
   }
@@ -173,7 +178,7 @@ private:
     Value weight = get(name);
     if (failed)
       return x;
-    return tern::RmsNormOp::create(b, loc, x.getType(), x, weight,
+    return tern::RmsNormOp::create(b, named(name), x.getType(), x, weight,
                                    b.getF64FloatAttr(model.epsilon));
   }
 
@@ -181,7 +186,7 @@ private:
     return has(name) ? norm(x, name) : x;
   }
 
-  Value activate(Value gate) {
+  Value activate(Value gate, Location loc) {
     auto type = cast<RankedTensorType>(gate.getType());
     if (model.activation == FeedForwardActivation::ReLUSquared) {
       Value relu = arith::MaximumFOp::create(b, loc, gate, splat(type, 0));
@@ -231,16 +236,17 @@ private:
     Value cosine = get("rope.cosine"), sine = get("rope.sine");
     auto rotate = [&](Value y, ArrayRef<int64_t> shape) {
       Value heads = reshape(y, shape);
-      return tern::RopeOp::create(b, loc, heads.getType(), heads, cosine, sine,
-                                  position, UnitAttr())
+      return tern::RopeOp::create(b, named(prefix + "rope"), heads.getType(),
+                                  heads, cosine, sine, position, UnitAttr())
           .getResult();
     };
     q = rotate(q, {batch, tokens, model.heads, width});
     k = rotate(k, keyShape);
     auto [keys, values] = remember(layer, k, reshape(v, keyShape));
     Value grouped = reshape(q, {batch, tokens, model.kvHeads, groups, width});
-    Value o = tern::AttentionOp::create(b, loc, grouped.getType(), grouped,
-                                        keys, values, position);
+    Value o = tern::AttentionOp::create(b, named(prefix + "attention"),
+                                        grouped.getType(), grouped, keys,
+                                        values, position);
     o = reshape(o, {batch * tokens, model.heads * width});
     o = optionalNorm(o, prefix + "attn_sub_norm.weight");
     return linear(o, prefix + "attn_output.weight");
@@ -252,24 +258,27 @@ private:
     Value up = linear(h, prefix + "ffn_up.weight");
     if (failed)
       return x;
-    Value u = arith::MulFOp::create(b, loc, activate(gate), up);
+    Location at = named(prefix + "ffn_act");
+    Value u = arith::MulFOp::create(b, at, activate(gate, at), up);
     u = optionalNorm(u, prefix + "ffn_sub_norm.weight");
     return linear(u, prefix + "ffn_down.weight");
   }
 
   Value embed(Value tokens) {
     int64_t rows = cast<RankedTensorType>(tokens.getType()).getDimSize(0);
-    return tern::EmbeddingOp::create(b, loc, tensor({rows, model.hidden}),
-                                     get("token_embd.weight"), tokens);
+    StringRef table = "token_embd.weight";
+    return tern::EmbeddingOp::create(
+        b, named(table), tensor({rows, model.hidden}), get(table), tokens);
   }
 
   Value logits(Value hidden) {
-    Value table =
-        get(has("output.weight") ? "output.weight" : "token_embd.weight");
+    StringRef table =
+        has("output.weight") ? "output.weight" : "token_embd.weight";
     int64_t rows = cast<RankedTensorType>(hidden.getType()).getDimSize(0);
     Value init = zeros({rows, model.vocabulary});
-    return linalg::MatmulTransposeBOp::create(b, loc, init.getType(),
-                                              ValueRange{hidden, table}, init)
+    return linalg::MatmulTransposeBOp::create(b, named(table), init.getType(),
+                                              ValueRange{hidden, get(table)},
+                                              init)
         ->getResult(0);
   }
 
@@ -343,19 +352,20 @@ private:
     Value position = function.getArgument(1), length = function.getArgument(2);
     SmallVector<Value> results{Value()};
     SmallVector<NamedAttribute> attributes{output("hidden")};
-    auto update = [&](unsigned argument, Value rows) {
+    auto update = [&](const Twine &name, unsigned argument, Value rows) {
       Value flat = reshape(rows, {tokens, model.kvHeads, model.headDim});
       Value old = function.getArgument(argument);
-      Value next = tern::CacheUpdateOp::create(b, loc, old.getType(), old, flat,
-                                               position, length);
+      Value next = tern::CacheUpdateOp::create(b, named(name), old.getType(),
+                                               old, flat, position, length);
       results.push_back(next);
       attributes.push_back(tied(argument));
       return reshape(next,
                      {1, options.maxContext, model.kvHeads, model.headDim});
     };
     auto remember = [&](int64_t layer, Value k, Value v) {
-      Value keys = update(3 + 2 * layer, k);
-      return std::make_pair(keys, update(4 + 2 * layer, v));
+      std::string prefix = "blk." + std::to_string(layer) + ".cache_";
+      Value keys = update(prefix + "k", 3 + 2 * layer, k);
+      return std::make_pair(keys, update(prefix + "v", 4 + 2 * layer, v));
     };
     results[0] = buildLayers(embed(function.getArgument(0)), 1, tokens,
                              position, /*checkpoint=*/false, remember);
@@ -401,7 +411,7 @@ private:
                                /*checkpoint=*/true, remember);
     Value labels = reshape(shift(function.getArgument(1)), {batch * tokens});
     Value losses = tern::CrossEntropyOp::create(
-        b, loc, tensor({batch * tokens}), logits(hidden), labels);
+        b, named("loss"), tensor({batch * tokens}), logits(hidden), labels);
     Value sum = linalg::ReduceOp::create(
                     b, loc, losses, zeros({}), ArrayRef<int64_t>{0},
                     [](OpBuilder &nested, Location at, ValueRange x) {
