@@ -59,8 +59,9 @@ cl::list<std::string> targets(
     "target",
     cl::desc("Devices to compile for, a list of instruction levels (x86-64-v2, "
              "x86-64-v3, x86-64-v3-vnni, x86-64-v4-vnni, armv8.0, "
-             "armv8.0-dotprod), x86-64 or aarch64 for all levels of one, and "
-             "vulkan; host, the default, is the best level of this machine"),
+             "armv8.0-dotprod, armv8.0-i8mm), x86-64 or aarch64-linux for all "
+             "levels of one, and vulkan; host, the default, is the best level "
+             "of this machine"),
     cl::CommaSeparated, cl::cat(category));
 cl::opt<int64_t>
     sequenceLength("seq-len",
@@ -135,14 +136,15 @@ bool isTarget(StringRef name) { return llvm::is_contained(targets, name); }
 std::vector<const cpu::Level *> levelsOf(StringRef target) {
   std::vector<const cpu::Level *> result;
   if (target == "host") {
-    std::vector<const cpu::Level *> levels = cpu::getHostLevels();
-    if (!levels.empty())
-      result.push_back(levels.back());
+    if (const cpu::Level *level = cpu::getHostLevel())
+      result.push_back(level);
     return result;
   }
   for (const cpu::Level &level : cpu::getLevels())
     if (level.name == target || llvm::Triple(level.triple).getArchName() ==
-                                    (target == "x86-64" ? "x86_64" : target))
+                                    (target == "x86-64"          ? "x86_64"
+                                     : target == "aarch64-linux" ? "aarch64"
+                                                                 : ""))
       result.push_back(&level);
   return result;
 }
@@ -151,7 +153,7 @@ std::string knownTargets() {
   std::string text = "host, ";
   for (const cpu::Level &level : cpu::getLevels())
     text += level.name.str() + ", ";
-  return text + "x86-64, aarch64 or vulkan";
+  return text + "x86-64, aarch64-linux or vulkan";
 }
 
 /// The levels to compile for, each once.

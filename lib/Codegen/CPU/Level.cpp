@@ -8,6 +8,7 @@
 
 #include "sterna/Codegen/CPU/Level.h"
 
+#include "src/cpu/ArmCore.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
@@ -19,6 +20,9 @@ static std::vector<Level> makeLevels() {
   using Needs = std::vector<std::string>;
   constexpr llvm::StringLiteral x86 = "x86_64-unknown-linux-gnu";
   constexpr llvm::StringLiteral arm = "aarch64-unknown-linux-gnu";
+  // What LLVM takes "generic" for is a small core that runs in order; loops
+  // made for one load so early that they spill.
+  constexpr llvm::StringLiteral tune = "neoverse-n2";
   auto with = [](Needs needs, const Needs &more) {
     needs.insert(needs.end(), more.begin(), more.end());
     return needs;
@@ -33,22 +37,33 @@ static std::vector<Level> makeLevels() {
   TargetInfo avx512Vnni{32, 16, ByteProduct::avxVnni};
   TargetInfo neon{16, 8, ByteProduct::neon};
   TargetInfo dotprod{16, 8, ByteProduct::neonDotprod};
+  TargetInfo i8mm{16, 8, ByteProduct::neonI8mm};
   return {
-      {"x86-64-v2", x86, "x86-64-v2", "", v2, false, false, ssse3},
-      {"x86-64-v3", x86, "x86-64-v3", "", v3, true, true, avx2},
-      {"x86-64-v3-vnni", x86, "x86-64-v3", "+avxvnni", with(v3, {"avxvnni"}),
-       true, true, avxVnni},
-      {"x86-64-v4-vnni", x86, "x86-64-v4", "+avx512vnni",
+      {"x86-64-v2", x86, "x86-64-v2", "", "", v2, false, false, ssse3},
+      {"x86-64-v3", x86, "x86-64-v3", "", "", v3, true, true, avx2},
+      {"x86-64-v3-vnni", x86, "x86-64-v3", "", "+avxvnni",
+       with(v3, {"avxvnni"}), true, true, avxVnni},
+      {"x86-64-v4-vnni", x86, "x86-64-v4", "", "+avx512vnni",
        with(v4, {"avx512vnni"}), true, true, avx512Vnni},
-      {"armv8.0", arm, "generic", "", {"neon"}, true, true, neon},
+      {"armv8.0", arm, "generic", tune, "", {"neon"}, true, true, neon},
       {"armv8.0-dotprod",
        arm,
        "generic",
+       tune,
        "+dotprod",
        {"neon", "dotprod"},
        true,
        true,
        dotprod},
+      {"armv8.0-i8mm",
+       arm,
+       "generic",
+       tune,
+       "+dotprod,+i8mm",
+       {"neon", "dotprod", "i8mm"},
+       true,
+       true,
+       i8mm},
   };
 }
 
@@ -68,6 +83,15 @@ std::vector<const Level *> sterna::cpu::getHostLevels() {
         }))
       levels.push_back(&level);
   return levels;
+}
+
+const Level *sterna::cpu::getHostLevel() {
+  std::vector<const Level *> levels = getHostLevels();
+  std::optional<ArmCore> core = hostCore();
+  auto best = llvm::max_element(levels, [&](const Level *a, const Level *b) {
+    return preference(a->needs, core) < preference(b->needs, core);
+  });
+  return best == levels.end() ? nullptr : *best;
 }
 
 const Level *sterna::cpu::findLevel(llvm::StringRef name) {

@@ -132,6 +132,8 @@ static Expected<std::string> emitLibrary(ModuleOp kernels, const Level &level) {
     if (!function.isDeclaration()) {
       function.addFnAttr("target-cpu", level.cpu);
       function.addFnAttr("target-features", level.features);
+      if (!level.tune.empty())
+        function.addFnAttr("tune-cpu", level.tune);
       function.addFnAttr("no-builtins");
     }
   optimize(*module, **machine);

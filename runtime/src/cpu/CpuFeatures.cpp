@@ -9,6 +9,8 @@
 
 #include "src/cpu/CpuFeatures.h"
 
+#include "src/cpu/ArmCore.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -144,6 +146,7 @@ const Feature features[] = {
 const Level levels[] = {
     {"armv8.0", {"neon"}},
     {"armv8.0-dotprod", {"neon", "dotprod"}},
+    {"armv8.0-i8mm", {"neon", "dotprod", "i8mm"}},
 };
 
 bool supports(const Feature &feature) {
@@ -174,6 +177,14 @@ std::string obstacles(const Module &module, const format::Code &code) {
   return missing;
 }
 
+std::pair<bool, size_t> preferenceOf(const format::Code &code,
+                                     const std::optional<ArmCore> &core) {
+  std::vector<std::string> features;
+  for (const flatbuffers::String *feature : orEmpty(code.features()))
+    features.push_back(feature->str());
+  return preference(features, core);
+}
+
 } // namespace
 
 bool sterna::isCpuCode(const format::Code &code) {
@@ -200,6 +211,7 @@ Expected<const format::Code *> sterna::selectCode(const Module &module) {
   const char *forced = std::getenv("STERNA_CPU");
   if (forced && !*forced)
     forced = nullptr;
+  const std::optional<ArmCore> core = hostCore();
   const format::Code *best = nullptr;
   std::string reasons, names;
   for (const format::Code *code : orEmpty(module.metadata().code())) {
@@ -210,8 +222,7 @@ Expected<const format::Code *> sterna::selectCode(const Module &module) {
     std::string why = obstacles(module, *code);
     if (!why.empty())
       reasons += "; code for '" + name + "': " + why;
-    else if (!best || orEmpty(code->features()).size() >
-                          orEmpty(best->features()).size())
+    else if (!best || preferenceOf(*code, core) > preferenceOf(*best, core))
       best = code;
   }
   if (best)

@@ -30,8 +30,9 @@ bool isCpuCode(const format::Code &code);
 std::vector<std::string> hostLevels();
 
 /// The code object to run on this machine: of those whose machine type is the
-/// host's and whose features it has all, the one that uses most features, then
-/// the first. Fails with a list of targets and what the machine lacks for each.
+/// host's and whose features it has all, the one that `preference` of ArmCore.h
+/// puts first, or the one that the environment's STERNA_CPU names. Fails with a
+/// list of targets and what the machine lacks for each.
 Expected<const format::Code *> selectCode(const Module &module);
 
 } // namespace sterna

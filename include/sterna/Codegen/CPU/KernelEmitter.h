@@ -22,11 +22,12 @@ namespace sterna::cpu {
 /// How a level multiplies vectors of bytes: its fastest instruction that adds
 /// neighbouring products, and the width that it works on.
 enum class ByteProduct {
-  ssse3,      ///< pmaddubsw, 128 bits: pairs in int16
-  avx2,       ///< vpmaddubsw, 256 bits: pairs in int16
-  avxVnni,    ///< vpdpbusd, 256 or 512 bits: fours in int32
-  neon,       ///< smull and pairwise additions, 128 bits
-  neonDotprod ///< sdot, 128 bits: fours in int32
+  ssse3,       ///< pmaddubsw, 128 bits: pairs in int16
+  avx2,        ///< vpmaddubsw, 256 bits: pairs in int16
+  avxVnni,     ///< vpdpbusd, 256 or 512 bits: fours in int32
+  neon,        ///< smull and pairwise additions, 128 bits
+  neonDotprod, ///< sdot, 128 bits: fours in int32
+  neonI8mm     ///< smmla, 128 bits: 2 rows by 2 tokens in int32; else sdot
 };
 
 /// The facts about an instruction level that emitters use.

@@ -17,10 +17,12 @@ namespace sterna::cpu {
 struct Level {
   /// As --target and the device binary name it: "x86-64-v3".
   llvm::StringRef name;
-  /// LLVM's names of the system, the CPU, and features beyond the CPU's.
-  llvm::StringRef triple, cpu, features;
+  /// LLVM's names of the system, the CPU, the one whose pipeline instructions
+  /// are ordered for (the former if empty), and features beyond the CPU's.
+  llvm::StringRef triple, cpu, tune, features;
   /// What the code needs of a machine, by LLVM's names of features. Of the
-  /// levels that a machine runs, the one that needs most is chosen.
+  /// levels that a machine runs, `preference` of the runtime's ArmCore.h
+  /// chooses.
   std::vector<std::string> needs;
   /// Whether the machine multiplies and adds in one instruction, and converts
   /// f16; without these the compiler expands them.
@@ -33,6 +35,9 @@ llvm::ArrayRef<Level> getLevels();
 
 /// The levels that this machine runs, from the least to the most.
 std::vector<const Level *> getHostLevels();
+
+/// Of these the one that the runtime would choose, or null if there is none.
+const Level *getHostLevel();
 
 /// The level called `name`, or null.
 const Level *findLevel(llvm::StringRef name);

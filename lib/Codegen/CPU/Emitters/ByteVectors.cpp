@@ -67,6 +67,7 @@ Value ByteVectors::multiplyAdd(Value sums, Value codes, Value bytes) const {
                                      : "llvm.x86.avx512.vpdpbusd.512",
                 type, {sums, codes, bytes});
   case ByteProduct::neonDotprod:
+  case ByteProduct::neonI8mm:
     return halves("llvm.aarch64.neon.sdot", type, {sums, codes, bytes});
   default:
     return arith::AddIOp::create(k.b, k.loc, sums, pairs(codes, bytes));
@@ -78,6 +79,7 @@ Value ByteVectors::widen(Value sums) const {
   switch (product) {
   case ByteProduct::avxVnni:
   case ByteProduct::neonDotprod:
+  case ByteProduct::neonI8mm:
     return sums;
   case ByteProduct::avx2:
     return call("llvm.x86.avx2.pmadd.wd", type, {sums, k.intVector(1, 16, 16)});

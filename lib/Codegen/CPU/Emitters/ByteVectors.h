@@ -18,7 +18,9 @@ namespace sterna::cpu {
 /// Whether the instruction adds four neighbours, in int32; else two, in int16,
 /// which overflow beyond 64 additions.
 inline bool addsFours(ByteProduct product) {
-  return product == ByteProduct::avxVnni || product == ByteProduct::neonDotprod;
+  return product == ByteProduct::avxVnni ||
+         product == ByteProduct::neonDotprod ||
+         product == ByteProduct::neonI8mm;
 }
 
 /// Adds products of codes in 0 .. 2 with signed bytes, four for each lane of 32

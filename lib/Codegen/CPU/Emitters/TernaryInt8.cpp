@@ -15,6 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ByteMatrices.h"
 #include "ByteVectors.h"
 #include "Emitters.h"
 #include "FloatProduct.h"
@@ -53,6 +54,8 @@ struct Int8Product {
   int64_t tokens = 0;
   /// Panels at a time, side by side in a register.
   int64_t panels = 1;
+  /// Two rows are multiplied with two tokens at once.
+  bool matrices = false;
   /// Registers that each token's sums alternate between.
   int64_t ways = 1;
   /// Blocks from one flush of the registers to the next.
@@ -115,9 +118,12 @@ void Int8Product::chooseTile(const TargetInfo &target) {
   // two panels at a time would be two: they take up to twice as long.
   if (tokens > 1)
     panels = target.vectorLanes / lanes;
+  matrices = target.byteProduct == ByteProduct::neonI8mm && tokens > 1;
+  if (matrices)
+    tokens = llvm::alignTo(tokens, 2);
   // An instruction that adds to its result waits for the one before: with few
   // tokens, four in a row would.
-  if (addsFours(target.byteProduct))
+  if (addsFours(target.byteProduct) && !matrices)
     ways = std::max<int64_t>(4 / llvm::PowerOf2Ceil(tokens), 1);
   chunkBlocks = addsFours(target.byteProduct) ? blocks() : mostBlocks;
   if (group)
@@ -129,8 +135,8 @@ class Emission {
 public:
   Emission(KernelBuilder &k, const Int8Product &product,
            const TargetInfo &target, ValueRange buffers)
-      : k(k), p(product), vectors(k, target, p.rows()), buffers(buffers),
-        weight(buffers[p.weight]), scale(buffers[p.scale]),
+      : k(k), p(product), vectors(k, target, p.rows()), matrices(k),
+        buffers(buffers), weight(buffers[p.weight]), scale(buffers[p.scale]),
         tile(k, target, buffers[p.left], p.tokens,
              p.group ? p.chunkBlocks : p.blocks()) {
     codeMask = k.intVector(3, p.panels * blockBytes, 8);
@@ -170,6 +176,8 @@ private:
       places.push_back(k.mul(panel, p.blocks() * blockBytes));
     }
     SmallVector<Value> zeros(p.tokens * p.ways, vectors.zero());
+    if (p.matrices)
+      zeros = matrices.zeros(p.tokens);
     k.loop(llvm::divideCeil(p.blocks(), p.chunkBlocks), [&](Value chunk) {
       Value first = k.mul(chunk, p.chunkBlocks);
       Value end = k.add(first, p.chunkBlocks);
@@ -192,6 +200,8 @@ private:
     if (p.m == 1)
       k.prefetch(weight, k.add(k.add(places[0], k.mul(block, blockBytes)),
                                prefetchBytes));
+    if (p.matrices)
+      return emitMatrices(packed, block, std::move(next));
     for (int64_t j = 0; j < 4; ++j) {
       Value codes = emitCodes(packed, 2 * j);
       Value quad = k.add(k.mul(block, 4), j);
@@ -201,6 +211,18 @@ private:
       }
     }
     return next;
+  }
+
+  /// The same where rows and tokens are multiplied as matrices.
+  SmallVector<Value> emitMatrices(Value packed, Value block,
+                                  SmallVector<Value> parts) {
+    for (int64_t j : {0, 2}) {
+      Value quad = k.add(k.mul(block, 4), j);
+      matrices.multiplyAdd(
+          parts, {emitCodes(packed, 2 * j), emitCodes(packed, 2 * j + 2)},
+          {tile.eight(quad), tile.eight(k.add(quad, 1))});
+    }
+    return parts;
   }
 
   /// A block of each panel, side by side.
@@ -227,7 +249,9 @@ private:
   }
 
   /// Adds the sums of a chunk that starts at `column` to the tile.
-  void flush(ArrayRef<Value> parts, Value step, Value chunk, Value column) {
+  void flush(SmallVector<Value> parts, Value step, Value chunk, Value column) {
+    if (p.matrices)
+      parts = matrices.perToken(parts);
     Value scales;
     if (p.group)
       scales = loadScales(step, k.div(column, *p.group));
@@ -302,6 +326,7 @@ private:
   KernelBuilder &k;
   const Int8Product &p;
   ByteVectors vectors;
+  ByteMatrices matrices;
   ValueRange buffers;
   Value weight, scale;
   TokenTile tile;

@@ -138,6 +138,10 @@ Value TokenTile::four(Value quad, int64_t token, int64_t width) {
   return k.bitcast(k.splat(word, width), 4 * width, 8);
 }
 
+Value TokenTile::eight(Value quad) {
+  return k.loadVector(packed, place(quad, k.index(0)), stepColumns);
+}
+
 Value TokenTile::sum(Value token, Value number) {
   return k.load(sums, {number, token});
 }

@@ -33,6 +33,10 @@ public:
   /// 3, the same four i8 in each of `width` lanes.
   mlir::Value four(mlir::Value quad, int64_t token, int64_t width);
 
+  /// The same columns of the tile's first eight tokens, of which there is more
+  /// than one: four i8 of a token in each lane.
+  mlir::Value eight(mlir::Value quad);
+
   /// Sum number `number` of a token's activations, i32.
   mlir::Value sum(mlir::Value token, mlir::Value number);
 
