@@ -95,6 +95,7 @@ config.substitutions += [
     ("%python", f"'{config.python}'"),
     ("%oracle", os.path.join(config.test_source_root, "oracle")),
     ("%source", config.sterna_source),
+    ("%build", config.sterna_build),
     ("%models", os.path.join(config.sterna_source, "models")),
     ("%radv", radv),
     ("%shared", os.path.realpath(shared)),

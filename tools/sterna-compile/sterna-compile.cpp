@@ -17,6 +17,7 @@
 #include "sterna/Target/CPU/EmitCode.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
 #include "sterna/Target/Executable/Executable.h"
+#include "sterna/Target/Object/Object.h"
 #include "sterna/Target/SPIRV/EmitCode.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/CommandLine.h"
@@ -43,17 +44,20 @@ cl::opt<std::string> inputPath(cl::Positional, cl::Required,
 cl::opt<std::string>
     outputPath("o",
                cl::desc("Where to write: the device binary, the executable "
-                        "with --emit=exe, or the IR with --compile-to ('-' is "
-                        "standard output)"),
+                        "with --emit=exe, the object with --emit=obj, or the "
+                        "IR with --compile-to ('-' is standard output)"),
                cl::value_desc("MODEL.stn"), cl::init("-"), cl::cat(category));
-enum class Product { DeviceBinary, Executable };
+enum class Product { DeviceBinary, Executable, Object };
 cl::opt<Product> emit(
     "emit", cl::desc("What to write:"),
     cl::values(clEnumValN(Product::DeviceBinary, "stn",
                           "a device binary, for sterna-run (default)"),
                clEnumValN(Product::Executable, "exe",
                           "a program with every command of sterna-run, which "
-                          "runs where Sterna is not installed")),
+                          "runs where Sterna is not installed"),
+               clEnumValN(Product::Object, "obj",
+                          "MODEL.o to link into a program, with MODEL.h, "
+                          "MODEL.stn and a note how, MODEL.txt")),
     cl::init(Product::DeviceBinary), cl::cat(category));
 cl::list<std::string> targets(
     "target",
@@ -61,7 +65,8 @@ cl::list<std::string> targets(
              "x86-64-v3, x86-64-v3-vnni, x86-64-v4-vnni, armv8.0, "
              "armv8.0-dotprod, armv8.0-i8mm), x86-64 or aarch64-linux for all "
              "levels of one, and vulkan; host, the default, is the best level "
-             "of this machine"),
+             "of this machine. With --emit=obj also aarch64-linux-android, "
+             "aarch64-apple-ios and aarch64-apple-macos"),
     cl::CommaSeparated, cl::cat(category));
 cl::opt<int64_t>
     sequenceLength("seq-len",
@@ -140,20 +145,37 @@ std::vector<const cpu::Level *> levelsOf(StringRef target) {
       result.push_back(level);
     return result;
   }
-  for (const cpu::Level &level : cpu::getLevels())
-    if (level.name == target || llvm::Triple(level.triple).getArchName() ==
-                                    (target == "x86-64"          ? "x86_64"
-                                     : target == "aarch64-linux" ? "aarch64"
-                                                                 : ""))
-      result.push_back(&level);
+  if (const cpu::Platform *platform = cpu::findPlatform(target))
+    return platform->levels;
+  if (const cpu::Level *level = cpu::findLevel(target))
+    result.push_back(level);
   return result;
+}
+
+/// The systems to compile for, each once.
+llvm::SetVector<const cpu::Platform *> chosenPlatforms() {
+  llvm::SetVector<const cpu::Platform *> platforms;
+  auto add = [&](StringRef target) {
+    if (const cpu::Platform *platform = cpu::findPlatform(target))
+      platforms.insert(platform);
+    else
+      for (const cpu::Level *level : levelsOf(target))
+        platforms.insert(&cpu::platformOf(*level));
+  };
+  if (targets.empty())
+    add("host");
+  for (const std::string &target : targets)
+    add(target);
+  return platforms;
 }
 
 std::string knownTargets() {
   std::string text = "host, ";
   for (const cpu::Level &level : cpu::getLevels())
     text += level.name.str() + ", ";
-  return text + "x86-64, aarch64-linux or vulkan";
+  for (const cpu::Platform &platform : cpu::getPlatforms())
+    text += platform.name.str() + ", ";
+  return text + "or vulkan";
 }
 
 /// The levels to compile for, each once.
@@ -164,6 +186,24 @@ std::vector<const cpu::Level *> chosenLevels() {
   for (const std::string &target : targets)
     levels.insert_range(levelsOf(target));
   return {levels.begin(), levels.end()};
+}
+
+/// Checks that what --emit names can be made for the targets.
+std::string checkProduct() {
+  llvm::SetVector<const cpu::Platform *> platforms = chosenPlatforms();
+  if (emit != Product::Object) {
+    for (const cpu::Platform *platform : platforms)
+      if (platform->isLinked)
+        return "--target=" + platform->name.str() +
+               " needs --emit=obj: programs there are linked with their code";
+    return "";
+  }
+  if (platforms.size() != 1)
+    return "--emit=obj: expected targets of one system, but got " +
+           std::to_string(platforms.size());
+  if (!StringRef(outputPath).ends_with(".o"))
+    return "give the object a name with -o MODEL.o";
+  return "";
 }
 
 /// Checks the flags; returns a message or an empty string.
@@ -194,9 +234,11 @@ std::string checkFlags() {
     return "unknown --compile-to=" + compileTo +
            "; expected import, adapt, differentiate, optimize, dispatch, "
            "schedule, codegen or link";
-  if (compileTo != "link" && emit == Product::Executable)
-    return "--emit=exe and --compile-to=" + compileTo +
-           " exclude each other: an executable needs every phase";
+  if (compileTo != "link" && emit != Product::DeviceBinary)
+    return "--emit and --compile-to=" + compileTo +
+           " exclude each other: what is emitted needs every phase";
+  if (std::string problem = checkProduct(); !problem.empty())
+    return problem;
   if (compileTo == "link" && outputPath == "-")
     return emit == Product::Executable
                ? "give the executable a name with -o MODEL"
@@ -269,19 +311,38 @@ void printPlan(ModuleOp module) {
   }
 }
 
-/// Links a device binary or, with a runtime, an executable.
+/// A code object for each level.
+llvm::Error emitCode(ModuleOp module, Stopwatch &stopwatch,
+                     std::vector<CodeObject> &code) {
+  for (const cpu::Level *level : chosenLevels()) {
+    auto object = stopwatch.measure(
+        level->name, [&] { return cpu::emitCode(module, *level); });
+    if (!object)
+      return object.takeError();
+    code.push_back(std::move(*object));
+  }
+  return llvm::Error::success();
+}
+
+/// Links what --emit names; an executable with `runtime`.
 int link(ModuleOp module, const TokenizerDescription &tokenizer,
          const llvm::MemoryBuffer *runtime, Stopwatch &stopwatch) {
   // lld parses options of its own and resets ours.
   std::string path = outputPath;
   bool vulkan = isTarget("vulkan");
   std::vector<CodeObject> code;
-  for (const cpu::Level *level : chosenLevels()) {
-    auto object = stopwatch.measure(
-        level->name, [&] { return cpu::emitCode(module, *level); });
+  std::optional<cpu::LinkedObject> linked;
+  if (emit == Product::Object) {
+    auto object = stopwatch.measure("object", [&] {
+      return cpu::emitObject(module, chosenLevels(), *chosenPlatforms().front(),
+                             linkedSymbol(path));
+    });
     if (!object)
       return fail(llvm::toString(object.takeError()));
-    code.push_back(std::move(*object));
+    code = object->code;
+    linked = std::move(*object);
+  } else if (llvm::Error error = emitCode(module, stopwatch, code)) {
+    return fail(llvm::toString(std::move(error)));
   }
   if (vulkan) {
     auto object = stopwatch.measure(
@@ -291,6 +352,9 @@ int link(ModuleOp module, const TokenizerDescription &tokenizer,
     code.push_back(std::move(*object));
   }
   auto report = stopwatch.measure("link", [&] {
+    if (linked)
+      return writeObject(*linked, *chosenPlatforms().front(), module, tokenizer,
+                         code, path);
     return runtime ? writeExecutable(runtime->getMemBufferRef(), module,
                                      tokenizer, code, path)
                    : writeDeviceBinary(module, tokenizer, code, path);
@@ -397,11 +461,13 @@ int main(int argc, char **argv) {
       "  sterna-compile model.gguf -o model.stn\n"
       "  sterna-compile model.gguf -o model.stn --seq-len=256 --lora-rank=16\n"
       "  sterna-compile model.gguf --emit=exe -o model\n"
+      "  sterna-compile model.gguf --emit=obj --target=aarch64-apple-ios "
+      "-o model.o\n"
       "  sterna-compile model.gguf --compile-to=schedule -o plan.mlir\n");
   std::string problem = checkFlags();
   if (!problem.empty())
     return fail(problem);
-  if (emit == Product::DeviceBinary)
+  if (emit != Product::Executable)
     return compile(/*runtime=*/nullptr);
   // Looked for first: compiling in vain can take minutes.
   llvm::SetVector<StringRef> architectures;

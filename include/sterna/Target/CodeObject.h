@@ -38,6 +38,8 @@ struct CodeObject {
   std::string bytes;
   /// One for each `plan.kernel` of the module, in its order.
   std::vector<KernelCode> kernels;
+  /// CPU, instead of bytes: the id of the object that holds the code.
+  uint64_t linked = 0;
 };
 
 } // namespace sterna

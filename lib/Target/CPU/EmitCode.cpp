@@ -8,6 +8,7 @@
 
 #include "sterna/Target/CPU/EmitCode.h"
 
+#include "Compile.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 
 #include "lld/Common/Driver.h"
@@ -32,8 +33,8 @@ using llvm::Error;
 using llvm::Expected;
 using sterna::cpu::Level;
 
-static Expected<std::unique_ptr<llvm::TargetMachine>>
-createTargetMachine(const Level &level) {
+Expected<std::unique_ptr<llvm::TargetMachine>>
+sterna::cpu::createTargetMachine(const Level &level, StringRef name) {
   LLVMInitializeAArch64TargetInfo();
   LLVMInitializeAArch64Target();
   LLVMInitializeAArch64TargetMC();
@@ -42,7 +43,7 @@ createTargetMachine(const Level &level) {
   LLVMInitializeX86Target();
   LLVMInitializeX86TargetMC();
   LLVMInitializeX86AsmPrinter();
-  llvm::Triple triple(level.triple);
+  llvm::Triple triple(name);
   std::string message;
   const llvm::Target *target =
       llvm::TargetRegistry::lookupTarget(triple, message);
@@ -78,19 +79,27 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
       .run(module, modules);
 }
 
-static Expected<SmallString<128>> emitObject(llvm::Module &module,
-                                             llvm::TargetMachine &machine) {
+Error sterna::cpu::writeObject(llvm::Module &module,
+                               llvm::TargetMachine &machine,
+                               llvm::raw_pwrite_stream &out) {
+  llvm::legacy::PassManager passes;
+  if (machine.addPassesToEmitFile(passes, out, nullptr,
+                                  llvm::CodeGenFileType::ObjectFile))
+    return llvm::createStringError("target cannot emit objects");
+  passes.run(module);
+  return Error::success();
+}
+
+static Expected<SmallString<128>>
+writeTemporaryObject(llvm::Module &module, llvm::TargetMachine &machine) {
   SmallString<128> path;
   int descriptor;
   if (auto code = llvm::sys::fs::createTemporaryFile("sterna-kernels", "o",
                                                      descriptor, path))
     return llvm::createStringError(code, "cannot create a temporary file");
   llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
-  llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, stream, nullptr,
-                                  llvm::CodeGenFileType::ObjectFile))
-    return llvm::createStringError("target cannot emit objects");
-  passes.run(module);
+  if (Error error = sterna::cpu::writeObject(module, machine, stream))
+    return std::move(error);
   return path;
 }
 
@@ -117,39 +126,47 @@ static Expected<std::string> link(StringRef object) {
   return (*buffer)->getBuffer().str();
 }
 
-static Expected<std::string> emitLibrary(ModuleOp kernels, const Level &level) {
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> module =
-      translateModuleToLLVMIR(kernels, context);
-  if (!module)
+Expected<std::unique_ptr<llvm::Module>>
+sterna::cpu::translateKernels(ModuleOp module, const Level &level,
+                              llvm::TargetMachine &machine,
+                              llvm::LLVMContext &context) {
+  std::unique_ptr<llvm::Module> kernels = translateModuleToLLVMIR(
+      module.lookupSymbol<ModuleOp>(level.name), context);
+  if (!kernels)
     return llvm::createStringError("kernels do not translate to LLVM IR");
-  auto machine = createTargetMachine(level);
-  if (!machine)
-    return machine.takeError();
-  module->setTargetTriple((*machine)->getTargetTriple());
-  module->setDataLayout((*machine)->createDataLayout());
-  for (llvm::Function &function : *module)
+  kernels->setTargetTriple(machine.getTargetTriple());
+  kernels->setDataLayout(machine.createDataLayout());
+  for (llvm::Function &function : *kernels)
     if (!function.isDeclaration()) {
       function.addFnAttr("target-cpu", level.cpu);
-      function.addFnAttr("target-features", level.features);
       if (!level.tune.empty())
         function.addFnAttr("tune-cpu", level.tune);
+      function.addFnAttr("target-features", level.features);
       function.addFnAttr("no-builtins");
     }
-  optimize(*module, **machine);
-  auto object = emitObject(*module, **machine);
+  optimize(*kernels, machine);
+  return kernels;
+}
+
+static Expected<std::string> emitLibrary(ModuleOp module, const Level &level) {
+  llvm::LLVMContext context;
+  auto machine = sterna::cpu::createTargetMachine(level, level.triple);
+  if (!machine)
+    return machine.takeError();
+  auto kernels =
+      sterna::cpu::translateKernels(module, level, **machine, context);
+  if (!kernels)
+    return kernels.takeError();
+  auto object = writeTemporaryObject(**kernels, **machine);
   if (!object)
     return object.takeError();
   llvm::FileRemover removeObject(*object);
   return link(*object);
 }
 
-Expected<sterna::CodeObject> sterna::cpu::emitCode(ModuleOp module,
-                                                   const Level &level) {
-  auto library = emitLibrary(module.lookupSymbol<ModuleOp>(level.name), level);
-  if (!library)
-    return library.takeError();
-  CodeObject object{level.name.str(), level.needs, std::move(*library), {}};
+sterna::CodeObject sterna::cpu::describeCode(ModuleOp module,
+                                             const Level &level) {
+  CodeObject object{level.name.str(), level.needs, {}, {}};
   for (auto kernel : module.getOps<plan::KernelOp>()) {
     auto facts = kernel->getAttrOfType<DictionaryAttr>(level.name);
     KernelCode code;
@@ -157,5 +174,15 @@ Expected<sterna::CodeObject> sterna::cpu::emitCode(ModuleOp module,
     code.tuned = facts.getAs<StringAttr>("emitter") != "portable";
     object.kernels.push_back(std::move(code));
   }
+  return object;
+}
+
+Expected<sterna::CodeObject> sterna::cpu::emitCode(ModuleOp module,
+                                                   const Level &level) {
+  auto library = emitLibrary(module, level);
+  if (!library)
+    return library.takeError();
+  CodeObject object = describeCode(module, level);
+  object.bytes = std::move(*library);
   return object;
 }

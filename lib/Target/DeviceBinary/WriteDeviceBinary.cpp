@@ -193,7 +193,7 @@ private:
           builder, string(object.target), builder.CreateVector(features),
           offset, object.bytes.size(),
           checksum(object.bytes.data(), object.bytes.size()),
-          builder.CreateVector(describe(object.kernels))));
+          builder.CreateVector(describe(object.kernels)), object.linked));
     }
     return result;
   }

@@ -39,8 +39,25 @@ typedef struct sterna_kernel_library_t {
 typedef const sterna_kernel_library_t *(*sterna_kernel_library_query_fn_t)(
     void);
 
+/// Kernels of one instruction level, linked into a program.
+typedef struct sterna_linked_kernels_t {
+  const char *target; // as the module's metadata names it
+  const sterna_kernel_library_t *library;
+} sterna_linked_kernels_t;
+
+/// The code of a module, linked into a program: what an object written by
+/// `sterna-compile --emit=obj` exports.
+typedef struct sterna_linked_code_t {
+  uint32_t version; // STERNA_KERNEL_LIBRARY_VERSION
+  uint32_t count;
+  uint64_t id; // the module's metadata names it too
+  const sterna_linked_kernels_t *levels;
+} sterna_linked_code_t;
+
 #ifdef __cplusplus
 static_assert(sizeof(sterna_kernel_library_t) == 16, "ABI");
+static_assert(sizeof(sterna_linked_kernels_t) == 16, "ABI");
+static_assert(sizeof(sterna_linked_code_t) == 24, "ABI");
 }
 #endif
 

@@ -69,11 +69,22 @@ STERNA_API void sterna_status_release(sterna_status_t status);
 
 typedef struct sterna_module sterna_module_t;
 
+struct sterna_linked_code_t;
+
 /// Maps and verifies the device binary at `path`, or the one in the executable
 /// there. Checksums of weights are not compared: see
 /// sterna_module_verify_weights. The caller holds one reference.
 STERNA_API sterna_status_t sterna_module_load(sterna_string_view_t path,
                                               sterna_module_t **out_module);
+
+/// Maps and verifies the device binary at `path` as sterna_module_load does,
+/// for code that is linked into the program: `code` is what the object of the
+/// same compilation exports (see kernel_library.h), and stays where it is.
+/// Nothing is loaded as code then, which some systems do not allow. Fails if
+/// the object and the device binary do not belong together.
+STERNA_API sterna_status_t sterna_module_load_linked(
+    sterna_string_view_t path, const struct sterna_linked_code_t *code,
+    sterna_module_t **out_module);
 
 STERNA_API void sterna_module_retain(sterna_module_t *module);
 

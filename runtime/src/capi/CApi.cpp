@@ -136,14 +136,15 @@ void sterna_status_release(sterna_status_t status) {
     delete status;
 }
 
-sterna_status_t sterna_module_load(sterna_string_view_t path,
-                                   sterna_module_t **out_module) {
+static sterna_status_t loadModule(sterna_string_view_t path,
+                                  const sterna_linked_code_t *linked,
+                                  sterna_module_t **out_module) {
   return guarded([&]() -> sterna_status_t {
     if (!out_module)
       return invalid("expected a place for the module, but got null");
     *out_module = nullptr;
     Expected<std::shared_ptr<const Module>> module =
-        Module::load(toString(path));
+        Module::load(toString(path), linked);
     if (!module.ok())
       return makeStatus(STERNA_STATUS_FAILED, module.status());
     auto *handle = new sterna_module();
@@ -151,6 +152,21 @@ sterna_status_t sterna_module_load(sterna_string_view_t path,
     *out_module = handle;
     return nullptr;
   });
+}
+
+sterna_status_t sterna_module_load(sterna_string_view_t path,
+                                   sterna_module_t **out_module) {
+  return loadModule(path, /*linked=*/nullptr, out_module);
+}
+
+sterna_status_t sterna_module_load_linked(sterna_string_view_t path,
+                                          const sterna_linked_code_t *code,
+                                          sterna_module_t **out_module) {
+  if (out_module)
+    *out_module = nullptr;
+  if (!code)
+    return guarded([] { return invalid("expected linked code, but got null"); });
+  return loadModule(path, code, out_module);
 }
 
 void sterna_module_retain(sterna_module_t *module) {

@@ -24,7 +24,8 @@ constexpr flatbuffers::uoffset_t maxDepth = 64;
 
 } // namespace
 
-Expected<std::shared_ptr<const Module>> Module::load(const std::string &path) {
+Expected<std::shared_ptr<const Module>>
+Module::load(const std::string &path, const sterna_linked_code_t *linked) {
   Expected<Mapping> file = Mapping::openFile(path);
   if (!file.ok())
     return file.status();
@@ -56,7 +57,33 @@ Expected<std::shared_ptr<const Module>> Module::load(const std::string &path) {
   module->root = format::GetModule(data + range->offset);
   if (Status status = verifyModule(*module->root, data, size); !status.ok())
     return inFile(status);
+  if (linked)
+    if (Status status = module->link(*linked); !status.ok())
+      return inFile(status);
   return std::shared_ptr<const Module>(std::move(module));
+}
+
+Status Module::link(const sterna_linked_code_t &code) {
+  if (code.version != STERNA_KERNEL_LIBRARY_VERSION)
+    return Status::error("expected linked code of version " +
+                         std::to_string(STERNA_KERNEL_LIBRARY_VERSION) +
+                         ", but got " + std::to_string(code.version));
+  linked = &code;
+  for (const format::Code *one : orEmpty(root->code()))
+    if (linkedKernels(*one))
+      return Status();
+  return Status::error("the code linked into this program is not the module's: "
+                       "use the object that was written together with it");
+}
+
+const sterna_kernel_library_t *
+Module::linkedKernels(const format::Code &code) const {
+  if (!linked || code.linked() != linked->id)
+    return nullptr;
+  for (uint32_t i = 0; i < linked->count; ++i)
+    if (code.target()->string_view() == linked->levels[i].target)
+      return linked->levels[i].library;
+  return nullptr;
 }
 
 const uint8_t *Module::weights() const {

@@ -13,6 +13,7 @@
 #include "io/Status.h"
 #include "module_generated.h"
 #include "src/core/Mapping.h"
+#include "sterna/kernel_library.h"
 
 #include <cstdint>
 #include <memory>
@@ -28,8 +29,11 @@ class Module {
 public:
   /// Maps and verifies the file at `path`, a device binary or an executable
   /// that carries one: header, checksums of metadata and code, and every offset
-  /// in the metadata against its space. Errors name the path and what is wrong.
-  static Expected<std::shared_ptr<const Module>> load(const std::string &path);
+  /// in the metadata against its space. `linked`, unless it is null, is the
+  /// code of this module as it is linked into the program, and outlives the
+  /// module. Errors name the path and what is wrong.
+  static Expected<std::shared_ptr<const Module>>
+  load(const std::string &path, const sterna_linked_code_t *linked = nullptr);
 
   const format::Module &metadata() const { return *root; }
   const format::Model &model() const { return *root->model(); }
@@ -39,6 +43,9 @@ public:
 
   /// The bytes of one code object; `code.size()` bytes.
   const uint8_t *code(const format::Code &code) const;
+
+  /// The kernels of a code object that are linked into the program, or null.
+  const sterna_kernel_library_t *linkedKernels(const format::Code &code) const;
 
   /// Index of the program called `name`, if the module has it.
   std::optional<uint32_t> findProgram(const std::string &name) const;
@@ -53,9 +60,12 @@ public:
 private:
   Module() = default;
 
+  Status link(const sterna_linked_code_t &code);
+
   Mapping file;
   const uint8_t *bytes = nullptr; // where the device binary starts in it
   const format::Module *root = nullptr;
+  const sterna_linked_code_t *linked = nullptr; // may be null
 };
 
 /// Bytes of one element of `type`.

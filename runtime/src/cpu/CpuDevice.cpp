@@ -224,9 +224,12 @@ sterna::createCpuDevice(std::shared_ptr<const Module> module,
   Expected<const format::Code *> code = selectCode(*module);
   if (!code.ok())
     return code.status();
+  uint32_t kernels = orEmpty(module->metadata().kernels()).size();
+  const sterna_kernel_library_t *linked = module->linkedKernels(**code);
   Expected<KernelLibrary> library =
-      KernelLibrary::load(module->code(**code), (*code)->size(),
-                          orEmpty(module->metadata().kernels()).size());
+      linked
+          ? KernelLibrary::link(linked, kernels)
+          : KernelLibrary::load(module->code(**code), (*code)->size(), kernels);
   if (!library.ok())
     return library.status();
   auto device = std::make_unique<CpuDevice>(

@@ -157,10 +157,10 @@ bool supports(const Feature &feature) {
 #error "this host has no table of CPU features yet"
 #endif
 
-/// What keeps `code` from running here; empty if nothing does.
-std::string obstacles(const Module &module, const format::Code &code) {
-  if (!isCpuCode(code))
-    return "it runs with --device=" + code.target()->str();
+/// What is wrong with the bytes of `code`; empty if nothing is.
+std::string faults(const Module &module, const format::Code &code) {
+  if (code.linked())
+    return "it is in an object, for programs that are linked with it";
   Elf64_Ehdr header;
   if (code.size() < sizeof(header))
     return "it is not an ELF shared object";
@@ -170,7 +170,16 @@ std::string obstacles(const Module &module, const format::Code &code) {
     return "it is not an ELF shared object";
   if (header.e_machine != hostMachine)
     return "it is for another kind of machine";
-  std::string missing;
+  return "";
+}
+
+/// What keeps `code` from running here; empty if nothing does.
+std::string obstacles(const Module &module, const format::Code &code) {
+  if (!isCpuCode(code))
+    return "it runs with --device=" + code.target()->str();
+  std::string missing = module.linkedKernels(code) ? "" : faults(module, code);
+  if (!missing.empty())
+    return missing;
   for (const flatbuffers::String *feature : orEmpty(code.features()))
     if (!hostSupports(feature->str()))
       missing += (missing.empty() ? "this CPU lacks " : ", ") + feature->str();

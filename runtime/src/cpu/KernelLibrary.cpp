@@ -80,20 +80,34 @@ Expected<KernelLibrary> KernelLibrary::load(const uint8_t *data, uint64_t size,
     return Status::error("the code lacks its entry point '" +
                          std::string(STERNA_KERNEL_LIBRARY_QUERY) + "'");
   result.library = query();
-  if (!result.library)
+  if (Status status = result.check(kernels); !status.ok())
+    return status;
+  return result;
+}
+
+Expected<KernelLibrary>
+KernelLibrary::link(const sterna_kernel_library_t *library, uint32_t kernels) {
+  KernelLibrary result(/*handle=*/nullptr);
+  result.library = library;
+  if (Status status = result.check(kernels); !status.ok())
+    return status;
+  return result;
+}
+
+Status KernelLibrary::check(uint32_t kernels) const {
+  if (!library)
     return Status::error("the code's entry point returns nothing");
-  if (result.library->version != STERNA_KERNEL_LIBRARY_VERSION)
+  if (library->version != STERNA_KERNEL_LIBRARY_VERSION)
     return Status::error("expected kernel library version " +
                          std::to_string(STERNA_KERNEL_LIBRARY_VERSION) +
-                         ", but got " +
-                         std::to_string(result.library->version));
-  if (result.library->count != kernels)
+                         ", but got " + std::to_string(library->version));
+  if (library->count != kernels)
     return Status::error("expected " + std::to_string(kernels) +
                          " kernels in the code, but got " +
-                         std::to_string(result.library->count));
+                         std::to_string(library->count));
   for (uint32_t i = 0; i < kernels; ++i)
-    if (!result.library->kernels[i])
+    if (!library->kernels[i])
       return Status::error("kernel " + std::to_string(i) +
                            " is missing in the code");
-  return result;
+  return Status();
 }

@@ -17,7 +17,8 @@
 
 namespace sterna {
 
-/// An emitted shared object, unloaded on destruction.
+/// Kernels of an emitted shared object, unloaded on destruction, or of the
+/// program itself.
 class KernelLibrary {
 public:
   KernelLibrary(KernelLibrary &&other) noexcept;
@@ -30,6 +31,11 @@ public:
   static Expected<KernelLibrary> load(const uint8_t *data, uint64_t size,
                                       uint32_t kernels);
 
+  /// The kernels of `library`, which is linked into the program; checked as
+  /// above.
+  static Expected<KernelLibrary> link(const sterna_kernel_library_t *library,
+                                      uint32_t kernels);
+
   /// The kernel at `index`, below the count given to `load`.
   sterna_kernel_fn_t kernel(uint32_t index) const {
     return library->kernels[index];
@@ -38,7 +44,9 @@ public:
 private:
   explicit KernelLibrary(void *handle) : handle(handle) {}
 
-  void *handle;
+  Status check(uint32_t kernels) const;
+
+  void *handle; // null if the kernels are the program's
   const sterna_kernel_library_t *library = nullptr;
 };
 
