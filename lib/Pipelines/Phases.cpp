@@ -82,6 +82,11 @@ static void addPasses(OpPassManager &manager, Phase phase,
     return addCleanup(manager);
   case Phase::Optimize:
     manager.addPass(tern::createSplitLinearPass());
+    if (options.gradients != "f32") {
+      tern::QuantizeGradientsPassOptions quantize;
+      quantize.type = options.gradients;
+      manager.addPass(tern::createQuantizeGradientsPass(quantize));
+    }
     addCleanup(manager);
     // No CSE after this: it would merge the logits that the backward pass
     // computes again with those of the forward pass, and so keep them whole.

@@ -40,8 +40,8 @@ Status assignScalars(const Program &program,
 
 } // namespace
 
-Expected<TrainPrograms> TrainPrograms::create(Session &session,
-                                              float loraScale) {
+Expected<TrainPrograms> TrainPrograms::create(Session &session, float loraScale,
+                                              uint64_t seed) {
   const format::Model &model = session.module().model();
   uint64_t count = uint64_t(model.batch()) * model.sequence_length();
   Expected<Program> microProgram = session.program("train_micro");
@@ -59,6 +59,7 @@ Expected<TrainPrograms> TrainPrograms::create(Session &session,
         assignScalars(*microProgram, {{"lora_scale", micro.loraScale},
                                       {"loss_scale", micro.lossScale},
                                       {"accumulate", micro.accumulate}}),
+        findRoundingSeeds(session, micro),
         assign(micro.loss, microProgram->output<float>("loss", 1)),
         assignScalars(*applyProgram,
                       {{"learning_rate", apply.learningRate},
@@ -69,7 +70,21 @@ Expected<TrainPrograms> TrainPrograms::create(Session &session,
         assign(apply.gradNorm, applyProgram->output<float>("grad_norm", 1))})
     if (!status.ok())
       return status;
-  return TrainPrograms(micro, apply, count, loraScale);
+  // The adapter is drawn from the numbers of `seed` itself.
+  return TrainPrograms(micro, apply, count, loraScale, ~seed);
+}
+
+Status TrainPrograms::findRoundingSeeds(const Session &session, Micro &micro) {
+  constexpr const char *name = "rounding_seeds";
+  const flatbuffers::String *gradients = session.module().model().gradients();
+  if (!gradients || gradients->str() != "int8")
+    return Status();
+  Expected<Program::Bytes> bytes = micro.program.inputBytes(name);
+  if (!bytes.ok())
+    return bytes.status();
+  micro.roundings = bytes->size / sizeof(int32_t);
+  return assign(micro.roundingSeeds,
+                micro.program.input<int32_t>(name, micro.roundings));
 }
 
 Expected<float> TrainPrograms::micro(const Batch &batch, float lossScale,
@@ -83,6 +98,8 @@ Expected<float> TrainPrograms::micro(const Batch &batch, float lossScale,
   *microProgram.loraScale = loraScale;
   *microProgram.lossScale = lossScale;
   *microProgram.accumulate = accumulate ? 1.0f : 0.0f;
+  for (uint64_t i = 0; i < microProgram.roundings; ++i)
+    microProgram.roundingSeeds[i] = int32_t(uint32_t(random.next() >> 32));
   if (Status status = microProgram.program.run(); !status.ok())
     return status;
   return *microProgram.loss;

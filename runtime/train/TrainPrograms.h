@@ -29,8 +29,11 @@ struct OptimizerStep {
 class TrainPrograms {
 public:
   /// Looks up both programs in `session`, which must outlive this object and
-  /// have been created with trainPrograms(module).
-  static Expected<TrainPrograms> create(Session &session, float loraScale);
+  /// have been created with trainPrograms(module). Where gradients are rounded
+  /// stochastically (--gradient-type=int8), `seed` decides how: each
+  /// micro-batch takes the next numbers of the sequence that it starts.
+  static Expected<TrainPrograms> create(Session &session, float loraScale,
+                                        uint64_t seed);
 
   /// Adds the gradients of a micro-batch to those of earlier ones, or
   /// overwrites them unless `accumulate` is set. Returns the sum of the token
@@ -49,6 +52,8 @@ private:
     float *loraScale = nullptr;
     float *lossScale = nullptr;
     float *accumulate = nullptr;
+    int32_t *roundingSeeds = nullptr; // one for each rounded gradient
+    uint64_t roundings = 0;
     float *loss = nullptr;
   };
   struct Apply {
@@ -61,14 +66,18 @@ private:
     float *gradNorm = nullptr;
   };
 
-  TrainPrograms(Micro micro, Apply apply, uint64_t batchTokens, float loraScale)
+  TrainPrograms(Micro micro, Apply apply, uint64_t batchTokens, float loraScale,
+                uint64_t seed)
       : microProgram(micro), applyProgram(apply), batchTokens(batchTokens),
-        loraScale(loraScale) {}
+        loraScale(loraScale), random(seed) {}
+
+  static Status findRoundingSeeds(const Session &session, Micro &micro);
 
   Micro microProgram;
   Apply applyProgram;
   uint64_t batchTokens; // batch times sequence length
   float loraScale;
+  SplitMix64 random; // rounding seeds
 };
 
 } // namespace sterna

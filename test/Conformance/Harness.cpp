@@ -62,7 +62,10 @@ Array randomArray(StringRef name, ShapedType type, Range range) {
   std::mt19937 random(uint32_t(llvm::xxh3_64bits(name)));
   Array array;
   Type element = type.getElementType();
-  array.type = element.isF32() ? "<f4" : element.isInteger(8) ? "|i1" : "<i4";
+  array.type = element.isF32()         ? "<f4"
+               : element.isInteger(8)  ? "|i1"
+               : element.isInteger(16) ? "<i2"
+                                       : "<i4";
   array.shape.assign(type.getShape().begin(), type.getShape().end());
   size_t size = element.getIntOrFloatBitWidth() / 8;
   array.bytes.resize(type.getNumElements() * size);

@@ -95,6 +95,12 @@ cl::opt<ActivationType> activations(
                           "quantized per token to 8 bits"),
                clEnumValN(ActivationType::Float, "float", "not quantized")),
     cl::init(ActivationType::Model), cl::cat(category));
+cl::opt<std::string> gradientType(
+    "gradient-type",
+    cl::desc("Gradients in products with ternary matrices, while training: f32 "
+             "(default), int16 (per token, to nearest) or int8 (per token, "
+             "stochastic)"),
+    cl::value_desc("TYPE"), cl::init("f32"), cl::cat(category));
 cl::opt<bool> noTrain("no-train", cl::desc("Leave the training programs out"),
                       cl::cat(category));
 cl::opt<std::string> quantize(
@@ -230,6 +236,13 @@ std::string checkFlags() {
     return "--lora-rank: expected 0 to 1024";
   if (!quantize.empty() && quantize != "absmean")
     return "unknown --quantize=" + quantize + "; expected absmean";
+  if (gradientType != "f32" && gradientType != "int16" &&
+      gradientType != "int8")
+    return "unknown --gradient-type=" + gradientType +
+           "; expected f32, int16 or int8";
+  if (gradientType != "f32" && (noTrain || loraRank == 0))
+    return "--gradient-type=" + gradientType +
+           " is about training, which --no-train and --lora-rank=0 leave out";
   if (!symbolizePhase(compileTo))
     return "unknown --compile-to=" + compileTo +
            "; expected import, adapt, differentiate, optimize, dispatch, "
@@ -412,6 +425,7 @@ int compile(const llvm::MemoryBuffer *runtime) {
   for (const std::string &name : loraTargets)
     options.loraTargets.push_back(name);
   options.train = !noTrain;
+  options.gradients = gradientType;
   options.checkpoint = !noCheckpoint;
   options.tuned = !portable;
   for (const cpu::Level *level : chosenLevels())

@@ -134,7 +134,7 @@ Status benchTraining(Session &session, const Options &options, Json &summary) {
   if (!adapter.ok())
     return adapter.status();
   Expected<TrainPrograms> programs =
-      TrainPrograms::create(session, adapter->scale());
+      TrainPrograms::create(session, adapter->scale(), seed);
   if (!programs.ok())
     return programs.status();
   Batch batch;

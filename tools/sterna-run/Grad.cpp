@@ -24,6 +24,7 @@ struct Options {
   std::string data;
   std::string adapter;
   std::string output;
+  uint64_t seed = 42;
   bool assistantOnlyLoss = false;
 };
 
@@ -42,6 +43,9 @@ void describe(CLI::App &command, Options &options) {
   command
       .add_option("-o,--output", options.output, "file to write (.safetensors)")
       ->required();
+  command.add_option("--seed", options.seed,
+                     "seed of stochastic rounding, of a model compiled with "
+                     "--gradient-type=int8 (default 42)");
   command.add_flag("--assistant-loss-only", options.assistantOnlyLoss,
                    "score only what the assistant says");
 }
@@ -88,7 +92,7 @@ Status run(const Options &options, const CommonOptions &common) {
   if (!adapter.ok())
     return adapter.status();
   Expected<TrainPrograms> train =
-      TrainPrograms::create(**session, adapter->scale());
+      TrainPrograms::create(**session, adapter->scale(), options.seed);
   if (!train.ok())
     return train.status();
   Expected<float> loss =

@@ -99,6 +99,11 @@ Json describePrograms(const Module &module) {
   return programs;
 }
 
+/// Type of the gradients in products with ternary matrices.
+const char *gradientsOf(const format::Model &model) {
+  return model.gradients() ? model.gradients()->c_str() : "f32";
+}
+
 Json describeModel(const format::Model &model) {
   Json targets = Json::array();
   for (const flatbuffers::String *target : orEmpty(model.lora_targets()))
@@ -117,7 +122,8 @@ Json describeModel(const format::Model &model) {
           {"lora_rank", model.lora_rank()},
           {"lora_targets", targets},
           {"activations", model.activations()->str()},
-          {"trainable", model.trainable()}};
+          {"trainable", model.trainable()},
+          {"gradients", gradientsOf(model)}};
 }
 
 PlannedBytes trainPlan(const Module &module) {
@@ -162,8 +168,8 @@ void printModel(const Module &module) {
     std::printf("adapter   rank %u on%s\n", model.lora_rank(), targets.c_str());
   }
   if (model.trainable())
-    std::printf("training  %u sequences of %u tokens\n", model.batch(),
-                model.sequence_length());
+    std::printf("training  %u sequences of %u tokens, gradients %s\n",
+                model.batch(), model.sequence_length(), gradientsOf(model));
 }
 
 void printTargets(const Module &module) {

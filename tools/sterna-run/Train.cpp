@@ -141,8 +141,8 @@ void describeOptimizer(CLI::App &command, Options &options) {
                   "of --adapter)")
       ->check(positive());
   command.add_option("--seed", options.seed,
-                     "seed of the new adapter, of the order of samples and of "
-                     "the split (default 42)");
+                     "seed of the new adapter, of the order of samples, of "
+                     "the split and of stochastic rounding (default 42)");
   command.add_flag("--no-shuffle", options.noShuffle,
                    "take the samples in the order of the file");
 }
@@ -269,9 +269,10 @@ Expected<Json> validate(Session &session, const Adapter &adapter,
 Expected<TrainResult> trainWithProgress(Session &session,
                                         const Adapter &adapter,
                                         const TrainData &data,
-                                        const TrainOptions &options) {
+                                        const TrainOptions &options,
+                                        uint64_t seed) {
   Expected<TrainPrograms> programs =
-      TrainPrograms::create(session, adapter.scale());
+      TrainPrograms::create(session, adapter.scale(), seed);
   if (!programs.ok())
     return programs.status();
   Progress progress;
@@ -341,7 +342,7 @@ Status run(const Options &options, const CommonOptions &common) {
     return before.status();
   TrainOptions trainOptions = makeTrainOptions(**module, options, *data);
   Expected<TrainResult> result =
-      trainWithProgress(**session, *adapter, *data, trainOptions);
+      trainWithProgress(**session, *adapter, *data, trainOptions, options.seed);
   if (!result.ok())
     return result.status();
   if (result->skippedBatches > 0)

@@ -47,6 +47,11 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
   Option<bool> train{*this, "train",
                      llvm::cl::desc("Build the training programs"),
                      llvm::cl::init(true)};
+  Option<std::string> gradients{
+      *this, "gradients",
+      llvm::cl::desc("Gradients in products with ternary matrices: f32, int16 "
+                     "or int8"),
+      llvm::cl::init("f32")};
   Option<bool> checkpoint{
       *this, "checkpoint",
       llvm::cl::desc("Recompute activations in the backward pass"),

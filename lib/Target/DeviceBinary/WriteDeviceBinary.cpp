@@ -73,6 +73,8 @@ format::ElementType elementType(Type type) {
     return format::ElementType::bf16;
   if (type.isInteger(32))
     return format::ElementType::i32;
+  if (type.isInteger(16))
+    return format::ElementType::i16;
   return format::ElementType::i8;
 }
 
@@ -388,7 +390,8 @@ private:
         integer("kv_heads"), integer("head_dim"), integer("vocabulary"),
         integer("max_context"), integer("sequence_length"), integer("batch"),
         integer("lora_rank"), builder.CreateVector(targets),
-        text("activations"), trainable);
+        text("activations"), trainable,
+        model.contains("gradients") ? text("gradients") : 0);
   }
 
   Offset<format::Tokenizer> describeTokenizer() {

@@ -127,6 +127,7 @@ uint64_t sterna::elementSize(format::ElementType type) {
     return 4;
   case format::ElementType::f16:
   case format::ElementType::bf16:
+  case format::ElementType::i16:
     return 2;
   case format::ElementType::i8:
   case format::ElementType::u8:

@@ -43,6 +43,18 @@ plan.kernel @gradient_of_input tied [-1] {
   plan.yield %y : tensor<128x768xf32>
 }
 
+// 48 tiles of 16 columns, in 16 workgroups.
+// CHECK-LABEL: plan.kernel @rounded_gradient_of_input
+// CHECK-SAME: {emitter = "ternary-gradient", workgroups = 16
+plan.kernel @rounded_gradient_of_input tied [-1] {
+^bb0(%q: tensor<128x3072xi16>, %t: tensor<128xf32>,
+     %w: tensor<3072x768x!tern.trit, #panel>):
+  %y = tern.quantized_matmul_transposed %q, %t, %w : tensor<128x3072xi16>,
+      tensor<128xf32>, tensor<3072x768x!tern.trit, #panel>
+      -> tensor<128x768xf32>
+  plan.yield %y : tensor<128x768xf32>
+}
+
 // CHECK-LABEL: plan.kernel @head_of_one_token
 // CHECK-SAME: {emitter = "float-dot", workgroups = 64
 plan.kernel @head_of_one_token tied [-1] {

@@ -186,6 +186,69 @@ func.func @matmul_transposed_c3(%dy: tensor<4x16xf32>, %w: tensor<16x8x!tern.tri
 
 // -----
 
+// quantize_gradient_c1: shape of the integers
+func.func @quantize_gradient_c1(%dy: tensor<4x16xf32>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{'tern.quantize_gradient' op expected quantized of shape [4, 16], but got [4, 8]}}
+  %q, %t = tern.quantize_gradient %dy, %s : tensor<4x16xf32>, tensor<1xf32> -> tensor<4x8xi16>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// quantize_gradient_c2: one step a row
+func.func @quantize_gradient_c2(%dy: tensor<4x16xf32>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{'tern.quantize_gradient' op expected step of shape [4], but got [16]}}
+  %q, %t = tern.quantize_gradient %dy, %s : tensor<4x16xf32>, tensor<1xf32> -> tensor<4x16xi16>, tensor<16xf32>
+  return
+}
+
+// -----
+
+// quantize_gradient_c3: neither one scale nor one a column
+func.func @quantize_gradient_c3(%dy: tensor<4x16xf32>, %s: tensor<4xf32>) {
+  // expected-error @+1 {{'tern.quantize_gradient' op expected 1 or 16 scales, but got 4}}
+  %q, %t = tern.quantize_gradient %dy, %s : tensor<4x16xf32>, tensor<4xf32> -> tensor<4x16xi16>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// quantized_matmul_transposed_c1: as wide as the weight has rows
+func.func @quantized_matmul_transposed_c1(%q: tensor<4x8xi16>, %t: tensor<4xf32>, %w: tensor<16x8x!tern.trit>) {
+  // expected-error @+1 {{'tern.quantized_matmul_transposed' op expected lhs of shape [4, 16], but got [4, 8]}}
+  %x = tern.quantized_matmul_transposed %q, %t, %w : tensor<4x8xi16>, tensor<4xf32>, tensor<16x8x!tern.trit> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// quantized_matmul_transposed_c2: one step a token
+func.func @quantized_matmul_transposed_c2(%q: tensor<4x16xi16>, %t: tensor<16xf32>, %w: tensor<16x8x!tern.trit>) {
+  // expected-error @+1 {{'tern.quantized_matmul_transposed' op expected step of shape [4], but got [16]}}
+  %x = tern.quantized_matmul_transposed %q, %t, %w : tensor<4x16xi16>, tensor<16xf32>, tensor<16x8x!tern.trit> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// quantized_matmul_transposed_c3: shape of the result
+func.func @quantized_matmul_transposed_c3(%q: tensor<4x16xi16>, %t: tensor<4xf32>, %w: tensor<16x8x!tern.trit>) {
+  // expected-error @+1 {{'tern.quantized_matmul_transposed' op expected result of shape [4, 8], but got [4, 16]}}
+  %x = tern.quantized_matmul_transposed %q, %t, %w : tensor<4x16xi16>, tensor<4xf32>, tensor<16x8x!tern.trit> -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+// quantized_matmul_transposed_c4: 65796 * 32639 is more than 2^31
+func.func @quantized_matmul_transposed_c4(%q: tensor<4x65796xi16>, %t: tensor<4xf32>, %w: tensor<65796x8x!tern.trit>) {
+  // expected-error @+1 {{'tern.quantized_matmul_transposed' op expected at most 65795 rows, whose sum fits 32 bits, but got 65796}}
+  %x = tern.quantized_matmul_transposed %q, %t, %w : tensor<4x65796xi16>, tensor<4xf32>, tensor<65796x8x!tern.trit> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
 // unpack_c1: shape of the result
 func.func @unpack_c1(%w: tensor<16x8x!tern.trit>) {
   // expected-error @+1 {{'tern.unpack' op expected result of shape [16, 8], but got [8, 16]}}

@@ -76,6 +76,25 @@ func.func @matmul_transposed(%dy: tensor<4x16xf32>, %w: tensor<16x8x!tern.trit>,
   return
 }
 
+// CHECK-LABEL: func.func @quantize_gradient(
+func.func @quantize_gradient(%dy: tensor<4x16xf32>, %s: tensor<1xf32>, %seed: tensor<1xi32>) {
+  // CHECK: %{{.+}}, %{{.+}} = tern.quantize_gradient %{{.+}}, %{{.+}} : tensor<4x16xf32>, tensor<1xf32> -> tensor<4x16xi16>, tensor<4xf32>
+  // CHECK: %{{.+}}, %{{.+}} = tern.quantize_gradient %{{.+}}, %{{.+}} seed %{{.+}} : tensor<4x16xf32>, tensor<1xf32> -> tensor<4x16xi8>, tensor<4xf32>
+  %q, %t = tern.quantize_gradient %dy, %s
+      : tensor<4x16xf32>, tensor<1xf32> -> tensor<4x16xi16>, tensor<4xf32>
+  %r, %u = tern.quantize_gradient %dy, %s seed %seed
+      : tensor<4x16xf32>, tensor<1xf32> -> tensor<4x16xi8>, tensor<4xf32>
+  return
+}
+
+// CHECK-LABEL: func.func @quantized_matmul_transposed(
+func.func @quantized_matmul_transposed(%q: tensor<4x16xi16>, %t: tensor<4xf32>, %w: tensor<16x8x!tern.trit>) {
+  // CHECK: %{{.+}} = tern.quantized_matmul_transposed %{{.+}}, %{{.+}}, %{{.+}} : tensor<4x16xi16>, tensor<4xf32>, tensor<16x8x!tern.trit> -> tensor<4x8xf32>
+  %x = tern.quantized_matmul_transposed %q, %t, %w
+      : tensor<4x16xi16>, tensor<4xf32>, tensor<16x8x!tern.trit> -> tensor<4x8xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @unpack(
 func.func @unpack(%w: tensor<16x8x!tern.trit>) {
   // CHECK: %{{.+}} = tern.unpack %{{.+}} : tensor<16x8x!tern.trit> -> tensor<16x8xi8>

@@ -35,7 +35,7 @@ protected:
     auto made = Session::create(module, *programs, onCpu(2));
     ASSERT_TRUE(made.ok()) << made.message();
     session = std::move(*made);
-    auto created = TrainPrograms::create(*session, 1);
+    auto created = TrainPrograms::create(*session, 1, /*seed=*/0);
     ASSERT_TRUE(created.ok()) << created.message();
     programs_.emplace(std::move(*created));
     options.batches.batch = batch;

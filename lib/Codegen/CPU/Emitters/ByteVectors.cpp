@@ -74,6 +74,30 @@ Value ByteVectors::multiplyAdd(Value sums, Value codes, Value bytes) const {
   }
 }
 
+Value ByteVectors::multiplyAddWords(Value sums, Value trits,
+                                    Value words) const {
+  auto type = cast<VectorType>(sums.getType());
+  auto add = [&](Value products) -> Value {
+    return arith::AddIOp::create(k.b, k.loc, sums, products);
+  };
+  switch (product) {
+  case ByteProduct::avxVnni:
+    return call(vectorLanes == lanes ? "llvm.x86.avx512.vpdpwssd.256"
+                                     : "llvm.x86.avx512.vpdpwssd.512",
+                type, {sums, trits, words});
+  case ByteProduct::avx2:
+    return add(call("llvm.x86.avx2.pmadd.wd", type, {trits, words}));
+  case ByteProduct::ssse3:
+    return add(halves("llvm.x86.sse2.pmadd.wd", type, {trits, words}));
+  case ByteProduct::neon:
+  case ByteProduct::neonDotprod:
+    return add(arith::MulIOp::create(
+        k.b, k.loc, arith::ExtSIOp::create(k.b, k.loc, type, trits),
+        arith::ExtSIOp::create(k.b, k.loc, type, words)));
+  }
+  llvm_unreachable("unknown product of bytes");
+}
+
 Value ByteVectors::widen(Value sums) const {
   auto type = VectorType::get(8, k.b.getI32Type());
   switch (product) {

@@ -23,6 +23,13 @@ inline bool addsFours(ByteProduct product) {
          product == ByteProduct::neonI8mm;
 }
 
+/// Rows of trits whose products with words an instruction adds up, in int32.
+inline int64_t wordsFolded(ByteProduct product) {
+  return product == ByteProduct::neon || product == ByteProduct::neonDotprod
+             ? 1
+             : 2;
+}
+
 /// Adds products of codes in 0 .. 2 with signed bytes, four for each lane of 32
 /// bits, to sums. There are 8 lanes, or 16 where the level has vectors for
 /// them.
@@ -41,6 +48,11 @@ public:
   /// `sums` with the products of `codes` and `bytes`, both four i8 in a lane.
   mlir::Value multiplyAdd(mlir::Value sums, mlir::Value codes,
                           mlir::Value bytes) const;
+
+  /// `sums`, an i32 in a lane, with the products of `trits` and `words`, both
+  /// `wordsFolded` i16 in a lane.
+  mlir::Value multiplyAddWords(mlir::Value sums, mlir::Value trits,
+                               mlir::Value words) const;
 
   /// The sum of each lane in int32.
   mlir::Value widen(mlir::Value sums) const;

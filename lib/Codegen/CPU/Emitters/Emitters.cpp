@@ -17,6 +17,7 @@ sterna::cpu::getKernelEmitters() {
     list.push_back(createAttentionEmitter());
     list.push_back(createAttentionGradEmitter());
     list.push_back(createRmsNormEmitter());
+    list.push_back(createTernaryGradientEmitter());
     list.push_back(createTernaryInt8Emitter());
     // The special case comes before the general one.
     list.push_back(createFloatDotEmitter());

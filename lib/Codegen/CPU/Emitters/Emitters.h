@@ -18,6 +18,7 @@ std::unique_ptr<KernelEmitter> createAttentionGradEmitter();
 std::unique_ptr<KernelEmitter> createFloatDotEmitter();
 std::unique_ptr<KernelEmitter> createFloatMatmulEmitter();
 std::unique_ptr<KernelEmitter> createRmsNormEmitter();
+std::unique_ptr<KernelEmitter> createTernaryGradientEmitter();
 std::unique_ptr<KernelEmitter> createTernaryInt8Emitter();
 
 } // namespace sterna::cpu

@@ -12,6 +12,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace sterna::tern;
 
@@ -107,6 +109,42 @@ LogicalResult MatmulTransposedOp::verify() {
       failed(expectShape(*this, "result", getResult(), {tokens, weight[1]})))
     return failure(); // matmul_transposed_c1, matmul_transposed_c2
   return verifyScale(*this, getWeight(), getScale(), getGroup()); // ..._c3
+}
+
+LogicalResult QuantizeGradientOp::verify() {
+  ArrayRef<int64_t> shape = shapeOf(getInput());
+  if (failed(expectShape(*this, "quantized", getQuantized(), shape)) ||
+      failed(expectShape(*this, "step", getStep(), shape.take_front())))
+    return failure(); // quantize_gradient_c1, quantize_gradient_c2
+  int64_t scales = shapeOf(getScale())[0];
+  if (scales != 1 && scales != shape[1]) // quantize_gradient_c3
+    return emitOpError() << "expected 1 or " << shape[1] << " scales, but got "
+                         << scales;
+  return success();
+}
+
+int64_t sterna::tern::getGradientLimit(Type element) {
+  return element.isInteger(8) ? 127 : 127 * 256 + 127;
+}
+
+int64_t sterna::tern::getMostGradientRows(Type element) {
+  return std::numeric_limits<int32_t>::max() / getGradientLimit(element);
+}
+
+LogicalResult QuantizedMatmulTransposedOp::verify() {
+  ArrayRef<int64_t> weight = shapeOf(getWeight());
+  int64_t tokens = shapeOf(getLhs())[0];
+  if (failed(expectShape(*this, "lhs", getLhs(), {tokens, weight[0]})) ||
+      failed(expectShape(*this, "step", getStep(), {tokens})) ||
+      failed(expectShape(*this, "result", getResult(), {tokens, weight[1]})))
+    return failure(); // quantized_matmul_transposed_c1, ..._c2, ..._c3
+  int64_t most = getMostGradientRows(
+      cast<RankedTensorType>(getLhs().getType()).getElementType());
+  if (weight[0] > most) // quantized_matmul_transposed_c4
+    return emitOpError() << "expected at most " << most
+                         << " rows, whose sum fits 32 bits, but got "
+                         << weight[0];
+  return success();
 }
 
 LogicalResult UnpackOp::verify() {

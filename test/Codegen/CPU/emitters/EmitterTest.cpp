@@ -158,8 +158,36 @@ TEST(TernaryInt8, ExtremeActivations) {
       KernelCase c = shaped(m, 40, 1030);
       c.root = Root::ternary;
       c.left = "i8";
-      c.activation = int8_t(activation);
+      c.integer = int16_t(activation);
       check(c, "ternary-int8");
+    }
+}
+
+/// K is the number of rows of weights that a sum runs over. Sizes reach several
+/// blocks of depth, of tokens and of columns, with and without a rest.
+TEST(TernaryGradient, Shapes) {
+  const int64_t sizes[][3] = {{1, 1, 1},      {3, 17, 9},     {2, 40, 256},
+                              {5, 24, 770},   {17, 50, 7},    {16, 64, 1544},
+                              {40, 23, 3074}, {128, 130, 96}, {1030, 18, 12}};
+  for (auto [m, n, k] : sizes)
+    for (const char *left : {"i8", "i16"}) {
+      KernelCase c = shaped(m, n, k);
+      c.root = Root::gradient;
+      c.left = left;
+      c.end = m == 5 || m == 17 ? End::residual : End::none;
+      check(c, "ternary-gradient");
+    }
+}
+
+TEST(TernaryGradient, ExtremeGradients) {
+  for (int value : {-32639, 32639, -32512, -127, 127})
+    for (int trit : {-1, 0, 1}) {
+      KernelCase c = shaped(6, 40, 5000);
+      c.root = Root::gradient;
+      c.left = std::abs(value) > 127 ? "i16" : "i8";
+      c.integer = int16_t(value);
+      c.trit = trit;
+      check(c, "ternary-gradient");
     }
 }
 

@@ -41,6 +41,9 @@ std::vector<char> encode(Matrix &values, const std::string &element) {
     if (element == "i8") {
       auto stored = int8_t(value);
       append(&stored, 1);
+    } else if (element == "i16") {
+      auto stored = int16_t(value);
+      append(&stored, 2);
     } else if (element == "f32") {
       auto stored = float(value);
       value = stored;
@@ -84,8 +87,9 @@ public:
     std::string result = shape(c.m, c.n, "f32");
     std::string left = addMatrix(a, c.leftTransposed ? c.k : c.m,
                                  c.leftTransposed ? c.m : c.k, c.left);
-    std::string body =
-        c.root == Root::matmul ? matmul(left, result) : ternary(left, result);
+    std::string body = c.root == Root::matmul     ? matmul(left, result)
+                       : c.root == Root::gradient ? gradient(left, result)
+                                                  : ternary(left, result);
     std::string yielded = "%p";
     bool residual = c.end == End::residual;
     if (residual) {
@@ -116,12 +120,13 @@ private:
 
   std::string addMatrix(Matrix &matrix, int64_t rows, int64_t columns,
                         const std::string &element) {
-    matrix = random(rows * columns, element == "i8");
+    matrix = element[0] == 'i' ? integers(rows * columns, element)
+                               : random(rows * columns);
     return add(shape(rows, columns, element), encode(matrix, element));
   }
 
   std::string addVector(Matrix &vector, int64_t size) {
-    vector = random(size, false);
+    vector = random(size);
     std::string type =
         "tensor<" + (size ? std::to_string(size) + "x" : "") + "f32>";
     if (!size)
@@ -154,30 +159,43 @@ private:
            result + ") -> " + result + "\n";
   }
 
-  std::string ternary(const std::string &left, const std::string &result) {
-    bool transposed = c.root == Root::ternaryTransposed;
-    int64_t rows = transposed ? c.k : c.n, columns = transposed ? c.n : c.k;
-    Matrix trits = random(rows * columns, false);
-    for (double &trit : trits)
-      trit = std::floor((trit + 1) * 1.5) - 1;
+  /// Adds packed trits, and keeps them in `b`; returns name and type.
+  std::pair<std::string, std::string> addTrits(int64_t rows, int64_t columns) {
+    b = random(rows * columns);
+    for (double &trit : b)
+      trit = c.trit ? c.trit : std::floor((trit + 1) * 1.5) - 1;
     std::string type = "tensor<" + std::to_string(rows) + "x" +
                        std::to_string(columns) +
                        "x!tern.trit, #tern.panel<rows = 8, columns = 16>>";
-    std::string weight = add(type, packTrits(trits, rows, columns));
+    return {add(type, packTrits(b, rows, columns)), type};
+  }
+
+  /// Weights are packed as [K, N]: the sum runs over their rows.
+  std::string gradient(const std::string &left, const std::string &result) {
+    auto [weight, type] = addTrits(c.k, c.n);
+    std::string step = addVector(steps, c.m);
+    return "  %p = tern.quantized_matmul_transposed " + left + ", " + step +
+           ", " + weight + " : " + shape(c.m, c.k, c.left) + ", tensor<" +
+           std::to_string(c.m) + "xf32>, " + type + " -> " + result + "\n";
+  }
+
+  std::string ternary(const std::string &left, const std::string &result) {
+    bool transposed = c.root == Root::ternaryTransposed;
+    int64_t rows = transposed ? c.k : c.n, columns = transposed ? c.n : c.k;
+    auto [weight, type] = addTrits(rows, columns);
     int64_t groups = c.group ? llvm::divideCeil(columns, c.group) : 1;
     std::string scaleType = c.scale == Scale::tensor ? "tensor<1xf32>"
                             : c.scale == Scale::row
                                 ? "tensor<" + std::to_string(rows) + "xf32>"
                                 : shape(rows, groups, "f32");
-    Matrix scales = random(c.scale == Scale::tensor ? 1 : rows * groups, false);
+    Matrix scales = random(c.scale == Scale::tensor ? 1 : rows * groups);
     std::string scale = add(scaleType, encode(scales, "f32"));
-    b.resize(trits.size());
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t column = 0; column < columns; ++column) {
         int64_t index = c.scale == Scale::tensor ? 0
                         : c.scale == Scale::row ? r
                                                 : r * groups + column / c.group;
-        b[r * columns + column] = trits[r * columns + column] * scales[index];
+        b[r * columns + column] *= scales[index];
       }
     std::string attribute =
         c.group ? " {group = " + std::to_string(c.group) + " : i64}" : "";
@@ -239,6 +257,11 @@ private:
           sum += term;
           magnitude += std::abs(term);
         }
+        if (c.root == Root::gradient) {
+          // The sum is exact, so that one result is right.
+          sum = float(sum) * float(steps[m]);
+          magnitude = c.end == End::residual ? std::abs(sum) : 0;
+        }
         if (c.end == End::residual) {
           double factor = rowFactors[m] * scalarFactor[0] * 0.5;
           sum = residual[at] + (sum * factor + columnTerms[n]);
@@ -249,35 +272,46 @@ private:
       }
   }
 
-  Matrix random(int64_t size, bool int8) {
+  double unit() { return double(engine() >> 8) / double(1 << 24); }
+
+  /// In [-1, 1).
+  Matrix random(int64_t size) {
     Matrix values(size);
-    for (double &value : values) {
-      double unit = double(engine() >> 8) / double(1 << 24);
-      value = int8 ? std::floor(unit * 255) - 127 : 2 * unit - 1;
-      if (int8 && c.activation)
-        value = c.activation;
-    }
+    for (double &value : values)
+      value = 2 * unit() - 1;
+    return values;
+  }
+
+  /// Of the magnitudes that quantizers give.
+  Matrix integers(int64_t size, const std::string &element) {
+    int limit = element == "i8" ? 127 : 127 * 256 + 127;
+    Matrix values(size);
+    for (double &value : values)
+      value =
+          c.integer ? c.integer : std::floor(unit() * (2 * limit + 1)) - limit;
     return values;
   }
 
   const KernelCase &c;
   KernelData data;
   std::string arguments;
-  Matrix a, b, accumulated, residual, rowFactors, columnTerms, scalarFactor;
+  Matrix a, b, accumulated, steps, residual, rowFactors, columnTerms,
+      scalarFactor;
   std::mt19937 engine{42};
 };
 
 } // namespace
 
 std::string KernelCase::describe() const {
-  static const char *roots[] = {"matmul", "ternary", "ternary transposed"};
+  static const char *roots[] = {"matmul", "ternary", "ternary transposed",
+                                "gradient"};
   static const char *scales[] = {"tensor", "row", "group"};
   std::string text = std::string(roots[int(root)]) + " " + std::to_string(m) +
                      "x" + std::to_string(n) + "x" + std::to_string(k) + " " +
                      left;
   if (root == Root::matmul)
     text += " " + right;
-  else
+  else if (root != Root::gradient)
     text += std::string(" scale per ") + scales[int(scale)];
   if (group)
     text += " " + std::to_string(group);

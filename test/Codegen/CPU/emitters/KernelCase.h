@@ -14,7 +14,7 @@
 
 namespace sterna::cpu {
 
-enum class Root { matmul, ternary, ternaryTransposed };
+enum class Root { matmul, ternary, ternaryTransposed, gradient };
 enum class Scale { tensor, row, group };
 enum class End {
   none,     ///< the product
@@ -25,7 +25,7 @@ enum class End {
 struct KernelCase {
   Root root = Root::matmul;
   int64_t m = 1, n = 1, k = 1;
-  /// Element types: "f32", "f16", "bf16"; of A also "i8".
+  /// Element types: "f32", "f16", "bf16"; of A also "i8" and "i16".
   std::string left = "f32", right = "f32";
   /// A is [K, M]; B is [N, K] (upstream matmul only).
   bool leftTransposed = false, rightTransposed = false;
@@ -34,8 +34,10 @@ struct KernelCase {
   Scale scale = Scale::tensor;
   int64_t group = 0;
   End end = End::none;
-  /// int8 activations are all of this value, if it is not zero.
-  int8_t activation = 0;
+  /// Integers of A are all of this value, if it is not zero.
+  int16_t integer = 0;
+  /// All trits are of this value, if it is not zero.
+  int trit = 0;
 
   std::string describe() const;
 };

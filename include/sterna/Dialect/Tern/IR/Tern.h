@@ -42,6 +42,13 @@ inline int64_t interleavedRow(int64_t row, int64_t headDim) {
   return head * headDim + (i < half ? 2 * i : 2 * (i - half) + 1);
 }
 
+/// The largest magnitude of a quantized gradient of integers `element`, i8 or
+/// i16: 127 or 127 * 256 + 127.
+int64_t getGradientLimit(mlir::Type element);
+
+/// The most rows of a matrix for which a sum of such gradients fits int32.
+int64_t getMostGradientRows(mlir::Type element);
+
 /// The buffer of a tensor of static shape: a memref of its elements or, of a
 /// packed ternary matrix, of its bytes.
 mlir::MemRefType getBufferType(mlir::RankedTensorType type);

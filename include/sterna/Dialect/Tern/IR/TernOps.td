@@ -40,6 +40,11 @@ def Tern_Matrix : 2DTensorOf<[AnyFloat]>;
 def Tern_TritMatrix : 2DTensorOf<[Tern_TritType]>;
 def Tern_Scales : TensorRankOf<[AnyFloat], [1, 2]>;
 def Tern_ScalarInt : 0DTensorOf<[I32]>;
+def Tern_Seed : Type<
+    CPred<"$_self == ::mlir::RankedTensorType::get({1}, "
+          "::mlir::IntegerType::get($_self.getContext(), 32))">,
+    "tensor<1xi32>">, BuildableType<"::mlir::RankedTensorType::get({1}, "
+          "$_builder.getI32Type())">;
 def Tern_Vector : 1DTensorOf<[AnyFloat]>;
 def Tern_Heads : 4DTensorOf<[AnyFloat]>;
 def Tern_GroupedHeads : TensorRankOf<[AnyFloat], [5]>;
@@ -202,6 +207,74 @@ def Tern_MatmulTransposedOp : Tern_PartitionedOp<"matmul_transposed",
   let assemblyFormat = [{
     $lhs `,` $weight `,` $scale attr-dict `:` type($lhs) `,` type($weight)
     `,` type($scale) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_QuantizeGradientOp : Tern_ComputeOp<"quantize_gradient"> {
+  let summary = "Per-token symmetric quantization of a gradient";
+  let description = [{
+    Per row, with `x = input . scale` (`scale` is `[1]` or `[N]`) and `L` = 127
+    for i8 or 32639 for i16: `s = L / max(max|x|, 1e-30)`,
+    `quantized = round(clamp(x * s, -L, L))`, `step = 1 / s`. The scale of the
+    weights is folded in because the sum that follows runs over `N`. 32639 is
+    127 * 256 + 127: `quantized` is `256 * high + low` with two signed bytes, so
+    that products of words and of bytes give equal integers.
+
+    Without `seed`, `round` is to nearest, ties to even. With it, rounding is
+    stochastic and unbiased: `floor(y) + [u < y - floor(y)]` with `u` uniform on
+    `[0, 1)`, the upper 24 bits of `h(n + h(m + h(seed)))` for row `m` and column
+    `n`, where `h` is the 32-bit PCG hash (O'Neill 2014, HMC-CS-2014-0905, RXS-M-XS;
+    Jarzynski and Olano 2020, JCGT 9(3)). So it depends on the seed and the
+    element's place alone.
+
+    A row with an element that is not finite has a `step` that is not finite.
+
+    Constraints: (C1) `quantized` has the shape of `input`; (C2) `step` has one
+    element a row; (C3) `scale` has 1 or `N` elements.
+
+    ```mlir
+    %q, %t = tern.quantize_gradient %dy, %s
+        : tensor<4x16xf32>, tensor<1xf32> -> tensor<4x16xi16>, tensor<4xf32>
+    %r, %u = tern.quantize_gradient %dy, %s seed %seed
+        : tensor<4x16xf32>, tensor<1xf32> -> tensor<4x16xi8>, tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins 2DTensorOf<[F32, F64]>:$input, 1DTensorOf<[AnyFloat]>:$scale,
+                       Optional<Tern_Seed>:$seed);
+  let results = (outs 2DTensorOf<[I8, I16]>:$quantized,
+                      1DTensorOf<[F32, F64]>:$step);
+  let assemblyFormat = [{
+    $input `,` $scale (`seed` $seed^)? attr-dict `:` type($input) `,` type($scale) `->`
+    type($quantized) `,` type($step)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_QuantizedMatmulTransposedOp
+    : Tern_PartitionedOp<"quantized_matmul_transposed"> {
+  let summary = "Product of a quantized gradient and a ternary matrix's rows";
+  let description = [{
+    `x[m, k] = step[m] * (sum_n lhs[m, n] * weight[n, k])`: what
+    `tern.matmul_transposed` computes, from the results of
+    `tern.quantize_gradient`. The sum is exact in int32. It reads the same packed
+    weights.
+
+    Constraints: (C1) `lhs` is `[M, N]`; (C2) `step` is `[M]`; (C3) the result is
+    `[M, K]`; (C4) `N` times the largest magnitude that `tern.quantize_gradient`
+    gives is less than 2^31: `N` is at most 65795 for i16.
+
+    ```mlir
+    %x = tern.quantized_matmul_transposed %q, %t, %w
+        : tensor<4x16xi16>, tensor<4xf32>, tensor<16x8x!tern.trit> -> tensor<4x8xf32>
+    ```
+  }];
+  let arguments = (ins 2DTensorOf<[I8, I16]>:$lhs, 1DTensorOf<[F32, F64]>:$step,
+                       Tern_TritMatrix:$weight);
+  let results = (outs 2DTensorOf<[F32, F64]>:$result);
+  let assemblyFormat = [{
+    $lhs `,` $step `,` $weight attr-dict `:` type($lhs) `,` type($step) `,`
+    type($weight) `->` type($result)
   }];
   let hasVerifier = 1;
 }

@@ -113,6 +113,37 @@ def DecomposePass : Pass<"sterna-decompose"> {
   ];
 }
 
+def QuantizeGradientsPass
+    : Pass<"sterna-quantize-gradients", "::mlir::ModuleOp"> {
+  let summary = "Compute the gradients of ternary linears on integers";
+  let description = [{
+    Rewrites every `tern.matmul_transposed` into a quantizer of its left side and
+    an exact product of integers. With `type=int8` rounding is stochastic: the
+    function gets one more input, `rounding_seeds`, a number for each product,
+    which the host draws anew for each run.
+
+    An error where the scale is per group of columns, for it cannot be taken out
+    of the sum, and where the sum could exceed 32 bits. `gradients` of the
+    module's `tern.model` records the type.
+
+    ```mlir
+    %dx = tern.matmul_transposed %dy, %w, %s
+    // becomes, with type=int8
+    %seed = tensor.extract_slice %rounding_seeds[0] [1] [1]
+    %q, %t = tern.quantize_gradient %dy, %s seed %seed
+    %dx = tern.quantized_matmul_transposed %q, %t, %w
+    ```
+  }];
+  let options = [
+    Option<"type", "type", "std::string", "\"int16\"",
+           "int16, rounded to nearest, or int8, rounded stochastically">
+  ];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numQuantized", "num-quantized", "Products of integers made">
+  ];
+}
+
 def ShardParamsPass : Pass<"sterna-shard-params", "::mlir::ModuleOp"> {
   let summary = "Cut parameters beyond a binding range into ranges of rows";
   let description = [{

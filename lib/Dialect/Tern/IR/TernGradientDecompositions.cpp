@@ -1,0 +1,180 @@
+//===- TernGradientDecompositions.cpp - Integer gradients -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reference decompositions of the quantizer of gradients and of the product
+// that takes its integers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ReferenceBuilder.h"
+
+using namespace mlir;
+using namespace sterna::tern;
+using namespace sterna::tern::reference;
+
+namespace {
+
+/// Loops over a gradient and the scales of its columns.
+class GradientQuantizer {
+public:
+  GradientQuantizer(Reference &r, QuantizeGradientOp op)
+      : r(r), op(op), type(elementOf(op.getInput())),
+        shape(shapeOf(op.getInput())),
+        limit(double(getGradientLimit(elementOf(op.getQuantized())))) {}
+
+  /// `max |x|` of each row. Magnitudes are compared as integers, which have the
+  /// order of the floats but for a NaN, which is the largest.
+  Value largest() {
+    unsigned width = type.getIntOrFloatBitWidth();
+    Type bits = r.b.getIntegerType(width);
+    Value maximum = r.generic(
+        "pr", {op.getInput(), op.getScale()},
+        {dims({0, 1}), scaleMap(), dims({0})}, r.zeros(shape[0], bits),
+        [&](OpBuilder &b, ValueRange x) -> Value {
+          Value magnitude = arith::BitcastOp::create(b, r.loc, bits, scaled(x));
+          Value mask = arith::ConstantOp::create(
+              b, r.loc,
+              b.getIntegerAttr(bits, APInt::getSignedMaxValue(width)));
+          magnitude = arith::AndIOp::create(b, r.loc, magnitude, mask);
+          return arith::MaxSIOp::create(b, r.loc, x[2], magnitude);
+        });
+    return r.loops("p", {{maximum, {0}}}, {r.empty(shape[0], type), {0}},
+                   [&](OpBuilder &b, ValueRange x) -> Value {
+                     return arith::BitcastOp::create(b, r.loc, type, x[0]);
+                   });
+  }
+
+  Value step(Value largest) {
+    return r.loops("p", {{largest, {0}}}, {r.empty(shape[0], type), {0}},
+                   [&](OpBuilder &, ValueRange x) {
+                     return r.div(r.constant(type, 1), multiplier(x[0]));
+                   });
+  }
+
+  Value quantized(Value largest) {
+    SmallVector<Value> inputs{op.getInput(), op.getScale(), largest};
+    SmallVector<AffineMap> maps{dims({0, 1}), scaleMap(), dims({0})};
+    if (op.getSeed()) {
+      inputs.push_back(op.getSeed());
+      maps.push_back(AffineMap::get(2, 0, r.b.getAffineConstantExpr(0)));
+    }
+    maps.push_back(dims({0, 1}));
+    Type result = elementOf(op.getQuantized());
+    return r.generic(
+        "pp", inputs, maps, r.empty(shape, result),
+        [&](OpBuilder &b, ValueRange x) -> Value {
+          // Clamped first, so that no multiply-add that differs by level can
+          // take the product in. A NaN becomes -limit; `step` tells of it.
+          Value y = r.mul(scaled(x), multiplier(x[2]));
+          y = arith::MaxNumFOp::create(b, r.loc, y, r.constant(type, -limit));
+          y = arith::MinNumFOp::create(b, r.loc, y, r.constant(type, limit));
+          Value rounded = op.getSeed() ? roundStochastically(y, x[3])
+                                       : math::RoundEvenOp::create(b, r.loc, y);
+          Value wide =
+              arith::FPToSIOp::create(b, r.loc, b.getI32Type(), rounded);
+          return arith::TruncIOp::create(b, r.loc, result, wide);
+        });
+  }
+
+private:
+  AffineMap dims(Dims which) {
+    SmallVector<AffineExpr> results;
+    for (unsigned dim : which)
+      results.push_back(r.b.getAffineDimExpr(dim));
+    return AffineMap::get(2, 0, results, r.b.getContext());
+  }
+
+  AffineMap scaleMap() {
+    return shapeOf(op.getScale())[0] == 1
+               ? AffineMap::get(2, 0, r.b.getAffineConstantExpr(0))
+               : dims({1});
+  }
+
+  Value scaled(ValueRange x) { return r.mul(x[0], r.toFloat(x[1], type)); }
+
+  /// A NaN stays one, and an infinity becomes a step that is one.
+  Value multiplier(Value largest) {
+    Value least = r.constant(type, 1e-30);
+    largest = arith::MaximumFOp::create(r.b, r.loc, largest, least);
+    return r.div(r.constant(type, limit), largest);
+  }
+
+  /// The next integer above `y` as often as `y` is near to it.
+  Value roundStochastically(Value y, Value seed) {
+    OpBuilder &b = r.b;
+    Value hash = pcgHash(seed);
+    for (unsigned dim : {0, 1}) {
+      Value place = arith::IndexCastOp::create(b, r.loc, b.getI32Type(),
+                                               r.loopIndex(dim));
+      hash = pcgHash(arith::AddIOp::create(b, r.loc, place, hash));
+    }
+    hash = arith::ShRUIOp::create(b, r.loc, hash, r.constant(8));
+    Value uniform = r.mul(arith::SIToFPOp::create(b, r.loc, type, hash),
+                          r.constant(type, 0x1p-24));
+    Value floor = math::FloorOp::create(b, r.loc, y);
+    Value up = arith::CmpFOp::create(b, r.loc, arith::CmpFPredicate::OLT,
+                                     uniform, r.sub(y, floor));
+    return r.add(floor, r.select(up, r.constant(type, 1), r.constant(type, 0)));
+  }
+
+  Value pcgHash(Value x) {
+    OpBuilder &b = r.b;
+    auto mul = [&](Value x, uint32_t y) -> Value {
+      return arith::MulIOp::create(b, r.loc, x, r.constant(int32_t(y)));
+    };
+    auto shift = [&](Value x, Value y) -> Value {
+      return arith::ShRUIOp::create(b, r.loc, x, y);
+    };
+    Value state = arith::AddIOp::create(b, r.loc, mul(x, 747796405u),
+                                        r.constant(int32_t(2891336453u)));
+    Value count = arith::AddIOp::create(b, r.loc, shift(state, r.constant(28)),
+                                        r.constant(4));
+    Value word =
+        mul(arith::XOrIOp::create(b, r.loc, shift(state, count), state),
+            277803737u);
+    return arith::XOrIOp::create(b, r.loc, shift(word, r.constant(22)), word);
+  }
+
+  Reference &r;
+  QuantizeGradientOp op;
+  Type type;
+  ArrayRef<int64_t> shape;
+  double limit;
+};
+
+} // namespace
+
+SmallVector<Value> QuantizeGradientOp::decompose(OpBuilder &b) {
+  Reference r{b, getLoc()};
+  GradientQuantizer quantizer(r, *this);
+  Value largest = quantizer.largest();
+  return {quantizer.quantized(largest), quantizer.step(largest)};
+}
+
+SmallVector<Value> QuantizedMatmulTransposedOp::decompose(OpBuilder &b) {
+  Reference r{b, getLoc()};
+  Type type = getType().getElementType(), i32 = b.getI32Type();
+  ArrayRef<int64_t> shape = getType().getShape();
+  Value trits = UnpackOp::create(
+      b, getLoc(), RankedTensorType::get(shapeOf(getWeight()), b.getI8Type()),
+      getWeight());
+  Value sum = r.loops(
+      "prp", {{getLhs(), {0, 1}}, {trits, {1, 2}}},
+      {r.zeros(shape, i32), {0, 2}}, [&](OpBuilder &, ValueRange x) -> Value {
+        Value lhs = arith::ExtSIOp::create(b, r.loc, i32, x[0]);
+        Value rhs = arith::ExtSIOp::create(b, r.loc, i32, x[1]);
+        Value product = arith::MulIOp::create(b, r.loc, lhs, rhs);
+        return arith::AddIOp::create(b, r.loc, x[2], product);
+      });
+  return {r.loops("pp", {{sum, {0, 1}}, {getStep(), {0}}},
+                  {r.empty(shape, type), {0, 1}},
+                  [&](OpBuilder &, ValueRange x) {
+                    return r.mul(r.toFloat(x[0], type), x[1]);
+                  })};
+}
+
+SmallVector<int64_t>
+QuantizedMatmulTransposedOp::getParallelDimensions(unsigned) {
+  return {0, 1};
+}

@@ -1,0 +1,124 @@
+//===- GradientCases.cpp - Cases of the ops of backward passes ------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Every op that only training programs contain, over shapes that nothing
+// divides.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CaseList.h"
+
+#include <tuple>
+
+using namespace sterna::test;
+
+namespace {
+
+void addIntegerGradients(List &list) {
+  const char *quantize = R"mlir(
+    !x = tensor<$Mx$Nxf32>
+    !q = tensor<$Mx$Nx$E>
+    !s = tensor<$Sxf32>
+    !t = tensor<$Mxf32>
+    !i = tensor<1xi32>
+    tern.param @s : !s from $file(f32)
+    func.func @run(%x: !x {tern.input = "dy"}, %i: !i {tern.input = "seed"})
+        -> (!q {tern.output = "q"}, !t {tern.output = "step"}) {
+      %s = tern.get_param @s : !s
+      %q, %t = tern.quantize_gradient %x, %s$R : !x, !s -> !q, !t
+      return %q, %t : !q, !t
+    })mlir";
+  for (const char *element : {"i8", "i16"})
+    for (const auto &[rounding, seed] :
+         {std::pair("nearest", ""), std::pair("stochastic", " seed %i")})
+      list.add(std::string("quantize_gradient_") + element + "_" + rounding,
+               fill(quantize, {{'E', element}, {'R', seed}}), "MNS",
+               {"1 1 1", "7 77 1", "16 129 129"}, 1e-6,
+               {{"seed", {-1e9, 1e9}}});
+  const char *matmul = R"mlir(
+    !q = tensor<$Mx$Nx$E>
+    !t = tensor<$Mxf32>
+    !w = tensor<$Nx$Kx!tern.trit>
+    !y = tensor<$Mx$Kxf32>
+    tern.param @w : !w from $file(trit)
+    func.func @run(%q: !q {tern.input = "q"}, %t: !t {tern.input = "step"})
+        -> (!y {tern.output = "dx"}) {
+      %w = tern.get_param @w : !w
+      %y = tern.quantized_matmul_transposed %q, %t, %w : !q, !t, !w -> !y
+      return %y : !y
+    })mlir";
+  // Sums are exact, so that the same bits are asked for.
+  for (auto [element, limit] : {std::pair("i8", 127.), {"i16", 32639.}})
+    list.add(
+        std::string("quantized_matmul_transposed_") + element,
+        fill(matmul, {{'E', element}}), "MNK",
+        {"1 1 1", "1 7 3", "7 77 129", "16 64 128", "77 129 77", "5 1009 33"},
+        0, {{"q", {-limit, limit}}});
+}
+
+} // namespace
+
+void sterna::test::addGradients(List &list) {
+  const char *norm = R"mlir(
+    !x = tensor<$Mx$Kxf32>
+    !g = tensor<$Kxf32>
+    tern.param @g : !g from $file(f32)
+    func.func @run(%x: !x {tern.input = "x"}, %dy: !x {tern.input = "dy"})
+        -> (!x {tern.output = "dx"}) {
+      %g = tern.get_param @g : !g
+      %dx = tern.rms_norm_grad %x, %g, %dy {epsilon = 1.0e-05 : f64} : !x, !g
+      return %dx : !x
+    })mlir";
+  list.add("rms_norm_grad", norm, "MK", {"1 7", "7 77", "129 129", "3 1009"});
+  const char *matmul = R"mlir(
+    !x = tensor<$Mx$Nxf32>
+    !w = tensor<$Nx$Kx!tern.trit>
+    !s = tensor<$Sxf32>
+    !y = tensor<$Mx$Kxf32>
+    tern.param @w : !w from $file(trit)
+    tern.param @s : !s from $file(f32)
+    func.func @run(%x: !x {tern.input = "dy"}) -> (!y {tern.output = "dx"}) {
+      %w = tern.get_param @w : !w
+      %s = tern.get_param @s : !s
+      %y = tern.matmul_transposed %x, %w, %s$G : !x, !w, !s -> !y
+      return %y : !y
+    })mlir";
+  for (const auto &[scale, count] :
+       {std::pair("tensor", "1"), std::pair("row", "$N")})
+    list.add(std::string("matmul_transposed_") + scale,
+             fill(matmul, {{'S', count}, {'G', ""}}), "MNK",
+             {"1 1 1", "1 7 3", "7 77 129", "16 64 128", "77 129 77"});
+  list.add("matmul_transposed_group",
+           fill(matmul, {{'S', "$Nx$C"}, {'G', " {group = $D : i64}"}}),
+           "MNKDC", {"1 77 129 64 3", "7 129 77 32 3"});
+  addIntegerGradients(list);
+  const char *attention = R"mlir(
+    !q = tensor<$Bx$Sx$Hx$Gx$Dxf32>
+    !k = tensor<$Bx$Cx$Hx$Dxf32>
+    !p = tensor<i32>
+    func.func @run(%q: !q {tern.input = "q"}, %k: !k {tern.input = "k"},
+                   %v: !k {tern.input = "v"}, %p: !p {tern.input = "position"},
+                   %dy: !q {tern.input = "dy"})
+        -> (!q {tern.output = "dq"}, !k {tern.output = "dk"},
+            !k {tern.output = "dv"}) {
+      %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %p, %dy : !q, !k, !p
+      return %dq, %dk, %dv : !q, !k, !k
+    })mlir";
+  list.add("attention_grad", attention, "BSCHGD",
+           {"1 1 1 1 1 1", "1 7 7 2 3 36", "2 17 17 1 2 8"}, 5e-6,
+           {{"q", {-4, 4}}, {"k", {-4, 4}}, {"position", exactly(0)}});
+  const char *loss = R"mlir(
+    !x = tensor<$Tx$Vxf32>
+    !l = tensor<$Txi32>
+    !y = tensor<$Txf32>
+    func.func @run(%x: !x {tern.input = "x"}, %l: !l {tern.input = "labels"},
+                   %m: !y {tern.input = "m"}, %s: !y {tern.input = "s"},
+                   %g: !y {tern.input = "dy"}) -> (!x {tern.output = "dx"}) {
+      %dx = tern.cross_entropy_grad %x, %l, %m, %s, %g {offset = $O : i64}
+          : !x, !l, !y
+      return %dx : !x
+    })mlir";
+  list.add("cross_entropy_grad", loss, "TVO", {"1 7 0", "7 129 77"}, 2e-6,
+           {{"labels", {-100, 200}}, {"m", {1, 2}}, {"s", {1, 9}}});
+}
