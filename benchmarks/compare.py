@@ -59,7 +59,11 @@ METRICS = (
     ("decode", "decoding", "tokens/s", True, "llama"),
     ("short", f"prompt of {SHORT_PROMPT}", "s", False, "llama"),
     ("step", f"LoRA step of {SHORT_PROMPT}", "s", False, "torch"),
-)
+    ("step_int16", f"LoRA step of {SHORT_PROMPT}, int16 gradients", "s", False,
+     "torch"),
+)  # fmt: skip
+# What a peer measures in place of it.
+MEASURED_AS = {"step_int16": "step"}
 
 NOT_EQUAL = """\
 - Sampling: no tool samples. Decoding feeds given tokens and ends with logits.
@@ -72,6 +76,8 @@ NOT_EQUAL = """\
   llama.cpp, f32 in PyTorch (which so saves the work of quantizing them).
 - Recomputation: Sterna recomputes each block's activations in its step;
   PyTorch keeps all of them and needs the memory for it.
+- int16 gradients: Sterna compiled with --gradient-type=int16, against the same
+  step of PyTorch in f32.
 - Gradients: f32 in Sterna and PyTorch, of the LoRA matrices only; both clip to
   norm 1 and apply AdamW. Rank 8 on all seven linears of a block.
 """
@@ -286,33 +292,38 @@ class Peer:
 class Sterna:
     """sterna-run bench, which warms up before each of its measurements."""
 
-    def __init__(self, binaries, module, trains, threads):
+    def __init__(self, binaries, modules, threads):
+        """`modules` by the key of the training step that each measures; the
+        first also generates."""
         self._command = [binaries / "sterna-run", "--json", "--threads"]
-        self._command += [str(threads), "bench", module]
-        self._trains = trains
-        long = self._bench(prompt=16, generate=0, train=0)
+        self._command += [str(threads), "bench"]
+        self._modules = modules
+        long = self._bench("step", prompt=16, generate=0, train=0)
         version = run([binaries / "sterna-run", "--version"]).strip()
         self.version = f"{version}: {long['target']}"
 
     def measure(self):
-        long = self._bench(LONG_PROMPT, DECODED, 0)
-        short = self._bench(SHORT_PROMPT, 0, 2 if self._trains else 0)
+        trains = "step_int16" in self._modules
+        long = self._bench("step", LONG_PROMPT, DECODED, 0)
+        short = self._bench("step", SHORT_PROMPT, 0, 2 if trains else 0)
         sample = {
             "prompt": long["prompt_tokens_per_second"],
             "decode": long["decode_tokens_per_second"],
             "short": SHORT_PROMPT / short["prompt_tokens_per_second"],
         }
-        if self._trains:
+        if trains:
+            int16 = self._bench("step_int16", 16, 0, 2)
             sample["step"] = short["train_seconds_per_step"]
+            sample["step_int16"] = int16["train_seconds_per_step"]
         return sample
 
     def close(self):
         """Nothing runs between measurements."""
 
-    def _bench(self, prompt, generate, train):
-        counts = ["--prompt", prompt, "--generate", generate]
-        counts += ["--train-steps", train]
-        output = run(self._command + [str(count) for count in counts])
+    def _bench(self, key, prompt, generate, train):
+        arguments = [self._modules[key], "--prompt", prompt]
+        arguments += ["--generate", generate, "--train-steps", train]
+        output = run(self._command + [str(value) for value in arguments])
         return json.loads(output.splitlines()[-1])
 
 
@@ -348,10 +359,14 @@ def start_tool(tool, args, gguf, shape):
     compiler = args.sterna / "sterna-compile"
     if not compiler.exists():
         raise Skipped(f"{compiler} does not exist: give --sterna=DIR")
-    module = gguf.with_suffix(".stn")
+    modules = {"step": gguf.with_suffix(".stn")}
     command = [compiler, gguf, f"--max-context={CONTEXT}"]
-    write_once(module, (gguf, compiler), command)
-    return Sterna(args.sterna, module, shape in TRAINED, args.threads)
+    write_once(modules["step"], (gguf, compiler), command)
+    if shape in TRAINED:
+        modules["step_int16"] = gguf.with_suffix(".int16.stn")
+        command.append("--gradient-type=int16")
+        write_once(modules["step_int16"], (gguf, compiler), command)
+    return Sterna(args.sterna, modules, args.threads)
 
 
 def compare(shape, args, report):
@@ -399,12 +414,17 @@ def spread(values):
     return "{} ({}-{})".format(*map(short_number, numbers))
 
 
+def peer_values(samples, key, peer):
+    return samples.get(MEASURED_AS.get(key, key), {}).get(peer)
+
+
 def advantage(key, more_is_better, samples, peer):
     """How many times faster Sterna is, by medians."""
-    of = samples.get(key, {})
-    if "sterna" not in of or peer not in of:
+    ours = samples.get(key, {}).get("sterna")
+    theirs = peer_values(samples, key, peer)
+    if not ours or not theirs:
         return "-"
-    ratio = statistics.median(of["sterna"]) / statistics.median(of[peer])
+    ratio = statistics.median(ours) / statistics.median(theirs)
     return f"{ratio if more_is_better else 1 / ratio:.2f}"
 
 
@@ -419,7 +439,8 @@ def table(report):
                 continue
             of = samples[key]
             ours = spread(of["sterna"]) if "sterna" in of else "-"
-            theirs = f"{peer} {spread(of[peer])}" if peer in of else "-"
+            values = peer_values(samples, key, peer)
+            theirs = f"{peer} {spread(values)}" if values else "-"
             ratio = advantage(key, more, samples, peer)
             lines.append(
                 f"| {shape} | {title}, {unit} | {ours} | {theirs} | {ratio} |"
@@ -466,7 +487,7 @@ def plot(report, path):
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, len(METRICS), figsize=(15, 4))
+    figure, panels = pyplot.subplots(1, len(METRICS), figsize=(18, 4))
     for panel, (key, title, unit, more, _) in zip(panels, METRICS):
         draw_panel(panel, report["samples"], key)
         better = "more" if more else "less"

@@ -75,6 +75,51 @@ __attribute__((target("avx512vnni"))) bool vpdpbusd512() {
   return allAre(sums, int32_t(4 * probeRounds));
 }
 
+__attribute__((target("ssse3"))) bool pmaddwd() {
+  __m128i trits = _mm_set1_epi16(1), words = trits, sums[accumulators] = {};
+  asm volatile("" : "+x"(words));
+  for (int64_t round = 0; round < probeRounds; ++round)
+    for (__m128i &sum : sums) {
+      asm volatile("" : "+x"(trits));
+      sum = _mm_add_epi32(sum, _mm_madd_epi16(trits, words));
+    }
+  return allAre(sums, int32_t(2 * probeRounds));
+}
+
+__attribute__((target("avx2"))) bool vpmaddwd() {
+  __m256i trits = _mm256_set1_epi16(1), words = trits, sums[accumulators] = {};
+  asm volatile("" : "+x"(words));
+  for (int64_t round = 0; round < probeRounds; ++round)
+    for (__m256i &sum : sums) {
+      asm volatile("" : "+x"(trits));
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(trits, words));
+    }
+  return allAre(sums, int32_t(2 * probeRounds));
+}
+
+__attribute__((target("avxvnni"))) bool vpdpwssd256() {
+  __m256i trits = _mm256_set1_epi16(1), words = trits, sums[accumulators] = {};
+  asm volatile("" : "+x"(trits), "+x"(words));
+  for (int64_t round = 0; round < probeRounds; ++round)
+    for (__m256i &sum : sums) {
+      asm volatile("" : "+x"(sum));
+      sum = _mm256_dpwssd_avx_epi32(sum, trits, words);
+    }
+  return allAre(sums, int32_t(2 * probeRounds));
+}
+
+__attribute__((target("avx512vnni"))) bool vpdpwssd512() {
+  __m512i trits = _mm512_set1_epi32(0x00010001), words = trits;
+  __m512i sums[accumulators] = {};
+  asm volatile("" : "+v"(trits), "+v"(words));
+  for (int64_t round = 0; round < probeRounds; ++round)
+    for (__m512i &sum : sums) {
+      asm volatile("" : "+v"(sum));
+      sum = _mm512_dpwssd_epi32(sum, trits, words);
+    }
+  return allAre(sums, int32_t(2 * probeRounds));
+}
+
 bool mulpsAddps() {
   __m128 a = _mm_set1_ps(1), b = a, sums[accumulators] = {};
   asm volatile("" : "+x"(b));
@@ -117,6 +162,10 @@ const std::vector<Probe> &sterna::bench::getProbes() {
       {"vpmaddubsw+vpaddw ymm", {"avx2"}, 32 * n, 2 * n, vpmaddubsw},
       {"vpdpbusd ymm", {"avxvnni"}, 32 * n, n, vpdpbusd256},
       {"vpdpbusd zmm", {"avx512f", "avx512vnni"}, 64 * n, n, vpdpbusd512},
+      {"pmaddwd+paddd xmm", {"ssse3"}, 8 * n, 2 * n, pmaddwd},
+      {"vpmaddwd+vpaddd ymm", {"avx2"}, 16 * n, 2 * n, vpmaddwd},
+      {"vpdpwssd ymm", {"avxvnni"}, 16 * n, n, vpdpwssd256},
+      {"vpdpwssd zmm", {"avx512f", "avx512vnni"}, 32 * n, n, vpdpwssd512},
       {"mulps+addps xmm", {}, 4 * n, 2 * n, mulpsAddps},
       {"vfmadd ymm", {"avx2", "fma"}, 8 * n, n, fma256},
       {"vfmadd zmm", {"avx512f"}, 16 * n, n, fma512},

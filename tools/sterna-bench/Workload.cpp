@@ -40,7 +40,9 @@ Workload product(const std::string &name, Root root, const char *left,
   c.k = k;
   Workload work;
   work.name = name + "/tokens:" + std::to_string(m);
-  work.unit = c.left == "i8" ? Unit::byteProduct : Unit::floatFma;
+  work.unit = c.left == "i8"    ? Unit::byteProduct
+              : c.left == "i16" ? Unit::wordProduct
+                                : Unit::floatFma;
   work.macs = m * n * k;
   work.weights = 1;
   work.make = [=] { return makeData(c, /*withReference=*/false); };
@@ -157,6 +159,10 @@ std::vector<Workload> sterna::bench::makeWorkloads() {
       workloads.push_back(product("ternary-transposed-f32" + matrix,
                                   Root::ternaryTransposed, "f32", step, columns,
                                   rows));
+      for (const char *type : {"i16", "i8"})
+        workloads.push_back(
+            product(std::string("ternary-transposed-") + type + matrix,
+                    Root::gradient, type, step, columns, rows));
     }
     workloads.push_back(head(model));
     workloads.push_back(attention(model, step));

@@ -17,7 +17,7 @@
 namespace sterna::bench {
 
 /// Which of the machine's multiply-adds a kernel needs.
-enum class Unit { byteProduct, floatFma };
+enum class Unit { byteProduct, wordProduct, floatFma };
 
 /// A kernel to measure.
 struct Workload {

@@ -59,12 +59,15 @@ const char *limitName(Unit unit, const Level &level) {
     return !level.hasFma ? "mulps+addps xmm"
            : wide        ? "vfmadd zmm"
                          : "vfmadd ymm";
+  bool words = unit == Unit::wordProduct;
   switch (level.info.byteProduct) {
   case ByteProduct::ssse3:
-    return "pmaddubsw+paddw xmm";
+    return words ? "pmaddwd+paddd xmm" : "pmaddubsw+paddw xmm";
   case ByteProduct::avx2:
-    return "vpmaddubsw+vpaddw ymm";
+    return words ? "vpmaddwd+vpaddd ymm" : "vpmaddubsw+vpaddw ymm";
   default:
+    if (words)
+      return wide ? "vpdpwssd zmm" : "vpdpwssd ymm";
     return wide ? "vpdpbusd zmm" : "vpdpbusd ymm";
   }
 }
@@ -260,9 +263,9 @@ int main(int argc, char **argv) {
   benchmark::AddCustomContext("level", level->name.str());
 
   std::vector<unsigned> used;
-  std::vector<std::string> names = {streamingRead,
-                                    limitName(Unit::byteProduct, *level),
-                                    limitName(Unit::floatFma, *level)};
+  std::vector<std::string> names = {
+      streamingRead, limitName(Unit::byteProduct, *level),
+      limitName(Unit::wordProduct, *level), limitName(Unit::floatFma, *level)};
   for (const std::string &name : names)
     for (unsigned threads : threadCounts)
       benchmark::RegisterBenchmark(
