@@ -10,6 +10,7 @@
 #include "Parameters.h"
 
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
+#include "sterna/Target/DeviceBinary/TritPanels.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -29,22 +30,6 @@ static Array arrayOf(DenseElementsAttr elements) {
   for (size_t at = 0; at < array.bytes.size(); ++at)
     array.bytes[at] = raw[at % raw.size()];
   return array;
-}
-
-/// The inverse of the packer's encoder; `layout` says where a code is.
-static void decodePanels(ArrayRef<char> packed, tern::PanelAttr layout,
-                         Array &trits) {
-  int64_t rows = layout.getRows(), columns = layout.getColumns();
-  int64_t numColumns = trits.shape[1];
-  int64_t blockBytes = rows * columns / 4;
-  int64_t panelBytes = llvm::divideCeil(numColumns, columns) * blockBytes;
-  for (int64_t n = 0; n < trits.shape[0]; ++n)
-    for (int64_t k = 0; k < numColumns; ++k) {
-      int64_t byte = n / rows * panelBytes + k / columns * blockBytes +
-                     4 * (n % rows) + k % 4;
-      int64_t shift = 2 * (k % columns / 4);
-      trits.bytes[n * numColumns + k] = (packed[byte] >> shift & 3) - 1;
-    }
 }
 
 /// What the packer reads for `param`, whose type is `type` and has a layout
@@ -81,7 +66,8 @@ static llvm::Expected<Array> readSource(tern::ParamOp param) {
                                    " bytes of elements, but its source gives " +
                                    Twine(bytes.size()));
   if (isTernary)
-    decodePanels(bytes, layout, array);
+    decodePanels(bytes, layout, type.getDimSize(0), type.getDimSize(1),
+                 array.bytes.data());
   else
     array.bytes.assign(bytes.begin(), bytes.end());
   return array;
@@ -92,13 +78,13 @@ static bool hasReadableSource(tern::ParamOp param) {
   RankedTensorType type = param.getType();
   if (isa<tern::RopeTableSourceAttr>(param.getSource()))
     return type.getRank() == 2 && type.getElementType().isF32();
+  if (isa<tern::RowScalesAttr>(param.getSource()))
+    return type.getRank() == 1 && type.getElementType().isF32();
   if (!isa<tern::FileSourceAttr>(param.getSource()) || type.getRank() == 0)
     return false;
   if (!isa<tern::TritType>(type.getElementType()))
     return true;
-  auto layout = dyn_cast_or_null<tern::PanelAttr>(type.getEncoding());
-  return type.getRank() == 2 &&
-         (!layout || (layout.getRows() > 0 && layout.getColumns() == 16));
+  return type.getRank() == 2;
 }
 
 Type sterna::withoutTrits(Type type) {

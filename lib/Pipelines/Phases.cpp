@@ -8,6 +8,7 @@
 
 #include "sterna/Autodiff/Passes.h"
 #include "sterna/Codegen/CPU/Passes.h"
+#include "sterna/Codegen/CPU/WeightLayout.h"
 #include "sterna/Codegen/GPU/Passes.h"
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
@@ -44,6 +45,19 @@ static void addSharding(OpPassManager &manager) {
   tern::ShardParamsPassOptions shard;
   shard.maxBytes = sterna::gpu::getMaxShardBytes();
   manager.addPass(tern::createShardParamsPass(shard));
+}
+
+/// Without a layout of the given name, the pass reports a block of 0 columns.
+static void addLayouts(OpPassManager &manager, const PhaseOptions &options) {
+  SmallVector<const cpu::Level *> levels;
+  for (const std::string &name : options.levels)
+    if (const cpu::Level *level = cpu::findLevel(name))
+      levels.push_back(level);
+  const cpu::WeightLayout *layout =
+      cpu::chooseWeightLayout(options.weightLayout, levels);
+  tern::AssignLayoutsPassOptions assign;
+  assign.columns = layout ? layout->columns : 0;
+  manager.addPass(tern::createAssignLayoutsPass(assign));
 }
 
 static void addCPUPasses(OpPassManager &manager, const PhaseOptions &options) {
@@ -92,9 +106,14 @@ static void addPasses(OpPassManager &manager, Phase phase,
     // computes again with those of the forward pass, and so keep them whole.
     manager.addPass(tern::createChunkLossHeadPass());
     manager.addPass(createCanonicalizerPass());
+    if (options.headType != "model") {
+      tern::QuantizeHeadPassOptions head;
+      head.type = options.headType;
+      manager.addPass(tern::createQuantizeHeadPass(head));
+    }
     return;
   case Phase::Dispatch:
-    manager.addPass(tern::createAssignLayoutsPass());
+    addLayouts(manager, options);
     if (options.vulkan)
       addSharding(manager);
     manager.addPass(plan::createFormDispatchesPass());

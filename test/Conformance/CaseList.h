@@ -19,6 +19,9 @@
 
 namespace sterna::test {
 
+/// What a ternary type ends with for five trits to a byte.
+constexpr const char *base3Layout = ", #tern.panel<rows = 8, columns = 20>";
+
 /// Values of the letters of a template, such as {'M', "7"}.
 using Letters = std::map<char, std::string>;
 

@@ -35,6 +35,21 @@ void addEmbeddings(List &list) {
            {"f32 77 129 7", "f32 3 1 1", "f16 77 129 7", "f16 1009 7 1",
             "bf16 77 129 7", "bf16 3 64 129"},
            0, {{"ids", {-7, 1009 + 7}}});
+  const char *bytes = R"mlir(
+    !t = tensor<$Vx$Hxi8>
+    !s = tensor<$Vxf32>
+    !i = tensor<$Txi32>
+    !y = tensor<$Tx$Hxf32>
+    tern.param @t : !t from $file(f32)
+    tern.param @s : !s from #tern.row_scales<of = $file(f16), columns = $H>
+    func.func @run(%i: !i {tern.input = "ids"}) -> (!y {tern.output = "y"}) {
+      %t = tern.get_param @t : !t
+      %s = tern.get_param @s : !s
+      %y = tern.embedding %t, %i scale %s : !t, !i -> !y
+      return %y : !y
+    })mlir";
+  list.add("embedding_i8", bytes, "VHT", {"77 129 7", "3 1 1", "1009 7 1"}, 0,
+           {{"ids", {-7, 1009 + 7}}});
   const char *shard = R"mlir(
     !t = tensor<$Vx$Hx$E>
     !i = tensor<$Txi32>
@@ -73,14 +88,15 @@ void addHeads(List &list) {
   const char *whole = "%w = tern.get_param @t : !w";
   list.add("head", fill(product, {{'W', whole}, {'V', "$N"}}), "EMNK",
            {"f32 1 1009 77", "f32 7 129 3", "f16 1 1009 77", "f16 16 77 129",
-            "f16 1 7 1", "bf16 1 1009 77", "bf16 7 129 129"});
+            "f16 1 7 1", "bf16 1 1009 77", "bf16 7 129 129", "i8 1 1009 77",
+            "i8 7 129 3", "i8 16 77 129"});
   // Rows of a table, as the loss head takes them.
   const char *chunk = R"mlir(
       %t = tern.get_param @t : !t
       %w = tensor.extract_slice %t[$O, 0] [$N, $K] [1, 1] : !t to !w)mlir";
   list.add("head_chunk", fill(product, {{'W', chunk}, {'V', "129"}}), "EMNKO",
            {"f32 7 77 77 17", "f16 1 77 129 18", "f16 1 77 129 17",
-            "f16 7 111 78 17", "bf16 7 77 77 18"});
+            "f16 7 111 78 17", "bf16 7 77 77 18", "i8 7 77 77 16"});
   const char *plain = R"mlir(
     !x = tensor<$Mx$Kxf32>
     !w = tensor<$Kx$Nxf32>
@@ -91,6 +107,25 @@ void addHeads(List &list) {
       return %y : !y
     })mlir";
   list.add("matmul_float", plain, "MNK", {"1 129 8", "7 8 77", "77 3 129"});
+  // The gradient of a head of bytes, its left side scaled.
+  const char *gradient = R"mlir(
+    !x = tensor<$Mx$Kxf32>
+    !w = tensor<$Kx$Nxi8>
+    !s = tensor<$Kxf32>
+    !y = tensor<$Mx$Nxf32>
+    tern.param @w : !w from $file(f32)
+    tern.param @s : !s from #tern.row_scales<of = $file(f32), columns = $N>
+    func.func @run(%x: !x {tern.input = "x"}, %c: !y {tern.input = "c"})
+        -> (!y {tern.output = "y"}) {
+      %w = tern.get_param @w : !w
+      %s = tern.get_param @s : !s
+      %e = tensor.empty() : !x
+      %f = linalg.broadcast ins(%s : !s) outs(%e : !x) dimensions = [0]
+      %g = arith.mulf %x, %f : !x
+      %y = linalg.matmul ins(%g, %w : !x, !w) outs(%c : !y) -> !y
+      return %y : !y
+    })mlir";
+  list.add("head_gradient_i8", gradient, "MNK", {"7 129 77", "16 8 1009"});
 }
 
 void addLosses(List &list) {
@@ -180,7 +215,7 @@ void addNorms(List &list) {
 void addLinears(List &list) {
   const char *matmul = R"mlir(
     !x = tensor<$Mx$Kx$E>
-    !w = tensor<$Nx$Kx!tern.trit>
+    !w = tensor<$Nx$Kx!tern.trit$L>
     !s = tensor<$Sxf32>
     !y = tensor<$Mx$Nxf32>
     tern.param @w : !w from $file(trit)
@@ -192,15 +227,17 @@ void addLinears(List &list) {
       return %y : !y
     })mlir";
   std::string oneScale = fill(matmul, {{'S', "1"}, {'G', ""}});
-  std::string rowScales = fill(matmul, {{'S', "$N"}, {'G', ""}});
+  std::string rowScales = fill(matmul, {{'S', "$N"}, {'G', ""}, {'L', ""}});
   std::string groups =
-      fill(matmul, {{'S', "$Nx$C"}, {'G', " {group = $D : i64}"}});
+      fill(matmul, {{'S', "$Nx$C"}, {'G', " {group = $D : i64}"}, {'L', ""}});
   for (const char *element : {"i8", "f32"}) {
     std::string family = std::string("matmul_") + element;
     // Integer sums are exact, so that the same bits are asked for.
     double tolerance = element[0] == 'i' ? 0 : 1e-6;
     for (const auto &[scale, text] :
-         {std::pair("tensor", oneScale), std::pair("row", rowScales)})
+         {std::pair("tensor", fill(oneScale, {{'L', ""}})),
+          std::pair("base3", fill(oneScale, {{'L', base3Layout}})),
+          std::pair("row", rowScales)})
       list.add(family + "_" + scale, fill(text, {{'E', element}}), "MNK",
                {"1 1 1", "1 7 3", "1 1009 129", "7 77 129", "16 64 128",
                 "77 129 77", "128 65 256"},

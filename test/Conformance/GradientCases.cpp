@@ -39,7 +39,7 @@ void addIntegerGradients(List &list) {
   const char *matmul = R"mlir(
     !q = tensor<$Mx$Nx$E>
     !t = tensor<$Mxf32>
-    !w = tensor<$Nx$Kx!tern.trit>
+    !w = tensor<$Nx$Kx!tern.trit$L>
     !y = tensor<$Mx$Kxf32>
     tern.param @w : !w from $file(trit)
     func.func @run(%q: !q {tern.input = "q"}, %t: !t {tern.input = "step"})
@@ -50,11 +50,13 @@ void addIntegerGradients(List &list) {
     })mlir";
   // Sums are exact, so that the same bits are asked for.
   for (auto [element, limit] : {std::pair("i8", 127.), {"i16", 32639.}})
-    list.add(
-        std::string("quantized_matmul_transposed_") + element,
-        fill(matmul, {{'E', element}}), "MNK",
-        {"1 1 1", "1 7 3", "7 77 129", "16 64 128", "77 129 77", "5 1009 33"},
-        0, {{"q", {-limit, limit}}});
+    for (auto [suffix, layout] :
+         {std::pair("", ""), std::pair("_base3", base3Layout)})
+      list.add(
+          std::string("quantized_matmul_transposed_") + element + suffix,
+          fill(matmul, {{'E', element}, {'L', layout}}), "MNK",
+          {"1 1 1", "1 7 3", "7 77 129", "16 64 128", "77 129 77", "5 1009 33"},
+          0, {{"q", {-limit, limit}}});
 }
 
 } // namespace
@@ -73,7 +75,7 @@ void sterna::test::addGradients(List &list) {
   list.add("rms_norm_grad", norm, "MK", {"1 7", "7 77", "129 129", "3 1009"});
   const char *matmul = R"mlir(
     !x = tensor<$Mx$Nxf32>
-    !w = tensor<$Nx$Kx!tern.trit>
+    !w = tensor<$Nx$Kx!tern.trit$L>
     !s = tensor<$Sxf32>
     !y = tensor<$Mx$Kxf32>
     tern.param @w : !w from $file(trit)
@@ -84,14 +86,16 @@ void sterna::test::addGradients(List &list) {
       %y = tern.matmul_transposed %x, %w, %s$G : !x, !w, !s -> !y
       return %y : !y
     })mlir";
-  for (const auto &[scale, count] :
-       {std::pair("tensor", "1"), std::pair("row", "$N")})
+  for (const auto &[scale, count, layout] :
+       {std::tuple("tensor", "1", ""), std::tuple("row", "$N", ""),
+        std::tuple("base3", "$N", base3Layout)})
     list.add(std::string("matmul_transposed_") + scale,
-             fill(matmul, {{'S', count}, {'G', ""}}), "MNK",
+             fill(matmul, {{'S', count}, {'G', ""}, {'L', layout}}), "MNK",
              {"1 1 1", "1 7 3", "7 77 129", "16 64 128", "77 129 77"});
-  list.add("matmul_transposed_group",
-           fill(matmul, {{'S', "$Nx$C"}, {'G', " {group = $D : i64}"}}),
-           "MNKDC", {"1 77 129 64 3", "7 129 77 32 3"});
+  list.add(
+      "matmul_transposed_group",
+      fill(matmul, {{'S', "$Nx$C"}, {'G', " {group = $D : i64}"}, {'L', ""}}),
+      "MNKDC", {"1 77 129 64 3", "7 129 77 32 3"});
   addIntegerGradients(list);
   const char *attention = R"mlir(
     !q = tensor<$Bx$Sx$Hx$Gx$Dxf32>

@@ -152,6 +152,8 @@ OwningOpRef<ModuleOp> Harness::parse(const Case &c) {
   int64_t count = 0;
   for (; at != std::sregex_iterator(); ++at) {
     std::string type = (*at)[1];
+    if (type == "i8") // quantized by the compiler
+      type = "f32";
     text += at->prefix().str() + "#tern.file<path = \"" + folder.path(type) +
             "\", offset = " + std::to_string(4096 * count++) +
             ", storage = " + (type == "trit" ? "f32" : type) + ">";

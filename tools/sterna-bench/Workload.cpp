@@ -29,10 +29,11 @@ constexpr Model models[] = {
     {"2B", 2560, 6912, 20, 5, 128256},
 };
 
-/// A ternary product with an m x n result.
+/// A ternary product with an m x n result, weights in blocks of `blockColumns`.
 Workload product(const std::string &name, Root root, const char *left,
-                 int64_t m, int64_t n, int64_t k) {
+                 int64_t m, int64_t n, int64_t k, int64_t blockColumns = 16) {
   KernelCase c;
+  c.blockColumns = blockColumns;
   c.root = root;
   c.left = left;
   c.m = m;
@@ -59,14 +60,15 @@ void addFloats(KernelData &data, int64_t count) {
   data.buffers.push_back(std::move(bytes));
 }
 
-/// Adds an operand of `count` positive f16 below 2. KernelCase rounds f64 one
-/// by one, which takes half a minute for a head.
-void addHalves(KernelData &data, int64_t count) {
-  std::vector<char> bytes(count * sizeof(uint16_t));
+/// Adds an operand of `count` positive f16 below 2, or of any i8. KernelCase
+/// rounds f64 one by one, which takes half a minute for a head.
+void addTable(KernelData &data, int64_t count, bool int8) {
+  std::vector<char> bytes(count * (int8 ? 1 : 2));
   std::minstd_rand engine(7);
-  auto *values = reinterpret_cast<uint16_t *>(bytes.data());
-  for (int64_t i = 0; i < count; ++i)
-    values[i] = (engine() >> 8) & 0x3fff;
+  for (int64_t i = 0; i < int64_t(bytes.size()); ++i) {
+    bool high = !int8 && i % 2;
+    bytes[i] = char((engine() >> 8) & (high ? 0x3f : 0xff));
+  }
   data.buffers.push_back(std::move(bytes));
 }
 
@@ -78,33 +80,42 @@ KernelData finish(KernelData data, int64_t resultSize) {
   return data;
 }
 
-/// Logits of one token.
-Workload head(const Model &model) {
+/// Logits of one token; bytes have a scale a row.
+Workload head(const Model &model, bool int8) {
   Workload work;
-  work.name = std::string("head-f16/") + model.name + "/tokens:1";
+  work.name =
+      std::string(int8 ? "head-i8/" : "head-f16/") + model.name + "/tokens:1";
   work.unit = Unit::floatFma;
   work.macs = model.hidden * model.vocabulary;
   work.weights = 1;
   work.make = [=] {
     KernelData data;
+    std::string scaling = llvm::formatv(
+        R"(
+  %f = linalg.broadcast ins(%s : tensor<{0}xf32>) outs(%e : tensor<1x{0}xf32>)
+      dimensions = [0]
+  %y = arith.mulf %p, %f : tensor<1x{0}xf32>)",
+        model.vocabulary);
     data.source = llvm::formatv(
         R"(plan.kernel @k tied [-1] {{
-^bb0(%x: tensor<1x{0}xf32>, %w: tensor<{1}x{0}xf16>):
+^bb0(%x: tensor<1x{0}xf32>, %w: tensor<{1}x{0}x{2}>, %s: tensor<{1}xf32>):
   %c0 = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<1x{1}xf32>
   %z = linalg.fill ins(%c0 : f32) outs(%e : tensor<1x{1}xf32>)
       -> tensor<1x{1}xf32>
-  %y = linalg.matmul
+  %p = linalg.matmul
       indexing_maps = [affine_map<(m, n, k) -> (m, k)>,
                        affine_map<(m, n, k) -> (n, k)>,
                        affine_map<(m, n, k) -> (m, n)>]
-      ins(%x, %w : tensor<1x{0}xf32>, tensor<{1}x{0}xf16>)
-      outs(%z : tensor<1x{1}xf32>) -> tensor<1x{1}xf32>
-  plan.yield %y : tensor<1x{1}xf32>
+      ins(%x, %w : tensor<1x{0}xf32>, tensor<{1}x{0}x{2}>)
+      outs(%z : tensor<1x{1}xf32>) -> tensor<1x{1}xf32>{3}
+  plan.yield {4} : tensor<1x{1}xf32>
 })",
-        model.hidden, model.vocabulary);
+        model.hidden, model.vocabulary, int8 ? "i8" : "f16",
+        int8 ? scaling : "", int8 ? "%y" : "%p");
     addFloats(data, model.hidden);
-    addHalves(data, model.hidden * model.vocabulary);
+    addTable(data, model.hidden * model.vocabulary, int8);
+    addFloats(data, model.vocabulary);
     return finish(std::move(data), model.vocabulary);
   };
   return work;
@@ -154,6 +165,10 @@ std::vector<Workload> sterna::bench::makeWorkloads() {
       for (int64_t tokens : {1, 16, 128, 512})
         workloads.push_back(product("ternary-int8" + matrix, Root::ternary,
                                     "i8", tokens, rows, columns));
+      for (int64_t tokens : {1, 128})
+        workloads.push_back(product("ternary-int8-base3" + matrix,
+                                    Root::ternary, "i8", tokens, rows, columns,
+                                    /*blockColumns=*/20));
       workloads.push_back(product("ternary-f32" + matrix, Root::ternary, "f32",
                                   step, rows, columns));
       workloads.push_back(product("ternary-transposed-f32" + matrix,
@@ -164,7 +179,8 @@ std::vector<Workload> sterna::bench::makeWorkloads() {
             product(std::string("ternary-transposed-") + type + matrix,
                     Root::gradient, type, step, columns, rows));
     }
-    workloads.push_back(head(model));
+    for (bool int8 : {false, true})
+      workloads.push_back(head(model, int8));
     workloads.push_back(attention(model, step));
   }
   return workloads;

@@ -10,6 +10,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
+#include "sterna/Codegen/CPU/WeightLayout.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Import/GGUF/ImportGGUF.h"
 #include "sterna/InitAll.h"
@@ -101,6 +102,18 @@ cl::opt<std::string> gradientType(
              "(default), int16 (per token, to nearest) or int8 (per token, "
              "stochastic)"),
     cl::value_desc("TYPE"), cl::init("f32"), cl::cat(category));
+cl::opt<std::string> headType(
+    "head-type",
+    cl::desc("Element type of the head and of an embedding tied to it: "
+             "model, as the file has it, with Q8_0 widened to f32 "
+             "(default); f16; or int8 with a scale for each row"),
+    cl::value_desc("TYPE"), cl::init("model"), cl::cat(category));
+cl::opt<std::string> weightLayout(
+    "weight-layout",
+    cl::desc("How trits are packed: 2bit; base3, five to a byte, which is a "
+             "fifth smaller and takes more work; or auto, by the cost model "
+             "(default)"),
+    cl::value_desc("LAYOUT"), cl::init("auto"), cl::cat(category));
 cl::opt<bool> noTrain("no-train", cl::desc("Leave the training programs out"),
                       cl::cat(category));
 cl::opt<std::string> quantize(
@@ -234,6 +247,11 @@ std::string checkFlags() {
     return "--max-context: expected 1 to 1048576";
   if (!inRange(loraRank, 0, 1 << 10))
     return "--lora-rank: expected 0 to 1024";
+  if (headType != "model" && headType != "f16" && headType != "int8")
+    return "unknown --head-type=" + headType + "; expected model, f16 or int8";
+  if (!cpu::chooseWeightLayout(weightLayout, {}))
+    return "unknown --weight-layout=" + weightLayout +
+           "; expected auto, 2bit or base3";
   if (!quantize.empty() && quantize != "absmean")
     return "unknown --quantize=" + quantize + "; expected absmean";
   if (gradientType != "f32" && gradientType != "int16" &&
@@ -337,6 +355,29 @@ llvm::Error emitCode(ModuleOp module, Stopwatch &stopwatch,
   return llvm::Error::success();
 }
 
+/// What the cost model says of each layout at each level, for the device binary
+/// to tell.
+void recordLayoutCosts(ModuleOp module) {
+  Builder b(module.getContext());
+  SmallVector<Attribute> costs;
+  auto add = [&](SmallVectorImpl<NamedAttribute> &entry, StringRef name,
+                 Attribute value) {
+    entry.push_back(b.getNamedAttr(name, value));
+  };
+  for (const cpu::Level *level : chosenLevels())
+    for (const cpu::WeightLayout &layout : cpu::getWeightLayouts()) {
+      cpu::LayoutCost cost = cpu::estimateCost(layout, *level);
+      SmallVector<NamedAttribute> entry;
+      add(entry, "target", b.getStringAttr(level->name));
+      add(entry, "layout", b.getStringAttr(layout.name));
+      add(entry, "bits", b.getF32FloatAttr(float(layout.bits())));
+      add(entry, "one_token", b.getF32FloatAttr(float(cost.oneToken)));
+      add(entry, "many_tokens", b.getF32FloatAttr(float(cost.manyTokens)));
+      costs.push_back(b.getDictionaryAttr(entry));
+    }
+  module->setAttr("tern.layout_costs", b.getArrayAttr(costs));
+}
+
 /// Links what --emit names; an executable with `runtime`.
 int link(ModuleOp module, const TokenizerDescription &tokenizer,
          const llvm::MemoryBuffer *runtime, Stopwatch &stopwatch) {
@@ -426,6 +467,8 @@ int compile(const llvm::MemoryBuffer *runtime) {
     options.loraTargets.push_back(name);
   options.train = !noTrain;
   options.gradients = gradientType;
+  options.headType = headType.getValue();
+  options.weightLayout = weightLayout.getValue();
   options.checkpoint = !noCheckpoint;
   options.tuned = !portable;
   for (const cpu::Level *level : chosenLevels())
@@ -445,6 +488,7 @@ int compile(const llvm::MemoryBuffer *runtime) {
   if (last != Phase::Link)
     return writeIR(*module);
   printPlan(*module);
+  recordLayoutCosts(*module);
   return link(*module, tokenizer, runtime, stopwatch);
 }
 

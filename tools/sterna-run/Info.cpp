@@ -126,6 +126,61 @@ Json describeModel(const format::Model &model) {
           {"gradients", gradientsOf(model)}};
 }
 
+/// Bytes and number of the ternary weights, by layout.
+struct LayoutBytes {
+  uint64_t bytes = 0, weights = 0;
+
+  double bits() const { return 8 * double(bytes) / double(weights); }
+};
+
+uint64_t countWeights(const format::Weight &weight) {
+  uint64_t count = 1;
+  for (uint64_t extent : orEmpty(weight.shape()))
+    count *= extent;
+  return count;
+}
+
+std::map<std::string, LayoutBytes> ternaryLayouts(const Module &module) {
+  std::map<std::string, LayoutBytes> layouts;
+  for (const format::Weight *weight : orEmpty(module.metadata().weights())) {
+    if (weight->layout()->str().find(".panel") == std::string::npos)
+      continue;
+    LayoutBytes &layout = layouts[weight->layout()->str()];
+    layout.bytes += weight->size();
+    layout.weights += countWeights(*weight);
+  }
+  return layouts;
+}
+
+/// The table of the language model's head; null if there is none.
+const format::Weight *findHead(const Module &module) {
+  const format::Weight *head = nullptr;
+  for (const format::Weight *weight : orEmpty(module.metadata().weights()))
+    if (weight->name()->str() == "output.weight" ||
+        (!head && weight->name()->str() == "token_embd.weight"))
+      head = weight;
+  return head;
+}
+
+Json describeWeights(const Module &module) {
+  Json layouts = Json::object(), costs = Json::array();
+  for (const auto &[name, layout] : ternaryLayouts(module))
+    layouts[name] = {{"bytes", layout.bytes}, {"bits", layout.bits()}};
+  for (const format::LayoutCost *cost :
+       orEmpty(module.metadata().layout_costs()))
+    costs.push_back({{"target", cost->target()->str()},
+                     {"layout", cost->layout()->str()},
+                     {"bits", cost->bits()},
+                     {"one_token", cost->one_token()},
+                     {"many_tokens", cost->many_tokens()}});
+  Json head;
+  if (const format::Weight *weight = findHead(module))
+    head = {{"name", weight->name()->str()},
+            {"type", weight->layout()->str()},
+            {"bytes", weight->size()}};
+  return {{"ternary", layouts}, {"layout_costs", costs}, {"head", head}};
+}
+
 PlannedBytes trainPlan(const Module &module) {
   return planOf(module, trainPrograms(module));
 }
@@ -143,6 +198,7 @@ Json describeModule(const Module &module) {
           {"config", describeModel(module.model())},
           {"targets", targets},
           {"weights_bytes", metadata.weights_bytes()},
+          {"weights", describeWeights(module)},
           {"peak_bytes",
            {{"train", trainPlan(module).total()},
             {"generate", generatePlan(module).total()}}},
@@ -170,6 +226,23 @@ void printModel(const Module &module) {
   if (model.trainable())
     std::printf("training  %u sequences of %u tokens, gradients %s\n",
                 model.batch(), model.sequence_length(), gradientsOf(model));
+}
+
+void printWeights(const Module &module) {
+  for (const auto &[name, layout] : ternaryLayouts(module))
+    std::printf("weights   ternary as %s, %.2f bits a weight, %s\n",
+                name.c_str(), layout.bits(), formatBytes(layout.bytes).c_str());
+  if (const format::Weight *head = findHead(module))
+    std::printf("head      %s, %s%s, %s\n", head->name()->c_str(),
+                head->layout()->c_str(),
+                head->layout()->str() == "i8" ? " with a scale per row" : "",
+                formatBytes(head->size()).c_str());
+  for (const format::LayoutCost *cost :
+       orEmpty(module.metadata().layout_costs()))
+    std::printf("layout    %s at %s: predicted %.1f cycles per 1000 weights "
+                "with one token, %.1f a token with many\n",
+                cost->layout()->c_str(), cost->target()->c_str(),
+                cost->one_token(), cost->many_tokens());
 }
 
 void printTargets(const Module &module) {
@@ -260,6 +333,7 @@ Status run(const Options &options, const CommonOptions &common) {
     return Status();
   }
   printModel(module);
+  printWeights(module);
   printTargets(module);
   printMemory(module);
   printPrograms(module);

@@ -56,6 +56,14 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
       *this, "checkpoint",
       llvm::cl::desc("Recompute activations in the backward pass"),
       llvm::cl::init(true)};
+  Option<std::string> headType{
+      *this, "head-type",
+      llvm::cl::desc("Element type of the head's table: model, f16 or int8"),
+      llvm::cl::init("model")};
+  Option<std::string> weightLayout{
+      *this, "weight-layout",
+      llvm::cl::desc("Layout of ternary weights: auto, 2bit or base3"),
+      llvm::cl::init("auto")};
   ListOption<std::string> levels{
       *this, "levels",
       llvm::cl::desc("Instruction levels of CPUs to generate code for")};

@@ -64,22 +64,54 @@ struct UnpackPattern : OpRewritePattern<tern::UnpackOp> {
     int64_t blocks = (numColumns + columns - 1) / columns;
     AffineExpr block = n.floorDiv(rows) * blocks + k.floorDiv(columns);
     AffineExpr byte =
-        block * (rows * columns / 4) + (n % rows) * 4 + (k % columns) % 4;
-    AffineExpr bit = (k % columns).floorDiv(4) * 2;
+        block * layout.getBlockBytes() + (n % rows) * 4 + (k % columns) % 4;
+    AffineExpr digit = (k % columns).floorDiv(4);
     Value row = linalg::IndexOp::create(b, loc, 0);
     Value column = linalg::IndexOp::create(b, loc, 1);
     auto apply = [&](AffineExpr expr) -> Value {
       return affine::AffineApplyOp::create(b, loc, AffineMap::get(2, 0, expr),
                                            ValueRange{row, column});
     };
-    Type i8 = b.getI8Type();
     Value code = tensor::ExtractOp::create(b, loc, bytes, apply(byte));
-    Value shift = arith::IndexCastOp::create(b, loc, i8, apply(bit));
-    code = arith::ShRUIOp::create(b, loc, code, shift);
+    return layout.isBase3() ? readBase3(b, loc, code, apply(digit))
+                            : readTwoBits(b, loc, code, apply(digit * 2));
+  }
+
+  static Value readTwoBits(OpBuilder &b, Location loc, Value byte, Value bit) {
+    Value shift = arith::IndexCastOp::create(b, loc, b.getI8Type(), bit);
+    Value code = arith::ShRUIOp::create(b, loc, byte, shift);
     Value three = arith::ConstantIntOp::create(b, loc, 3, 8);
     Value one = arith::ConstantIntOp::create(b, loc, 1, 8);
     code = arith::AndIOp::create(b, loc, code, three);
     return arith::SubIOp::create(b, loc, code, one);
+  }
+
+  /// The byte times 3^digit, modulo 256 and signed, against the thresholds.
+  static Value readBase3(OpBuilder &b, Location loc, Value byte, Value digit) {
+    auto constant = [&](int64_t value) -> Value {
+      return arith::ConstantIntOp::create(b, loc, value, 32);
+    };
+    Value power = constant(1);
+    for (int64_t j = 1, value = 3; j < 5; ++j, value *= 3) {
+      Value index = arith::ConstantIndexOp::create(b, loc, j);
+      Value isJ =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, digit, index);
+      power = arith::SelectOp::create(b, loc, isJ, constant(value), power);
+    }
+    Type i32 = b.getI32Type();
+    Value state = arith::MulIOp::create(
+        b, loc, arith::ExtSIOp::create(b, loc, i32, byte), power);
+    state = arith::ShLIOp::create(b, loc, state, constant(24));
+    state = arith::ShRSIOp::create(b, loc, state, constant(24));
+    auto holds = [&](arith::CmpIPredicate predicate, int64_t bound) -> Value {
+      Value bit =
+          arith::CmpIOp::create(b, loc, predicate, state, constant(bound));
+      return arith::ExtUIOp::create(b, loc, i32, bit);
+    };
+    Value trit =
+        arith::SubIOp::create(b, loc, holds(arith::CmpIPredicate::sge, 43),
+                              holds(arith::CmpIPredicate::sle, -43));
+    return arith::TruncIOp::create(b, loc, b.getI8Type(), trit);
   }
 };
 

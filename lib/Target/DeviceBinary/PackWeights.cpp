@@ -3,72 +3,24 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Streams one parameter a few rows at a time: memory stays in proportion to a
-// panel, not to the model. The encoder of #tern.panel is here and nowhere else.
+// panel, not to the model.
 //
 //===----------------------------------------------------------------------===//
 
-#include "sterna/Dialect/Tern/IR/Tern.h"
-#include "sterna/Import/WeightSource.h"
+#include "PackFloats.h"
+
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
+#include "sterna/Target/DeviceBinary/TritPanels.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
-#include "llvm/ADT/ScopeExit.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
-#include <cstring>
 
 using namespace mlir;
 using namespace sterna;
 using llvm::Error;
 using llvm::Expected;
-
-static WeightType weightType(tern::StorageType storage) {
-  switch (storage) {
-  case tern::StorageType::F32:
-    return WeightType::F32;
-  case tern::StorageType::F16:
-    return WeightType::F16;
-  case tern::StorageType::BF16:
-    return WeightType::BF16;
-  case tern::StorageType::Q8_0:
-    return WeightType::Q8_0;
-  case tern::StorageType::TQ1_0:
-    return WeightType::TQ1_0;
-  case tern::StorageType::TQ2_0:
-    return WeightType::TQ2_0;
-  }
-  llvm_unreachable("unknown storage type");
-}
-
-template <typename T>
-static void write(llvm::raw_ostream &out, ArrayRef<T> values) {
-  out.write(reinterpret_cast<const char *>(values.data()),
-            values.size() * sizeof(T));
-}
-
-/// Packs the trits of one panel, rows padded with zeros to whole blocks. Four
-/// columns are handled at a time, as the bytes of a word.
-static void encodePanel(const std::vector<int8_t> &trits, int64_t stride,
-                        tern::PanelAttr layout, std::vector<uint8_t> &out) {
-  int64_t rows = layout.getRows(), columns = layout.getColumns();
-  int64_t words = columns / 4;
-  uint8_t *to = out.data();
-  for (int64_t column = 0; column < stride; column += columns)
-    for (int64_t row = 0; row < rows; ++row, to += 4) {
-      const int8_t *from = &trits[row * stride + column];
-      uint32_t packed = 0;
-      for (int64_t j = 0; j < words; ++j) {
-        uint32_t word;
-        std::memcpy(&word, from + 4 * j, 4);
-        // No carry between bytes: -1 is 255, and codes are 0 to 2.
-        uint32_t low = (word & 0x7f7f7f7f) + 0x01010101;
-        packed |= ((low ^ (word & 0x80808080)) & 0x03030303) << (2 * j);
-      }
-      std::memcpy(to, &packed, 4);
-    }
-}
 
 namespace {
 
@@ -77,9 +29,7 @@ class TritReader {
 public:
   static Expected<TritReader> open(tern::FileSourceAttr source, int64_t rows,
                                    int64_t columns) {
-    auto weight =
-        WeightSource::open(source.getPath(), source.getOffset(),
-                           weightType(source.getStorage()), rows, columns);
+    auto weight = openWeight(source, rows, columns);
     if (!weight)
       return weight.takeError();
     TritReader reader(source, std::move(*weight));
@@ -135,7 +85,7 @@ static Error packTernary(tern::FileSourceAttr source, RankedTensorType type,
   int64_t panel = layout.getRows();
   int64_t stride = llvm::alignTo(columns, layout.getColumns());
   std::vector<int8_t> trits(panel * stride);
-  std::vector<uint8_t> packed(panel * stride / 4);
+  std::vector<uint8_t> packed(layout.getPackedBytes(panel, stride));
   for (int64_t row = 0; row < rows; row += panel) {
     int64_t count = std::min(panel, rows - row);
     if (count < panel || stride != columns)
@@ -143,55 +93,9 @@ static Error packTernary(tern::FileSourceAttr source, RankedTensorType type,
     if (Error error = reader->read(row, count, trits.data(), stride))
       return error;
     encodePanel(trits, stride, layout, packed);
-    write(out, ArrayRef<uint8_t>(packed));
+    writeElements(out, ArrayRef<uint8_t>(packed));
   }
   report.packedBytes += layout.getPackedBytes(rows, columns);
-  return Error::success();
-}
-
-/// A 16-bit type is that of the source: its bytes are copied as they are.
-static Error copyBytes(tern::FileSourceAttr source, RankedTensorType type,
-                       llvm::raw_ostream &out) {
-  auto file = llvm::sys::fs::openNativeFileForRead(source.getPath());
-  if (!file)
-    return file.takeError();
-  auto close = llvm::make_scope_exit([&] { llvm::sys::fs::closeFile(*file); });
-  uint64_t left = type.getNumElements() * 2, position = source.getOffset();
-  std::vector<char> buffer(1 << 18);
-  while (left) {
-    auto read = llvm::sys::fs::readNativeFileSlice(
-        *file, llvm::MutableArrayRef(buffer).take_front(left), position);
-    if (!read)
-      return read.takeError();
-    if (*read == 0)
-      return llvm::createStringError(source.getPath() +
-                                     ": ends within a tensor");
-    out.write(buffer.data(), *read);
-    left -= *read;
-    position += *read;
-  }
-  return Error::success();
-}
-
-static Error packFloats(tern::FileSourceAttr source, RankedTensorType type,
-                        llvm::raw_ostream &out, LinkReport &report) {
-  int64_t columns = type.getShape().back();
-  int64_t rows = type.getNumElements() / columns;
-  report.packedBytes +=
-      type.getNumElements() * type.getElementTypeBitWidth() / 8;
-  if (!type.getElementType().isF32())
-    return copyBytes(source, type, out);
-  auto weight =
-      WeightSource::open(source.getPath(), source.getOffset(),
-                         weightType(source.getStorage()), rows, columns);
-  if (!weight)
-    return weight.takeError();
-  std::vector<float> row(columns);
-  for (int64_t i = 0; i < rows; ++i) {
-    if (Error error = weight->decodeRows(i, 1, row.data()))
-      return error;
-    write(out, ArrayRef<float>(row));
-  }
   return Error::success();
 }
 
@@ -207,7 +111,7 @@ static void writeRopeTable(tern::RopeTableSourceAttr source,
       double angle = position / scaling * std::pow(theta, -double(i) / half);
       row[i] = source.getSine() ? std::sin(angle) : std::cos(angle);
     }
-    write(out, ArrayRef<float>(row));
+    writeElements(out, ArrayRef<float>(row));
   }
 }
 
@@ -219,13 +123,15 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
   if (auto dense = dyn_cast<DenseElementsAttr>(source)) {
     std::vector<float> values(dense.getValues<float>().begin(),
                               dense.getValues<float>().end());
-    write(out, ArrayRef<float>(values));
+    writeElements(out, ArrayRef<float>(values));
     return Error::success();
   }
   if (auto table = dyn_cast<tern::RopeTableSourceAttr>(source)) {
     writeRopeTable(table, type, out);
     return Error::success();
   }
+  if (auto scales = dyn_cast<tern::RowScalesAttr>(source))
+    return packRowScales(scales, type.getDimSize(0), out);
   auto file = cast<tern::FileSourceAttr>(source);
   int64_t columns = type.getShape().back();
   WeightType stored = weightType(file.getStorage());
@@ -234,5 +140,7 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
                         getWeightBlockBytes(stored);
   if (isa<tern::TritType>(type.getElementType()))
     return packTernary(file, type, out, report);
-  return packFloats(file, type, out, report);
+  report.packedBytes +=
+      type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  return packFloats(file, type, out);
 }

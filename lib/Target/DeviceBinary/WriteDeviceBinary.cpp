@@ -177,7 +177,8 @@ private:
 
   static std::string layoutOf(RankedTensorType type) {
     if (auto panel = dyn_cast_or_null<tern::PanelAttr>(type.getEncoding()))
-      return llvm::formatv("trit2.panel{0}x{1}", panel.getRows(),
+      return llvm::formatv("{0}.panel{1}x{2}",
+                           panel.isBase3() ? "base3" : "trit2", panel.getRows(),
                            panel.getColumns());
     return llvm::formatv("{0}", type.getElementType());
   }
@@ -239,6 +240,7 @@ private:
     auto stateVector = builder.CreateVector(state);
     auto weightVector = builder.CreateVector(weights);
     auto codeVector = builder.CreateVector(code);
+    auto costs = builder.CreateVector(describeLayoutCosts());
     format::ModuleBuilder root(builder);
     root.add_model(model);
     root.add_tokenizer(vocabulary);
@@ -254,7 +256,25 @@ private:
     root.add_arena_bytes(arenaBytes);
     root.add_block_bytes(blockBytes);
     root.add_compiler(compiler);
+    root.add_layout_costs(costs);
     format::FinishModuleBuffer(builder, root.Finish());
+  }
+
+  Offsets<format::LayoutCost> describeLayoutCosts() {
+    Offsets<format::LayoutCost> result;
+    auto costs = module->getAttrOfType<ArrayAttr>("tern.layout_costs");
+    if (!costs)
+      return result;
+    for (auto cost : costs.getAsRange<DictionaryAttr>()) {
+      auto number = [&](StringRef name) {
+        return float(cost.getAs<FloatAttr>(name).getValueAsDouble());
+      };
+      result.push_back(format::CreateLayoutCost(
+          builder, string(cost.getAs<StringAttr>("target")),
+          string(cost.getAs<StringAttr>("layout")), number("bits"),
+          number("one_token"), number("many_tokens")));
+    }
+    return result;
   }
 
   Offsets<format::Kernel> describeKernels() {

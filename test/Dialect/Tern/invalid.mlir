@@ -288,9 +288,42 @@ func.func @embedding_c2(%table: tensor<32x8xf16>, %ids: tensor<4xi32>) {
 // embedding_c3: element type of the result
 func.func @embedding_c3(%table: tensor<32x8xf16>, %ids: tensor<4xi32>, %init: tensor<4x8xf16>) {
   // expected-error @+1 {{'tern.embedding' op failed to verify that init has the type of result}}
-  %x = "tern.embedding"(%table, %ids, %init) : (tensor<32x8xf16>, tensor<4xi32>, tensor<4x8xf16>) -> tensor<4x8xf32>
+  %x = "tern.embedding"(%table, %ids, %init) {operandSegmentSizes = array<i32: 1, 1, 0, 1>} : (tensor<32x8xf16>, tensor<4xi32>, tensor<4x8xf16>) -> tensor<4x8xf32>
   return
 }
+
+// -----
+
+// embedding_c4: a scale per row
+func.func @embedding_c4(%table: tensor<32x8xi8>, %ids: tensor<4xi32>, %s: tensor<8xf32>) {
+  // expected-error @+1 {{'tern.embedding' op failed to verify that scale has one f32 a row of table}}
+  %x = "tern.embedding"(%table, %ids, %s) {operandSegmentSizes = array<i32: 1, 1, 1, 0>} : (tensor<32x8xi8>, tensor<4xi32>, tensor<8xf32>) -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// embedding_c5: bytes without a scale
+func.func @embedding_c5(%table: tensor<32x8xi8>, %ids: tensor<4xi32>) {
+  // expected-error @+1 {{'tern.embedding' op expected a scale with a table of i8 alone, but got none with 'tensor<32x8xi8>'}}
+  %x = tern.embedding %table, %ids : tensor<32x8xi8>, tensor<4xi32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// embedding_c5: floats with a scale
+func.func @embedding_c5(%table: tensor<32x8xf16>, %ids: tensor<4xi32>, %s: tensor<32xf32>) {
+  // expected-error @+1 {{'tern.embedding' op expected a scale with a table of i8 alone, but got one with 'tensor<32x8xf16>'}}
+  %x = tern.embedding %table, %ids scale %s : tensor<32x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+// panel: blocks of 16 or 20 columns
+// expected-error @+1 {{expected panels of at least one row and blocks of 16 or 20 columns, but got 8 and 32}}
+func.func private @panel(tensor<16x8x!tern.trit, #tern.panel<rows = 8, columns = 32>>)
 
 // -----
 

@@ -103,13 +103,17 @@ func.func @unpack(%w: tensor<16x8x!tern.trit>) {
 }
 
 // CHECK-LABEL: func.func @embedding(
-func.func @embedding(%table: tensor<32x8xf16>, %shard: tensor<16x8xf16>, %ids: tensor<4xi32>) {
+func.func @embedding(%table: tensor<32x8xf16>, %shard: tensor<16x8xf16>, %ids: tensor<4xi32>,
+                     %bytes: tensor<32x8xi8>, %s: tensor<32xf32>) {
   // CHECK: %[[X:.+]] = tern.embedding %{{.+}}, %{{.+}} : tensor<32x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
   // CHECK: %{{.+}} = tern.embedding %{{.+}}, %{{.+}} init %[[X]] {offset = 32 : i64} : tensor<16x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
+  // CHECK: %{{.+}} = tern.embedding %{{.+}}, %{{.+}} scale %{{.+}} : tensor<32x8xi8>, tensor<4xi32> -> tensor<4x8xf32>
   %x = tern.embedding %table, %ids
       : tensor<32x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
   %y = tern.embedding %shard, %ids init %x {offset = 32 : i64}
       : tensor<16x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
+  %z = tern.embedding %bytes, %ids scale %s
+      : tensor<32x8xi8>, tensor<4xi32> -> tensor<4x8xf32>
   return
 }
 

@@ -13,6 +13,7 @@
 #include "FloatProduct.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace sterna;
@@ -23,12 +24,17 @@ namespace {
 constexpr int64_t mostRows = 4;
 /// Workgroups at most: enough for an even share, few enough to be cheap.
 constexpr int64_t mostGroups = 64;
+/// Vectors of a row that are multiplied at a time.
+constexpr int64_t unroll = 4;
+constexpr int64_t cacheLine = 64;
 
 class Emission {
 public:
-  Emission(KernelBuilder &k, const FloatProduct &product, ValueRange buffers)
+  Emission(KernelBuilder &k, const FloatProduct &product,
+           const TargetInfo &target, ValueRange buffers)
       : k(k), product(product), buffers(buffers), left(buffers[product.left]),
-        right(buffers[product.right]) {}
+        right(buffers[product.right]),
+        width(product.k < target.vectorLanes ? lanes : target.vectorLanes) {}
 
   /// Columns [block * 8, block * 8 + 8) of C.
   void emitBlock(Value block) {
@@ -40,47 +46,77 @@ public:
                                           : source);
     }
     k.loop(product.m, [&](Value row) {
-      Value sums = k.sumEach(emitSums(row, sources));
-      emitResult(sums, row, column);
+      SmallVector<Value> sums;
+      for (Value sum : emitSums(row, sources))
+        sums.push_back(addHalves(sum));
+      emitResult(k.sumEach(sums), row, column);
     });
   }
 
 private:
   SmallVector<Value> emitSums(Value row, ArrayRef<Value> sources) {
-    int64_t whole = product.k / lanes * lanes;
-    SmallVector<Value> zeros(lanes, k.floatVector(0));
-    SmallVector<Value> sums =
-        k.loop(k.index(0), k.index(whole), lanes, zeros,
-               [&](Value at, ValueRange sums) {
-                 return emitStep(row, sources, at, sums, Value());
-               });
+    int64_t whole = product.k / width * width;
+    int64_t unrolled = whole / (unroll * width) * unroll * width;
+    SmallVector<Value> sums(lanes, k.floatVector(0, width));
+    sums = k.loop(k.index(0), k.index(unrolled), unroll * width, sums,
+                  [&](Value at, ValueRange sums) {
+                    SmallVector<Value> next(sums);
+                    for (int64_t i = 0; i < unroll; ++i) {
+                      Value column = k.add(at, i * width);
+                      if (i * width * elementBytes() % cacheLine == 0)
+                        prefetchNext(sources, column);
+                      next = emitStep(row, sources, column, next, Value());
+                    }
+                    return next;
+                  });
+    for (int64_t at = unrolled; at < whole; at += width)
+      sums = emitStep(row, sources, k.index(at), sums, Value());
     if (whole == product.k)
       return sums;
-    // The last 8 elements once more, those that were counted left out.
-    int64_t counted = lanes - product.k % lanes;
+    // The last elements once more, those that were counted left out.
+    int64_t counted = width - product.k % width;
     SmallVector<bool> open;
-    for (int64_t lane = 0; lane < lanes; ++lane)
+    for (int64_t lane = 0; lane < width; ++lane)
       open.push_back(lane >= counted);
     Value mask = arith::ConstantOp::create(
         k.b, k.loc,
-        DenseElementsAttr::get(VectorType::get(lanes, k.b.getI1Type()), open));
-    return emitStep(row, sources, k.index(product.k - lanes), sums, mask);
+        DenseElementsAttr::get(VectorType::get(width, k.b.getI1Type()), open));
+    return emitStep(row, sources, k.index(product.k - width), sums, mask);
+  }
+
+  /// The next 8 rows: each alone is too short for hardware to run ahead.
+  void prefetchNext(ArrayRef<Value> sources, Value at) {
+    for (Value source : sources)
+      k.prefetch(right, {k.add(source, lanes), at});
+  }
+
+  int64_t elementBytes() {
+    return cast<MemRefType>(right.getType()).getElementTypeBitWidth() / 8;
   }
 
   SmallVector<Value> emitStep(Value row, ArrayRef<Value> sources, Value at,
                               ValueRange sums, Value mask) {
     auto loadOpen = [&](Value matrix, Value index) {
-      Value x = k.toF32(k.loadVector(matrix, {index, at}));
-      return mask ? k.select(mask, x, k.floatVector(0)) : x;
+      Value x = k.toF32(k.loadVector(matrix, {index, at}, width));
+      return mask ? k.select(mask, x, k.floatVector(0, width)) : x;
     };
     Value x = loadOpen(left, row);
     SmallVector<Value> next;
-    // The next 8 rows: each alone is too short for hardware to run ahead.
-    for (Value source : sources)
-      k.prefetch(right, {k.add(source, lanes), at});
     for (auto [source, sum] : llvm::zip_equal(sources, sums))
       next.push_back(k.fma(x, loadOpen(right, source), sum));
     return next;
+  }
+
+  /// A vector's lower and upper 8 lanes added, if it has so many.
+  Value addHalves(Value vector) {
+    if (width == lanes)
+      return vector;
+    auto half = [&](int64_t first) -> Value {
+      return vector::ShuffleOp::create(
+          k.b, k.loc, vector, vector,
+          llvm::to_vector(llvm::seq<int64_t>(first, first + lanes)));
+    };
+    return arith::AddFOp::create(k.b, k.loc, half(0), half(lanes));
   }
 
   void emitResult(Value sums, Value row, Value column) {
@@ -100,6 +136,8 @@ private:
   const FloatProduct &product;
   ValueRange buffers;
   Value left, right;
+  /// Lanes of the registers in use: 8 or 16.
+  int64_t width;
 };
 
 struct FloatDot : KernelEmitter {
@@ -119,7 +157,7 @@ struct FloatDot : KernelEmitter {
             ValueRange buffers, Value begin, Value end) const override {
     FloatProduct product = *FloatProduct::match(kernel);
     KernelBuilder k(builder, kernel.getLoc());
-    Emission emission(k, product, buffers);
+    Emission emission(k, product, target, buffers);
     int64_t blocks = llvm::divideCeil(product.n, lanes);
     k.loop(k.share(begin, blocks, groupsOf(product)),
            k.share(end, blocks, groupsOf(product)), 1,

@@ -39,8 +39,8 @@ struct Tiling {
   int64_t columnTiles = 0, rowBlocks = 0;
   /// Rows of C of a workgroup, a multiple of `rows`.
   int64_t blockRows = 0;
-  /// Rows of B in a packed block, a multiple of 16; the last block may have up
-  /// to 7 more, so that none has fewer than 8.
+  /// Rows of B in a packed block, a multiple of the product's depthUnit; the
+  /// last block may have up to 7 more, so that none has fewer than 8.
   int64_t depth = 0, depthBlocks = 0;
 
   int64_t width() const { return vectors * lanes; }
@@ -100,7 +100,8 @@ Tiling chooseTiling(const FloatProduct &product, const TargetInfo &target) {
   rows = llvm::divideCeil(product.m, llvm::divideCeil(product.m, rows));
   t.blockRows = llvm::alignTo(rows, t.rows);
   t.rowBlocks = llvm::divideCeil(product.m, t.blockRows);
-  t.depth = packedBytes / (4 * t.width()) / 16 * 16;
+  int64_t unit = product.depthUnit();
+  t.depth = packedBytes / (4 * t.width()) / unit * unit;
   t.depthBlocks = product.k < lanes
                       ? 1
                       : llvm::divideCeil(product.k - (lanes - 1), t.depth);
@@ -114,8 +115,8 @@ public:
       : k(k), product(product), buffers(buffers),
         t(chooseTiling(product, target)), left(buffers[product.left]) {
     Type f32 = k.b.getF32Type();
-    int64_t packedRows =
-        llvm::alignTo(std::min(product.k, t.depth + lanes - 1), 16);
+    int64_t packedRows = llvm::alignTo(std::min(product.k, t.depth + lanes - 1),
+                                       product.depthUnit());
     packed = k.scratch({packedRows, t.width()}, f32);
     sums = k.scratch({singlePass() ? t.rows : t.blockRows, t.width()}, f32);
   }

@@ -23,6 +23,11 @@ bool isFloat(Value matrix) {
   return type.isF32() || type.isF16() || type.isBF16();
 }
 
+/// Signed bytes, whose scales are the business of other ops.
+bool isBytes(Value matrix) {
+  return cast<ShapedType>(matrix.getType()).getElementType().isInteger(8);
+}
+
 /// Whether the kernel's own arguments feed the product, so that their buffers
 /// are what it reads.
 bool setOperands(FloatProduct &product, Value left, Value right) {
@@ -67,7 +72,8 @@ bool matchMatmul(FloatProduct &product, linalg::MatmulOp op) {
   product.rightForm = rightTransposed ? RightForm::columns : RightForm::rows;
   auto leftType = cast<RankedTensorType>(left.getType());
   product.k = leftType.getDimSize(product.leftTransposed ? 0 : 1);
-  return isFloat(right) && setOperands(product, left, right) &&
+  return (isFloat(right) || isBytes(right)) &&
+         setOperands(product, left, right) &&
          matchInit(product, op.getOutputs()[0]);
 }
 
@@ -77,11 +83,12 @@ bool matchTernary(FloatProduct &product, Op op, RightForm form) {
   product.rightForm = form;
   product.k = cast<ShapedType>(op.getLhs().getType()).getDimSize(1);
   product.group = op.getGroup();
-  // A block of 16 columns has one group only.
-  if (product.group && *product.group % 16)
+  product.layout = getPanelLayout(op.getWeight());
+  if (!product.layout ||
+      (product.group && !hasWholeGroups(product.layout, *product.group)))
     return false;
   std::optional<unsigned> scale = getArgumentNumber(op.getScale());
-  if (!scale || !isFloat(op.getScale()) || !isPackedInPanels(op.getWeight()))
+  if (!scale || !isFloat(op.getScale()))
     return false;
   product.scale = *scale;
   return setOperands(product, op.getLhs(), op.getWeight());
@@ -89,10 +96,10 @@ bool matchTernary(FloatProduct &product, Op op, RightForm form) {
 
 } // namespace
 
-bool sterna::cpu::isPackedInPanels(Value weight) {
+tern::PanelAttr sterna::cpu::getPanelLayout(Value weight) {
   auto type = cast<RankedTensorType>(weight.getType());
-  auto panel = dyn_cast_or_null<tern::PanelAttr>(type.getEncoding());
-  return panel && panel.getRows() == 8 && panel.getColumns() == 16;
+  auto layout = dyn_cast_or_null<tern::PanelAttr>(type.getEncoding());
+  return layout && layout.getRows() == 8 ? layout : tern::PanelAttr();
 }
 
 std::optional<FloatProduct> FloatProduct::match(plan::KernelOp kernel) {

@@ -13,13 +13,14 @@
 
 #include "Epilogue.h"
 #include "KernelBuilder.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
 
 namespace sterna::cpu {
 
 /// How B is stored.
 enum class RightForm {
-  rows,         ///< floats [K, N]
-  columns,      ///< floats [N, K]
+  rows,         ///< floats or signed bytes [K, N]
+  columns,      ///< floats or signed bytes [N, K]
   tritsRows,    ///< trits [N, K], packed
   tritsColumns, ///< trits [K, N], packed
 };
@@ -32,6 +33,8 @@ struct FloatProduct {
   /// A is stored as [K, M].
   bool leftTransposed = false;
   RightForm rightForm = RightForm::rows;
+  /// How a ternary B is packed.
+  tern::PanelAttr layout;
   /// Argument with the scale of a ternary B: [1], one per row of the stored
   /// matrix, or [rows, groups of `group` columns].
   unsigned scale = 0;
@@ -43,6 +46,11 @@ struct FloatProduct {
   bool isTernary() const {
     return rightForm == RightForm::tritsRows ||
            rightForm == RightForm::tritsColumns;
+  }
+
+  /// Rows of B, walking along K, that a packed B is read in multiples of.
+  int64_t depthUnit() const {
+    return rightForm == RightForm::tritsRows ? layout.getColumns() : 16;
   }
 
   /// The product of `kernel`; none when it has another root or a form that the
@@ -59,9 +67,15 @@ template <typename Op> Op findRoot(plan::KernelOp kernel) {
   return *found.begin();
 }
 
-/// Whether `weight` is packed in the panels that the emitters read: 8 rows by
-/// 16 columns.
-bool isPackedInPanels(mlir::Value weight);
+/// The layout of `weight` if it is one that the emitters read, in panels of 8
+/// rows; else null.
+tern::PanelAttr getPanelLayout(mlir::Value weight);
+
+/// Whether no block of 16 columns lies in two groups of scales. Blocks of 20
+/// would, and AssignLayouts gives them to no matrix that has groups.
+inline bool hasWholeGroups(tern::PanelAttr layout, int64_t group) {
+  return layout.getColumns() == 16 && group % 16 == 0;
+}
 
 } // namespace sterna::cpu
 

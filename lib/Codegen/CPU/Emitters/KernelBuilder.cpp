@@ -172,6 +172,8 @@ Value KernelBuilder::toF32(Value value) {
   Type type = b.getF32Type();
   if (auto vector = dyn_cast<VectorType>(value.getType()))
     type = vector.clone(type);
+  if (getElementTypeOrSelf(value.getType()).isInteger(8))
+    return arith::SIToFPOp::create(b, loc, type, value);
   return arith::ExtFOp::create(b, loc, type, value);
 }
 

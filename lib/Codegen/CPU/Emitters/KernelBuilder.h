@@ -82,7 +82,7 @@ public:
   mlir::Value intVector(int64_t value, int64_t width, unsigned bits);
   mlir::Value intVector(llvm::ArrayRef<int32_t> values);
   mlir::Value bitcast(mlir::Value vector, int64_t width, unsigned bits);
-  /// A float scalar or vector widened to f32.
+  /// A scalar or vector of floats or signed bytes widened to f32.
   mlir::Value toF32(mlir::Value value);
   /// A vector brought to `width` lanes: cut, or filled with copies of lane 0.
   mlir::Value resize(mlir::Value vector, int64_t width);

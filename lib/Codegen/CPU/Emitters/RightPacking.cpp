@@ -9,10 +9,13 @@
 
 #include "RightPacking.h"
 
+#include "TritCodes.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
+using namespace sterna;
 using namespace sterna::cpu;
 
 namespace {
@@ -88,53 +91,61 @@ private:
     });
   }
 
-  /// A block of a panel is 8 rows of B^T by 16 rows of B, one i32 lane holding
-  /// four bytes of a row: each code of the 16 is a shift of all lanes.
+  /// A block of a panel is 8 rows of B^T, one i32 lane with four bytes of each,
+  /// by 16 or 20 rows of B.
   void packTritsRows() {
-    int64_t panels = llvm::divideCeil(product.n, 8);
-    int64_t blocks = llvm::divideCeil(product.k, 16);
+    tern::PanelAttr layout = product.layout;
+    int64_t panels = llvm::divideCeil(product.n, layout.getRows());
+    int64_t blocks = llvm::divideCeil(product.k, layout.getColumns());
+    int64_t blockBytes = layout.getBlockBytes();
     k.loop(block.vectors, [&](Value v) {
       Value panel = clamp(k.add(k.div(block.column, lanes), v), panels);
-      Value bytes = k.mul(panel, blocks * 32);
+      Value bytes = k.mul(panel, blocks * blockBytes);
       Value factor;
       if (!product.group)
         factor = rowScales(panel, Value());
-      k.loop(k.index(0), block.rows, 16, [&](Value row) {
+      k.loop(k.index(0), block.rows, layout.getColumns(), [&](Value row) {
         Value source = k.add(block.firstRow, row);
         if (product.group)
           factor = rowScales(panel, k.div(source, *product.group));
-        Value codes = k.loadVector(right, {k.add(bytes, k.mul(source, 2))}, 32);
-        codes = k.bitcast(codes, lanes, 32);
-        for (int64_t column = 0; column < 16; ++column) {
-          int64_t shift = 8 * (column % 4) + 2 * (column / 4);
-          store(decode(codes, k.intVector(shift, lanes, 32), factor),
-                k.add(row, column), k.mul(v, lanes));
+        Value place = k.mul(k.div(source, layout.getColumns()), blockBytes);
+        Value packed = k.loadVector(right, {k.add(bytes, place)}, blockBytes);
+        TritCodes codes(k, layout, packed);
+        for (int64_t first = 0; first < layout.getColumns(); first += 4) {
+          Value quads = k.bitcast(codes.next(), lanes, 32);
+          for (int64_t i = 0; i < 4; ++i)
+            store(decode(byteOf(quads, i), factor), k.add(row, first + i),
+                  k.mul(v, lanes));
         }
       });
     });
   }
 
-  /// A row of a block is 16 columns of B in four bytes; half of them make a
-  /// vector, each lane with its own shift.
+  /// Byte `number` of each i32 lane.
+  Value byteOf(Value words, int64_t number) {
+    words = arith::ShRUIOp::create(k.b, k.loc, words,
+                                   k.intVector(8 * number, lanes, 32));
+    return arith::AndIOp::create(k.b, k.loc, words,
+                                 k.intVector(255, lanes, 32));
+  }
+
+  /// Eight columns of a row of B are a vector.
   void packTritsColumns() {
-    int64_t blocks = llvm::divideCeil(product.n, 16);
-    static constexpr int32_t laneShifts[] = {0, 8, 16, 24, 2, 10, 18, 26};
-    SmallVector<Value> offsets, shifts, groups;
+    tern::PanelAttr layout = product.layout;
+    int64_t blocks = llvm::divideCeil(product.n, layout.getColumns());
+    SmallVector<TritColumns> columns;
+    SmallVector<Value> groups;
     for (int64_t v = 0; v < block.vectors; ++v) {
-      Value half = clamp(k.add(k.div(block.column, lanes), v), blocks * 2);
-      offsets.push_back(k.mul(k.div(half, 2), 32));
-      Value extra = arith::IndexCastOp::create(k.b, k.loc, k.b.getI32Type(),
-                                               k.mul(k.rem(half, 2), 4));
-      shifts.push_back(arith::AddIOp::create(
-          k.b, k.loc, k.intVector(laneShifts), k.splat(extra)));
+      Value first = k.add(block.column, v * lanes);
+      columns.emplace_back(k, layout, first, product.n);
       if (product.group)
-        groups.push_back(
-            k.div(clamp(k.mul(half, lanes), product.n), *product.group));
+        groups.push_back(k.div(clamp(first, product.n), *product.group));
     }
     forEachRow([&](Value row) {
       Value source = k.add(block.firstRow, row);
-      Value start = k.add(k.mul(k.div(source, 8), blocks * 32),
-                          k.mul(k.rem(source, 8), 4));
+      Value panel = k.mul(k.div(source, layout.getRows()),
+                          blocks * layout.getBlockBytes());
+      Value start = k.add(panel, k.mul(k.rem(source, layout.getRows()), 4));
       Value factor;
       if (!product.group)
         factor = k.splat(
@@ -142,18 +153,13 @@ private:
       for (int64_t v = 0; v < block.vectors; ++v) {
         if (product.group)
           factor = k.splat(k.toF32(k.load(scale, {source, groups[v]})));
-        Value bytes = k.loadVector(right, {k.add(start, offsets[v])}, 4);
-        Value word =
-            vector::ExtractOp::create(k.b, k.loc, k.bitcast(bytes, 1, 32), 0);
-        store(decode(k.splat(word), shifts[v], factor), row,
+        store(decode(columns[v].load(right, start), factor), row,
               k.index(v * lanes));
       }
     });
   }
 
-  Value decode(Value codes, Value shift, Value factor) {
-    Value code = arith::ShRUIOp::create(k.b, k.loc, codes, shift);
-    code = arith::AndIOp::create(k.b, k.loc, code, k.intVector(3, lanes, 32));
+  Value decode(Value code, Value factor) {
     Value number = arith::SIToFPOp::create(
         k.b, k.loc, VectorType::get(lanes, k.b.getF32Type()), code);
     return k.fma(number, factor, arith::NegFOp::create(k.b, k.loc, factor));

@@ -19,13 +19,14 @@ namespace sterna::cpu {
 struct RightBlock {
   mlir::Value firstRow, rows, column;
   int64_t vectors;
-  /// f32 [.., vectors * 8]: up to 15 rows more than `rows` are written.
+  /// f32 [.., vectors * 8]: rows are written up to a multiple of the product's
+  /// depthUnit.
   mlir::Value scratch;
 };
 
 /// Emits the copy of a block of B, the scale of a ternary matrix folded in.
-/// `firstRow` must be a multiple of 16, and `rows` at least 8 if K is. Columns
-/// beyond N get any finite or infinite value.
+/// `firstRow` must be a multiple of the product's depthUnit, and `rows` at
+/// least 8 if K is. Columns beyond N get any finite or infinite value.
 void emitPacking(KernelBuilder &k, const FloatProduct &product,
                  mlir::ValueRange buffers, const RightBlock &block);
 

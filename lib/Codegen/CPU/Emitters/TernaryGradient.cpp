@@ -18,6 +18,7 @@
 #include "Emitters.h"
 #include "FloatProduct.h"
 #include "RightPacking.h"
+#include "TritCodes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -29,8 +30,8 @@ using namespace sterna::cpu;
 
 namespace {
 
-/// A block of packed weights.
 constexpr int64_t panelRows = 8;
+/// A block of weights with two bits each.
 constexpr int64_t blockColumns = 16;
 constexpr int64_t blockBytes = 32;
 /// Bytes of unpacked weights, so that they leave room in a cache of 32 KiB.
@@ -65,6 +66,7 @@ Route chooseRoute(bool isInt8, ByteProduct product) {
 struct GradientProduct {
   int64_t m = 0, n = 0, k = 0;
   unsigned left = 0, step = 0, weight = 0;
+  tern::PanelAttr layout;
   Epilogue epilogue;
   Route route{};
 
@@ -101,7 +103,7 @@ GradientProduct::match(plan::KernelOp kernel, const TargetInfo &target) {
   std::optional<Epilogue> epilogue = Epilogue::match(kernel, root);
   if (!left || !step || !weight || !epilogue || !leftType.hasStaticShape() ||
       !type.hasStaticShape() || !type.getNumElements() ||
-      !leftType.getNumElements() || !isPackedInPanels(root.getWeight()))
+      !leftType.getNumElements() || !getPanelLayout(root.getWeight()))
     return std::nullopt;
   GradientProduct p;
   p.m = type.getDimSize(0);
@@ -110,6 +112,7 @@ GradientProduct::match(plan::KernelOp kernel, const TargetInfo &target) {
   p.left = *left;
   p.step = *step;
   p.weight = *weight;
+  p.layout = getPanelLayout(root.getWeight());
   p.epilogue = std::move(*epilogue);
   p.route =
       chooseRoute(leftType.getElementType().isInteger(8), target.byteProduct);
@@ -223,6 +226,8 @@ private:
 
   /// Unpacks rows [first, first + rows), rounded up to whole panels.
   void emitUnpacking(Value first, Value rows, Value column) {
+    if (p.layout.isBase3())
+      return emitBase3Unpacking(first, rows, column);
     int64_t blocks = llvm::divideCeil(p.k, blockColumns);
     int64_t tileBlocks = p.width() / blockColumns;
     k.loop(k.index(0), rows, panelRows, [&](Value row) {
@@ -236,6 +241,49 @@ private:
                   k.div(row, p.route.fold), b * blockColumns);
       }
     });
+  }
+
+  /// Blocks of base 3 do not lie as tiles do: a row's columns are taken by
+  /// eights, then joined with those of the rows that an instruction adds up.
+  void emitBase3Unpacking(Value first, Value rows, Value column) {
+    int64_t fold = p.route.fold;
+    int64_t panelBytes =
+        llvm::divideCeil(p.k, p.layout.getColumns()) * p.layout.getBlockBytes();
+    for (int64_t at = 0; at < p.width(); at += lanes) {
+      TritColumns columns(k, p.layout, k.add(column, at), p.k);
+      k.loop(k.index(0), rows, panelRows, [&](Value row) {
+        Value start = k.mul(k.div(k.add(first, row), panelRows), panelBytes);
+        for (int64_t r = 0; r < panelRows; r += fold) {
+          Value codes = emitJoined(columns, k.add(start, 4 * r));
+          k.storeVector(
+              p.route.words ? emitTrits(codes) : codes, unpacked,
+              {k.add(k.div(row, fold), r / fold), k.index(at * fold)});
+        }
+      });
+    }
+  }
+
+  /// The codes of `fold` rows from byte `start`, side by side for each column.
+  Value emitJoined(TritColumns &columns, Value start) {
+    Value joined;
+    for (int64_t row = 0; row < p.route.fold; ++row) {
+      Value codes = columns.load(buffers[p.weight], k.add(start, 4 * row));
+      codes = arith::TruncIOp::create(
+          k.b, k.loc, VectorType::get(lanes, k.b.getI8Type()), codes);
+      joined = row ? emitInterleaved(joined, codes, row) : codes;
+    }
+    return joined;
+  }
+
+  /// `codes` after each `count` elements of `joined`.
+  Value emitInterleaved(Value joined, Value codes, int64_t count) {
+    SmallVector<int64_t> mask;
+    for (int64_t column = 0; column < lanes; ++column) {
+      for (int64_t i = 0; i < count; ++i)
+        mask.push_back(column * count + i);
+      mask.push_back(lanes * count + column);
+    }
+    return vector::ShuffleOp::create(k.b, k.loc, joined, codes, mask);
   }
 
   /// Byte 4 r + c of a block holds row r and columns c, 4 + c, 8 + c, 12 + c.

@@ -20,6 +20,7 @@
 #include "Emitters.h"
 #include "FloatProduct.h"
 #include "TokenTile.h"
+#include "TritCodes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -31,10 +32,8 @@ using namespace sterna::cpu;
 
 namespace {
 
-/// Columns of a block, and blocks whose sums fit int16: 4 additions each.
-constexpr int64_t blockColumns = 16;
-constexpr int64_t mostBlocks = 16;
-constexpr int64_t blockBytes = 32;
+/// Additions that fit int16.
+constexpr int64_t mostAdditions = 64;
 /// Bytes of weights that a single token asks for ahead: hardware does so only
 /// within a page of 4 KiB.
 constexpr int64_t prefetchBytes = 4096;
@@ -47,6 +46,7 @@ constexpr int64_t mostTileBytes = 1024 * 1024;
 struct Int8Product {
   int64_t m = 0, n = 0, k = 0;
   unsigned left = 0, weight = 0, scale = 0;
+  tern::PanelAttr layout;
   std::optional<int64_t> group;
   Epilogue epilogue;
 
@@ -61,8 +61,11 @@ struct Int8Product {
   /// Blocks from one flush of the registers to the next.
   int64_t chunkBlocks = 0;
 
+  /// Columns and bytes of a block of a panel.
+  int64_t blockColumns() const { return layout.getColumns(); }
+  int64_t blockBytes() const { return layout.getBlockBytes(); }
   /// Blocks of a row, the last possibly partial.
-  int64_t blocks() const { return llvm::divideCeil(k, blockColumns); }
+  int64_t blocks() const { return llvm::divideCeil(k, blockColumns()); }
   int64_t panelCount() const { return llvm::divideCeil(n, lanes); }
   /// Rows of weights at a time, and how often that is.
   int64_t rows() const { return panels * lanes; }
@@ -89,9 +92,10 @@ std::optional<Int8Product> Int8Product::match(plan::KernelOp kernel,
   if (!left || !weight || !scale || !epilogue ||
       !leftType.getElementType().isInteger(8) || !leftType.hasStaticShape() ||
       !type.hasStaticShape() || !scaleType.getElementType().isF32() ||
-      !isPackedInPanels(root.getWeight()))
+      !getPanelLayout(root.getWeight()))
     return std::nullopt;
   Int8Product product;
+  product.layout = getPanelLayout(root.getWeight());
   product.m = type.getDimSize(0);
   product.n = type.getDimSize(1);
   product.k = leftType.getDimSize(1);
@@ -101,7 +105,7 @@ std::optional<Int8Product> Int8Product::match(plan::KernelOp kernel,
   product.group = root.getGroup();
   product.epilogue = std::move(*epilogue);
   if (!product.m || !product.n || !product.k ||
-      (product.group && *product.group % blockColumns))
+      (product.group && !hasWholeGroups(product.layout, *product.group)))
     return std::nullopt;
   product.chooseTile(target);
   if (product.tokens * product.k > mostTileBytes)
@@ -118,16 +122,20 @@ void Int8Product::chooseTile(const TargetInfo &target) {
   // two panels at a time would be two: they take up to twice as long.
   if (tokens > 1)
     panels = target.vectorLanes / lanes;
-  matrices = target.byteProduct == ByteProduct::neonI8mm && tokens > 1;
+  // A matrix has two groups of four columns: five of a byte make no pairs.
+  matrices = target.byteProduct == ByteProduct::neonI8mm && tokens > 1 &&
+             layout.getTritsPerByte() % 2 == 0;
   if (matrices)
     tokens = llvm::alignTo(tokens, 2);
   // An instruction that adds to its result waits for the one before: with few
   // tokens, four in a row would.
   if (addsFours(target.byteProduct) && !matrices)
     ways = std::max<int64_t>(4 / llvm::PowerOf2Ceil(tokens), 1);
-  chunkBlocks = addsFours(target.byteProduct) ? blocks() : mostBlocks;
+  chunkBlocks = addsFours(target.byteProduct)
+                    ? blocks()
+                    : mostAdditions / layout.getTritsPerByte();
   if (group)
-    while ((*group / blockColumns) % chunkBlocks)
+    while ((*group / blockColumns()) % chunkBlocks)
       --chunkBlocks;
 }
 
@@ -138,8 +146,9 @@ public:
       : k(k), p(product), vectors(k, target, p.rows()), matrices(k),
         buffers(buffers), weight(buffers[p.weight]), scale(buffers[p.scale]),
         tile(k, target, buffers[p.left], p.tokens,
-             p.group ? p.chunkBlocks : p.blocks()) {
-    codeMask = k.intVector(3, p.panels * blockBytes, 8);
+             p.blocks() * p.blockColumns(),
+             p.group ? p.chunkBlocks * p.blockColumns()
+                     : llvm::alignTo(p.k, 16)) {
     Type element = p.group ? Type(k.b.getF32Type()) : k.b.getI32Type();
     sums = k.scratch({p.tokens, p.rows()}, element);
   }
@@ -173,7 +182,7 @@ private:
       // A panel beyond the last is multiplied for nothing, from the last.
       if (p.panelCount() % p.panels)
         panel = k.min(panel, p.panelCount() - 1);
-      places.push_back(k.mul(panel, p.blocks() * blockBytes));
+      places.push_back(k.mul(panel, p.blocks() * p.blockBytes()));
     }
     SmallVector<Value> zeros(p.tokens * p.ways, vectors.zero());
     if (p.matrices)
@@ -187,7 +196,7 @@ private:
           k.loop(first, end, 1, zeros, [&](Value block, ValueRange parts) {
             return emitBlock(places, block, parts);
           });
-      flush(parts, step, chunk, k.mul(first, blockColumns));
+      flush(parts, step, chunk, k.mul(first, p.blockColumns()));
     });
   }
 
@@ -196,15 +205,16 @@ private:
   SmallVector<Value> emitBlock(ArrayRef<Value> places, Value block,
                                ValueRange parts) {
     SmallVector<Value> next(parts.begin(), parts.end());
-    Value packed = loadBlocks(places, k.mul(block, blockBytes));
+    Value offset = k.mul(block, p.blockBytes());
+    TritCodes blockCodes(k, p.layout, loadBlocks(places, offset));
     if (p.m == 1)
-      k.prefetch(weight, k.add(k.add(places[0], k.mul(block, blockBytes)),
-                               prefetchBytes));
+      k.prefetch(weight, k.add(k.add(places[0], offset), prefetchBytes));
     if (p.matrices)
-      return emitMatrices(packed, block, std::move(next));
-    for (int64_t j = 0; j < 4; ++j) {
-      Value codes = emitCodes(packed, 2 * j);
-      Value quad = k.add(k.mul(block, 4), j);
+      return emitMatrices(blockCodes, block, std::move(next));
+    int64_t quads = p.layout.getTritsPerByte();
+    for (int64_t j = 0; j < quads; ++j) {
+      Value codes = blockCodes.next();
+      Value quad = k.add(k.mul(block, quads), j);
       for (int64_t token = 0; token < p.tokens; ++token) {
         Value &sum = next[token * p.ways + j % p.ways];
         sum = vectors.multiplyAdd(sum, codes, tile.four(quad, token, p.rows()));
@@ -214,38 +224,28 @@ private:
   }
 
   /// The same where rows and tokens are multiplied as matrices.
-  SmallVector<Value> emitMatrices(Value packed, Value block,
+  SmallVector<Value> emitMatrices(TritCodes &codes, Value block,
                                   SmallVector<Value> parts) {
-    for (int64_t j : {0, 2}) {
-      Value quad = k.add(k.mul(block, 4), j);
-      matrices.multiplyAdd(
-          parts, {emitCodes(packed, 2 * j), emitCodes(packed, 2 * j + 2)},
-          {tile.eight(quad), tile.eight(k.add(quad, 1))});
+    int64_t quads = p.layout.getTritsPerByte();
+    for (int64_t j = 0; j < quads; j += 2) {
+      Value quad = k.add(k.mul(block, quads), j);
+      Value first = codes.next(), second = codes.next();
+      matrices.multiplyAdd(parts, {first, second},
+                           {tile.eight(quad), tile.eight(k.add(quad, 1))});
     }
     return parts;
   }
 
   /// A block of each panel, side by side.
   Value loadBlocks(ArrayRef<Value> places, Value offset) {
-    Value first = k.loadVector(weight, {k.add(places[0], offset)}, blockBytes);
+    int64_t bytes = p.blockBytes();
+    Value first = k.loadVector(weight, {k.add(places[0], offset)}, bytes);
     if (places.size() == 1)
       return first;
-    Value second = k.loadVector(weight, {k.add(places[1], offset)}, blockBytes);
+    Value second = k.loadVector(weight, {k.add(places[1], offset)}, bytes);
     return vector::ShuffleOp::create(
         k.b, k.loc, first, second,
-        llvm::to_vector(llvm::seq<int64_t>(0, 2 * blockBytes)));
-  }
-
-  /// Bits `shift` and `shift + 1` of each byte. Bytes have no shift of their
-  /// own; what comes from the neighbour is masked off.
-  Value emitCodes(Value bytes, int64_t shift) {
-    if (shift) {
-      int64_t words = p.panels * blockBytes / 2;
-      bytes = arith::ShRUIOp::create(k.b, k.loc, k.bitcast(bytes, words, 16),
-                                     k.intVector(shift, words, 16));
-      bytes = k.bitcast(bytes, 2 * words, 8);
-    }
-    return arith::AndIOp::create(k.b, k.loc, bytes, codeMask);
+        llvm::to_vector(llvm::seq<int64_t>(0, 2 * bytes)));
   }
 
   /// Adds the sums of a chunk that starts at `column` to the tile.
@@ -330,7 +330,7 @@ private:
   ValueRange buffers;
   Value weight, scale;
   TokenTile tile;
-  Value codeMask, sums;
+  Value sums;
 };
 
 struct TernaryInt8 : KernelEmitter {

@@ -16,22 +16,23 @@
 using namespace mlir;
 using namespace sterna::cpu;
 
-/// Columns of a block, and of what is copied at once.
+/// Columns that are added up, and that are copied at once.
 static constexpr int64_t blockColumns = 16, stepColumns = 4 * lanes;
 
 TokenTile::TokenTile(KernelBuilder &k, const TargetInfo &target,
-                     Value activations, int64_t tokens, int64_t sumBlocks)
+                     Value activations, int64_t tokens, int64_t readColumns,
+                     int64_t sumColumns)
     : k(k), vectors(k, target), activations(activations),
       room(tokens == 1 ? 1 : llvm::alignTo(tokens, lanes)),
-      sumBlocks(sumBlocks) {
+      sumBlocks(sumColumns / blockColumns) {
   auto type = cast<ShapedType>(activations.getType());
   m = type.getDimSize(0);
   columns = type.getDimSize(1);
   isExact = tokens == room && m % tokens == 0;
-  packed = k.scratch({int64_t(llvm::alignTo(columns, stepColumns)) * room},
-                     k.b.getI8Type());
+  copiedColumns = llvm::alignTo(readColumns, stepColumns);
+  packed = k.scratch({copiedColumns * room}, k.b.getI8Type());
   sums = k.scratch({sumCount(), room}, k.b.getI32Type());
-  if (columns % stepColumns)
+  if (columns < copiedColumns)
     tails = k.scratch({std::min(room, lanes), stepColumns}, k.b.getI8Type());
 }
 
@@ -55,24 +56,26 @@ void TokenTile::fill(Value firstToken) {
     k.loop(k.index(0), k.index(whole), stepColumns, [&](Value column) {
       copyColumns(activations, tokens, column, part, k.div(column, 4));
     });
-    if (whole < columns)
-      copyTail(tokens, part);
+    for (int64_t from = whole; from < copiedColumns; from += stepColumns)
+      copyTail(tokens, part, from);
     addUp(part);
   });
 }
 
-void TokenTile::copyTail(ArrayRef<Value> tokens, Value part) {
-  int64_t whole = columns / stepColumns * stepColumns;
+/// Columns [from, from + 32), of which not all are there.
+void TokenTile::copyTail(ArrayRef<Value> tokens, Value part, int64_t from) {
   SmallVector<Value> rows;
   for (auto [i, token] : llvm::enumerate(tokens)) {
     rows.push_back(k.index(i));
     k.storeVector(k.intVector(0, stepColumns, 8), tails,
                   {rows.back(), k.index(0)});
+    if (from >= columns)
+      continue;
     Value rest =
-        k.loadVector(activations, {token, k.index(whole)}, columns - whole);
+        k.loadVector(activations, {token, k.index(from)}, columns - from);
     k.storeVector(rest, tails, {rows.back(), k.index(0)});
   }
-  copyColumns(tails, rows, k.index(0), part, k.index(whole / 4));
+  copyColumns(tails, rows, k.index(0), part, k.index(from / 4));
 }
 
 /// Columns [from, from + 32) of rows of `source`.

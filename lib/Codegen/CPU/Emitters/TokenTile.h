@@ -20,10 +20,10 @@ namespace sterna::cpu {
 class TokenTile {
 public:
   /// Room for `tokens` of the rows of `activations`, an i8 memref [M, K].
-  /// Columns come in blocks of 16, the last filled with zeros; they are added
-  /// up over every `sumBlocks` blocks.
+  /// Columns up to `readColumns` can be read, those from K on are zeros. They
+  /// are added up over every `sumColumns` columns, a multiple of 16.
   TokenTile(KernelBuilder &k, const TargetInfo &target, mlir::Value activations,
-            int64_t tokens, int64_t sumBlocks);
+            int64_t tokens, int64_t readColumns, int64_t sumColumns);
 
   /// Copies the tokens from `firstToken` and adds them up. Beyond the last
   /// token, the last is taken again.
@@ -43,7 +43,8 @@ public:
 private:
   void copyColumns(mlir::Value source, mlir::ArrayRef<mlir::Value> tokens,
                    mlir::Value from, mlir::Value part, mlir::Value quad);
-  void copyTail(mlir::ArrayRef<mlir::Value> tokens, mlir::Value part);
+  void copyTail(mlir::ArrayRef<mlir::Value> tokens, mlir::Value part,
+                int64_t from);
   void addUp(mlir::Value part);
   mlir::Value sumOfToken(mlir::Value begin, mlir::Value end);
   mlir::Value sumsOfEight(mlir::Value part, mlir::Value begin, mlir::Value end);
@@ -56,7 +57,7 @@ private:
   KernelBuilder &k;
   ByteVectors vectors;
   mlir::Value activations;
-  int64_t m, columns;
+  int64_t m, columns, copiedColumns;
   /// Tokens for which there is room: 1 or a multiple of 8.
   int64_t room;
   /// Whether no tile has a token beyond the last.

@@ -187,20 +187,23 @@ SmallVector<Value> EmbeddingOp::decompose(OpBuilder &b) {
   SmallVector<Operand> inputs{{getIds(), {0}}};
   if (getInit())
     inputs.push_back({getInit(), {0, 1}});
-  return {r.loops("pp", inputs, {r.empty(getType().getShape(), type), {0, 1}},
-                  [&](OpBuilder &, ValueRange x) -> Value {
-                    Value id = x[0];
-                    if (getOffset() != 0)
-                      id = arith::SubIOp::create(
-                          b, getLoc(), id, r.constant(int32_t(getOffset())));
-                    // One unsigned comparison also catches negative ids.
-                    Value valid = r.compare(arith::CmpIPredicate::ult, id,
-                                            r.constant(int32_t(rows)));
-                    Value row = r.toIndex(r.select(valid, id, r.constant(0)));
-                    Value read = r.toFloat(
-                        r.extract(getTable(), {row, r.loopIndex(1)}), type);
-                    return getInit() ? r.select(valid, read, x[1]) : read;
-                  })};
+  return {r.loops(
+      "pp", inputs, {r.empty(getType().getShape(), type), {0, 1}},
+      [&](OpBuilder &, ValueRange x) -> Value {
+        Value id = x[0];
+        if (getOffset() != 0)
+          id = arith::SubIOp::create(b, getLoc(), id,
+                                     r.constant(int32_t(getOffset())));
+        // One unsigned comparison also catches negative ids.
+        Value valid =
+            r.compare(arith::CmpIPredicate::ult, id, r.constant(int32_t(rows)));
+        Value row = r.toIndex(r.select(valid, id, r.constant(0)));
+        Value read =
+            r.toFloat(r.extract(getTable(), {row, r.loopIndex(1)}), type);
+        if (getScale())
+          read = r.mul(read, r.toFloat(r.extract(getScale(), row), type));
+        return getInit() ? r.select(valid, read, x[1]) : read;
+      })};
 }
 
 SmallVector<int64_t> EmbeddingOp::getParallelDimensions(unsigned) {

@@ -42,9 +42,24 @@ void TernDialect::initialize() {
       >();
 }
 
+LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                int64_t rows, int64_t columns) {
+  if (rows > 0 && (columns == 16 || columns == 20))
+    return success();
+  return emitError() << "expected panels of at least one row and blocks of 16 "
+                        "or 20 columns, but got "
+                     << rows << " and " << columns;
+}
+
 int64_t PanelAttr::getPackedBytes(int64_t numRows, int64_t numColumns) const {
-  return llvm::alignTo(numRows, getRows()) *
-         llvm::alignTo(numColumns, getColumns()) / 4;
+  return llvm::divideCeil(numRows, getRows()) *
+         llvm::divideCeil(numColumns, getColumns()) * getBlockBytes();
+}
+
+RankedTensorType sterna::tern::getRowScaleType(Type matrix) {
+  auto type = cast<RankedTensorType>(matrix);
+  return RankedTensorType::get(type.getShape().take_front(),
+                               Float32Type::get(type.getContext()));
 }
 
 MemRefType sterna::tern::getBufferType(RankedTensorType type) {

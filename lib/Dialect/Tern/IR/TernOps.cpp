@@ -157,6 +157,11 @@ LogicalResult EmbeddingOp::verify() {
   if (offset < 0 || offset > (int64_t(1) << 31) - rows) // embedding_c2
     return emitOpError() << "expected ids of at most 31 bits, but got rows "
                          << offset << " to " << offset << " + " << rows;
+  auto table = cast<RankedTensorType>(getTable().getType());
+  if (table.getElementType().isInteger(8) != bool(getScale())) // embedding_c5
+    return emitOpError()
+           << "expected a scale with a table of i8 alone, but got "
+           << (getScale() ? "one" : "none") << " with " << table;
   return expectShape(*this, "result", getResult(), // embedding_c1
                      {shapeOf(getIds())[0], shapeOf(getTable())[1]});
 }

@@ -8,6 +8,7 @@
 
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -25,23 +26,40 @@ struct AssignLayouts
   using AssignLayoutsPassBase::AssignLayoutsPassBase;
 
   void runOnOperation() override {
+    auto emitError = [&] { return getOperation()->emitError(); };
+    if (failed(PanelAttr::verify(emitError, rows, columns)))
+      return signalPassFailure();
     layout = PanelAttr::get(&getContext(), rows, columns);
+    groupLayout = PanelAttr::get(&getContext(), rows, 16);
+    findGrouped();
     for (auto param : getOperation().getOps<ParamOp>())
-      param.setType(packed(param.getType()));
-    getOperation().walk(
-        [&](GetParamOp op) { op.getResult().setType(packed(op.getType())); });
+      param.setType(packed(param.getType(), param.getSymName()));
+    getOperation().walk([&](GetParamOp op) {
+      op.getResult().setType(packed(op.getType(), op.getParam()));
+    });
   }
 
 private:
-  /// `type` with the layout when it is ternary.
-  RankedTensorType packed(RankedTensorType type) const {
-    if (!isa<TritType>(type.getElementType()))
-      return type;
-    return RankedTensorType::get(type.getShape(), type.getElementType(),
-                                 layout);
+  /// Collects the parameters whose scales change along a row.
+  void findGrouped() {
+    getOperation().walk([&](GetParamOp op) {
+      for (Operation *user : op->getUsers())
+        if (user->hasAttr("group"))
+          grouped.insert(op.getParam());
+    });
   }
 
-  PanelAttr layout;
+  /// `type` with the layout of parameter `name` when it is ternary and has
+  /// none.
+  RankedTensorType packed(RankedTensorType type, StringRef name) const {
+    if (!isa<TritType>(type.getElementType()) || type.getEncoding())
+      return type;
+    return RankedTensorType::get(type.getShape(), type.getElementType(),
+                                 grouped.contains(name) ? groupLayout : layout);
+  }
+
+  PanelAttr layout, groupLayout;
+  llvm::StringSet<> grouped;
 };
 
 } // namespace

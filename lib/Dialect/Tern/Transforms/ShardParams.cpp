@@ -143,11 +143,22 @@ private:
     OpBuilder b(op);
     Value rows = op.getInit();
     for (const Shard &shard : getShards())
-      rows =
-          EmbeddingOp::create(b, op.getLoc(), op.getType(), shard.rows,
-                              op.getIds(), rows, op.getOffset() + shard.offset);
+      rows = EmbeddingOp::create(b, op.getLoc(), op.getType(), shard.rows,
+                                 op.getIds(), sliceScale(b, op, shard), rows,
+                                 op.getOffset() + shard.offset);
     op.replaceAllUsesWith(rows);
     op.erase();
+  }
+
+  /// The scales of a shard's rows, where the table has any.
+  static Value sliceScale(OpBuilder &b, EmbeddingOp op, const Shard &shard) {
+    if (!op.getScale())
+      return {};
+    SmallVector<OpFoldResult> offset{b.getIndexAttr(shard.offset)};
+    SmallVector<OpFoldResult> size{b.getIndexAttr(shard.size)};
+    SmallVector<OpFoldResult> stride{b.getIndexAttr(1)};
+    return tensor::ExtractSliceOp::create(b, op.getLoc(), op.getScale(), offset,
+                                          size, stride);
   }
 
   /// One product a shard, joined along the columns of the result.

@@ -86,7 +86,7 @@ TEST(FloatMatmul, RightTransposed) {
 
 TEST(FloatMatmul, ElementTypes) {
   for (const char *left : {"f32", "f16", "bf16"})
-    for (const char *right : {"f32", "f16", "bf16"})
+    for (const char *right : {"f32", "f16", "bf16", "i8"})
       for (bool rightTransposed : {false, true}) {
         KernelCase c = shaped(7, 29, 45);
         c.left = left;
@@ -120,11 +120,27 @@ TEST(FloatMatmul, Ternary) {
       }
 }
 
+TEST(FloatMatmul, TernaryBase3) {
+  const int64_t sizes[][3] = {{1, 8, 20},    {3, 17, 100},   {17, 70, 333},
+                              {16, 48, 544}, {2, 100, 1030}, {40, 23, 300},
+                              {30, 124, 260}};
+  for (auto [m, n, k] : sizes)
+    for (Root root : {Root::ternary, Root::ternaryTransposed})
+      for (Scale scale : {Scale::tensor, Scale::row}) {
+        KernelCase c = shaped(m, n, k);
+        c.root = root;
+        c.scale = scale;
+        c.blockColumns = 20;
+        c.end = m == 17 ? End::residual : End::none;
+        check(c, "float-matmul");
+      }
+}
+
 TEST(FloatDot, Shapes) {
   const int64_t sizes[][3] = {
       {1, 8, 8}, {1, 33, 100}, {2, 7, 64}, {4, 700, 19}};
   for (auto [m, n, k] : sizes)
-    for (const char *right : {"f32", "f16", "bf16"}) {
+    for (const char *right : {"f32", "f16", "bf16", "i8"}) {
       KernelCase c = shaped(m, n, k);
       c.right = right;
       c.rightTransposed = true;
@@ -152,10 +168,28 @@ TEST(TernaryInt8, Shapes) {
       }
 }
 
+TEST(TernaryInt8, Base3) {
+  // Rows that end within, at and beyond what is copied of a token at once.
+  const int64_t sizes[][3] = {{1, 8, 20},   {1, 35, 100},  {1, 9, 5460},
+                              {2, 40, 256}, {3, 17, 32},   {5, 24, 8640},
+                              {17, 50, 7},  {16, 64, 544}, {4, 1, 1}};
+  for (auto [m, n, k] : sizes)
+    for (Scale scale : {Scale::tensor, Scale::row}) {
+      KernelCase c = shaped(m, n, k);
+      c.root = Root::ternary;
+      c.left = "i8";
+      c.scale = scale;
+      c.blockColumns = 20;
+      c.end = m == 1 || m == 17 ? End::residual : End::none;
+      check(c, "ternary-int8");
+    }
+}
+
 TEST(TernaryInt8, ExtremeActivations) {
   for (int activation : {-128, 127})
-    for (int64_t m : {1, 6}) {
+    for (int64_t m : {1, 6, 7}) {
       KernelCase c = shaped(m, 40, 1030);
+      c.blockColumns = m == 7 ? 20 : 16;
       c.root = Root::ternary;
       c.left = "i8";
       c.integer = int16_t(activation);

@@ -61,20 +61,26 @@ std::vector<char> encode(Matrix &values, const std::string &element) {
   return bytes;
 }
 
-/// Packs trits in #tern.panel<rows = 8, columns = 16>.
-std::vector<char> packTrits(const Matrix &trits, int64_t rows,
-                            int64_t columns) {
+/// Packs trits in #tern.panel<rows = 8, columns = blockColumns>.
+std::vector<char> packTrits(const Matrix &trits, int64_t rows, int64_t columns,
+                            int64_t blockColumns) {
   int64_t panels = llvm::divideCeil(rows, 8);
-  int64_t blocks = llvm::divideCeil(columns, 16);
-  std::vector<char> bytes(panels * blocks * 32, 0x55);
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) {
-      char &byte =
-          bytes[((r / 8) * blocks + c / 16) * 32 + 4 * (r % 8) + c % 4];
-      int shift = 2 * (c % 16 / 4);
-      byte = char((byte & ~(3 << shift)) | (int(trits[r * columns + c]) + 1)
-                                               << shift);
+  int64_t blocks = llvm::divideCeil(columns, blockColumns);
+  std::vector<char> bytes(panels * blocks * 32);
+  for (int64_t byte = 0; byte < int64_t(bytes.size()); ++byte) {
+    int64_t row = byte / 32 / blocks * 8 + byte % 32 / 4;
+    int64_t first = byte / 32 % blocks * blockColumns + byte % 4;
+    int value = 0;
+    for (int64_t j = 0; j < blockColumns / 4; ++j) {
+      int64_t column = first + 4 * j;
+      int code = row < rows && column < columns
+                     ? int(trits[row * columns + column]) + 1
+                     : 1;
+      value = blockColumns == 20 ? 3 * value + code : value | code << (2 * j);
     }
+    bytes[byte] = char(
+        blockColumns == 20 ? int(std::ceil(value * 256.0 / 243)) - 128 : value);
+  }
   return bytes;
 }
 
@@ -166,8 +172,9 @@ private:
       trit = c.trit ? c.trit : std::floor((trit + 1) * 1.5) - 1;
     std::string type = "tensor<" + std::to_string(rows) + "x" +
                        std::to_string(columns) +
-                       "x!tern.trit, #tern.panel<rows = 8, columns = 16>>";
-    return {add(type, packTrits(b, rows, columns)), type};
+                       "x!tern.trit, #tern.panel<rows = 8, columns = " +
+                       std::to_string(c.blockColumns) + ">>";
+    return {add(type, packTrits(b, rows, columns, c.blockColumns)), type};
   }
 
   /// Weights are packed as [K, N]: the sum runs over their rows.
@@ -315,6 +322,7 @@ std::string KernelCase::describe() const {
     text += std::string(" scale per ") + scales[int(scale)];
   if (group)
     text += " " + std::to_string(group);
+  text += blockColumns == 20 ? " base 3" : "";
   text += leftTransposed ? " A^T" : "";
   text += rightTransposed ? " B^T" : "";
   text += accumulate ? " accumulate" : "";

@@ -25,7 +25,8 @@ enum class End {
 struct KernelCase {
   Root root = Root::matmul;
   int64_t m = 1, n = 1, k = 1;
-  /// Element types: "f32", "f16", "bf16"; of A also "i8" and "i16".
+  /// Element types: "f32", "f16", "bf16"; also "i8", of A of a ternary product
+  /// and of B of a matmul, and "i16", of A.
   std::string left = "f32", right = "f32";
   /// A is [K, M]; B is [N, K] (upstream matmul only).
   bool leftTransposed = false, rightTransposed = false;
@@ -33,6 +34,8 @@ struct KernelCase {
   bool accumulate = false;
   Scale scale = Scale::tensor;
   int64_t group = 0;
+  /// Layout of the ternary matrix: 16, or 20 in base 3.
+  int64_t blockColumns = 16;
   End end = End::none;
   /// Integers of A are all of this value, if it is not zero.
   int16_t integer = 0;

@@ -27,6 +27,14 @@
 #include "sterna/Dialect/Tern/IR/TernTypes.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "sterna/Dialect/Tern/IR/TernAttributes.h.inc"
+
+namespace sterna::tern {
+
+/// The type of the scales of `matrix`, a ranked tensor: one f32 for each row.
+mlir::RankedTensorType getRowScaleType(mlir::Type matrix);
+
+} // namespace sterna::tern
+
 #define GET_OP_CLASSES
 #include "sterna/Dialect/Tern/IR/TernOps.h.inc"
 

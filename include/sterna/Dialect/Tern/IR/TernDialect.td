@@ -59,16 +59,35 @@ def Tern_PanelAttr : AttrDef<Tern_Dialect, "Panel"> {
   let description = [{
     Rows are grouped in panels of `rows`; a panel is stored as blocks of
     `columns` columns, one after the other, so that a product reads one
-    sequential stream. A block holds `rows * columns` codes (trit + 1) of two
-    bits, `rows * columns / 4` bytes: byte `4 * r + c`, bits `2 j .. 2 j + 1`
-    hold row `r`, column `4 j + c` of the block. Missing rows and columns at the
-    edges hold the code 1, a zero.
+    sequential stream. A block is `4 * rows` bytes: byte `4 * r + c` holds row
+    `r`, columns `4 j + c` of the block for `j < columns / 4`. Missing rows and
+    columns at the edges hold zeros.
+
+    `columns = 16` has four trits to a byte, two bits each: bits
+    `2 j .. 2 j + 1` are the code `trit + 1`.
+
+    `columns = 20` has five trits to a byte, in base 3 (1.6 bits each). With
+    `v = sum_j (trit_j + 1) * 3^(4 - j)`, 0 to 242, the byte is
+    `ceil(v * 256 / 243) - 128`, signed: a fraction of 256 whose digits come out
+    one after the other, as `s`, `3 s`, `9 s`, ... modulo 256 are at least 43
+    for 1, at most -43 for -1, and between for 0. Compare TQ1_0 of GGUF, whose
+    bytes are these plus 128.
+
+    Constraints: `rows` is positive, `columns` 16 or 20.
 
     Example: `tensor<768x3072x!tern.trit, #tern.panel<rows = 8, columns = 16>>`
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$columns);
   let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
   let extraClassDeclaration = [{
+    /// Whether bytes hold five trits in base 3, not four of two bits.
+    bool isBase3() const { return getColumns() == 20; }
+
+    int64_t getTritsPerByte() const { return getColumns() / 4; }
+
+    int64_t getBlockBytes() const { return 4 * getRows(); }
+
     /// Bytes that a matrix of `numRows` x `numColumns` takes in this layout.
     int64_t getPackedBytes(int64_t numRows, int64_t numColumns) const;
   }];
@@ -98,6 +117,22 @@ def Tern_FileSourceAttr : AttrDef<Tern_Dialect, "FileSource"> {
       EnumParameter<Tern_StorageType>:$storage,
       DefaultValuedParameter<"bool", "false">:$quantize,
       DefaultValuedParameter<"int64_t", "0">:$interleavedHeads);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Tern_RowScalesAttr : AttrDef<Tern_Dialect, "RowScales"> {
+  let mnemonic = "row_scales";
+  let summary = "The scales of a matrix of signed bytes, from its source";
+  let description = [{
+    Element `[r]`, f32, is `max_k |w[r, k]| / 127` of the matrix `w` of `columns`
+    columns that `of` describes, 0 for a row of zeros. A parameter of element type i8 from the same
+    file holds `clamp(round_half_even(w[r, k] / scale[r]), -127, 127)`: symmetric
+    quantization per row, of which `value * scale` is the inverse.
+
+    Example: `#tern.row_scales<of = #tern.file<path = "m.gguf", offset = 64,
+    storage = f16>, columns = 8>`
+  }];
+  let parameters = (ins "FileSourceAttr":$of, "int64_t":$columns);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 

@@ -57,8 +57,9 @@ def Tern_ParamOp : Tern_Op<"param", [Symbol]> {
   let summary = "Frozen parameter of the model, by name";
   let description = [{
     Declares a read-only tensor whose elements are not in the IR: `source` says
-    where the link phase finds them. Scales of a ternary matrix are small and
-    stand inline as a dense attribute.
+    where the link phase finds them, and in which storage type: they are
+    converted to the tensor's, bytes with one scale a row (`#tern.row_scales`).
+    Scales of a ternary matrix are small and stand inline as a dense attribute.
 
     ```mlir
     tern.param @blk.0.attn_q.weight : tensor<4x8x!tern.trit>
@@ -302,39 +303,47 @@ def Tern_UnpackOp : Tern_Op<"unpack", [Pure]> {
 //===----------------------------------------------------------------------===//
 
 def Tern_EmbeddingOp : Tern_PartitionedOp<"embedding",
-    [/*embedding_c3*/OptionalTypesMatchWith<"init has the type of result",
-                                            "result", "init", "$_self">]> {
+    [AttrSizedOperandSegments,
+     /*embedding_c3*/OptionalTypesMatchWith<"init has the type of result",
+                                            "result", "init", "$_self">,
+     /*embedding_c4*/OptionalTypesMatchWith<"scale has one f32 a row of table",
+         "table", "scale", "getRowScaleType($_self)">]> {
   let summary = "Rows of a table by index";
   let description = [{
     `result[t, h] = table[ids[t] - offset, h]`, widened to the result's element
     type, where `offset <= ids[t] < offset + V`. The table is the shard of a
     larger one that begins at row `offset`. An id outside of it reads
     `init[t, h]`; without `init`, row 0 of `table`. The host checks ids before.
+    Rows of a table of signed bytes are multiplied by their `scale`.
 
     Constraints: (C1) the result is `[T, H]` for ids `[T]` and table `[V, H]`;
     (C2) `offset` is at least 0 and `offset + V` at most 2^31; (C3) `init` has
-    the result's type.
+    the result's type; (C4) `scale` is f32 `[V]`; (C5) it is given where the
+    table is i8 and nowhere else.
 
     ```mlir
     %x = tern.embedding %table, %ids
         : tensor<32x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
     %y = tern.embedding %shard, %ids init %x {offset = 32 : i64}
         : tensor<16x8xf16>, tensor<4xi32> -> tensor<4x8xf32>
+    %z = tern.embedding %bytes, %ids scale %s
+        : tensor<32x8xi8>, tensor<4xi32> -> tensor<4x8xf32>
     ```
   }];
-  let arguments = (ins Tern_Matrix:$table, 1DTensorOf<[I32]>:$ids,
+  let arguments = (ins 2DTensorOf<[AnyFloat, I8]>:$table, 1DTensorOf<[I32]>:$ids,
+                       Optional<1DTensorOf<[F32]>>:$scale,
                        Optional<Tern_Matrix>:$init,
                        DefaultValuedAttr<I64Attr, "0">:$offset);
   let results = (outs Tern_Matrix:$result);
   // A whole table.
   let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$table,
                                  "::mlir::Value":$ids), [{
-    build($_builder, $_state, result, table, ids, /*init=*/::mlir::Value(),
-          /*offset=*/0);
+    build($_builder, $_state, result, table, ids, /*scale=*/::mlir::Value(),
+          /*init=*/::mlir::Value(), /*offset=*/0);
   }]>];
   let assemblyFormat = [{
-    $table `,` $ids (`init` $init^)? attr-dict `:` type($table) `,` type($ids)
-    `->` type($result)
+    $table `,` $ids (`scale` $scale^)? (`init` $init^)? attr-dict `:`
+    type($table) `,` type($ids) `->` type($result)
   }];
   let hasVerifier = 1;
 }

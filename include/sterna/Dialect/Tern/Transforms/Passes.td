@@ -49,7 +49,9 @@ def AssignLayoutsPass : Pass<"sterna-assign-layouts", "::mlir::ModuleOp"> {
   let description = [{
     Gives every ternary `tern.param`, and its uses, one `#tern.panel` layout,
     which all instruction levels of a device family and both directions of the
-    product read.
+    product read. A parameter with a scale per group of columns has blocks of 16
+    columns in any case: no group ends within one of those. One that has a layout
+    keeps it.
 
     ```mlir
     tern.param @w : tensor<16x8x!tern.trit> from ...
@@ -59,7 +61,8 @@ def AssignLayoutsPass : Pass<"sterna-assign-layouts", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"rows", "rows", "int64_t", "8", "Rows of a panel">,
-    Option<"columns", "columns", "int64_t", "16", "Columns of a block">
+    Option<"columns", "columns", "int64_t", "16",
+           "Columns of a block: 16, two bits a trit, or 20, in base 3">
   ];
 }
 
@@ -141,6 +144,38 @@ def QuantizeGradientsPass
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
   let statistics = [
     Statistic<"numQuantized", "num-quantized", "Products of integers made">
+  ];
+}
+
+def QuantizeHeadPass : Pass<"sterna-quantize-head", "::mlir::ModuleOp"> {
+  let summary = "Store the head's table in fewer bits";
+  let description = [{
+    The head is a parameter that is the right side of a product; where it is tied
+    to the embedding, that reads the same table. `type=f16` rounds it to nearest,
+    ties to even. `type=int8` makes it symmetric signed bytes with an f32 scale a
+    row (`#tern.row_scales`): products convert the bytes to the type of their
+    left side, the scale multiplies the result's columns or, in the gradient, the
+    left side. A head that has the type is left as it is; any use but embeddings,
+    products and ranges of whole rows is an error.
+
+    ```mlir
+    %w = tern.get_param @t : tensor<32x8xf16>
+    %y = linalg.matmul %x, %w (transposed)
+    // becomes
+    %w = tern.get_param @t : tensor<32x8xi8>
+    %s = tern.get_param @t.scale : tensor<32xf32>
+    %p = linalg.matmul %x, %w (transposed)
+    %y = arith.mulf %p, broadcast(%s)
+    ```
+  }];
+  let options = [
+    Option<"type", "type", "std::string", "\"int8\"", "f16 or int8">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numTables", "num-tables", "Tables whose type changed">
   ];
 }
 

@@ -1,0 +1,67 @@
+//===- TritCodes.h - Codes in packed bytes ----------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The one place where emitters learn what packed bytes (#tern.panel) hold, so
+// that a product is written once for all layouts.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_LIB_CODEGEN_CPU_EMITTERS_TRITCODES_H
+#define STERNA_LIB_CODEGEN_CPU_EMITTERS_TRITCODES_H
+
+#include "KernelBuilder.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+namespace sterna::cpu {
+
+/// The codes, trit + 1, in the bytes of blocks: those of columns 0 to 3 of each
+/// row first, then 4 to 7, and so on. For 32 bytes that is 7 instructions and
+/// 128 codes with two bits each, 28 and 160 in base 3.
+class TritCodes {
+public:
+  /// `bytes` is a vector of i8.
+  TritCodes(KernelBuilder &k, tern::PanelAttr layout, mlir::Value bytes)
+      : k(k), layout(layout), bytes(bytes) {}
+
+  /// The next code of each byte, as i8. There are `layout.getTritsPerByte()`.
+  mlir::Value next();
+
+private:
+  mlir::Value nextTwoBits();
+  mlir::Value nextBase3();
+
+  KernelBuilder &k;
+  tern::PanelAttr layout;
+  mlir::Value bytes;
+  int64_t digit = 0;
+};
+
+/// The codes of columns `column` to `column + 7`, a multiple of 8, in any row
+/// of a matrix of `numColumns`: two groups of four bytes, each with a digit of
+/// its own. Columns beyond the last block give any codes. Built outside of the
+/// loop over rows.
+class TritColumns {
+public:
+  TritColumns(KernelBuilder &k, tern::PanelAttr layout, mlir::Value column,
+              int64_t numColumns);
+
+  /// The codes as 8 x i32, from the bytes of `weight` where the row's bytes of
+  /// the panel's first block begin.
+  mlir::Value load(mlir::Value weight, mlir::Value rowStart);
+
+private:
+  mlir::Value laneShifts();
+  mlir::Value quadOf(mlir::Value low, mlir::Value high);
+
+  KernelBuilder &k;
+  tern::PanelAttr layout;
+  mlir::Value offsets[2];
+  /// Of each lane: two bits, where its code is in the word; base 3, the power
+  /// of three of its digit.
+  mlir::Value digits;
+};
+
+} // namespace sterna::cpu
+
+#endif // STERNA_LIB_CODEGEN_CPU_EMITTERS_TRITCODES_H
