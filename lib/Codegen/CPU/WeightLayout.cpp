@@ -26,7 +26,10 @@ static double productInstructions(ByteProduct product) {
   case ByteProduct::avx2:
     return 2; // vpmaddubsw, vpaddw
   case ByteProduct::neonDotprod:
-    return 2; // sdot of each half
+  case ByteProduct::neonI8mm:
+    // sdot of each half. smmla, which takes two bits and more than one token,
+    // would favour two bits even more.
+    return 2;
   case ByteProduct::ssse3:
     return 4; // pmaddubsw, paddw of each half
   case ByteProduct::neon:

@@ -323,7 +323,9 @@ TEST_F(VulkanDeviceTest, ReportsWhatCannotRun) {
 /// Runs tests of this program under the validation layer; what they print.
 std::string validate(const std::string &filter) {
   std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  // As one part of a run in shards it would leave tests to the others.
   std::string command =
+      "env -u GTEST_TOTAL_SHARDS -u GTEST_SHARD_INDEX "
       "VK_INSTANCE_LAYERS=VK_LAYER_KHRONOS_validation VK_LAYER_ENABLES="
       "VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT "
       "STERNA_TEST_RACE=1 " +

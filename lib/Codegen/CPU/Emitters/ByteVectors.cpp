@@ -91,6 +91,7 @@ Value ByteVectors::multiplyAddWords(Value sums, Value trits,
     return add(halves("llvm.x86.sse2.pmadd.wd", type, {trits, words}));
   case ByteProduct::neon:
   case ByteProduct::neonDotprod:
+  case ByteProduct::neonI8mm:
     return add(arith::MulIOp::create(
         k.b, k.loc, arith::ExtSIOp::create(k.b, k.loc, type, trits),
         arith::ExtSIOp::create(k.b, k.loc, type, words)));

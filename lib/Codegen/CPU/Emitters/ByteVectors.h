@@ -25,9 +25,10 @@ inline bool addsFours(ByteProduct product) {
 
 /// Rows of trits whose products with words an instruction adds up, in int32.
 inline int64_t wordsFolded(ByteProduct product) {
-  return product == ByteProduct::neon || product == ByteProduct::neonDotprod
-             ? 1
-             : 2;
+  bool isNeon = product == ByteProduct::neon ||
+                product == ByteProduct::neonDotprod ||
+                product == ByteProduct::neonI8mm;
+  return isNeon ? 1 : 2;
 }
 
 /// Adds products of codes in 0 .. 2 with signed bytes, four for each lane of 32

@@ -57,7 +57,7 @@ Route chooseRoute(bool isInt8, ByteProduct product) {
   if (isInt8)
     return {4, 1, false};
   // Two products of bytes take fours at once; a product of words one.
-  if (product == ByteProduct::neonDotprod)
+  if (product == ByteProduct::neonDotprod || product == ByteProduct::neonI8mm)
     return {4, 2, false};
   return {wordsFolded(product), 1, true};
 }
