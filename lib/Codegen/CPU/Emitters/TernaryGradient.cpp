@@ -289,9 +289,9 @@ private:
   /// Byte 4 r + c of a block holds row r and columns c, 4 + c, 8 + c, 12 + c.
   void emitBlock(Value packed, Value place, int64_t firstColumn) {
     int64_t fold = p.route.fold;
+    TritCodes blockCodes(k, p.layout, packed);
     for (int64_t half = 0; half < blockColumns / lanes; ++half) {
-      Value low = emitCodes(packed, 4 * half);
-      Value high = emitCodes(packed, 4 * half + 2);
+      Value low = blockCodes.next(), high = blockCodes.next();
       for (int64_t i = 0; i < panelRows / fold; ++i) {
         SmallVector<int64_t> mask;
         for (int64_t column = 0; column < lanes; ++column)
@@ -303,16 +303,6 @@ private:
             {k.add(place, i), k.index((firstColumn + half * lanes) * fold)});
       }
     }
-  }
-
-  /// Bits `shift` and `shift + 1` of each byte; what a shift of words brings
-  /// from the neighbour is masked off.
-  Value emitCodes(Value bytes, int64_t shift) {
-    Value words = k.bitcast(bytes, blockBytes / 2, 16);
-    words = arith::ShRUIOp::create(k.b, k.loc, words,
-                                   k.intVector(shift, blockBytes / 2, 16));
-    return arith::AndIOp::create(k.b, k.loc, k.bitcast(words, blockBytes, 8),
-                                 k.intVector(3, blockBytes, 8));
   }
 
   Value emitTrits(Value codes) {
