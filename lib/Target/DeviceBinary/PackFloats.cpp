@@ -32,7 +32,7 @@ Error copyBytes(tern::FileSourceAttr source, RankedTensorType type,
   auto file = llvm::sys::fs::openNativeFileForRead(source.getPath());
   if (!file)
     return file.takeError();
-  auto close = llvm::make_scope_exit([&] { llvm::sys::fs::closeFile(*file); });
+  llvm::scope_exit close([&] { llvm::sys::fs::closeFile(*file); });
   uint64_t left = type.getNumElements() * 2, position = source.getOffset();
   std::vector<char> buffer(1 << 18);
   while (left) {

@@ -57,6 +57,9 @@ static constexpr char androidNote[] = R"(With the NDK
   The same two settings go into externalNativeBuild of a Gradle project. The code
   has no fixed addresses and no alignment beyond that of data: any page size does.
 
+  Sterna's runtime is written for Android's C library, but was not built with the
+  NDK yet.
+
 Where {0}.stn goes
   A path is needed, and what is in an APK has none: copy it from the assets, or
   the network, to the folder that Context.getFilesDir() names.
@@ -71,6 +74,9 @@ By hand; SDK is iphoneos or macosx
   xcrun --sdk SDK clang -arch arm64 -c app.c -ISOURCE/runtime/include
   xcrun --sdk SDK clang++ -target {2} app.o {0}.o \
     -lsterna_runtime -lsterna_text -lsterna_io -lsterna_arm_core
+
+  Sterna's runtime was not built for these systems yet: where it loads code and
+  asks for the CPU's features, it knows Linux alone.
 )";
 
 static const char *noteOf(const llvm::Triple &triple) {
