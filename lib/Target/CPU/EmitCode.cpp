@@ -49,11 +49,11 @@ sterna::cpu::createTargetMachine(const Level &level, StringRef name) {
       llvm::TargetRegistry::lookupTarget(triple, message);
   if (!target)
     return llvm::createStringError(message);
-  // Multiplications and additions stay apart. Fusing them depends on how a loop
-  // is vectorised, and its rest would get other bits: those of the workgroups at
-  // the end of a thread's share.
+  // Of multiplications and additions only llvm.fmuladd is fused, which kernels
+  // ask for. Fusing others would depend on how a loop is vectorised, and its rest
+  // would get other bits: the workgroups at the end of a thread's share.
   llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
       triple, level.cpu, level.features, options, llvm::Reloc::PIC_,
       std::nullopt, llvm::CodeGenOptLevel::Aggressive));
