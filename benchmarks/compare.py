@@ -41,6 +41,8 @@ import sys
 import tempfile
 import time
 
+from plotting import load_pyplot
+
 HERE = pathlib.Path(__file__).resolve().parent
 TOOLS = ("sterna", "llama", "torch")
 # Our name for a shape, and ladder.py's.
@@ -479,14 +481,9 @@ def markdown(report):
 
 def plot(report, path):
     """One panel per measurement: bars of the medians, with the ranges."""
-    try:
-        import matplotlib
-    except ImportError:
-        print("skipped: the plot, because matplotlib is not installed")
+    pyplot = load_pyplot()
+    if not pyplot:
         return
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     figure, panels = pyplot.subplots(1, len(METRICS), figsize=(18, 4))
     for panel, (key, title, unit, more, _) in zip(panels, METRICS):
         draw_panel(panel, report["samples"], key)

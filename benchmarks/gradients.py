@@ -24,6 +24,8 @@ import statistics
 import subprocess
 import tempfile
 
+from plotting import load_pyplot
+
 HERE = pathlib.Path(__file__).resolve().parent
 MODELS = HERE.parent / "models"
 TYPES = ("f32", "int16", "int8")
@@ -119,15 +121,9 @@ def smooth(losses):
 
 def plot(report, path):
     """Losses of the first seed, and what the types make of them."""
-    try:
-        import matplotlib
-    except ImportError:
-        print("skipped: the plot, because matplotlib is not installed")
+    pyplot = load_pyplot()
+    if not pyplot:
         return
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "sterna"  # the same file every time
-    from matplotlib import pyplot
-
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6))
     seed = next(iter(report["runs"]["f32"]))
     reference = report["runs"]["f32"][seed]["losses"]

@@ -314,38 +314,9 @@ void AttentionRows::weightedRows(const RowBlock &block, Value weights,
       for (int64_t i = 0; i < rowCount; ++i)
         rows.push_back(k.add(row, i));
       for (int64_t v = 0; v < vectors(); v += tileVectors())
-        weightedTile(block, weights, matrix, out, rows, v, first, end);
+        addToTile(block, weights, out, matrix, {rows, v, false}, first, end);
     });
   });
-}
-
-/// Adds columns [first, end) to the vectors of `rows` from number
-/// `firstVector`.
-void AttentionRows::weightedTile(const RowBlock &block, Value weights,
-                                 Value matrix, Value out, ArrayRef<Value> rows,
-                                 int64_t firstVector, Value first, Value end) {
-  auto tile =
-      llvm::seq(firstVector, std::min(firstVector + tileVectors(), vectors()));
-  SmallVector<Value> sums;
-  for (Value row : rows)
-    for (int64_t v : tile)
-      sums.push_back(k.loadVector(out, {row, at(v)}, shape.vectorLanes));
-  sums = k.loop(first, end, 1, sums, [&](Value c, ValueRange sums) {
-    SmallVector<Value> right, next;
-    for (int64_t v : tile)
-      right.push_back(
-          loadPadded(matrix, columnIndices(block, c, at(v)), widthAt(v)));
-    for (Value row : rows) {
-      Value weight = k.splat(k.load(weights, {row, c}), shape.vectorLanes);
-      for (Value x : right)
-        next.push_back(k.fma(weight, x, sums[next.size()]));
-    }
-    return next;
-  });
-  auto sum = sums.begin();
-  for (Value row : rows)
-    for (int64_t v : tile)
-      k.storeVector(*sum++, out, {row, at(v)});
 }
 
 void AttentionRows::addWeightedColumns(const RowBlock &block, Value weights,
@@ -357,39 +328,46 @@ void AttentionRows::addWeightedColumns(const RowBlock &block, Value weights,
     for (int64_t i = 0; i < columnCount; ++i)
       columns.push_back(k.add(first, i));
     for (int64_t v = 0; v < vectors(); v += tileVectors())
-      addWeightedTile(block, weights, x, matrix, columns, v);
+      addToTile(block, weights, x, matrix, {columns, v, true}, k.index(0),
+                block.count);
   });
 }
 
-/// Adds all rows to the vectors of `columns` from number `firstVector`.
-void AttentionRows::addWeightedTile(const RowBlock &block, Value weights,
-                                    Value x, Value matrix,
-                                    ArrayRef<Value> columns,
-                                    int64_t firstVector) {
-  auto tile =
-      llvm::seq(firstVector, std::min(firstVector + tileVectors(), vectors()));
+void AttentionRows::addToTile(const RowBlock &block, Value weights, Value rows,
+                              Value matrix, const Tile &tile, Value begin,
+                              Value end) {
+  auto vectorNumbers = llvm::seq(
+      tile.firstVector, std::min(tile.firstVector + tileVectors(), vectors()));
+  auto load = [&](bool isColumn, Value item, int64_t v) -> Value {
+    if (isColumn)
+      return loadPadded(matrix, columnIndices(block, item, at(v)), widthAt(v));
+    return k.loadVector(rows, {item, at(v)}, shape.vectorLanes);
+  };
   SmallVector<Value> sums;
-  for (Value c : columns)
-    for (int64_t v : tile)
-      sums.push_back(
-          loadPadded(matrix, columnIndices(block, c, at(v)), widthAt(v)));
-  sums =
-      k.loop(k.index(0), block.count, 1, sums, [&](Value row, ValueRange sums) {
-        SmallVector<Value> right, next;
-        for (int64_t v : tile)
-          right.push_back(k.loadVector(x, {row, at(v)}, shape.vectorLanes));
-        for (Value c : columns) {
-          Value weight = k.splat(k.load(weights, {row, c}), shape.vectorLanes);
-          for (Value r : right)
-            next.push_back(k.fma(weight, r, sums[next.size()]));
-        }
-        return next;
-      });
+  for (Value item : tile.items)
+    for (int64_t v : vectorNumbers)
+      sums.push_back(load(tile.isOfColumns, item, v));
+  sums = k.loop(begin, end, 1, sums, [&](Value step, ValueRange sums) {
+    SmallVector<Value> right, next;
+    for (int64_t v : vectorNumbers)
+      right.push_back(load(!tile.isOfColumns, step, v));
+    for (Value item : tile.items) {
+      Value weight = tile.isOfColumns ? k.load(weights, {step, item})
+                                      : k.load(weights, {item, step});
+      weight = k.splat(weight, shape.vectorLanes);
+      for (Value x : right)
+        next.push_back(k.fma(weight, x, sums[next.size()]));
+    }
+    return next;
+  });
   auto sum = sums.begin();
-  for (Value c : columns)
-    for (int64_t v : tile)
-      k.storeVector(k.resize(*sum++, widthAt(v)), matrix,
-                    columnIndices(block, c, at(v)));
+  for (Value item : tile.items)
+    for (int64_t v : vectorNumbers)
+      if (tile.isOfColumns)
+        k.storeVector(k.resize(*sum++, widthAt(v)), matrix,
+                      columnIndices(block, item, at(v)));
+      else
+        k.storeVector(*sum++, rows, {item, at(v)});
 }
 
 void AttentionRows::clear(Value batch, Value head, Value matrix) {

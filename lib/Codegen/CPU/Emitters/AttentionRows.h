@@ -113,14 +113,18 @@ private:
   int64_t tileVectors() const;
   /// The most of `count` rows or columns that share a tile without a rest.
   int64_t tileOf(int64_t count) const;
-  void weightedTile(const RowBlock &block, mlir::Value weights,
-                    mlir::Value matrix, mlir::Value out,
-                    llvm::ArrayRef<mlir::Value> rows, int64_t firstVector,
-                    mlir::Value first, mlir::Value end);
-  void addWeightedTile(const RowBlock &block, mlir::Value weights,
-                       mlir::Value x, mlir::Value matrix,
-                       llvm::ArrayRef<mlir::Value> columns,
-                       int64_t firstVector);
+  /// Rows of scratch or columns of a matrix, and the vectors of them from
+  /// number `firstVector`, that are summed in registers.
+  struct Tile {
+    llvm::ArrayRef<mlir::Value> items;
+    int64_t firstVector;
+    bool isOfColumns;
+  };
+  /// Adds weighted columns [begin, end) of `matrix` to a tile of `rows`, or
+  /// weighted rows to a tile of columns.
+  void addToTile(const RowBlock &block, mlir::Value weights, mlir::Value rows,
+                 mlir::Value matrix, const Tile &tile, mlir::Value begin,
+                 mlir::Value end);
   mlir::Value at(int64_t vector) { return k.index(vector * shape.vectorLanes); }
 
   /// Indices at `d` of a row in queries, and of a column in keys.

@@ -13,7 +13,6 @@
 #include "FloatProduct.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace sterna;
@@ -46,10 +45,7 @@ public:
                                           : source);
     }
     k.loop(product.m, [&](Value row) {
-      SmallVector<Value> sums;
-      for (Value sum : emitSums(row, sources))
-        sums.push_back(addHalves(sum));
-      emitResult(k.sumEach(sums), row, column);
+      emitResult(k.sumEach(emitSums(row, sources)), row, column);
     });
   }
 
@@ -105,18 +101,6 @@ private:
     for (auto [source, sum] : llvm::zip_equal(sources, sums))
       next.push_back(k.fma(x, loadOpen(right, source), sum));
     return next;
-  }
-
-  /// A vector's lower and upper 8 lanes added, if it has so many.
-  Value addHalves(Value vector) {
-    if (width == lanes)
-      return vector;
-    auto half = [&](int64_t first) -> Value {
-      return vector::ShuffleOp::create(
-          k.b, k.loc, vector, vector,
-          llvm::to_vector(llvm::seq<int64_t>(first, first + lanes)));
-    };
-    return arith::AddFOp::create(k.b, k.loc, half(0), half(lanes));
   }
 
   void emitResult(Value sums, Value row, Value column) {

@@ -177,24 +177,21 @@ Value KernelBuilder::toF32(Value value) {
   return arith::ExtFOp::create(b, loc, type, value);
 }
 
-Value KernelBuilder::resize(Value vector, int64_t width) {
+Value KernelBuilder::resize(Value vector, int64_t width, Value filler) {
   int64_t have = cast<VectorType>(vector.getType()).getNumElements();
   if (have == width)
     return vector;
+  // Lane `have` is the filler's first.
   SmallVector<int64_t> mask;
   for (int64_t lane = 0; lane < width; ++lane)
-    mask.push_back(lane < have ? lane : 0);
-  return vector::ShuffleOp::create(b, loc, vector, vector, mask);
+    mask.push_back(std::min(lane, have));
+  return vector::ShuffleOp::create(b, loc, vector, filler ? filler : vector,
+                                   mask);
 }
 
 Value KernelBuilder::pad(Value vector, int64_t width) {
   int64_t have = cast<VectorType>(vector.getType()).getNumElements();
-  if (have == width)
-    return vector;
-  SmallVector<int64_t> mask;
-  for (int64_t lane = 0; lane < width; ++lane)
-    mask.push_back(std::min(lane, have));
-  return vector::ShuffleOp::create(b, loc, vector, floatVector(0, have), mask);
+  return resize(vector, width, floatVector(0, have));
 }
 
 Value KernelBuilder::fma(Value x, Value y, Value z) {

@@ -84,8 +84,10 @@ public:
   mlir::Value bitcast(mlir::Value vector, int64_t width, unsigned bits);
   /// A scalar or vector of floats or signed bytes widened to f32.
   mlir::Value toF32(mlir::Value value);
-  /// A vector brought to `width` lanes: cut, or filled with copies of lane 0.
-  mlir::Value resize(mlir::Value vector, int64_t width);
+  /// A vector brought to `width` lanes: cut, or filled with copies of lane 0,
+  /// of `filler` if that is given.
+  mlir::Value resize(mlir::Value vector, int64_t width,
+                     mlir::Value filler = {});
   /// A vector of floats brought to `width` lanes, filled with zeros.
   mlir::Value pad(mlir::Value vector, int64_t width);
   mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z);
