@@ -39,11 +39,15 @@ double secondsOf(const std::function<void()> &work) {
   return time.count();
 }
 
-/// Seconds of the fastest pass of `job` on all threads.
+/// Seconds of the fastest pass of `job`, one workgroup for each thread. A
+/// thread that begins late may find its own taken; the fastest pass has none.
 double fastest(ThreadPool &pool, ThreadPool::Job job, void *context) {
   double seconds = 1e9;
+  Grid grid{pool.size()};
   for (int i = 0; i < passes; ++i)
-    seconds = std::min(seconds, secondsOf([&] { pool.run(job, context); }));
+    seconds = std::min(seconds, secondsOf([&] {
+                         pool.run(&grid, /*count=*/1, job, context);
+                       }));
   return seconds;
 }
 
@@ -62,17 +66,21 @@ Limit measureProbe(ThreadPool &pool, const Probe &probe) {
   } context(probe);
   double seconds = fastest(
       pool,
-      [](void *data, unsigned) {
+      [](void *data, unsigned, uint32_t, uint32_t begin, uint32_t end) {
         auto *context = static_cast<Context *>(data);
-        if (!context->probe.run())
-          context->computed = false;
+        for (uint32_t i = begin; i != end; ++i)
+          if (!context->probe.run())
+            context->computed = false;
       },
       &context);
   require(context.computed, probe.name);
   constexpr int64_t cycles = 48 << 16;
   double clock =
-      cycles /
-      fastest(pool, [](void *, unsigned) { spendCycles(cycles); }, nullptr);
+      cycles / fastest(
+                   pool,
+                   [](void *, unsigned, uint32_t, uint32_t begin,
+                      uint32_t end) { spendCycles(cycles * (end - begin)); },
+                   nullptr);
   double rounds = double(probeRounds) / seconds;
   Limit limit;
   limit.name = probe.name;
@@ -94,13 +102,15 @@ Limit measureRead(ThreadPool &pool) {
     context.words[i] = i;
   double seconds = fastest(
       pool,
-      [](void *data, unsigned thread) {
+      [](void *data, unsigned, uint32_t, uint32_t begin, uint32_t end) {
         auto *context = static_cast<Context *>(data);
-        Share lines = shareOf(uint32_t(context->words.size() / lineWords),
-                              thread, context->threads);
-        context->sum +=
-            sumWords(context->words.data() + size_t(lines.begin) * lineWords,
-                     (lines.end - lines.begin) * lineWords);
+        auto lines = uint32_t(context->words.size() / lineWords);
+        for (uint32_t i = begin; i != end; ++i) {
+          Share share = shareOf(lines, i, context->threads);
+          context->sum +=
+              sumWords(context->words.data() + size_t(share.begin) * lineWords,
+                       (share.end - share.begin) * lineWords);
+        }
       },
       &context);
   uint64_t count = context.words.size();

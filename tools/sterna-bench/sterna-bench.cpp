@@ -104,27 +104,23 @@ public:
   void run(ThreadPool &pool) {
     if (copies)
       data.pointers[weights] = first + next++ % copies * stride;
-    threads = pool.size();
+    Grid grid{uint32_t(kernel->groups)};
     pool.run(
-        [](void *context, unsigned thread) {
-          static_cast<Runner *>(context)->runShare(thread);
+        &grid, /*count=*/1,
+        [](void *context, unsigned, uint32_t, uint32_t begin, uint32_t end) {
+          auto &runner = *static_cast<Runner *>(context);
+          runner.kernel->run(runner.data.pointers, begin, end);
         },
         this);
   }
 
 private:
-  void runShare(unsigned thread) {
-    Share share = shareOf(uint32_t(kernel->groups), thread, threads);
-    kernel->run(data.pointers, share.begin, share.end);
-  }
-
   KernelData data;
   std::unique_ptr<CompiledKernel> kernel;
   int weights;
   std::vector<char> storage;
   char *first = nullptr;
   int64_t size = 0, stride = 0, copies = 0, next = 0;
-  unsigned threads = 1;
 };
 
 /// Only the last one is kept: the benchmarks of a workload follow each other.

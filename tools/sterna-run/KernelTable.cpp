@@ -54,6 +54,8 @@ void addRun(const Profile &profile, const ProfileRun &run,
     ++row.calls;
     for (unsigned thread = 0; thread < threads; ++thread) {
       const ProfileSpan &span = profile.spans(run, thread)[i];
+      if (span.workgroups == 0)
+        continue;
       double time = double(span.end - span.begin);
       row.nanoseconds += time;
       waiting -= time;

@@ -117,12 +117,17 @@ void TraceWriter::writeThread(size_t index, unsigned thread) {
                ",\"cat\":\"program\"," + args + "},");
   const ProfileSpan *spans = profile.spans(run, thread);
   uint64_t previous = run.begin;
+  bool mayWait = false; // a barrier came since the last kernel
   for (uint32_t i = 0; i < run.dispatches; ++i) {
     const format::Dispatch &dispatch = *program.dispatches()->Get(i);
-    if (i == 0)
+    mayWait |= dispatch.barrier();
+    if (spans[i].workgroups == 0)
+      continue;
+    if (previous == run.begin)
       addWait(thread, previous, spans[i].begin, "wait for the start");
-    else if (dispatch.barrier())
+    else if (mayWait)
       addWait(thread, previous, spans[i].begin, "wait at a barrier");
+    mayWait = false;
     addEvent(thread, spans[i].begin, spans[i].end,
              names[dispatch.kernel()] + args +
                  ",\"dispatch\":" + std::to_string(i) +

@@ -8,7 +8,7 @@
 
 #include "src/core/Device.h"
 
-#include "src/core/ThreadPool.h"
+#include "src/core/Cores.h"
 #include "src/cpu/CpuDevice.h"
 #include "src/vulkan/VulkanDevice.h"
 

@@ -46,6 +46,8 @@ ProfileRun *Profile::begin(uint32_t program) {
   current.program = program;
   current.dispatches = orEmpty(this->program(program).dispatches()).size();
   current.firstSpan = used;
+  // What a run that failed left there.
+  std::fill_n(data() + used, needed, ProfileSpan{});
   current.begin = now();
   return &current;
 }

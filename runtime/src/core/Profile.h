@@ -22,11 +22,12 @@
 
 namespace sterna {
 
-/// What one thread did for one dispatch; times in nanoseconds of Profile::now.
+/// What one thread did for one dispatch, in one piece or several; times in
+/// nanoseconds of Profile::now.
 struct ProfileSpan {
   uint64_t begin;
   uint64_t end;
-  uint32_t workgroups; // that this thread ran, maybe none
+  uint32_t workgroups; // that this thread ran; none: the times mean nothing
 };
 
 /// One run of a program, as the host saw it.
@@ -71,7 +72,8 @@ public:
   /// Begins a run; null if the buffers are full, and then it counts as dropped.
   ProfileRun *begin(uint32_t program);
 
-  /// Where `thread` of a run writes one span for each dispatch.
+  /// Where `thread` of a run writes one span for each dispatch. They have no
+  /// workgroups when a run begins.
   ProfileSpan *spans(const ProfileRun &run, unsigned thread) {
     return data() + run.firstSpan + uint64_t(thread) * run.dispatches;
   }

@@ -1,10 +1,11 @@
-//===- ThreadPool.h - Fixed set of threads with a barrier -----------------===//
+//===- ThreadPool.h - Threads that share out grids of workgroups ----------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The threads that execute programs. Work is divided statically, never stolen,
-// so that which thread computes what depends on nothing but the thread count.
-// Separate from the CPU device so that it can be tested on its own.
+// The threads that execute programs. Each grid is divided among them, and a
+// thread that is done takes from the others, so that one that lost its core
+// holds up no more than the piece that it runs. Separate from the CPU device so
+// that it can be tested on its own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,8 +31,9 @@ public:
   uint32_t value() const { return counter.load(std::memory_order_acquire); }
   /// Raises the counter by one and wakes all sleepers.
   void advance();
-  /// Returns once the counter differs from `old`.
-  void waitWhile(uint32_t old);
+  /// Returns once the counter differs from `old`; sleeps after looking `spins`
+  /// times.
+  void waitWhile(uint32_t old, unsigned spins);
 
 private:
   std::atomic<uint32_t> counter{0};
@@ -40,48 +42,73 @@ private:
   std::condition_variable condition;
 };
 
+/// Workgroups that are independent of each other.
+struct Grid {
+  uint32_t workgroups = 0;
+  bool barrier = false; // begins after all grids before it have ended
+};
+
 /// N threads, of which the one that calls `run` is thread 0.
 class ThreadPool {
 public:
-  /// A job runs once on every thread; `thread` counts from 0.
-  using Job = void (*)(void *context, unsigned thread);
+  /// Runs workgroups [begin, end) of a grid, given by its number. What a thread
+  /// runs never goes back to an earlier grid. Which thread runs what depends on
+  /// the clock; results must not.
+  using Job = void (*)(void *context, unsigned thread, uint32_t grid,
+                       uint32_t begin, uint32_t end);
 
   static constexpr unsigned maxThreads = 1024;
 
   /// Starts `threads - 1` threads; 0 counts as 1. Fails for more than
   /// `maxThreads` and if the system refuses a thread.
   static Expected<std::unique_ptr<ThreadPool>> create(unsigned threads);
-  /// Stops and joins them. No job may be running.
+  /// Stops and joins them. Nothing may be running.
   ~ThreadPool();
   ThreadPool(const ThreadPool &) = delete;
   ThreadPool &operator=(const ThreadPool &) = delete;
 
-  unsigned size() const { return unsigned(workers.size()) + 1; }
+  unsigned size() const { return threadCount; }
 
-  /// Runs `job(context, i)` for every thread i and returns when all are done.
+  /// Runs all workgroups of `count` grids and returns when they are done. All
+  /// memory that a grid wrote is visible after the next barrier and at the end.
   /// Not reentrant: one run at a time.
-  void run(Job job, void *context);
-
-  /// Inside a job: waits until every thread has called it. All memory written
-  /// before by any thread is visible after. Every thread must call it equally
-  /// often.
-  void barrier();
+  void run(const Grid *grids, uint32_t count, Job job, void *context);
 
 private:
+  /// What is left of a thread's share of the open grid, in units of which each
+  /// share has `unitsOfShare`: the grid's serial number, the first unit, and
+  /// the end. One word, so that units are taken of the grid that is open and of
+  /// no other; the serial number comes again after four billion grids.
+  struct alignas(64) Ticket {
+    std::atomic<uint64_t> word{0};
+  };
+
   ThreadPool() = default;
   void work(unsigned thread);
+  bool takeFrom(unsigned owner, unsigned thread);
+  bool takeAny(unsigned thread);
+  void openNext();
 
+  unsigned threadCount = 1;
+  unsigned spins = 0;
   std::vector<std::thread> workers;
+  std::unique_ptr<Ticket[]> tickets; // one for each thread
+  std::atomic<bool> stopping{false};
+
+  // Of the run. A thread reads them with units taken, and then nobody writes.
+  const Grid *grids = nullptr;
+  uint32_t gridCount = 0;
   Job job = nullptr;
   void *context = nullptr;
-  bool stopping = false;
-  Event start;
-  Event released;
-  std::atomic<unsigned> arrived{0};
-};
+  uint32_t nextGrid = 0; // the first that was not opened; serials go on
+  uint32_t serial = 0;
+  uint32_t firstSerial = 0;
 
-/// The number of cores that this process may use, at least 1.
-unsigned availableCores();
+  std::atomic<uint32_t> untaken{0};    // units of the open grid
+  std::atomic<uint64_t> unfinished{0}; // units of all grids since the barrier
+  std::atomic<bool> done{true};
+  Event opened; // a grid was opened, the run is done, or the pool stops
+};
 
 /// The share of `count` items that thread `thread` of `threads` takes, as a
 /// range [begin, end). The shares are contiguous, cover all items and differ by

@@ -26,27 +26,16 @@ namespace {
 struct ReadyDispatch {
   sterna_kernel_fn_t kernel;
   uint32_t firstBinding;
-  uint32_t workgroups;
-  bool barrier;
 };
 
 struct ReadyProgram {
   std::vector<ReadyDispatch> dispatches;
+  std::vector<Grid> grids;      // of the dispatches
   std::vector<void *> bindings; // of all dispatches, one after another
-};
 
-/// Watches a thread walk over a program, or costs nothing.
-struct NoWatch {
-  void begin(size_t dispatch) {}
-  void end(size_t dispatch, Share share) {}
-};
-struct SpanWatch {
-  ProfileSpan *spans;
-
-  void begin(size_t dispatch) { spans[dispatch].begin = Profile::now(); }
-  void end(size_t dispatch, Share share) {
-    spans[dispatch].end = Profile::now();
-    spans[dispatch].workgroups = share.end - share.begin;
+  void run(uint32_t dispatch, uint32_t begin, uint32_t end) const {
+    const ReadyDispatch &ready = dispatches[dispatch];
+    ready.kernel(bindings.data() + ready.firstBinding, begin, end);
   }
 };
 
@@ -79,11 +68,8 @@ private:
   Status allocate(const std::vector<uint32_t> &indices);
   void resolve(const format::Program &program, ReadyProgram &ready);
   void *address(const format::Binding &binding);
-  template <typename Watch>
-  static void runShare(const ReadyProgram &program, ThreadPool &pool,
-                       unsigned thread, Watch watch);
-  template <typename WatchFor>
-  void execute(const ReadyProgram &program, WatchFor watchFor);
+  void execute(const ReadyProgram &program);
+  void executeWatched(const ReadyProgram &program, const ProfileRun &record);
 
   std::shared_ptr<const Module> module;
   const format::Code &code;
@@ -156,47 +142,42 @@ void CpuDevice::resolve(const format::Program &program, ReadyProgram &ready) {
   const auto &kernels = orEmpty(code.kernels());
   for (const format::Dispatch *dispatch : orEmpty(program.dispatches())) {
     ready.dispatches.push_back(
-        {library.kernel(dispatch->kernel()), uint32_t(ready.bindings.size()),
-         kernels.Get(dispatch->kernel())->workgroups(), dispatch->barrier()});
+        {library.kernel(dispatch->kernel()), uint32_t(ready.bindings.size())});
+    ready.grids.push_back(
+        {kernels.Get(dispatch->kernel())->workgroups(), dispatch->barrier()});
     for (const format::Binding *binding : orEmpty(dispatch->bindings()))
       ready.bindings.push_back(address(*binding));
   }
 }
 
-template <typename Watch>
-void CpuDevice::runShare(const ReadyProgram &program, ThreadPool &pool,
-                         unsigned thread, Watch watch) {
-  unsigned threads = pool.size();
-  unsigned turn = 0;
-  for (const ReadyDispatch &dispatch : program.dispatches) {
-    if (dispatch.barrier && turn > 0)
-      pool.barrier();
-    // A grid smaller than the pool leaves threads idle: let each such dispatch
-    // begin at another thread, so that concurrent ones spread.
-    unsigned rank =
-        dispatch.workgroups < threads ? (thread + turn) % threads : thread;
-    Share share = shareOf(dispatch.workgroups, rank, threads);
-    watch.begin(turn);
-    if (share.begin != share.end)
-      dispatch.kernel(program.bindings.data() + dispatch.firstBinding,
-                      share.begin, share.end);
-    watch.end(turn, share);
-    ++turn;
-  }
+void CpuDevice::execute(const ReadyProgram &program) {
+  pool->run(
+      program.grids.data(), uint32_t(program.grids.size()),
+      [](void *context, unsigned, uint32_t grid, uint32_t begin, uint32_t end) {
+        static_cast<const ReadyProgram *>(context)->run(grid, begin, end);
+      },
+      const_cast<ReadyProgram *>(&program));
 }
 
-/// Runs a program on all threads, each watched by what `watchFor` gives it.
-template <typename WatchFor>
-void CpuDevice::execute(const ReadyProgram &program, WatchFor watchFor) {
+/// The same, with a span for each dispatch that a thread ran something of.
+void CpuDevice::executeWatched(const ReadyProgram &program,
+                               const ProfileRun &record) {
   struct Run {
     const ReadyProgram &program;
-    ThreadPool &pool;
-    WatchFor watchFor;
-  } run{program, *pool, watchFor};
+    const ProfileRun &record;
+    Profile &profile;
+  } run{program, record, *profile};
   pool->run(
-      [](void *context, unsigned thread) {
-        auto *run = static_cast<Run *>(context);
-        runShare(run->program, run->pool, thread, run->watchFor(thread));
+      program.grids.data(), uint32_t(program.grids.size()),
+      [](void *context, unsigned thread, uint32_t grid, uint32_t begin,
+         uint32_t end) {
+        const Run &run = *static_cast<const Run *>(context);
+        ProfileSpan &span = run.profile.spans(run.record, thread)[grid];
+        if (span.workgroups == 0)
+          span.begin = Profile::now();
+        run.program.run(grid, begin, end);
+        span.end = Profile::now();
+        span.workgroups += end - begin;
       },
       &run);
 }
@@ -205,12 +186,10 @@ Status CpuDevice::run(uint32_t index) {
   const ReadyProgram &program = programs[index];
   ProfileRun *record = profile ? profile->begin(index) : nullptr;
   if (!record) {
-    execute(program, [](unsigned) { return NoWatch(); });
+    execute(program);
     return Status();
   }
-  execute(program, [&](unsigned thread) {
-    return SpanWatch{profile->spans(*record, thread)};
-  });
+  executeWatched(program, *record);
   profile->end(*record);
   return Status();
 }

@@ -59,22 +59,25 @@ def check_sums(events, busy):
 def check_counts(events, info, threads, wanted):
     programs = {p["name"]: p for p in info["programs"]}
     runs = collections.Counter()
-    kernels = collections.Counter()
+    kernels = collections.defaultdict(set)
     for event in events:
         if event["cat"] == "program":
             runs[event["name"]] += 1
         elif event["cat"] == "kernel":
-            kernels[event["args"]["program"], event["name"]] += 1
+            # Of a dispatch each thread has one event at most.
+            args = event["args"]
+            place = args["run"], args["dispatch"]
+            kernels[args["program"], event["name"]].add(place)
     assert runs, "no run"
     for name, count in wanted.items():
         assert count == runs[name] / threads, (name, runs[name], threads)
     for name, count in runs.items():
         assert count % threads == 0, name
         for kernel in programs[name]["kernels"]:
-            got = kernels[name, kernel["name"]]
-            want = kernel["dispatches"] * count
+            got = len(kernels[name, kernel["name"]])
+            want = kernel["dispatches"] * count // threads
             assert got == want, (name, kernel["name"], got, want)
-    return sum(kernels.values()) // threads
+    return sum(map(len, kernels.values()))
 
 
 def check_workgroups(events):
