@@ -87,6 +87,15 @@ if os.path.exists(
 ):
     config.available_features.add("aarch64")
 
+# What is watched shares containers with libraries that are not, and Mesa's
+# driver leaks.
+config.environment["ASAN_OPTIONS"] = (
+    "detect_container_overflow=0:allow_user_poisoning=0:detect_leaks=0"
+)
+for sanitizer in ("address", "thread"):
+    if os.path.isdir(os.path.join(config.sterna_build, sanitizer, "bin")):
+        config.available_features.add(sanitizer)
+
 config.substitutions += [
     ("%qemu", "qemu-aarch64 -L /usr/aarch64-linux-gnu"),
     ("%aarch64", f"env PATH={emulated}:{config.environment['PATH']}"),

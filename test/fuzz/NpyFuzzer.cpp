@@ -1,0 +1,17 @@
+//===- NpyFuzzer.cpp - Arrays of NumPy from hostile bytes ---------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "InputFile.h"
+#include "io/Npy.h"
+
+using namespace sterna;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  fuzz::InputFile file(data, size);
+  (void)readNpyF32(file.path());
+  (void)readNpyI32(file.path());
+  return 0;
+}
