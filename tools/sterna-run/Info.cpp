@@ -189,6 +189,16 @@ PlannedBytes generatePlan(const Module &module) {
   return planOf(module, generatePrograms(module, /*lora=*/false));
 }
 
+/// Of each thread, on this machine; null where it runs none of the code.
+Json describeScratch(const Module &module) {
+  Expected<const format::Code *> code = selectCode(module);
+  if (!code.ok())
+    return nullptr;
+  return {
+      {"train", scratchOf(module, **code, trainPrograms(module))},
+      {"generate", scratchOf(module, **code, generatePrograms(module, false))}};
+}
+
 Json describeModule(const Module &module) {
   const format::Module &metadata = module.metadata();
   Json targets = Json::array();
@@ -202,6 +212,7 @@ Json describeModule(const Module &module) {
           {"peak_bytes",
            {{"train", trainPlan(module).total()},
             {"generate", generatePlan(module).total()}}},
+          {"scratch_bytes", describeScratch(module)},
           {"kernels", orEmpty(metadata.kernels()).size()},
           {"programs", describePrograms(module)}};
 }
@@ -269,18 +280,23 @@ void printTargets(const Module &module) {
 void printMemory(const Module &module) {
   struct Row {
     const char *name;
-    PlannedBytes bytes;
+    std::vector<uint32_t> programs;
   };
-  std::printf("\n%-10s %12s %12s %12s %12s %12s\n", "memory", "weights",
-              "state", "arena", "block", "peak");
+  Expected<const format::Code *> code = selectCode(module);
+  std::printf("\n%-10s %12s %12s %12s %12s %12s %12s\n", "memory", "weights",
+              "state", "arena", "block", "peak", "each thread");
   for (const Row &row :
-       {Row{"train", trainPlan(module)}, Row{"generate", generatePlan(module)}})
-    std::printf("%-10s %12s %12s %12s %12s %12s\n", row.name,
-                formatBytes(row.bytes.weights).c_str(),
-                formatBytes(row.bytes.state).c_str(),
-                formatBytes(row.bytes.arena).c_str(),
-                formatBytes(row.bytes.block).c_str(),
-                formatBytes(row.bytes.total()).c_str());
+       {Row{"train", trainPrograms(module)},
+        Row{"generate", generatePrograms(module, /*lora=*/false)}}) {
+    PlannedBytes bytes = planOf(module, row.programs);
+    std::printf(
+        "%-10s %12s %12s %12s %12s %12s %12s\n", row.name,
+        formatBytes(bytes.weights).c_str(), formatBytes(bytes.state).c_str(),
+        formatBytes(bytes.arena).c_str(), formatBytes(bytes.block).c_str(),
+        formatBytes(bytes.total()).c_str(),
+        code.ok() ? formatBytes(scratchOf(module, **code, row.programs)).c_str()
+                  : "-");
+  }
 }
 
 void printPrograms(const Module &module) {

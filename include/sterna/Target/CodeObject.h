@@ -19,6 +19,8 @@ namespace sterna {
 struct KernelCode {
   /// Static grid.
   uint32_t workgroups = 0;
+  /// CPU: bytes of scratch memory that each thread hands in.
+  uint64_t scratch = 0;
   /// By a hand-tuned emitter, else the portable tier.
   bool tuned = false;
   /// GPU: the kernel's SPIR-V inside the code object, in bytes, multiples of 4.

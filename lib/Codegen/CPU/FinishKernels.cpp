@@ -38,21 +38,22 @@ struct FinishKernels : sterna::cpu::impl::FinishKernelsPassBase<FinishKernels> {
   }
 
 private:
-  /// Adds `run_<kernel>(bindings, begin, end)`, which unpacks the bindings.
+  /// Adds `run_<kernel>(bindings, begin, end, scratch)`, which unpacks the
+  /// bindings.
   StringAttr wrap(LLVM::LLVMFuncOp kernel, OpBuilder &b) {
     Location loc = kernel.getLoc();
     Type i32 = b.getI32Type();
     kernel.setLinkage(LLVM::Linkage::Internal);
     b.setInsertionPointAfter(kernel);
     auto type = LLVM::LLVMFunctionType::get(
-        LLVM::LLVMVoidType::get(b.getContext()), {pointer, i32, i32});
+        LLVM::LLVMVoidType::get(b.getContext()), {pointer, i32, i32, pointer});
     auto wrapper =
         LLVM::LLVMFuncOp::create(b, loc, ("run_" + kernel.getSymName()).str(),
                                  type, LLVM::Linkage::Internal);
     Block *entry = wrapper.addEntryBlock(b);
     b.setInsertionPointToStart(entry);
     SmallVector<Value> arguments;
-    for (int32_t i = 0, e = kernel.getNumArguments() - 2; i < e; ++i) {
+    for (int32_t i = 0, e = kernel.getNumArguments() - 3; i < e; ++i) {
       Value slot =
           LLVM::GEPOp::create(b, loc, pointer, pointer, entry->getArgument(0),
                               ArrayRef<LLVM::GEPArg>{i});
@@ -61,6 +62,7 @@ private:
     for (unsigned i : {1, 2})
       arguments.push_back(
           LLVM::ZExtOp::create(b, loc, b.getI64Type(), entry->getArgument(i)));
+    arguments.push_back(entry->getArgument(3));
     LLVM::CallOp::create(b, loc, kernel, arguments);
     LLVM::ReturnOp::create(b, loc, ValueRange{});
     return wrapper.getSymNameAttr();

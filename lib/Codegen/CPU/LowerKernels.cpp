@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The pass behind --sterna-lower-cpu-kernels: upstream passes in order; the
-// only steps of our own are stack temporaries, what a level has no instruction
+// only steps of our own are places of temporaries, what a level has no instruction
 // for, and the library's ABI.
 //
 //===----------------------------------------------------------------------===//
@@ -30,7 +30,7 @@ using namespace sterna;
 
 static void buildPipeline(OpPassManager &manager, const cpu::Level &level) {
   buildBufferizePipeline(manager);
-  manager.addNestedPass<func::FuncOp>(cpu::createStackBuffersPass());
+  manager.addNestedPass<func::FuncOp>(cpu::createPlaceTemporariesPass());
   MakeFreestandingPassOptions freestanding;
   freestanding.expandFma = !level.hasFma;
   freestanding.expandF16 = !level.hasF16;
@@ -75,6 +75,21 @@ struct LowerKernels : cpu::impl::LowerKernelsPassBase<LowerKernels> {
       buildPipeline(manager, *level);
       if (failed(runPipeline(manager, kernels)))
         return signalPassFailure();
+      recordScratch(kernels, level->name);
+    }
+  }
+
+private:
+  /// Moves each function's need of scratch to its kernel.
+  void recordScratch(ModuleOp kernels, StringRef level) {
+    for (auto kernel : getOperation().getOps<plan::KernelOp>()) {
+      auto function =
+          kernels.lookupSymbol<LLVM::LLVMFuncOp>(kernel.getSymName());
+      if (!function)
+        continue;
+      NamedAttrList facts(kernel->getAttrOfType<DictionaryAttr>(level));
+      facts.set("scratch", function->removeAttr(cpu::scratchAttr));
+      kernel->setAttr(level, facts.getDictionary(&getContext()));
     }
   }
 };

@@ -174,6 +174,7 @@ sterna::CodeObject sterna::cpu::describeCode(ModuleOp module,
     auto facts = kernel->getAttrOfType<DictionaryAttr>(level.name);
     KernelCode code;
     code.workgroups = facts.getAs<IntegerAttr>("workgroups").getInt();
+    code.scratch = facts.getAs<IntegerAttr>("scratch").getInt();
     code.tuned = facts.getAs<StringAttr>("emitter") != "portable";
     object.kernels.push_back(std::move(code));
   }

@@ -206,14 +206,15 @@ private:
     for (const KernelCode &kernel : kernels)
       result.push_back(format::CreateKernelCode(
           builder, kernel.workgroups, kernel.tuned, kernel.offset, kernel.size,
-          builder.CreateVector(kernel.slots), kernel.written));
+          builder.CreateVector(kernel.slots), kernel.written,
+          kernel.scratch));
     return result;
   }
 
   void writeHeader(uint64_t metadataOffset, uint64_t fileBytes) {
     char header[headerBytes] = {'S', 'T', 'E', 'R', 'N', 'A', '\r', '\n'};
     using namespace llvm::support::endian;
-    write32le(header + 8, 2);
+    write32le(header + 8, 3);
     write32le(header + 12, headerBytes);
     write64le(header + 16, metadataOffset);
     write64le(header + 24, builder.GetSize());

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 /// Rises with every change of this header that old code would misread.
-#define STERNA_KERNEL_LIBRARY_VERSION 1u
+#define STERNA_KERNEL_LIBRARY_VERSION 2u
 
 /// Name of the single symbol a kernel library exports: a function of type
 /// `sterna_kernel_library_query_fn_t`.
@@ -25,9 +25,11 @@ extern "C" {
 
 /// Runs workgroups [begin, end) of a kernel. `bindings[i]` points at the i-th
 /// buffer of the dispatch. Workgroups of one dispatch may run in any order and
-/// on any thread.
+/// on any thread. `scratch` is memory for this call alone, as many bytes as the
+/// module's metadata says for the kernel, aligned to 64; beside it a kernel
+/// takes less than 64 KiB of the stack.
 typedef void (*sterna_kernel_fn_t)(void *const *bindings, uint32_t begin,
-                                   uint32_t end);
+                                   uint32_t end, void *scratch);
 
 /// Table of kernels, in the order of the module's metadata.
 typedef struct sterna_kernel_library_t {

@@ -22,7 +22,10 @@ using namespace sterna;
 namespace {
 
 constexpr char magic[9] = "STERNA\r\n";
-constexpr uint32_t formatVersion = 2;
+constexpr uint32_t formatVersion = 3;
+
+/// Of a thread; more than any kernel has use for.
+constexpr uint64_t maxScratch = uint64_t(1) << 30;
 constexpr uint32_t headerSize = 64;
 constexpr uint64_t pageSize = 4096;
 constexpr uint64_t weightAlignment = 64;
@@ -154,6 +157,10 @@ Status Verifier::verifyKernels(const format::Code &code,
     const format::KernelCode &kernel = *kernels.Get(i);
     std::string name =
         "kernel '" + names.Get(i)->name()->str() + "' in " + where;
+    if (kernel.scratch() > maxScratch)
+      return Status::error("expected " + name + " to need at most " +
+                           str(maxScratch) + " bytes of scratch, but got " +
+                           str(kernel.scratch()));
     if (kernel.offset() % wordSize != 0 || kernel.size() % wordSize != 0)
       return Status::error("expected " + name + " to lie at multiples of " +
                            str(wordSize) + ", but got " + str(kernel.size()) +

@@ -58,6 +58,18 @@ PlannedBytes sterna::planOf(const Module &module,
   return bytes;
 }
 
+uint64_t sterna::scratchOf(const Module &module, const format::Code &code,
+                           const std::vector<uint32_t> &programs) {
+  constexpr uint64_t page = 4096;
+  uint64_t bytes = 0;
+  for (uint32_t index : programs)
+    for (const format::Dispatch *dispatch :
+         orEmpty(module.metadata().programs()->Get(index)->dispatches()))
+      bytes =
+          std::max(bytes, code.kernels()->Get(dispatch->kernel())->scratch());
+  return (bytes + page - 1) / page * page;
+}
+
 std::vector<uint32_t> sterna::trainPrograms(const Module &module) {
   std::vector<uint32_t> programs;
   for (const char *name : {"train_micro", "train_apply"})

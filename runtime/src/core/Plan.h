@@ -25,13 +25,19 @@ struct PlannedBytes {
   uint64_t state = 0;   // union of what they read or write
   uint64_t arena = 0;   // the largest of them
   uint64_t block = 0;
+  uint64_t scratch = 0; // of kernels, all threads; a device knows it
 
-  uint64_t total() const { return weights + state + arena + block; }
+  uint64_t total() const { return weights + state + arena + block + scratch; }
 };
 
 /// Adds up the plan of `programs`, indices into the module's programs.
 PlannedBytes planOf(const Module &module,
                     const std::vector<uint32_t> &programs);
+
+/// Bytes of scratch memory that each thread needs to run `programs` with `code`
+/// of a CPU, in whole pages: no two threads share one.
+uint64_t scratchOf(const Module &module, const format::Code &code,
+                   const std::vector<uint32_t> &programs);
 
 /// The programs that training a LoRA adapter runs: train_micro, train_apply.
 std::vector<uint32_t> trainPrograms(const Module &module);

@@ -33,9 +33,10 @@ struct ReadyProgram {
   std::vector<Grid> grids;      // of the dispatches
   std::vector<void *> bindings; // of all dispatches, one after another
 
-  void run(uint32_t dispatch, uint32_t begin, uint32_t end) const {
+  void run(uint32_t dispatch, uint32_t begin, uint32_t end,
+           uint8_t *scratch) const {
     const ReadyDispatch &ready = dispatches[dispatch];
-    ready.kernel(bindings.data() + ready.firstBinding, begin, end);
+    ready.kernel(bindings.data() + ready.firstBinding, begin, end, scratch);
   }
 };
 
@@ -50,7 +51,11 @@ public:
 
   std::string target() const override { return code.target()->str(); }
   std::string name() const override { return "CPU"; }
-  PlannedBytes memory() const override { return planOf(*module, prepared); }
+  PlannedBytes memory() const override {
+    PlannedBytes bytes = planOf(*module, prepared);
+    bytes.scratch = scratchBytes * pool->size();
+    return bytes;
+  }
   uint8_t *block() override { return blockSpace.data(); }
 
   Status readState(uint64_t offset, uint64_t size, void *out) override {
@@ -65,7 +70,10 @@ public:
   Status run(uint32_t index) override;
 
 private:
-  Status allocate(const std::vector<uint32_t> &indices);
+  Status allocate(const std::vector<uint32_t> &indices, unsigned threads);
+  uint8_t *scratchOfThread(unsigned thread) {
+    return scratch.data() + thread * scratchBytes;
+  }
   void resolve(const format::Program &program, ReadyProgram &ready);
   void *address(const format::Binding &binding);
   void execute(const ReadyProgram &program);
@@ -78,6 +86,8 @@ private:
   Mapping state;
   Mapping arena;
   Mapping blockSpace;
+  Mapping scratch; // of all threads, one after another
+  uint64_t scratchBytes = 0;
   std::vector<uint32_t> prepared;
   std::vector<ReadyProgram> programs; // by index; empty if not prepared
   std::unique_ptr<ThreadPool> pool;
@@ -85,25 +95,27 @@ private:
 
 Status CpuDevice::prepare(const std::vector<uint32_t> &indices,
                           unsigned threads) {
-  if (Status status = allocate(indices); !status.ok())
+  Expected<std::unique_ptr<ThreadPool>> newPool = ThreadPool::create(threads);
+  if (!newPool.ok())
+    return newPool.status();
+  pool = std::move(*newPool);
+  if (Status status = allocate(indices, pool->size()); !status.ok())
     return status;
   prepared = indices;
   const auto &all = orEmpty(module->metadata().programs());
   programs.resize(all.size());
   for (uint32_t index : indices)
     resolve(*all.Get(index), programs[index]);
-  Expected<std::unique_ptr<ThreadPool>> newPool = ThreadPool::create(threads);
-  if (!newPool.ok())
-    return newPool.status();
-  pool = std::move(*newPool);
   if (!profile)
     return Status();
   return profile->prepare({module, &code, name(), indices, pool->size()});
 }
 
-Status CpuDevice::allocate(const std::vector<uint32_t> &indices) {
+Status CpuDevice::allocate(const std::vector<uint32_t> &indices,
+                           unsigned threads) {
   const format::Module &metadata = module->metadata();
   uint64_t arenaBytes = planOf(*module, indices).arena;
+  scratchBytes = scratchOf(*module, code, indices);
   struct Request {
     Mapping &mapping;
     uint64_t bytes;
@@ -112,7 +124,8 @@ Status CpuDevice::allocate(const std::vector<uint32_t> &indices) {
   for (const Request &request :
        {Request{state, metadata.state_bytes(), "state"},
         Request{arena, arenaBytes, "arena"},
-        Request{blockSpace, metadata.block_bytes(), "parameter block"}}) {
+        Request{blockSpace, metadata.block_bytes(), "parameter block"},
+        Request{scratch, scratchBytes * threads, "scratch"}}) {
     Expected<Mapping> mapping =
         Mapping::allocate(request.bytes, request.purpose);
     if (!mapping.ok())
@@ -151,12 +164,18 @@ void CpuDevice::resolve(const format::Program &program, ReadyProgram &ready) {
 }
 
 void CpuDevice::execute(const ReadyProgram &program) {
+  struct Run {
+    const ReadyProgram &program;
+    CpuDevice &device;
+  } run{program, *this};
   pool->run(
       program.grids.data(), uint32_t(program.grids.size()),
-      [](void *context, unsigned, uint32_t grid, uint32_t begin, uint32_t end) {
-        static_cast<const ReadyProgram *>(context)->run(grid, begin, end);
+      [](void *context, unsigned thread, uint32_t grid, uint32_t begin,
+         uint32_t end) {
+        const Run &run = *static_cast<const Run *>(context);
+        run.program.run(grid, begin, end, run.device.scratchOfThread(thread));
       },
-      const_cast<ReadyProgram *>(&program));
+      &run);
 }
 
 /// The same, with a span for each dispatch that a thread ran something of.
@@ -165,17 +184,17 @@ void CpuDevice::executeWatched(const ReadyProgram &program,
   struct Run {
     const ReadyProgram &program;
     const ProfileRun &record;
-    Profile &profile;
-  } run{program, record, *profile};
+    CpuDevice &device;
+  } run{program, record, *this};
   pool->run(
       program.grids.data(), uint32_t(program.grids.size()),
       [](void *context, unsigned thread, uint32_t grid, uint32_t begin,
          uint32_t end) {
         const Run &run = *static_cast<const Run *>(context);
-        ProfileSpan &span = run.profile.spans(run.record, thread)[grid];
+        ProfileSpan &span = run.device.profile->spans(run.record, thread)[grid];
         if (span.workgroups == 0)
           span.begin = Profile::now();
-        run.program.run(grid, begin, end);
+        run.program.run(grid, begin, end, run.device.scratchOfThread(thread));
         span.end = Profile::now();
         span.workgroups += end - begin;
       },

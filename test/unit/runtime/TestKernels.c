@@ -14,14 +14,18 @@
 enum { vocabulary = 16, hidden = 4, sequence = 6, batch = 2, cells = 64 };
 
 // out[w] = w * w
-static void squares(void *const *bindings, uint32_t begin, uint32_t end) {
+static void squares(void *const *bindings, uint32_t begin, uint32_t end,
+                    void *scratch) {
+  (void)scratch;
   int32_t *out = bindings[0];
   for (uint32_t w = begin; w < end; ++w)
     out[w] = (int32_t)(w * w);
 }
 
 // out[w] = in[w] + in[w + 1], so that each workgroup reads another's output.
-static void neighbours(void *const *bindings, uint32_t begin, uint32_t end) {
+static void neighbours(void *const *bindings, uint32_t begin, uint32_t end,
+                       void *scratch) {
+  (void)scratch;
   const uint32_t *in = bindings[0];
   uint32_t *out = bindings[1];
   for (uint32_t w = begin; w < end; ++w)
@@ -53,17 +57,23 @@ static void forward(void *const *bindings, uint32_t begin, uint32_t end,
   }
 }
 
-static void forwardPlain(void *const *bindings, uint32_t begin, uint32_t end) {
+static void forwardPlain(void *const *bindings, uint32_t begin, uint32_t end,
+                         void *scratch) {
+  (void)scratch;
   forward(bindings, begin, end, 0);
 }
 
-static void forwardLora(void *const *bindings, uint32_t begin, uint32_t end) {
+static void forwardLora(void *const *bindings, uint32_t begin, uint32_t end,
+                        void *scratch) {
+  (void)scratch;
   forward(bindings, begin, end, *(const float *)bindings[5]);
 }
 
 // hidden, logits; one workgroup per entry of the vocabulary. The scale of an
 // adapter shifts the prediction.
-static void head(void *const *bindings, uint32_t begin, uint32_t end) {
+static void head(void *const *bindings, uint32_t begin, uint32_t end,
+                 void *scratch) {
+  (void)scratch;
   const float *in = bindings[0];
   float *out = bindings[1];
   int32_t next = (int32_t)(in[0] + in[1]) % vocabulary;
@@ -74,7 +84,9 @@ static void head(void *const *bindings, uint32_t begin, uint32_t end) {
 }
 
 // labels, loss: the sum of the scored labels.
-static void eval(void *const *bindings, uint32_t begin, uint32_t end) {
+static void eval(void *const *bindings, uint32_t begin, uint32_t end,
+                 void *scratch) {
+  (void)scratch;
   const int32_t *labels = bindings[0];
   float sum = 0;
   (void)begin;
@@ -86,7 +98,9 @@ static void eval(void *const *bindings, uint32_t begin, uint32_t end) {
 }
 
 // labels, lora_scale, loss_scale, accumulate, A, gradients of A and B, loss.
-static void micro(void *const *bindings, uint32_t begin, uint32_t end) {
+static void micro(void *const *bindings, uint32_t begin, uint32_t end,
+                  void *scratch) {
+  (void)scratch;
   const int32_t *labels = bindings[0];
   float scale = *(const float *)bindings[2];
   float accumulate = *(const float *)bindings[3];
@@ -110,7 +124,9 @@ static void micro(void *const *bindings, uint32_t begin, uint32_t end) {
 }
 
 // learning_rate, A, gradient of A, grad_norm.
-static void apply(void *const *bindings, uint32_t begin, uint32_t end) {
+static void apply(void *const *bindings, uint32_t begin, uint32_t end,
+                  void *scratch) {
+  (void)scratch;
   float *parameter = bindings[1];
   const float *gradient = bindings[2];
   (void)begin;

@@ -24,6 +24,10 @@
 
 namespace sterna::cpu {
 
+/// On a function: the bytes of scratch memory that it takes as its last
+/// argument.
+constexpr llvm::StringLiteral scratchAttr = "scratch_bytes";
+
 #define GEN_PASS_DECL
 #include "sterna/Codegen/CPU/Passes.h.inc"
 

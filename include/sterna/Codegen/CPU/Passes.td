@@ -46,9 +46,10 @@ def EmitKernelsPass : Pass<"sterna-emit-cpu-kernels", "::mlir::ModuleOp"> {
 def FinishKernelsPass : Pass<"sterna-finish-cpu-kernels", "::mlir::ModuleOp"> {
   let summary = "Give lowered kernels the ABI of kernel_library.h";
   let description = [{
-    Runs on a module of kernels in the LLVM dialect, each taking bare pointers
-    and a range. Makes them private, adds a wrapper `(bindings, begin, end)` for
-    each, and the table and query function of the kernel library.
+    Runs on a module of kernels in the LLVM dialect, each taking bare pointers,
+    a range, and scratch memory. Makes them private, adds a wrapper
+    `(bindings, begin, end, scratch)` for each, and the table and query function
+    of the kernel library.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
@@ -57,22 +58,34 @@ def LowerKernelsPass : Pass<"sterna-lower-cpu-kernels", "::mlir::ModuleOp"> {
   let summary = "Lower emitted kernels to the LLVM dialect";
   let description = [{
     Runs the lowering pipeline on the nested module of each instruction level,
-    expanding what the level has no instruction for.
+    expanding what the level has no instruction for. Adds `scratch`, the bytes
+    of scratch memory that a thread needs, to the level's attribute of each
+    `plan.kernel`.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
-def StackBuffersPass : Pass<"sterna-stack-buffers", "::mlir::func::FuncOp"> {
-  let summary = "Move static temporaries of a kernel to its stack frame";
+def PlaceTemporariesPass : Pass<"sterna-place-temporaries",
+                                "::mlir::func::FuncOp"> {
+  let summary = "Give a kernel's temporaries their places";
   let description = [{
-    Every `memref.alloc` becomes a `memref.alloca` in the entry block: kernels
-    allocate nothing while they run. Fails when a temporary is dynamic or when
-    they take more than `limit` bytes together.
+    Kernels allocate nothing while they run: every `memref.alloc` and
+    `memref.alloca` becomes a `memref.alloca` in the entry block or, where all of
+    them take more than `stack` bytes, the largest become views into scratch
+    memory, a new last argument. Each has a place of its own, aligned to a cache
+    line. Sets the attribute `scratch_bytes` on the function. Fails when a
+    temporary is dynamic.
+
+    ```mlir
+    func.func @k(..., %scratch: memref<65536xi8>) attributes {scratch_bytes = 65536 : i64} {
+      %t = memref.view %scratch[%c0][] : memref<65536xi8> to memref<16384xf32>
+    ```
   }];
   let options = [
-    Option<"limit", "limit", "int64_t", "4 << 20", "Bytes on the stack">
+    Option<"stack", "stack", "int64_t", "32 << 10", "Bytes on the stack">
   ];
-  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect"];
 }
 
 #endif // STERNA_CODEGEN_CPU_PASSES_TD

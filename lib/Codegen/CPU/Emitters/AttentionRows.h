@@ -37,7 +37,7 @@ struct AttentionShape {
 
   /// The shape of a kernel that yields all results of the tern.attention or
   /// tern.attention_grad in it, and does nothing else; none for another kernel,
-  /// or when a block of one row does not fit the stack.
+  /// or when one row of scores is too long to be a block.
   template <typename Op>
   static std::optional<AttentionShape> match(plan::KernelOp kernel,
                                              const TargetInfo &target) {

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "CompiledKernel.h"
+#include "SmallStack.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -168,7 +169,7 @@ std::vector<Floats> run(AttentionData &data, bool gradient,
   size_t inputs = buffers.size();
   for (Floats &result : results)
     buffers.push_back(result.data());
-  kernel->run(buffers, 0, kernel->groups);
+  onSmallStack([&] { kernel->run(buffers, 0, kernel->groups); });
   for (size_t i = 0; i < again.size(); ++i)
     buffers[inputs + i] = again[i].data();
   for (int64_t group = kernel->groups; group-- > 0;)

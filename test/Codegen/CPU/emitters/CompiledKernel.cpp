@@ -86,6 +86,7 @@ LogicalResult lowerToLLVM(ModuleOp module, const Level &level) {
   PassManager passes(module.getContext());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
+  passes.addNestedPass<func::FuncOp>(createPlaceTemporariesPass());
   MakeFreestandingPassOptions freestanding;
   freestanding.expandFma = !level.hasFma;
   freestanding.expandF16 = !level.hasF16;
@@ -102,23 +103,26 @@ LogicalResult lowerToLLVM(ModuleOp module, const Level &level) {
   return passes.run(module);
 }
 
-/// Adds `void run(ptr buffers, i64 begin, i64 end)` that calls the kernel.
+/// Adds `void run(ptr buffers, i64 begin, i64 end, ptr scratch)` that calls the
+/// kernel.
 void addEntry(llvm::Module &module) {
   llvm::Function *kernel = module.getFunction("kernel");
   kernel->setLinkage(llvm::GlobalValue::InternalLinkage);
   llvm::IRBuilder<> b(module.getContext());
   auto *type = llvm::FunctionType::get(
-      b.getVoidTy(), {b.getPtrTy(), b.getInt64Ty(), b.getInt64Ty()}, false);
+      b.getVoidTy(),
+      {b.getPtrTy(), b.getInt64Ty(), b.getInt64Ty(), b.getPtrTy()}, false);
   auto *entry = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage,
                                        "run", module);
   kernel->addFnAttr(llvm::Attribute::NoInline);
   b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "", entry));
   SmallVector<llvm::Value *> arguments;
-  for (unsigned i = 0; i + 2 < kernel->arg_size(); ++i)
+  for (unsigned i = 0; i + 3 < kernel->arg_size(); ++i)
     arguments.push_back(b.CreateLoad(
         b.getPtrTy(), b.CreateConstGEP1_64(b.getPtrTy(), entry->getArg(0), i)));
   arguments.push_back(entry->getArg(1));
   arguments.push_back(entry->getArg(2));
+  arguments.push_back(entry->getArg(3));
   b.CreateCall(kernel, arguments);
   b.CreateRetVoid();
 }
@@ -147,12 +151,21 @@ void optimize(llvm::Module &module, llvm::TargetMachine *machine) {
 
 struct JitKernel : CompiledKernel {
   std::unique_ptr<llvm::orc::LLJIT> jit;
-  void (*entry)(void *const *, int64_t, int64_t) = nullptr;
+  void (*entry)(void *const *, int64_t, int64_t, void *) = nullptr;
+  size_t scratch = 0;
 
   void run(const std::vector<void *> &buffers, int64_t begin,
            int64_t end) const override {
-    entry(buffers.data(), begin, end);
+    // Of a thread, as the runtime has it.
+    static thread_local std::vector<char> memory;
+    memory.resize(std::max<size_t>(memory.size(), scratch + alignment));
+    entry(buffers.data(), begin, end,
+          reinterpret_cast<void *>(llvm::alignTo(
+              reinterpret_cast<uintptr_t>(memory.data()), alignment)));
   }
+
+private:
+  static constexpr size_t alignment = 64;
 };
 
 /// A context with everything that kernels and their lowering need.
@@ -197,6 +210,8 @@ CompiledKernel::create(const std::string &source, const Level &level) {
     return fail("no emitter takes it");
   if (failed(verify(*module)) || failed(lowerToLLVM(*module, level)))
     return fail("cannot lower it");
+  auto lowered = module->lookupSymbol<LLVM::LLVMFuncOp>("kernel");
+  result->scratch = lowered->getAttrOfType<IntegerAttr>(scratchAttr).getInt();
 
   auto llvmContext = std::make_unique<llvm::LLVMContext>();
   auto llvmModule = translateModuleToLLVMIR(*module, *llvmContext);
@@ -216,8 +231,9 @@ CompiledKernel::create(const std::string &source, const Level &level) {
       llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(target).create());
   llvm::cantFail(result->jit->addIRModule(
       {std::move(llvmModule), std::move(llvmContext)}));
-  result->entry = llvm::cantFail(result->jit->lookup("run"))
-                      .toPtr<void (*)(void *const *, int64_t, int64_t)>();
+  result->entry =
+      llvm::cantFail(result->jit->lookup("run"))
+          .toPtr<void (*)(void *const *, int64_t, int64_t, void *)>();
   std::chrono::duration<double> time =
       std::chrono::steady_clock::now() - started;
   result->seconds = time.count();

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelCase.h"
+#include "SmallStack.h"
 
 #include <cmath>
 #include <cstring>
@@ -29,7 +30,7 @@ void checkLevel(const KernelCase &c, const std::string &emitter,
   ASSERT_TRUE(kernel) << data.source;
   EXPECT_EQ(kernel->emitter, emitter);
   std::vector<char> before = data.buffers[data.result];
-  kernel->run(data.pointers, 0, kernel->groups);
+  onSmallStack([&] { kernel->run(data.pointers, 0, kernel->groups); });
   std::vector<char> whole = data.buffers[data.result];
   std::memcpy(data.pointers[data.result], before.data(), before.size());
   for (int64_t group = kernel->groups; group-- > 0;)

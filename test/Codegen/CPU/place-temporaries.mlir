@@ -1,0 +1,46 @@
+// RUN: sterna-opt %s --pass-pipeline='builtin.module(func.func(sterna-place-temporaries{stack=256}))' | FileCheck %s
+// RUN: not sterna-opt %S/Inputs/dynamic-temporary.mlir --pass-pipeline='builtin.module(func.func(sterna-place-temporaries))' 2>&1 | FileCheck %s --check-prefix=DYNAMIC
+
+// DYNAMIC: error: expected a temporary of static shape
+
+// A small temporary inside a loop is one buffer on the stack, in the entry
+// block, aligned to a cache line; nothing is freed.
+// CHECK-LABEL: func.func @in_a_loop(
+// CHECK-SAME: memref<0xi8> {llvm.noalias}) attributes {scratch_bytes = 0 : i64}
+// CHECK-DAG: %[[T:.+]] = memref.alloca() {alignment = 64 : i64} : memref<32xf32>
+// CHECK: scf.for
+// CHECK-NOT: memref.alloc
+// CHECK: memref.store %{{.+}}, %[[T]]
+// CHECK-NOT: memref.dealloc
+// CHECK: return
+func.func @in_a_loop(%x: f32, %begin: index, %end: index) {
+  %one = arith.constant 1 : index
+  scf.for %i = %begin to %end step %one {
+    %t = memref.alloc() : memref<32xf32>
+    memref.store %x, %t[%i] : memref<32xf32>
+    memref.dealloc %t : memref<32xf32>
+  }
+  return
+}
+
+// The largest go to scratch memory, whoever asked for a place on the stack; each
+// begins at a cache line. Booleans take a bit each in the sum, a byte in memory.
+// CHECK-LABEL: func.func @beyond_the_stack(
+// CHECK-SAME: %[[SCRATCH:.+]]: memref<576xi8> {llvm.noalias}) attributes {scratch_bytes = 576 : i64}
+// CHECK-DAG: %[[SMALL:.+]] = memref.alloca() {alignment = 64 : i64} : memref<60xf32>
+// CHECK-DAG: %[[ZERO:.+]] = arith.constant 0 : index
+// CHECK-DAG: %[[FIRST:.+]] = memref.view %[[SCRATCH]][%[[ZERO]]][] : memref<576xi8> to memref<65xi32>
+// CHECK-DAG: %[[SHIFT:.+]] = arith.constant 320 : index
+// CHECK-DAG: %[[SECOND:.+]] = memref.view %[[SCRATCH]][%[[SHIFT]]][] : memref<576xi8> to memref<8x16xi16>
+// CHECK: memref.store %{{.+}}, %[[FIRST]]
+// CHECK: memref.store %{{.+}}, %[[SMALL]]
+// CHECK: memref.store %{{.+}}, %[[SECOND]]
+func.func @beyond_the_stack(%x: f32, %y: i32, %z: i16, %i: index) {
+  %a = memref.alloca() : memref<65xi32>
+  %b = memref.alloc() : memref<60xf32>
+  %c = memref.alloca() : memref<8x16xi16>
+  memref.store %y, %a[%i] : memref<65xi32>
+  memref.store %x, %b[%i] : memref<60xf32>
+  memref.store %z, %c[%i, %i] : memref<8x16xi16>
+  return
+}
