@@ -54,17 +54,15 @@ private:
         result.places[argument] = placeInBlock(name, type, result.inputs);
         continue;
       }
-      auto state =
-          function.getArgAttrOfType<DictionaryAttr>(number, "tern.state");
-      auto name = state.getAs<StringAttr>("name");
-      result.places[argument] = {Space::state, shared.getState(name), name};
+      StringAttr state = getStateName(argument);
+      result.places[argument] = {Space::state, shared.state.at(state), state};
     }
   }
 
   void placeParameters() {
     for (auto param : function.getOps<tern::GetParamOp>())
       result.places[param] = {Space::weights,
-                              shared.getWeight(param.getParam()),
+                              shared.weights.at(param.getParam()),
                               param.getParamAttr().getAttr()};
   }
 

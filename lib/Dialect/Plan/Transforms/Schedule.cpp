@@ -28,10 +28,12 @@ struct Schedule : sterna::plan::impl::SchedulePassBase<Schedule> {
   void runOnOperation() override {
     SmallVector<func::FuncOp> functions = getProgramFunctions(getOperation());
     SymbolTable kernels(getOperation());
-    SharedSpaces shared(getOperation(), functions);
+    FailureOr<SharedSpaces> shared = placeShared(getOperation(), functions);
+    if (failed(shared))
+      return signalPassFailure();
     for (func::FuncOp function : functions) {
       FailureOr<Placement> placement =
-          placeValues(function, computeLiveness(function), shared);
+          placeValues(function, computeLiveness(function), *shared);
       if (failed(placement))
         return signalPassFailure();
       emitProgram(function, *placement, kernels);

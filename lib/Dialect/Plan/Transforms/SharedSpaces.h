@@ -33,23 +33,21 @@ private:
 };
 
 /// Offsets of weights and state by name.
-class SharedSpaces {
-public:
-  /// Places the parameters of `module`, in order of their declaration, and the
-  /// state of `functions`, in order of its first use; says so in the module.
-  SharedSpaces(mlir::ModuleOp module,
-               llvm::ArrayRef<mlir::func::FuncOp> functions);
-
-  int64_t getWeight(llvm::StringRef name) const { return weights.at(name); }
-  int64_t getState(llvm::StringRef name) const { return state.at(name); }
-
-private:
-  void placeWeights(mlir::ModuleOp module);
-  void placeState(mlir::ModuleOp module,
-                  llvm::ArrayRef<mlir::func::FuncOp> functions);
-
+struct SharedSpaces {
   llvm::StringMap<int64_t> weights, state;
 };
+
+/// Places the parameters of `module`, in order of their declaration, and the
+/// state of `functions`, in order of its first use but for what a `tern.states`
+/// keeps together; says so in the module. Fails with an error where two
+/// descriptions of a state tensor do not agree.
+mlir::FailureOr<SharedSpaces>
+placeShared(mlir::ModuleOp module,
+            llvm::ArrayRef<mlir::func::FuncOp> functions);
+
+/// The name of the state, or of the first of the states, that an argument is;
+/// null if it is none.
+mlir::StringAttr getStateName(mlir::BlockArgument argument);
 
 } // namespace sterna::plan
 
