@@ -35,7 +35,7 @@ DictionaryAttr sterna::companionState(const Trainable &trainable,
   auto name = trainable.state.getAs<StringAttr>("name");
   state.set("name", StringAttr::get(context, name.getValue() + "." + kind));
   state.set("kind", StringAttr::get(context, kind));
-  return singleAttr(stateAttr, state.getDictionary(context));
+  return state.getDictionary(context);
 }
 
 namespace {
@@ -143,8 +143,9 @@ LogicalResult buildTrainMicro(func::FuncOp function,
       TensorBuilder{builder, loss.getLoc()}.mul(loss, lossScale)};
   for (auto [trainable, gradient] : llvm::zip_equal(trainables, *gradients)) {
     unsigned index = function.getNumArguments();
-    Value old = addArgument(function, trainable.type,
-                            companionState(trainable, "gradient"));
+    Value old = addArgument(
+        function, trainable.type,
+        singleAttr(stateAttr, companionState(trainable, "gradient")));
     // Right where the gradient is ready, so that it need not be kept.
     builder.setInsertionPointAfterValue(gradient);
     results.push_back(accumulateGradient({builder, gradient.getLoc()}, gradient,

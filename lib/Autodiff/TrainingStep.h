@@ -19,6 +19,7 @@ namespace sterna {
 constexpr llvm::StringLiteral inputAttr = "tern.input";
 constexpr llvm::StringLiteral outputAttr = "tern.output";
 constexpr llvm::StringLiteral stateAttr = "tern.state";
+constexpr llvm::StringLiteral statesAttr = "tern.states";
 constexpr llvm::StringLiteral tiedAttr = "tern.tied";
 constexpr llvm::StringLiteral lossScaleAttr = "tern.loss_scale";
 
@@ -31,12 +32,12 @@ struct Trainable {
 /// A dictionary with the one entry `name = value`.
 mlir::DictionaryAttr singleAttr(llvm::StringRef name, mlir::Attribute value);
 
-/// Attributes of the state argument `<name of the matrix>.<kind>`.
+/// The `tern.state` of `<name of the matrix>.<kind>`.
 mlir::DictionaryAttr companionState(const Trainable &trainable,
                                     llvm::StringRef kind);
 
 /// Builds `@train_apply` at the end of `module`: the norm of all gradients,
-/// clipping, and one step of AdamW for each of `trainables`.
+/// clipping, and one step of AdamW for all of `trainables`.
 void buildTrainApply(mlir::ModuleOp module, mlir::Location loc,
                      llvm::ArrayRef<Trainable> trainables);
 

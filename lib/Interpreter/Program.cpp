@@ -99,8 +99,8 @@ llvm::SetVector<StringRef> ProgramMemory::findNames(plan::Space space) {
   return names;
 }
 
-llvm::SetVector<StringRef> ProgramMemory::findWrittenState(ModuleOp module) {
-  llvm::SetVector<StringRef> names;
+SmallVector<plan::BufferOp> ProgramMemory::findWrittenState(ModuleOp module) {
+  SmallVector<plan::BufferOp> buffers;
   for (auto launch : program.getBody().getOps<plan::LaunchOp>()) {
     auto kernel = module.lookupSymbol<plan::KernelOp>(launch.getKernel());
     unsigned next = kernel.getBodyBlock()->getNumArguments();
@@ -108,39 +108,54 @@ llvm::SetVector<StringRef> ProgramMemory::findWrittenState(ModuleOp module) {
       Value written = launch.getBuffers()[tied >= 0 ? tied : next++];
       auto buffer = written.getDefiningOp<plan::BufferOp>();
       if (buffer.getSpace() == plan::Space::state)
-        names.insert(buffer.getName().value_or(""));
+        buffers.push_back(buffer);
     }
   }
-  return names;
+  return buffers;
+}
+
+/// Whether `buffer` shows any byte of `state`.
+static bool shows(plan::BufferOp buffer, plan::StateOp state) {
+  int64_t begin = state.getOffset(), offset = buffer.getOffset();
+  int64_t bytes = plan::getBufferBytes(cast<MemRefType>(state.getType()));
+  return offset < begin + bytes && begin < offset + buffer.getBytes();
 }
 
 LogicalResult
 ProgramMemory::fillState(ModuleOp module,
                          const std::map<std::string, Array> &params) {
-  for (StringRef name : findNames(plan::Space::state)) {
-    auto state = module.lookupSymbol<plan::StateOp>(name);
-    if (!state || !isArrayType(state.getType()))
+  SmallVector<plan::BufferOp> written = findWrittenState(module);
+  SmallVector<plan::BufferOp> touched;
+  for (auto buffer : program.getBody().getOps<plan::BufferOp>())
+    if (buffer.getSpace() == plan::Space::state)
+      touched.push_back(buffer);
+  for (auto buffer : touched)
+    if (llvm::none_of(module.getOps<plan::StateOp>(), [&](plan::StateOp state) {
+          return shows(buffer, state) && isArrayType(state.getType());
+        }))
       return program.emitError(
                  "expected a state tensor of static shape named '")
-             << name << "'";
-    auto given = params.find(name.str());
-    if (given == params.end())
+             << buffer.getName().value_or("") << "'";
+  for (auto state : module.getOps<plan::StateOp>()) {
+    auto isShown = [&](plan::BufferOp buffer) { return shows(buffer, state); };
+    if (llvm::none_of(touched, isShown))
       continue;
-    if (failed(checkArray(given->second, state.getType(),
-                          "state '" + name + "'",
-                          [&] { return state.emitError(); })))
-      return failure();
-    write(plan::Space::state, state.getOffset(), given->second);
-  }
-  llvm::SetVector<StringRef> written = findWrittenState(module);
-  for (auto state : module.getOps<plan::StateOp>())
-    if (written.contains(state.getSymName())) {
+    StringRef name = state.getSymName();
+    if (auto given = params.find(name.str()); given != params.end()) {
+      if (failed(checkArray(given->second, state.getType(),
+                            "state '" + name + "'",
+                            [&] { return state.emitError(); })))
+        return failure();
+      write(plan::Space::state, state.getOffset(), given->second);
+    }
+    if (llvm::any_of(written, isShown)) {
       auto type = cast<MemRefType>(state.getType());
-      results.push_back({state.getSymName(), plan::Space::state,
-                         int64_t(state.getOffset()), type});
+      results.push_back(
+          {name, plan::Space::state, int64_t(state.getOffset()), type});
       reserve(arrayOf(plan::Space::state),
               state.getOffset() + zerosOf(type).bytes.size());
     }
+  }
   return success();
 }
 

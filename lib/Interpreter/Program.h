@@ -60,7 +60,7 @@ private:
   mlir::LogicalResult fillWeights(mlir::ModuleOp module,
                                   const std::map<std::string, Array> &params);
   llvm::SetVector<llvm::StringRef> findNames(plan::Space space);
-  llvm::SetVector<llvm::StringRef> findWrittenState(mlir::ModuleOp module);
+  llvm::SmallVector<plan::BufferOp> findWrittenState(mlir::ModuleOp module);
   Array &arrayOf(plan::Space space) { return arrays[unsigned(space)]; }
   void write(plan::Space space, int64_t offset, const Array &array);
   mlir::Value convertBuffer(mlir::OpBuilder &b, plan::BufferOp buffer,

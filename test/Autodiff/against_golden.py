@@ -9,7 +9,7 @@ usage: against_golden.py straight-through FILE.mlir
 PyTorch's results are in Inputs/golden.npz, made by make_golden.py. The first
 runs `linear_int8`, whose quantizer finite differences cannot see through. The
 second makes the steps of --sterna-build-training: accumulation over two
-micro-batches, clipping, decay.
+micro-batches, clipping, decay. A step whose norm is not finite changes nothing.
 """
 import sys
 import tempfile
@@ -40,35 +40,67 @@ def straight_through(golden, path, folder):
     close("gradient", gradient, golden["linear.gradient"])
 
 
+def flatten(arrays):
+    """`arrays` as rows of 1024, each from a multiple of 16 on, zeros between."""
+    flat = np.zeros(1024, np.float32)
+    offset = 0
+    for array in arrays:
+        flat[offset:offset + array.size] = array.ravel()
+        offset += -(-array.size // 16) * 16
+    return flat.reshape(1, 1024)
+
+
+def unflatten(flat, likes):
+    """What `flatten` joined; what is between must hold zeros."""
+    arrays, offset = [], 0
+    for like in likes:
+        arrays.append(flat.ravel()[offset:offset + like.size].reshape(
+            like.shape))
+        offset += -(-like.size // 16) * 16
+    if not np.array_equal(flatten(arrays), flat):
+        raise SystemExit("expected zeros between the matrices")
+    return arrays
+
+
 def adamw(golden, limit, path, folder):
     programs = folder / "training.mlir"
     finite_differences.run(["sterna-opt", path, "--sterna-build-training", "-o",
                             programs])
     of = lambda key: golden[f"adamw.{limit}.{key}"]  # noqa: E731
+
+    def apply(step, gradients, state):
+        corrections = [np.float32(1 - beta ** (step + 1))
+                       for beta in (0.9, 0.999)]
+        p, m, v = map(flatten, state)
+        norm, *updated = finite_differences.interpret(
+            programs, "train_apply",
+            [golden["rate"], golden["decay"], np.float32(limit), *corrections,
+             p, flatten(gradients), m, v], 4, folder)
+        return norm, [unflatten(flat, parameters) for flat in updated]
+
     parameters = [of("a"), of("b")]
-    moments = [(np.zeros_like(p), np.zeros_like(p)) for p in parameters]
+    zeros = [np.zeros_like(p) for p in parameters]
+    state = [parameters, zeros, zeros]
     # The first micro-batch must not read what the gradients held before.
     gradients = [np.full_like(p, np.nan) for p in parameters]
     for step, batch in enumerate(of("inputs")):
         for micro, x in enumerate(batch):
             loss, *gradients = finite_differences.interpret(
                 programs, "train_micro",
-                [x, np.float32(2), *parameters, np.float32(0.25),
+                [x, np.float32(2), *state[0], np.float32(0.25),
                  np.float32(micro), *gradients], 3, folder)
             close(f"loss {step}.{micro}", loss, of("losses")[2 * step + micro])
-        corrections = [np.float32(1 - beta ** (step + 1))
-                       for beta in (0.9, 0.999)]
-        state = [value for p, g, (m, v) in zip(parameters, gradients, moments)
-                 for value in (p, g, m, v)]
-        norm, *updated = finite_differences.interpret(
-            programs, "train_apply",
-            [golden["rate"], golden["decay"], np.float32(limit), *corrections,
-             *state], 7, folder)
+        for wrong in np.nan, np.inf:
+            broken = [gradients[0], np.full_like(gradients[1], wrong)]
+            norm, kept = apply(step, broken, state)
+            if np.isfinite(norm) or not all(
+                    np.array_equal(x, y) for new, old in zip(kept, state)
+                    for x, y in zip(new, old)):
+                raise SystemExit(f"expected a gradient of {wrong} to be left")
+        norm, state = apply(step, gradients, state)
         close(f"norm {step}", norm, of("norms")[step])
-        parameters = updated[0::3]
-        moments = list(zip(updated[1::3], updated[2::3]))
         close(f"parameters {step}", np.concatenate(
-            [p.ravel() for p in parameters]), of("parameters")[step])
+            [p.ravel() for p in state[0]]), of("parameters")[step])
 
 
 def main():

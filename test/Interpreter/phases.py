@@ -36,10 +36,15 @@ def array_type(match):
     return tuple(map(int, extents.split("x")[:-1])), ELEMENTS[element]
 
 
+def byte_size(match):
+    shape, element = array_type(match)
+    return int(np.prod(shape)) * np.dtype(element).itemsize
+
+
 class Signature:
     """What a program takes and gives: types of `inputs` and `state` by name,
     in order, and names of `results`. A function has its state among its
-    arguments."""
+    arguments; one of `flat` is several states side by side."""
 
     def __init__(self, text, program):
         header, = (line for line in text.split("\n") if re.match(
@@ -52,18 +57,32 @@ class Signature:
 
     def _read_function(self, header):
         arguments, results = header.split(" -> ")
-        self.inputs, self.state, self.names = {}, {}, []
-        pattern = TYPE + (r' \{(?:tern\.loss_scale, )?tern\.(input|state) = '
-                          r'(?:"|\{[^}]*name = ")([^"]+)"')
-        for *match, kind, name in re.findall(pattern, arguments):
-            of_kind = self.inputs if kind == "input" else self.state
-            of_kind[name] = array_type(match)
+        self.inputs, self.state, self.names, self.flat = {}, {}, [], {}
+        pattern = TYPE + (r' \{(?:tern\.loss_scale, )?tern\.(?:input = "([^"]+)"|'
+                          r'state = \{([^}]*)|states = \[([^]]*))')
+        for *match, name, state, states in re.findall(pattern, arguments):
+            type_ = array_type(match)
+            if name:
+                self.inputs[name] = type_
+            elif state:
+                name = re.search(r'name = "([^"]+)"', state)[1]
+                self.state[name] = type_
+            else:
+                name = f"flat {len(self.flat)}"
+                self.flat[name] = type_, self._read_states(states)
             self.names.append(name)
         if len(self.names) != arguments.count("%arg"):
             sys.exit("error: expected each argument to be an input or state")
         self.results = [
             output or self.names[int(tied)] for output, tied in
             re.findall(r'tern\.(?:output = "([^"]+)"|tied = (\d+))', results)]
+
+    @staticmethod
+    def _read_states(text):
+        """{name: (offset, type)} of the states that lie in a flat tensor."""
+        pattern = r'name = "([^"]+)", offset = (\d+) : i64, .*?type = ' + TYPE
+        return {name: (int(offset), array_type(match))
+                for name, offset, *match in re.findall(pattern, text)}
 
     def _read_program(self, header, text):
         inputs, outputs = header.split(" outputs ")
@@ -73,12 +92,21 @@ class Signature:
         # The lines of the program and those of state come apart.
         body = text[text.index(header):]
         body = body[:body.index("\n  }\n")]
-        used = set(re.findall(r'buffer state at \d+ name "([^"]+)"', body))
-        self.state = {name: array_type(match) for name, *match in
-                      re.findall(r"plan\.state @(\S+) : " + TYPE, text)
-                      if name in used}
+        place = r" at (\d+)"
+        used = [(int(offset), int(offset) + byte_size(match))
+                for offset, *match in re.findall(
+                    "buffer state" + place + r' name "[^"]+" : ' + TYPE, body)]
+        self.state, self.flat = {}, {}
+        for name, *match, offset in re.findall(
+                r"plan\.state @(\S+) : " + TYPE + place, text):
+            end = int(offset) + byte_size(match)
+            if any(int(offset) < last and first < end for first, last in used):
+                self.state[name] = array_type(match)
         self.results = [name for name, *_ in re.findall(pattern, outputs)]
-        self.results += [name for name in self.state if "gradient" in name]
+        # Micro-batches write gradients, and the optimizer all but them.
+        gradients = "@train_micro " in header
+        self.results += [name for name in self.state
+                         if ("gradient" in name) == gradients]
 
 
 class Values:
@@ -87,7 +115,9 @@ class Values:
     def __init__(self, vocabulary):
         self.vocabulary = vocabulary
         self.arrays = {"lora_scale": np.float32(2), "loss_scale":
-                       np.float32(0.125), "accumulate": np.float32(1)}
+                       np.float32(0.125), "accumulate": np.float32(1),
+                       "bias_correction1": np.float32(0.19),
+                       "bias_correction2": np.float32(0.002)}
         self.rng = np.random.RandomState(0)
 
     def of(self, name, shape, element):
@@ -96,6 +126,8 @@ class Values:
                 value = self.rng.randint(0, self.vocabulary, shape)
             else:
                 value = self.rng.uniform(-0.1, 0.1, shape)
+                if name.endswith("moment2"):
+                    value = np.abs(value)
             self.arrays[name] = value.astype(element)
         if name == "labels":
             self.arrays[name][:, :TOKENS // 4] = MASKED
@@ -124,12 +156,27 @@ def run(path, program, values, folder):
             np.save(file, values.of(name, *type_))
             if kind == "state" and not signature.is_function:
                 command.append(f"--param={name}={file}")
+    for name, ((shape, element), states) in signature.flat.items():
+        whole = np.zeros(int(np.prod(shape)), element)
+        for state, (offset, type_) in states.items():
+            part = values.of(state, *type_).ravel()
+            whole[offset:offset + part.size] = part
+        np.save(folder / f"{name}.npy", whole.reshape(shape))
     arguments = signature.names if signature.is_function else signature.inputs
     command += [f"--input={folder / name}.npy" for name in arguments]
     files = {name: folder / f"result.{name}.npy" for name in signature.results}
     command += [f"--output={file}" for file in files.values()]
     subprocess.run(command, check=True)
-    return {name: np.load(file) for name, file in files.items()}
+    results = {}
+    for name, file in files.items():
+        array = np.load(file)
+        if name not in signature.flat:
+            results[name] = array
+            continue
+        for state, (offset, (shape, _)) in signature.flat[name][1].items():
+            size = int(np.prod(shape))
+            results[state] = array.ravel()[offset:offset + size].reshape(shape)
+    return results
 
 
 def compare(what, actual, expected):

@@ -28,7 +28,12 @@ def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
 
     `@train_apply` clips the gradients by their global norm and makes one step
     of AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) with
-    `beta = (0.9, 0.999)` and `epsilon = 1e-8`.
+    `beta = (0.9, 0.999)` and `epsilon = 1e-8`. Where the norm is not finite,
+    parameters and moments stay as they are. It sees the trainables side by side
+    in flat tensors of rows of 1024 elements, 64 MiB each or one trainable that
+    is larger, and so gradients and moments: `tern.states` says which begins at
+    which element, each at a multiple of 16. What is between holds zeros, and
+    keeps them.
 
     ```mlir
     func.func @eval_lora(%tokens, %labels, %lora_scale, %a {tern.state = ...})
@@ -40,9 +45,12 @@ def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
             tensor<8x64xf32> {tern.tied = 6})
     func.func @train_apply(%learning_rate, %weight_decay, %max_grad_norm,
                            %bias_correction1, %bias_correction2,
-                           %a, %a_gradient, %a_moment1, %a_moment2)
+                           %flat {tern.states = [{name = "a", offset = 0,
+                                                  type = tensor<8x64xf32>,
+                                                  ...}, ...]},
+                           %flat_gradient, %flat_moment1, %flat_moment2)
         -> (tensor<f32> {tern.output = "grad_norm"},
-            tensor<8x64xf32> {tern.tied = 5}, ...)
+            tensor<1x1024xf32> {tern.tied = 5}, ...)
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect",

@@ -153,7 +153,8 @@ STERNA_API sterna_status_t sterna_session_read_output(
     sterna_session_t *session, sterna_string_view_t program,
     sterna_string_view_t name, size_t size, void *out_data);
 
-/// Copies `size` bytes, exactly its size, to a tensor of the state.
+/// Copies `size` bytes, exactly its size, to a tensor of the state. A session
+/// has only the state that its programs touch; fails for any other.
 STERNA_API sterna_status_t sterna_session_write_state(sterna_session_t *session,
                                                       sterna_string_view_t name,
                                                       const void *data,

@@ -15,6 +15,7 @@
 #include "io/Status.h"
 #include "src/core/Module.h"
 #include "src/core/Plan.h"
+#include "src/core/StateLayout.h"
 
 #include <cstdint>
 #include <memory>
@@ -37,16 +38,19 @@ public:
   /// gives.
   virtual std::string name() const = 0;
 
-  /// The memory that the prepared programs take: on a CPU what they touch, for
-  /// its pages are lazy; on a GPU all that is allocated.
+  /// The memory that the prepared programs take: all that is allocated, and of
+  /// the weights, which a CPU maps, what they touch.
   virtual PlannedBytes memory() const = 0;
+
+  /// The state that is allocated, for the prepared programs alone.
+  const StateLayout &stateLayout() const { return layout; }
 
   /// The block space: program inputs and outputs, `block_bytes` long. Stays
   /// where it is for the life of the device.
   virtual uint8_t *block() = 0;
 
   /// Copies `size` bytes of state from `offset` to `out`, and back. The range
-  /// lies inside the state space. A GPU can be lost meanwhile, which fails.
+  /// lies inside the layout. A GPU can be lost meanwhile, which fails.
   virtual Status readState(uint64_t offset, uint64_t size, void *out) = 0;
   virtual Status writeState(uint64_t offset, uint64_t size,
                             const void *data) = 0;
@@ -54,6 +58,9 @@ public:
   /// Runs a program, an index into the module's programs that was named when
   /// the device was created, and returns when its outputs are in the block.
   virtual Status run(uint32_t program) = 0;
+
+protected:
+  StateLayout layout; // set by the driver, before it allocates
 };
 
 /// What to run on.

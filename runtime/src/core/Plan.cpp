@@ -8,6 +8,8 @@
 
 #include "src/core/Plan.h"
 
+#include "src/core/StateLayout.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -38,22 +40,17 @@ PlannedBytes sterna::planOf(const Module &module,
                             const std::vector<uint32_t> &programs) {
   PlannedBytes bytes;
   Ranges weights;
-  Ranges state;
   for (uint32_t index : programs) {
     const format::Program *program = module.metadata().programs()->Get(index);
     bytes.arena = std::max(bytes.arena, program->arena_bytes());
     for (const format::Dispatch *dispatch : orEmpty(program->dispatches()))
-      for (const format::Binding *binding : orEmpty(dispatch->bindings())) {
-        std::pair<uint64_t, uint64_t> range{
-            binding->offset(), binding->offset() + binding->size()};
+      for (const format::Binding *binding : orEmpty(dispatch->bindings()))
         if (binding->space() == format::Space::weights)
-          weights.push_back(range);
-        else if (binding->space() == format::Space::state)
-          state.push_back(range);
-      }
+          weights.emplace_back(binding->offset(),
+                               binding->offset() + binding->size());
   }
   bytes.weights = unionSize(std::move(weights));
-  bytes.state = unionSize(std::move(state));
+  bytes.state = StateLayout(module, programs).size();
   bytes.block = programs.empty() ? 0 : module.metadata().block_bytes();
   return bytes;
 }

@@ -22,7 +22,7 @@ namespace sterna {
 /// Bytes of each space that a set of programs touches.
 struct PlannedBytes {
   uint64_t weights = 0; // union of what the programs read
-  uint64_t state = 0;   // union of what they read or write
+  uint64_t state = 0;   // what a session of theirs allocates
   uint64_t arena = 0;   // the largest of them
   uint64_t block = 0;
   uint64_t scratch = 0; // of kernels, all threads; a device knows it

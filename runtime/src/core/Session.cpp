@@ -133,14 +133,26 @@ Status Session::readState(const format::StateTensor &tensor, void *data,
                           uint64_t size) const {
   if (Status status = checkSize(tensor, size); !status.ok())
     return status;
-  return device->readState(tensor.offset(), size, data);
+  Expected<uint64_t> place = placeOf(tensor);
+  return place.ok() ? device->readState(*place, size, data) : place.status();
 }
 
 Status Session::writeState(const format::StateTensor &tensor, const void *data,
                            uint64_t size) {
   if (Status status = checkSize(tensor, size); !status.ok())
     return status;
-  return device->writeState(tensor.offset(), size, data);
+  Expected<uint64_t> place = placeOf(tensor);
+  return place.ok() ? device->writeState(*place, size, data) : place.status();
+}
+
+Expected<uint64_t> Session::placeOf(const format::StateTensor &tensor) const {
+  std::optional<uint64_t> place =
+      device->stateLayout().find(tensor.offset(), byteSize(tensor));
+  if (place)
+    return *place;
+  return Status::error("state tensor '" + tensor.name()->str() +
+                       "' is not there: none of the programs that the session "
+                       "was created for touches it");
 }
 
 Expected<std::vector<uint32_t>>

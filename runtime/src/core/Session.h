@@ -107,7 +107,8 @@ public:
   Expected<Program> program(const std::string &name) const;
 
   /// Copies a state tensor of f32 to and from the device. `data` holds all its
-  /// elements. Fails if the tensor's type is another, or the device does.
+  /// elements. Fails if the tensor's type is another, if no prepared program
+  /// touches it, or if the device does.
   Status readState(const format::StateTensor &tensor, float *data) const;
   Status writeState(const format::StateTensor &tensor, const float *data);
 
@@ -121,6 +122,9 @@ public:
   PlannedBytes plannedBytes() const { return device->memory(); }
 
 private:
+  /// Where the device has a tensor.
+  Expected<uint64_t> placeOf(const format::StateTensor &tensor) const;
+
   Session(std::shared_ptr<const Module> module, std::vector<uint32_t> programs,
           std::unique_ptr<Device> device)
       : loaded(std::move(module)), prepared(std::move(programs)),

@@ -99,6 +99,7 @@ Status CpuDevice::prepare(const std::vector<uint32_t> &indices,
   if (!newPool.ok())
     return newPool.status();
   pool = std::move(*newPool);
+  layout = StateLayout(*module, indices);
   if (Status status = allocate(indices, pool->size()); !status.ok())
     return status;
   prepared = indices;
@@ -122,7 +123,7 @@ Status CpuDevice::allocate(const std::vector<uint32_t> &indices,
     const char *purpose;
   };
   for (const Request &request :
-       {Request{state, metadata.state_bytes(), "state"},
+       {Request{state, layout.size(), "state"},
         Request{arena, arenaBytes, "arena"},
         Request{blockSpace, metadata.block_bytes(), "parameter block"},
         Request{scratch, scratchBytes * threads, "scratch"}}) {
@@ -142,7 +143,8 @@ void *CpuDevice::address(const format::Binding &binding) {
     // weights from being written.
     return const_cast<uint8_t *>(module->weights()) + binding.offset();
   case format::Space::state:
-    return state.data() + binding.offset();
+    // There, for the binding's program is one of those prepared.
+    return state.data() + *layout.find(binding.offset(), binding.size());
   case format::Space::arena:
     return arena.data() + binding.offset();
   case format::Space::block:

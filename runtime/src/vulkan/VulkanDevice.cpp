@@ -14,6 +14,7 @@
 #include "src/vulkan/VulkanRecorder.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 using namespace sterna;
@@ -85,11 +86,12 @@ private:
 
 Status VulkanDevice::prepare(const format::Code &code,
                              const std::vector<uint32_t> &indices) {
+  layout = StateLayout(*module, indices);
   Programs programs;
   for (uint32_t index : indices) {
     Expected<std::vector<VulkanDispatch>> planned =
         planVulkan(*module, code, *module->metadata().programs()->Get(index),
-                   context->physical());
+                   layout, context->physical());
     if (!planned.ok())
       return planned.status();
     programs.push_back(std::move(*planned));
@@ -120,7 +122,7 @@ Status VulkanDevice::allocate(const std::vector<uint32_t> &indices) {
   VulkanPlace place = placeFor(context->physical());
   for (const Request &request :
        {Request{weights, metadata.weights_bytes(), place, "weights"},
-        Request{state, metadata.state_bytes(), place, "state"},
+        Request{state, layout.size(), place, "state"},
         Request{arena, arenaBytes, place, "arena"},
         Request{blockSpace, metadata.block_bytes(), VulkanPlace::host,
                 "parameter block"}}) {
@@ -257,13 +259,17 @@ Expected<VulkanCheck> sterna::checkVulkanModule(const Module &module,
     return context.status();
   VulkanCheck check;
   check.device = (*context)->physical().name();
-  for (const format::Program *program : orEmpty(module.metadata().programs())) {
+  const auto &programs = orEmpty(module.metadata().programs());
+  std::vector<uint32_t> all(programs.size());
+  std::iota(all.begin(), all.end(), 0);
+  StateLayout layout(module, all);
+  for (const format::Program *program : programs) {
     if (missingKernel(module, **code, *program)) {
       check.missing.push_back(program->name()->str());
       continue;
     }
     Expected<std::vector<VulkanDispatch>> planned =
-        planVulkan(module, **code, *program, (*context)->physical());
+        planVulkan(module, **code, *program, layout, (*context)->physical());
     if (!planned.ok())
       return planned.status();
     ++check.programs;

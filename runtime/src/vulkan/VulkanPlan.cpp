@@ -25,12 +25,19 @@ uint32_t ceilDivide(uint32_t a, uint32_t b) { return a / b + (a % b != 0); }
 class Planner {
 public:
   Planner(const Module &module, const format::Code &code,
-          const VulkanPhysicalDevice &device)
-      : module(module), code(code), device(device) {}
+          const StateLayout &layout, const VulkanPhysicalDevice &device)
+      : module(module), code(code), layout(layout), device(device) {}
 
   Expected<VulkanDispatch> plan(const format::Dispatch &dispatch) const;
 
 private:
+  /// Where a binding starts in its space as it is allocated.
+  uint64_t placeOf(const format::Binding &binding) const {
+    return binding.space() == format::Space::state
+               ? *layout.find(binding.offset(), binding.size())
+               : binding.offset();
+  }
+
   VulkanWindows findWindows(const format::Dispatch &dispatch,
                             const format::KernelCode &kernel) const;
   Status checkLimits(const VulkanDispatch &dispatch,
@@ -40,6 +47,7 @@ private:
 
   const Module &module;
   const format::Code &code;
+  const StateLayout &layout;
   const VulkanPhysicalDevice &device;
 };
 
@@ -55,7 +63,7 @@ Expected<VulkanDispatch> Planner::plan(const format::Dispatch &dispatch) const {
   const auto &bindings = orEmpty(dispatch.bindings());
   for (uint32_t i = 0; i < bindings.size(); ++i) {
     const VulkanWindow &window = result.windows[kernel.slots()->Get(i)];
-    uint64_t word = (bindings.Get(i)->offset() - window.base) / 4;
+    uint64_t word = (placeOf(*bindings.Get(i)) - window.base) / 4;
     result.operands.push_back(uint32_t(word));
   }
   if (Status status = checkLimits(result, kernel); !status.ok())
@@ -72,8 +80,9 @@ VulkanWindows Planner::findWindows(const format::Dispatch &dispatch,
   for (uint32_t i = 0; i < bindings.size(); ++i) {
     const format::Binding &binding = *bindings.Get(i);
     VulkanWindow &window = windows[kernel.slots()->Get(i)];
-    uint64_t base = binding.offset() / alignment * alignment;
-    uint64_t end = (binding.offset() + binding.size() + 3) / 4 * 4;
+    uint64_t place = placeOf(binding);
+    uint64_t base = place / alignment * alignment;
+    uint64_t end = (place + binding.size() + 3) / 4 * 4;
     if (window.size > 0) {
       end = std::max(end, window.base + window.size);
       base = std::min(base, window.base);
@@ -182,7 +191,7 @@ uint32_t sterna::slotCount(const format::KernelCode &kernel) {
 
 Expected<std::vector<VulkanDispatch>>
 sterna::planVulkan(const Module &module, const format::Code &code,
-                   const format::Program &program,
+                   const format::Program &program, const StateLayout &layout,
                    const VulkanPhysicalDevice &device) {
   std::string name = program.name()->str();
   if (auto kernel = missingKernel(module, code, program))
@@ -192,7 +201,7 @@ sterna::planVulkan(const Module &module, const format::Code &code,
                               ? ": training on Vulkan is not there yet; use "
                                 "--device=cpu"
                               : ": use --device=cpu"));
-  Planner planner(module, code, device);
+  Planner planner(module, code, layout, device);
   std::vector<VulkanDispatch> dispatches;
   for (const format::Dispatch *dispatch : orEmpty(program.dispatches())) {
     Expected<VulkanDispatch> planned = planner.plan(*dispatch);

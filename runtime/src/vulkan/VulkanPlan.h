@@ -12,7 +12,7 @@
 #ifndef STERNA_RUNTIME_VULKAN_VULKANPLAN_H
 #define STERNA_RUNTIME_VULKAN_VULKANPLAN_H
 
-#include "src/core/Module.h"
+#include "src/core/StateLayout.h"
 #include "src/vulkan/VulkanInstance.h"
 
 #include <array>
@@ -57,11 +57,13 @@ std::optional<std::string> missingKernel(const Module &module,
 /// Descriptors of a kernel: its highest slot plus one.
 uint32_t slotCount(const format::KernelCode &kernel);
 
-/// The dispatches of a program. Fails, naming kernel, need and limit, if the
-/// code lacks a kernel or the device cannot take a dispatch.
+/// The dispatches of a program, one of those that `layout` is for. Fails,
+/// naming kernel, need and limit, if the code lacks a kernel or the device
+/// cannot take a dispatch.
 Expected<std::vector<VulkanDispatch>>
 planVulkan(const Module &module, const format::Code &code,
-           const format::Program &program, const VulkanPhysicalDevice &device);
+           const format::Program &program, const StateLayout &layout,
+           const VulkanPhysicalDevice &device);
 
 } // namespace sterna
 

@@ -68,6 +68,76 @@ func.func @views(%x: tensor<4x8xf32> {tern.input = "x"})
 
 // -----
 
+// A view of a run's value ends the run: the run stands before it, and what reads
+// the view after it.
+// CHECK-LABEL: func.func @checkpoint_in_run(
+// CHECK: %[[A:.+]] = plan.dispatch @addf_0(
+// CHECK-NEXT: %[[C:.+]] = tern.checkpoint %[[A]]
+// CHECK-NEXT: %[[Y:.+]] = plan.dispatch @mulf_1(%[[C]]
+// CHECK-NEXT: return %[[Y]]
+func.func @checkpoint_in_run(%x: tensor<4x8xf32> {tern.input = "x"}) -> (tensor<4x8xf32> {tern.output = "y"}) {
+  %a = arith.addf %x, %x : tensor<4x8xf32>
+  %c = tern.checkpoint %a : tensor<4x8xf32>
+  %y = arith.mulf %c, %x : tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+// Views of views, back to the first shape.
+// CHECK-LABEL: func.func @reshapes_in_run(
+// CHECK: %[[A:.+]] = plan.dispatch @addf_0(
+// CHECK-NEXT: %[[FLAT:.+]] = tensor.collapse_shape %[[A]]
+// CHECK-NEXT: %[[C:.+]] = tern.checkpoint %[[FLAT]]
+// CHECK-NEXT: %[[BACK:.+]] = tensor.expand_shape %[[C]]
+// CHECK-NEXT: plan.dispatch @mulf_1(%[[BACK]]
+func.func @reshapes_in_run(%x: tensor<4x8xf32> {tern.input = "x"}) -> (tensor<4x8xf32> {tern.output = "y"}) {
+  %a = arith.addf %x, %x : tensor<4x8xf32>
+  %flat = tensor.collapse_shape %a [[0, 1]] : tensor<4x8xf32> into tensor<32xf32>
+  %c = tern.checkpoint %flat : tensor<32xf32>
+  %back = tensor.expand_shape %c [[0, 1]] output_shape [4, 8] : tensor<32xf32> into tensor<4x8xf32>
+  %y = arith.mulf %back, %x : tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
+// The view need not be read by what would join: here a slice is, much later,
+// and a viewed constant before.
+// CHECK-LABEL: func.func @slice_in_run(
+// CHECK: %[[ONES:.+]] = plan.dispatch @constant_0()
+// CHECK: %[[A:.+]] = plan.dispatch @addf_1(
+// CHECK: %[[ROW:.+]] = tensor.extract_slice %[[A]]
+// CHECK: %[[Y:.+]] = plan.dispatch @mulf_2(
+// CHECK: %[[Z:.+]] = plan.dispatch @exp_3(%[[ROW]]
+// CHECK: return %[[Y]], %[[Z]]
+func.func @slice_in_run(%x: tensor<4x8xf32> {tern.input = "x"})
+    -> (tensor<4x8xf32> {tern.output = "y"}, tensor<1x8xf32> {tern.output = "z"}) {
+  %one = arith.constant dense<1.0> : tensor<32xf32>
+  %ones = tensor.expand_shape %one [[0, 1]] output_shape [4, 8] : tensor<32xf32> into tensor<4x8xf32>
+  %a = arith.addf %x, %ones : tensor<4x8xf32>
+  %row = tensor.extract_slice %a[1, 0] [1, 8] [1, 1] : tensor<4x8xf32> to tensor<1x8xf32>
+  %y = arith.mulf %x, %x : tensor<4x8xf32>
+  %z = math.exp %row : tensor<1x8xf32>
+  return %y, %z : tensor<4x8xf32>, tensor<1x8xf32>
+}
+
+// -----
+
+// Runs go on after a view of something else.
+// CHECK-LABEL: func.func @view_of_another(
+// CHECK: plan.dispatch
+// CHECK-NOT: plan.dispatch
+// CHECK: return
+func.func @view_of_another(%x: tensor<4x8xf32> {tern.input = "x"}) -> (tensor<4x8xf32> {tern.output = "y"}) {
+  %a = arith.addf %x, %x : tensor<4x8xf32>
+  %c = tern.checkpoint %x : tensor<4x8xf32>
+  %y = arith.mulf %c, %a : tensor<4x8xf32>
+  return %y : tensor<4x8xf32>
+}
+
+// -----
+
 // State that a result replaces is tied to its argument.
 // CHECK-LABEL: func.func @tied(
 // CHECK: plan.kernel @{{.+}} tied [0] {

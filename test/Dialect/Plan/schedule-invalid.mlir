@@ -37,3 +37,68 @@ func.func @read_after_replacement(
   %y = plan.dispatch @k(%s) : (tensor<4xf32>) -> tensor<4xf32>
   return %r, %y : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// A state tensor has one place, and so one type.
+func.func @first(%x: tensor<4xf32> {tern.state = {kind = "gradient", layer = 0 : i64, name = "g", target = "q_proj"}}) {
+  return
+}
+// expected-error @+1 {{expected state tensor "g" to be 'memref<4xf32>', as elsewhere, but got 'memref<2x2xf32>'}}
+func.func @second(%x: tensor<2x2xf32> {tern.state = {kind = "gradient", layer = 0 : i64, name = "g", target = "q_proj"}}) {
+  return
+}
+
+// -----
+
+// Nor can it lie in two flat tensors.
+func.func @flat(%x: tensor<16xf32> {tern.states = [
+    {kind = "gradient", layer = 0 : i64, name = "g", offset = 0 : i64, target = "q_proj", type = tensor<4xf32>}]}) {
+  return
+}
+// expected-error @+1 {{state tensor "g" is a part of two flat tensors}}
+func.func @other(%x: tensor<16xf32> {tern.states = [
+    {kind = "gradient", layer = 0 : i64, name = "h", offset = 0 : i64, target = "q_proj", type = tensor<4xf32>},
+    {kind = "gradient", layer = 0 : i64, name = "g", offset = 4 : i64, target = "q_proj", type = tensor<4xf32>}]}) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected state tensor "h", 'tensor<4xf32>' at 3, to follow the one before within 'tensor<16xf32>'}}
+func.func @overlap(%x: tensor<16xf32> {tern.states = [
+    {kind = "gradient", layer = 0 : i64, name = "g", offset = 0 : i64, target = "q_proj", type = tensor<4xf32>},
+    {kind = "gradient", layer = 0 : i64, name = "h", offset = 3 : i64, target = "q_proj", type = tensor<4xf32>}]}) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected state tensor "g", 'tensor<4xf32>' at 4, to follow the one before within 'tensor<16xf32>'}}
+func.func @starts_late(%x: tensor<16xf32> {tern.states = [
+    {kind = "gradient", layer = 0 : i64, name = "g", offset = 4 : i64, target = "q_proj", type = tensor<4xf32>}]}) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected state tensor "g", 'tensor<17xf32>' at 0, to follow the one before within 'tensor<16xf32>'}}
+func.func @too_long(%x: tensor<16xf32> {tern.states = [
+    {kind = "gradient", layer = 0 : i64, name = "g", offset = 0 : i64, target = "q_proj", type = tensor<17xf32>}]}) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected state tensor "g", 'tensor<4xf16>' at 0, to follow the one before within 'tensor<16xf32>'}}
+func.func @other_type(%x: tensor<16xf32> {tern.states = [
+    {kind = "gradient", layer = 0 : i64, name = "g", offset = 0 : i64, target = "q_proj", type = tensor<4xf16>}]}) {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected a state tensor at least}}
+func.func @nothing(%x: tensor<16xf32> {tern.states = []}) {
+  return
+}

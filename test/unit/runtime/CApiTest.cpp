@@ -42,11 +42,11 @@ TEST(CApi, RunsAProgram) {
   EXPECT_EQ(std::string(name.data, name.size), "forward_1");
   EXPECT_EQ(sterna_module_program_name(module, 9).size, 0u);
 
-  sterna_string_view_t programs[] = {view("head")};
+  sterna_string_view_t programs[] = {view("head"), view("eval_lora")};
   sterna_session_options_t options = {};
   options.size = sizeof(options);
   options.threads = 2;
-  options.program_count = 1;
+  options.program_count = 2;
   options.programs = programs;
   sterna_session_t *session = nullptr;
   options.device = view("gpu");
@@ -86,6 +86,10 @@ TEST(CApi, RunsAProgram) {
                                               back)),
             STERNA_STATUS_OK);
   EXPECT_EQ(back[0], 1);
+  // Neither program touches it, so the session has none.
+  EXPECT_EQ(release(sterna_session_write_state(session, view("a.gradient"), a,
+                                               sizeof(a))),
+            STERNA_STATUS_FAILED);
   sterna_session_release(session);
 }
 

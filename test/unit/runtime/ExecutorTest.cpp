@@ -131,7 +131,7 @@ TEST(Executor, NamesWhatIsMissing) {
 TEST(Executor, KeepsStateBetweenPrograms) {
   std::shared_ptr<const Module> module = loadValid(toyModel());
   ASSERT_TRUE(module);
-  auto session = Session::create(module, {}, onCpu(2));
+  auto session = Session::create(module, trainPrograms(*module), onCpu(2));
   ASSERT_TRUE(session.ok()) << session.message();
   const format::StateTensor *a = module->findState("a");
   ASSERT_TRUE(a);

@@ -183,7 +183,8 @@ test::Program forwardProgram(uint32_t length, bool lora) {
       stateAt(offsetCache, context * 4), blockAt(128, length * hidden * 4)};
   if (lora) {
     program.inputs.push_back({"lora_scale", ElementType::f32, {}, 72});
-    bindings.push_back(blockAt(72, 4));
+    bindings.insert(bindings.end(), {blockAt(72, 4), stateAt(offsetA, sizeA),
+                                     stateAt(offsetB, sizeB)});
   }
   program.dispatches = {{lora ? ForwardLora : ForwardPlain, bindings, false}};
   return program;
@@ -208,8 +209,12 @@ test::Program evalProgram(bool lora) {
   if (lora)
     program.inputs.push_back({"lora_scale", ElementType::f32, {}, 128});
   program.outputs = {{"loss", ElementType::f32, {}, 132}};
-  program.dispatches = {
-      {Eval, {blockAt(64, batch * sequence * 4), blockAt(132, 4)}, false}};
+  std::vector<Binding> bindings = {blockAt(64, batch * sequence * 4),
+                                   blockAt(132, 4)};
+  if (lora)
+    bindings.insert(bindings.end(),
+                    {stateAt(offsetA, sizeA), stateAt(offsetB, sizeB)});
+  program.dispatches = {{Eval, bindings, false}};
   return program;
 }
 
@@ -227,7 +232,7 @@ test::Program microProgram() {
        {blockAt(64, batch * sequence * 4), blockAt(128, 4), blockAt(132, 4),
         blockAt(136, 4), stateAt(offsetA, sizeA),
         stateAt(offsetGradientA, sizeA), stateAt(offsetGradientB, sizeB),
-        blockAt(140, 4)},
+        blockAt(140, 4), stateAt(offsetB, sizeB)},
        false}};
   return program;
 }

@@ -92,8 +92,8 @@ TEST_F(ToolTest, Info) {
   EXPECT_EQ(json["targets"], Json({"generic"}));
   EXPECT_EQ(json["kernels"], 8);
   EXPECT_EQ(json["programs"].size(), 9u);
-  EXPECT_EQ(json["peak_bytes"]["train"], 88 + 256);
-  EXPECT_EQ(json["peak_bytes"]["generate"], 40 + 256);
+  EXPECT_EQ(json["peak_bytes"]["train"], 256 + 256);
+  EXPECT_EQ(json["peak_bytes"]["generate"], 64 + 256);
   Outcome outcome = run("info " + model + " --verify");
   EXPECT_EQ(outcome.exitStatus, 0);
   EXPECT_NE(outcome.output.find("train_micro x1"), std::string::npos);
@@ -150,7 +150,7 @@ TEST_F(ToolTest, TrainAndUseTheAdapter) {
   EXPECT_GT(json["first_loss"], json["last_loss"]);
   EXPECT_TRUE(json["validation_loss"].is_number());
   EXPECT_GT(json["peak_rss_bytes"], 0);
-  EXPECT_EQ(json["planned_bytes"], 88 + 256);
+  EXPECT_EQ(json["planned_bytes"], 256 + 256);
   auto adapter = readPeft(tuned);
   ASSERT_TRUE(adapter.ok()) << adapter.message();
   EXPECT_EQ(adapter->config.alpha, 4);
@@ -181,7 +181,7 @@ TEST_F(ToolTest, Bench) {
     EXPECT_GT(json[key], 0) << key;
   json = runJson("bench " + model + " --prompt 0 --generate 0");
   EXPECT_TRUE(json["decode_tokens_per_second"].is_null());
-  EXPECT_EQ(json["planned_bytes"], 88 + 256);
+  EXPECT_EQ(json["planned_bytes"], 256 + 256);
 }
 
 TEST_F(ToolTest, ListsDevices) {

@@ -49,6 +49,8 @@ TestModule subtraction(uint64_t a, uint64_t b, uint64_t out) {
   module.programs = {program};
   module.arenaBytes = 1 << 20;
   module.stateBytes = 1 << 30;
+  // One tensor, so that all of it is allocated and nothing is moved.
+  module.state = {{"s", format::StateKind::kv_cache, {1 << 28}, 0, ""}};
   return module;
 }
 
@@ -57,7 +59,8 @@ Expected<std::vector<VulkanDispatch>> plan(const TestModule &description,
   std::shared_ptr<const Module> module = loadValid(description);
   const format::Module &metadata = module->metadata();
   return planVulkan(*module, *metadata.code()->Get(0),
-                    *metadata.programs()->Get(0), device);
+                    *metadata.programs()->Get(0), StateLayout(*module, {0}),
+                    device);
 }
 
 void expectLimit(const VulkanPhysicalDevice &device,
@@ -65,6 +68,18 @@ void expectLimit(const VulkanPhysicalDevice &device,
   auto planned = plan(description, device);
   ASSERT_FALSE(planned.ok()) << message;
   EXPECT_EQ(planned.message(), message);
+}
+
+// Of two operands far apart, with nothing between that the program touches.
+TEST(VulkanPlan, MovesStateTogether) {
+  TestModule module = subtraction(1 << 29, 260, 516);
+  module.state.clear();
+  auto planned = plan(module, smallDevice());
+  ASSERT_TRUE(planned.ok()) << planned.message();
+  const VulkanDispatch &dispatch = planned->front();
+  EXPECT_EQ(dispatch.windows[0].base, 0u);
+  EXPECT_EQ(dispatch.windows[0].size, 64u + 8u);
+  EXPECT_EQ(dispatch.operands, (std::vector<uint32_t>{16, 1, 1}));
 }
 
 TEST(VulkanPlan, CutsWindows) {
@@ -162,10 +177,12 @@ TEST(VulkanPlan, SurvivesRandomMetadata) {
       continue;
     ++loaded;
     auto code = findVulkanCode(**module);
-    for (const format::Program *program :
-         orEmpty((*module)->metadata().programs()))
+    const auto &programs = orEmpty((*module)->metadata().programs());
+    for (uint32_t i = 0; i < programs.size(); ++i)
       if (code.ok())
-        (void)planVulkan(**module, **code, *program, smallDevice()).ok();
+        (void)planVulkan(**module, **code, *programs.Get(i),
+                         StateLayout(**module, {i}), smallDevice())
+            .ok();
   }
   EXPECT_GT(loaded, 50u);
 }

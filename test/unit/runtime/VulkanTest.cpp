@@ -315,6 +315,10 @@ TEST_F(VulkanDeviceTest, ReportsWhatCannotRun) {
               "cannot compile kernel 'squares': its code is not SPIR-V");
 
   description = vulkanChain(1);
+  description.programs[0].dispatches.push_back(
+      {VulkanSquares, {format::Binding(format::Space::state, 0, 256)}, false});
+  description.state = {
+      {"s", format::StateKind::kv_cache, {UINT64_MAX / 4}, 0, ""}};
   description.stateBytes = UINT64_MAX;
   expectError(description, "vulkan",
               "cannot allocate 18446744073709551615 bytes for the state");

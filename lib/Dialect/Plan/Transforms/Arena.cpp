@@ -2,19 +2,118 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Greedy placement by size.
+// Greedy placement by size. What competes with a range is kept in a tree over
+// the steps, so that a range that lives long costs no more than a short one.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Arena.h"
 
+#include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
-#include <set>
 
 using namespace sterna::plan;
+
+namespace {
+
+/// Bytes that are taken: disjoint intervals, begin to end, joined where they
+/// touch.
+class TakenBytes {
+public:
+  void insert(int64_t begin, int64_t end) {
+    auto it = intervals.upper_bound(begin);
+    if (it != intervals.begin() && std::prev(it)->second >= begin)
+      --it;
+    while (it != intervals.end() && it->first <= end) {
+      begin = std::min(begin, it->first);
+      end = std::max(end, it->second);
+      it = intervals.erase(it);
+    }
+    intervals[begin] = end;
+  }
+
+  /// The lowest offset from `offset` on at which `bytes` bytes are free.
+  int64_t findFree(int64_t offset, int64_t bytes) const {
+    auto it = intervals.upper_bound(offset);
+    if (it != intervals.begin() && std::prev(it)->second > offset)
+      --it;
+    for (; it != intervals.end() && it->first < offset + bytes; ++it)
+      offset = it->second;
+    return offset;
+  }
+
+private:
+  std::map<int64_t, int64_t> intervals;
+};
+
+/// What is taken in each step, as a binary tree of spans of steps.
+class TakenBySteps {
+public:
+  explicit TakenBySteps(int64_t steps)
+      : steps(std::max<int64_t>(steps, 1)), nodes(4 * this->steps) {}
+
+  void insert(const LiveRange &range) {
+    int64_t end = llvm::alignTo(range.offset + range.bytes, bufferAlignment);
+    visit(range, root(), [&](Node &node, bool whole) {
+      node.somewhere.insert(range.offset, end);
+      if (whole)
+        node.everywhere.insert(range.offset, end);
+    });
+  }
+
+  /// The lowest offset that is free in all steps of `range`.
+  int64_t findFree(const LiveRange &range) {
+    llvm::SmallVector<const TakenBytes *> competing;
+    visit(range, root(), [&](Node &node, bool whole) {
+      competing.push_back(whole ? &node.somewhere : &node.everywhere);
+    });
+    int64_t offset = 0, before;
+    do {
+      before = offset;
+      for (const TakenBytes *taken : competing)
+        offset = taken->findFree(offset, range.bytes);
+    } while (offset != before);
+    return offset;
+  }
+
+private:
+  struct Node {
+    TakenBytes everywhere; // by ranges that live in all of the node's steps,
+                           // but for those that a node above has
+    TakenBytes somewhere;  // by ranges that live in any of them, but for those
+  };
+
+  struct Span {
+    size_t node;
+    int64_t first, last;
+  };
+
+  Span root() const { return {1, 0, steps - 1}; }
+
+  /// Calls `callback` for the fewest nodes whose steps are those of `range`,
+  /// as whole, and for the nodes above them.
+  template <typename Callback>
+  void visit(const LiveRange &range, Span span, Callback callback) {
+    if (range.last < span.first || span.last < range.first)
+      return;
+    bool whole = range.first <= span.first && span.last <= range.last;
+    callback(nodes[span.node], whole);
+    if (whole)
+      return;
+    int64_t middle = (span.first + span.last) / 2;
+    visit(range, {2 * span.node, span.first, middle}, callback);
+    visit(range, {2 * span.node + 1, middle + 1, span.last}, callback);
+  }
+
+  int64_t steps;
+  std::vector<Node> nodes;
+};
+
+} // namespace
 
 int64_t sterna::plan::placeInArena(std::vector<LiveRange> &ranges) {
   std::vector<size_t> order(ranges.size());
@@ -25,25 +124,12 @@ int64_t sterna::plan::placeInArena(std::vector<LiveRange> &ranges) {
   int64_t steps = 0, total = 0;
   for (const LiveRange &range : ranges)
     steps = std::max(steps, range.last + 1);
-  // Placed ranges by the steps they live in: only neighbours in time compete.
-  std::vector<std::vector<size_t>> placed(steps);
+  TakenBySteps taken(steps);
   for (size_t index : order) {
     LiveRange &range = ranges[index];
-    std::set<std::pair<int64_t, int64_t>> taken; // offset, end
-    for (int64_t step = range.first; step <= range.last; ++step)
-      for (size_t other : placed[step])
-        taken.emplace(ranges[other].offset,
-                      ranges[other].offset + ranges[other].bytes);
-    int64_t offset = 0;
-    for (auto [begin, end] : taken) {
-      if (offset + range.bytes <= begin)
-        break;
-      offset = std::max<int64_t>(offset, llvm::alignTo(end, bufferAlignment));
-    }
-    range.offset = offset;
-    total = std::max(total, offset + range.bytes);
-    for (int64_t step = range.first; step <= range.last; ++step)
-      placed[step].push_back(index);
+    range.offset = taken.findFree(range);
+    total = std::max(total, range.offset + range.bytes);
+    taken.insert(range);
   }
   return llvm::alignTo(total, bufferAlignment);
 }

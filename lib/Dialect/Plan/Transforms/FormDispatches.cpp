@@ -128,8 +128,20 @@ private:
       return best;
     bool continuesRun = previous && previous->elementwise &&
                         shapeOf(previous->ops.back()->getResult(0)) ==
-                            shapeOf(op->getResult(0));
+                            shapeOf(op->getResult(0)) &&
+                        isUnusedBefore(*previous, op);
     return continuesRun ? previous : nullptr;
+  }
+
+  /// Whether nothing between `group` and `op` uses a value of the group, so
+  /// that it can move down to `op`. Views can: they belong to no group.
+  static bool isUnusedBefore(const Group &group, Operation *op) {
+    return llvm::all_of(group.ops, [&](Operation *member) {
+      return llvm::all_of(member->getUsers(), [&](Operation *user) {
+        Operation *outer = op->getBlock()->findAncestorOpInBlock(*user);
+        return group.contains(outer) || !outer->isBeforeInBlock(op);
+      });
+    });
   }
 
   /// Whether all values of `group` are used in it or by `op` alone, so that it

@@ -21,7 +21,8 @@ SmallVector<func::FuncOp> plan::getProgramFunctions(ModuleOp module) {
         llvm::all_of(function.getArguments(), [&](BlockArgument argument) {
           unsigned number = argument.getArgNumber();
           return function.getArgAttr(number, "tern.input") ||
-                 function.getArgAttr(number, "tern.state");
+                 function.getArgAttr(number, "tern.state") ||
+                 function.getArgAttr(number, "tern.states");
         }))
       functions.push_back(function);
   return functions;

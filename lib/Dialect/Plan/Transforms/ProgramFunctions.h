@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A program function is a func whose arguments carry `tern.input` (an input of
-// that name) or `tern.state` (a mutable tensor), and whose results carry
-// `tern.output` (an output of that name) or `tern.tied` (the number of the
-// state argument that the result replaces).
+// that name), `tern.state` (a mutable tensor) or `tern.states` (several that lie
+// side by side, seen as one), and whose results carry `tern.output` (an output
+// of that name) or `tern.tied` (the number of the state argument that the result
+// replaces).
 //
 //===----------------------------------------------------------------------===//
 

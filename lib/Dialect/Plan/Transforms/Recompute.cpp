@@ -2,13 +2,14 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The pass behind --sterna-recompute. A recomputed value is a cloned dispatch,
-// placed right before its first use: since the backward pass takes the blocks
-// in reverse, only one block's activations live at a time.
+// The pass behind --sterna-recompute: does what Decide.cpp says. A recomputed
+// value is a cloned dispatch, placed right before its first use: since the
+// backward pass takes the blocks in reverse, only one block's activations live
+// at a time.
 //
 //===----------------------------------------------------------------------===//
 
-#include "ProgramFunctions.h"
+#include "Decide.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
@@ -32,16 +33,15 @@ struct Recompute : sterna::plan::impl::RecomputePassBase<Recompute> {
 
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    copies.clear();
-    lastMarker = nullptr;
-    for (auto marker : function.getOps<tern::CheckpointOp>())
-      lastMarker = marker;
-    llvm::DenseSet<Operation *> backward = getBackwardOps(function);
-    if (enabled)
+    if (enabled) {
+      copies.clear();
+      Liveness liveness = computeLiveness(function);
+      recomputed = decideRecomputed(function, liveness);
       for (Operation &op : llvm::make_early_inc_range(function.front()))
-        if (backward.contains(&op) && isa<DispatchOp>(op))
+        if (liveness.backward.contains(&op) && isa<DispatchOp>(op))
           for (OpOperand &operand : op.getOpOperands())
-            operand.set(recompute(operand.get(), &op, backward));
+            operand.set(recompute(operand.get(), &op));
+    }
     for (auto marker :
          llvm::make_early_inc_range(function.getOps<tern::CheckpointOp>())) {
       marker.replaceAllUsesWith(marker.getInput());
@@ -55,17 +55,16 @@ struct Recompute : sterna::plan::impl::RecomputePassBase<Recompute> {
 
 private:
   /// Returns a copy of `value`, computed before `user` or earlier; `value`
-  /// itself when it is kept or belongs to the backward pass.
-  Value recompute(Value value, Operation *user,
-                  const llvm::DenseSet<Operation *> &backward) {
+  /// itself when it is kept.
+  Value recompute(Value value, Operation *user) {
     Operation *op = value.getDefiningOp();
-    if (!op || backward.contains(op) || isKept(op))
+    if (!op || !recomputed.contains(op))
       return value;
     if (Value copy = copies.lookup(value))
       return copy;
     IRMapping mapping;
     for (Value operand : op->getOperands())
-      mapping.map(operand, recompute(operand, user, backward));
+      mapping.map(operand, recompute(operand, user));
     OpBuilder builder(user);
     Operation *clone = builder.clone(*op, mapping);
     if (isa<DispatchOp>(op))
@@ -76,14 +75,7 @@ private:
     return copies[value];
   }
 
-  /// Parameters, checkpoints, and what follows the last checkpoint: there,
-  /// recomputation would save nothing.
-  bool isKept(Operation *op) {
-    return isa<tern::GetParamOp, tern::CheckpointOp>(op) || !lastMarker ||
-           lastMarker->isBeforeInBlock(op);
-  }
-
-  Operation *lastMarker = nullptr;
+  llvm::DenseSet<Operation *> recomputed;
   llvm::DenseMap<Value, Value> copies;
 };
 

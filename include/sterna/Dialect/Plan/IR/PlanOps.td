@@ -141,7 +141,7 @@ def Plan_BufferOp : Plan_Op<"buffer", [Pure]> {
   let summary = "Buffer at a fixed place";
   let description = [{
     `offset` counts bytes from the start of `space`. `name` says what a buffer
-    of the weights or state space holds.
+    of the weights or state space holds; of several state tensors, the first.
 
     Constraints: (C1) the offset is not negative and is aligned to 4 bytes.
 

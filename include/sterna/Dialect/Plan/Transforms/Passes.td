@@ -70,7 +70,9 @@ def SchedulePass : Pass<"sterna-schedule", "::mlir::ModuleOp"> {
   let description = [{
     Keeps the order of the dispatches, computes live ranges, gives each value an
     offset in the arena (greedy by size), places params, state and the parameter
-    block, and inserts the barriers that the launches need. A result that is
+    block, and inserts the barriers that the launches need. State tensors that
+    one argument shows as a flat tensor (`tern.states`) lie there in all
+    programs. A result that is
     tied to a function argument, directly or through a kernel, lives in that
     argument's buffer.
 

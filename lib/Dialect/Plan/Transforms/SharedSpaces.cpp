@@ -1,0 +1,177 @@
+//===- SharedSpaces.cpp - Where weights and state lie ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See SharedSpaces.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "SharedSpaces.h"
+
+#include "sterna/Dialect/Plan/IR/Plan.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+using namespace mlir;
+using namespace sterna;
+using namespace sterna::plan;
+
+namespace {
+
+template <typename T> T getAttr(BlockArgument argument, StringRef name) {
+  auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  return function.getArgAttrOfType<T>(argument.getArgNumber(), name);
+}
+
+/// The states of a flat argument, in order; null for any other.
+ArrayAttr getStates(BlockArgument argument) {
+  return getAttr<ArrayAttr>(argument, "tern.states");
+}
+
+DictionaryAttr getState(BlockArgument argument) {
+  return getAttr<DictionaryAttr>(argument, "tern.state");
+}
+
+class StatePlacer {
+public:
+  explicit StatePlacer(ModuleOp module)
+      : b(OpBuilder::atBlockEnd(module.getBody())) {}
+
+  LogicalResult run(ArrayRef<func::FuncOp> functions) {
+    for (func::FuncOp function : functions)
+      for (BlockArgument argument : function.getArguments())
+        if (failed(findMembers(argument)))
+          return failure();
+    for (func::FuncOp function : functions)
+      for (BlockArgument argument : function.getArguments())
+        if (failed(place(argument)))
+          return failure();
+    return success();
+  }
+
+  llvm::StringMap<StateOp> placed;
+  Cursor space;
+
+private:
+  /// Notes which states belong to a flat argument. The first is its start.
+  LogicalResult findMembers(BlockArgument argument) {
+    ArrayAttr states = getStates(argument);
+    if (!states)
+      return success();
+    if (states.empty())
+      return emitError(argument.getLoc()) << "expected a state tensor at least";
+    auto type = cast<RankedTensorType>(argument.getType());
+    int64_t end = 0;
+    for (Attribute attribute : states) {
+      auto state = cast<DictionaryAttr>(attribute);
+      auto name = state.getAs<StringAttr>("name");
+      auto [it, isNew] = flatOf.try_emplace(name, argument);
+      if (!isNew && getStates(it->second) != states)
+        return emitError(argument.getLoc())
+               << "state tensor " << name << " is a part of two flat tensors";
+      auto part = cast<RankedTensorType>(typeOf(state));
+      int64_t offset = offsetOf(state);
+      bool follows = end == 0 ? offset == 0 : offset >= end;
+      end = offset + part.getNumElements();
+      if (part.getElementType() != type.getElementType() || !follows ||
+          end > type.getNumElements())
+        return emitError(argument.getLoc())
+               << "expected state tensor " << name << ", " << part << " at "
+               << offset << ", to follow the one before within " << type;
+    }
+    return success();
+  }
+
+  LogicalResult place(BlockArgument argument) {
+    if (getStates(argument)) {
+      if (!placed.count(getStateName(argument)))
+        placeFlat(argument);
+      return success();
+    }
+    DictionaryAttr state = getState(argument);
+    if (!state)
+      return success();
+    auto name = state.getAs<StringAttr>("name");
+    auto type = cast<RankedTensorType>(argument.getType());
+    MemRefType buffer = tern::getBufferType(type);
+    if (!placed.count(name)) {
+      if (auto flat = flatOf.find(name); flat != flatOf.end())
+        placeFlat(flat->second);
+      else
+        declare(state, buffer, space.place(getBufferBytes(buffer)),
+                argument.getLoc());
+    }
+    if (Type known = placed.lookup(name).getType(); known != buffer)
+      return emitError(argument.getLoc())
+             << "expected state tensor " << name << " to be " << known
+             << ", as elsewhere, but got " << buffer;
+    return success();
+  }
+
+  void placeFlat(BlockArgument argument) {
+    auto type = cast<RankedTensorType>(argument.getType());
+    int64_t offset = space.place(getBufferBytes(tern::getBufferType(type)));
+    for (Attribute attribute : getStates(argument)) {
+      auto state = cast<DictionaryAttr>(attribute);
+      auto part = cast<RankedTensorType>(typeOf(state));
+      declare(state, tern::getBufferType(part),
+              offset + offsetOf(state) * type.getElementTypeBitWidth() / 8,
+              argument.getLoc());
+    }
+  }
+
+  void declare(DictionaryAttr state, MemRefType type, int64_t offset,
+               Location loc) {
+    auto name = state.getAs<StringAttr>("name");
+    placed[name] = StateOp::create(b, loc, name, type, offset,
+                                   state.getAs<StringAttr>("kind"),
+                                   state.getAs<IntegerAttr>("layer").getInt(),
+                                   state.getAs<StringAttr>("target"));
+  }
+
+  static Type typeOf(DictionaryAttr state) {
+    return state.getAs<TypeAttr>("type").getValue();
+  }
+  static int64_t offsetOf(DictionaryAttr state) {
+    return state.getAs<IntegerAttr>("offset").getInt();
+  }
+
+  OpBuilder b;
+  llvm::StringMap<BlockArgument> flatOf;
+};
+
+void placeWeights(ModuleOp module, SharedSpaces &shared) {
+  Builder b(module.getContext());
+  Cursor space;
+  for (auto param : module.getOps<tern::ParamOp>()) {
+    auto type = cast<RankedTensorType>(param.getType());
+    int64_t offset = space.place(getBufferBytes(tern::getBufferType(type)));
+    shared.weights[param.getSymName()] = offset;
+    param->setAttr("offset", b.getI64IntegerAttr(offset));
+  }
+  module->setAttr("plan.weights_bytes", b.getI64IntegerAttr(space.getSize()));
+}
+
+} // namespace
+
+FailureOr<SharedSpaces>
+sterna::plan::placeShared(ModuleOp module, ArrayRef<func::FuncOp> functions) {
+  SharedSpaces shared;
+  placeWeights(module, shared);
+  StatePlacer states(module);
+  if (failed(states.run(functions)))
+    return failure();
+  for (auto &[name, state] : states.placed)
+    shared.state[name] = state.getOffset();
+  if (!shared.state.empty())
+    module->setAttr(
+        "plan.state_bytes",
+        Builder(module.getContext()).getI64IntegerAttr(states.space.getSize()));
+  return shared;
+}
+
+StringAttr sterna::plan::getStateName(BlockArgument argument) {
+  DictionaryAttr state = getState(argument);
+  if (ArrayAttr states = getStates(argument))
+    state = cast<DictionaryAttr>(states[0]);
+  return state ? state.getAs<StringAttr>("name") : StringAttr();
+}
