@@ -225,6 +225,9 @@ std::string checkProduct() {
 /// Tokens of a micro-batch.
 constexpr int64_t mostTokens = 1 << 20;
 
+/// Positions whose scores fit the stack of the tuned kernels of attention.
+constexpr int64_t mostContext = 1 << 17;
+
 /// Checks the flags; returns a message or an empty string.
 std::string checkFlags() {
   auto inRange = [](int64_t value, int64_t low, int64_t high) {
@@ -245,8 +248,9 @@ std::string checkFlags() {
     return "--seq-len: expected 2 to 65536";
   if (!inRange(batch, 1, 1 << 10))
     return "--batch: expected 1 to 1024";
-  if (!inRange(maxContext, 0, 1 << 20))
-    return "--max-context: expected 1 to 1048576";
+  if (!inRange(maxContext, 0, mostContext))
+    return "--max-context: expected 1 to " + std::to_string(mostContext) +
+           ", the most that attention keeps scores of on the stack";
   if (!inRange(loraRank, 0, 1 << 10))
     return "--lora-rank: expected 0 to 1024";
   if (sequenceLength * batch > mostTokens)

@@ -43,7 +43,9 @@ struct StackBuffers : sterna::cpu::impl::StackBuffersPassBase<StackBuffers> {
     function.walk([](memref::DeallocOp op) { op.erase(); });
     if (total > limit) {
       function.emitError() << "expected temporaries of at most "
-                           << int64_t(limit) << " bytes, but got " << total;
+                           << int64_t(limit) << " bytes, but got " << total
+                           << " in kernel '" << function.getSymName()
+                           << "': attention to a shorter context needs less";
       signalPassFailure();
     }
   }
