@@ -14,6 +14,7 @@
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Signals.h"
 
 #include <cerrno>
 #include <sys/stat.h>
@@ -64,6 +65,7 @@ Error OutputFile::open(bool executable) {
     return failure(lastError());
   if (!S_ISREG(info.st_mode))
     return spool();
+  llvm::sys::RemoveFileOnSignal(file->getTemporary());
   mode_t readers = info.st_mode & 0444;
   if (executable && ::fchmod(descriptor, info.st_mode | readers >> 2) != 0)
     return failure(lastError());
@@ -93,6 +95,8 @@ OutputFile::~OutputFile() {
     stream->flush();
     stream->clear_error();
   }
+  if (file && spoolDescriptor < 0)
+    llvm::sys::DontRemoveFileOnSignal(file->getTemporary());
 }
 
 Error OutputFile::flush() {

@@ -54,8 +54,10 @@ public:
   /// Appends `size` bytes.
   Status write(const void *data, size_t size);
 
-  /// Where the bytes go, for writers that go back to a header.
+  /// Where the bytes go, for writers that go back to a header, and the name of
+  /// the temporary file until commit(); empty if bytes are written through.
   int getDescriptor() const { return descriptor; }
+  const std::string &getTemporary() const { return temporary; }
 
   /// Flushes to the disk and gives the file its name. Call once, last.
   Status commit();

@@ -34,11 +34,12 @@ class Checker:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def compile(self, output, *flags, model=None, stdout=subprocess.PIPE):
+    def compile(self, output, *flags, model=None, **options):
         command = ["sterna-compile", model or self.model, *flags]
         command += ["-o", output] if output else []
+        options.setdefault("stdout", subprocess.PIPE)
         return subprocess.run(
-            command, stdout=stdout, stderr=subprocess.PIPE, text=True
+            command, stderr=subprocess.PIPE, text=True, **options
         )
 
     def expect(self, what, condition, detail=""):
@@ -135,20 +136,42 @@ def check_nodes(c, kind, flags):
         c.refused("standard output is full", run, "No space left on device")
 
 
+def on_small_disk(c, name, size, check):
+    """Call `check` with a folder that has room for `size`, if one can be."""
+    disk = c.path(name)
+    os.makedirs(disk, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", disk]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+        return
+    try:
+        check(disk)
+        c.only(f"{name} of {size}", disk, [])
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
 def check_full_disk(c, kind, flags, name):
     """A disk that has no room for all, or only for some."""
-    disk = c.path(kind + ".disk")
-    os.mkdir(disk)
+
+    def check(disk):
+        run = c.compile(os.path.join(disk, name), *flags)
+        c.refused(f"{kind} on a small disk", run, "No space left on device")
+
     for size in ("4k", "256k"):
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", disk]
-        if subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
-            return
-        try:
-            run = c.compile(os.path.join(disk, name), *flags)
-            c.refused(f"{kind} on {size}", run, "No space left on device")
-            c.only(f"{kind} on {size}", disk, [])
-        finally:
-            subprocess.run(["umount", disk], check=True)
+        on_small_disk(c, kind + ".disk", size, check)
+
+
+def check_temporaries(c):
+    """No room for what the compiler keeps for itself."""
+
+    def check(disk):
+        environment = {**os.environ, "TMPDIR": disk}
+        run = c.compile(c.path("t.stn"), *FAST, env=environment)
+        c.refused("temporaries on a small disk", run, "")
+        c.expect("no output is left", not os.path.exists(c.path("t.stn")))
+
+    for size in ("4k", "256k"):
+        on_small_disk(c, "temporaries", size, check)
 
 
 def check_inputs(c):
@@ -197,6 +220,7 @@ def main():
         if kind == "stn":
             check_full_disk(c, kind, flags, "m.stn")
     check_full_disk(c, "obj", ["--emit=obj", *FAST], "m.o")
+    check_temporaries(c)
     check_inputs(c)
     check_object(c)
     return c.failed != 0

@@ -10,6 +10,8 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdio>
@@ -36,6 +38,17 @@ int sterna::fail(const Twine &message) {
 }
 
 void sterna::notice(const Twine &message) { printLine("notice", message); }
+
+void sterna::installErrorHandler() {
+  auto handler = [](void *, const char *reason, bool) {
+    // After the step that the stopwatch has announced.
+    llvm::errs() << "\n";
+    fail(reason);
+    llvm::sys::RunInterruptHandlers(); // removes files
+    std::_Exit(EXIT_FAILURE);
+  };
+  llvm::install_fatal_error_handler(handler);
+}
 
 //===----------------------------------------------------------------------===//
 // Diagnostics of passes

@@ -24,6 +24,10 @@ int fail(const llvm::Twine &message);
 /// Prints a line that the user should know of and may ignore.
 void notice(const llvm::Twine &message);
 
+/// Lets what LLVM gives up on, such as a disk that is full while lld writes,
+/// end in that line, and without temporary files, instead of an abort.
+void installErrorHandler();
+
 /// Collects what passes find wrong, to be told in one line after the step that
 /// found it. Warnings and remarks are printed at once.
 class ErrorCollector {

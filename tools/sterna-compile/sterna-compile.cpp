@@ -539,6 +539,7 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
   // A reader that goes away is an error like a full disk.
   std::signal(SIGPIPE, SIG_IGN);
+  installErrorHandler();
   registerAsmPrinterCLOptions();
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
