@@ -167,10 +167,14 @@ def check_temporaries(c):
     def check(disk):
         environment = {**os.environ, "TMPDIR": disk}
         run = c.compile(c.path("t.stn"), *FAST, env=environment)
-        c.refused("temporaries on a small disk", run, "")
+        c.refused("temporaries on a small disk", run, reason)
         c.expect("no output is left", not os.path.exists(c.path("t.stn")))
 
-    for size in ("4k", "256k"):
+    # The first has no room for the object, the second for the library beside.
+    for size, reason in (
+        ("4k", "No space left on device"),
+        ("256k", "name a folder for temporary files with TMPDIR"),
+    ):
         on_small_disk(c, "temporaries", size, check)
 
 

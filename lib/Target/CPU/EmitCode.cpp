@@ -21,6 +21,7 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/TargetSelect.h"
@@ -144,6 +145,23 @@ static Error writeTemporaryObject(llvm::Module &module,
                                            "': " + code.message());
 }
 
+/// Fails where the disk has no room for a library beside `object`: lld maps its
+/// output, and a full disk kills a program that has a file mapped.
+static Error checkSpace(StringRef object) {
+  constexpr uint64_t padding = 64 * 1024; // alignment of segments
+  uint64_t bytes;
+  if (auto code = llvm::sys::fs::file_size(object, bytes))
+    return llvm::createStringError(code, "cannot read '" + object + "'");
+  StringRef folder = llvm::sys::path::parent_path(object);
+  auto space = llvm::sys::fs::disk_space(folder);
+  if (!space || space->available >= bytes + padding)
+    return Error::success();
+  return llvm::createStringError(
+      "expected room for " + Twine(bytes + padding) + " bytes in '" + folder +
+      "', but there are " + Twine(space->available) +
+      ": name a folder for temporary files with TMPDIR");
+}
+
 static Expected<std::string> link(StringRef object) {
   TemporaryFile output;
   int descriptor;
@@ -153,17 +171,11 @@ static Expected<std::string> link(StringRef object) {
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   std::string objectPath = object.str(), outputPath = output.getPath().str();
-  // A full disk kills a program that has the file mapped.
-  const char *arguments[] = {"ld.lld",
-                             "-shared",
-                             "--no-undefined",
-                             "-z",
-                             "noexecstack",
-                             "--hash-style=gnu",
-                             "--no-mmap-output-file",
-                             "-o",
-                             outputPath.c_str(),
-                             objectPath.c_str()};
+  if (Error error = checkSpace(object))
+    return std::move(error);
+  const char *arguments[] = {"ld.lld", "-shared",          "--no-undefined",
+                             "-z",     "noexecstack",      "--hash-style=gnu",
+                             "-o",     outputPath.c_str(), objectPath.c_str()};
   lld::Result result = lld::lldMain(arguments, errorStream, errorStream,
                                     {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
