@@ -80,8 +80,8 @@ cl::opt<int64_t> batch("batch",
                        cl::init(1), cl::cat(category));
 cl::opt<int64_t> maxContext(
     "max-context",
-    cl::desc("Tokens that generation can attend to (default: the model's, at "
-             "most 2048)"),
+    cl::desc("Tokens that generation can attend to, up to 131072 (default: the "
+             "model's, at most 2048)"),
     cl::init(0), cl::cat(category));
 cl::opt<int64_t> loraRank("lora-rank",
                           cl::desc("Rank of LoRA adapters; 0 compiles none"),
@@ -271,6 +271,11 @@ std::string checkFlags() {
   if (gradientType != "f32" && (noTrain || loraRank == 0))
     return "--gradient-type=" + gradientType +
            " is about training, which --no-train and --lora-rank=0 leave out";
+  if (loraRank == 0 && !loraTargets.empty())
+    return "--lora-targets is about adapters, which --lora-rank=0 leaves out";
+  if (noCheckpoint && (noTrain || loraRank == 0))
+    return "--no-checkpoint is about training, which --no-train and "
+           "--lora-rank=0 leave out";
   if (!symbolizePhase(compileTo))
     return "unknown --compile-to=" + compileTo +
            "; expected import, adapt, differentiate, optimize, dispatch, "
