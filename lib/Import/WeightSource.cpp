@@ -15,9 +15,17 @@
 
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
 using namespace sterna;
+
+std::string sterna::formatNumber(double value) {
+  std::string text;
+  raw_string_ostream(text) << format("%.9g", value);
+  return text;
+}
 
 StringRef sterna::stringifyWeightType(WeightType type) {
   switch (type) {

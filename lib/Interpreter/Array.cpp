@@ -8,9 +8,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Interpreter/Array.h"
+#include "sterna/Support/OutputFile.h"
 
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
@@ -116,21 +116,15 @@ Error sterna::writeArray(StringRef path, const Array &array) {
   header += '\n';
   if (header.size() > UINT16_MAX)
     return fail(path, "has too many dimensions for a .npy file");
-  std::error_code error;
-  raw_fd_ostream out(path, error);
-  if (error)
-    return fail(path, "cannot be written: " + error.message());
+  Expected<std::unique_ptr<OutputFile>> file = OutputFile::create(path);
+  if (!file)
+    return file.takeError();
+  raw_ostream &out = (*file)->os();
   char length[2];
   support::endian::write16le(length, header.size());
   out << magic << '\1' << '\0';
   out.write(length, 2);
   out << header;
   out.write(array.bytes.data(), array.bytes.size());
-  out.close();
-  if (out.has_error()) {
-    std::string message = out.error().message();
-    out.clear_error();
-    return fail(path, "cannot be written: " + message);
-  }
-  return Error::success();
+  return (*file)->commit();
 }

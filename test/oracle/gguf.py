@@ -24,9 +24,10 @@ VERSION = 3
 DEFAULT_ALIGNMENT = 32
 
 _UINT32, _INT32, _FLOAT32, _BOOL, _STRING, _ARRAY = 4, 5, 6, 7, 8, 9
+_INT64 = 11
 _SCALAR_FORMATS = {
     0: "<B", 1: "<b", 2: "<H", 3: "<h", _UINT32: "<I", _INT32: "<i",
-    _FLOAT32: "<f", _BOOL: "<?", 10: "<Q", 11: "<q", 12: "<d",
+    _FLOAT32: "<f", _BOOL: "<?", 10: "<Q", _INT64: "<q", 12: "<d",
 }  # fmt: skip
 
 
@@ -194,10 +195,16 @@ def _pack_string(text):
 def _pack_value(value):
     """Type tag and payload; the GGUF type follows from the Python type."""
     if isinstance(value, list):
-        if type(value[0]) is int:
+        if not value:
+            return struct.pack("<IIQ", _ARRAY, _STRING, 0)
+        if type(value[0]) is int and max(value) < 2**31:
             # As published files have it, and llama.cpp insists on.
             return struct.pack(
                 f"<IIQ{len(value)}i", _ARRAY, _INT32, len(value), *value
+            )
+        if type(value[0]) is int:
+            return struct.pack(
+                f"<IIQ{len(value)}q", _ARRAY, _INT64, len(value), *value
             )
         packed = [_pack_value(element) for element in value]
         body = b"".join(element[4:] for element in packed)

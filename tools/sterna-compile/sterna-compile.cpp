@@ -6,15 +6,17 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Report.h"
+
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/Timing.h"
 #include "sterna/Codegen/CPU/WeightLayout.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Import/GGUF/ImportGGUF.h"
 #include "sterna/InitAll.h"
 #include "sterna/Pipelines/Pipelines.h"
+#include "sterna/Support/OutputFile.h"
 #include "sterna/Target/CPU/EmitCode.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
 #include "sterna/Target/Executable/Executable.h"
@@ -27,10 +29,10 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
-#include "llvm/Support/ToolOutputFile.h"
 #include "llvm/TargetParser/Triple.h"
 
 #include <chrono>
+#include <csignal>
 
 using namespace mlir;
 using namespace sterna;
@@ -40,8 +42,8 @@ namespace {
 
 cl::OptionCategory category("Options");
 
-cl::opt<std::string> inputPath(cl::Positional, cl::Required,
-                               cl::desc("MODEL.gguf"), cl::cat(category));
+cl::opt<std::string> inputPath(cl::Positional, cl::desc("MODEL.gguf"),
+                               cl::cat(category));
 cl::opt<std::string>
     outputPath("o",
                cl::desc("Where to write: the device binary, the executable "
@@ -78,8 +80,8 @@ cl::opt<int64_t> batch("batch",
                        cl::init(1), cl::cat(category));
 cl::opt<int64_t> maxContext(
     "max-context",
-    cl::desc("Tokens that generation can attend to (default: the model's, at "
-             "most 2048)"),
+    cl::desc("Tokens that generation can attend to, up to 131072 (default: the "
+             "model's, at most 2048)"),
     cl::init(0), cl::cat(category));
 cl::opt<int64_t> loraRank("lora-rank",
                           cl::desc("Rank of LoRA adapters; 0 compiles none"),
@@ -148,11 +150,6 @@ public:
     return result;
   }
 };
-
-int fail(const Twine &message) {
-  llvm::errs() << "sterna-compile: error: " << message << "\n";
-  return EXIT_FAILURE;
-}
 
 bool isTarget(StringRef name) { return llvm::is_contained(targets, name); }
 
@@ -225,11 +222,19 @@ std::string checkProduct() {
   return "";
 }
 
+/// Tokens of a micro-batch.
+constexpr int64_t mostTokens = 1 << 20;
+
+/// Positions whose scores fit the stack of the tuned kernels of attention.
+constexpr int64_t mostContext = 1 << 17;
+
 /// Checks the flags; returns a message or an empty string.
 std::string checkFlags() {
   auto inRange = [](int64_t value, int64_t low, int64_t high) {
     return value >= low && value <= high;
   };
+  if (inputPath.empty())
+    return "give a model to compile: sterna-compile MODEL.gguf -o MODEL.stn";
   if ((targets.empty() || isTarget("host")) && levelsOf("host").empty())
     return "this machine runs none of the levels that code is generated for; "
            "give --target=LEVEL to compile for another";
@@ -243,10 +248,15 @@ std::string checkFlags() {
     return "--seq-len: expected 2 to 65536";
   if (!inRange(batch, 1, 1 << 10))
     return "--batch: expected 1 to 1024";
-  if (!inRange(maxContext, 0, 1 << 20))
-    return "--max-context: expected 1 to 1048576";
+  if (!inRange(maxContext, 0, mostContext))
+    return "--max-context: expected 1 to " + std::to_string(mostContext) +
+           ", the most that attention keeps scores of on the stack";
   if (!inRange(loraRank, 0, 1 << 10))
     return "--lora-rank: expected 0 to 1024";
+  if (sequenceLength * batch > mostTokens)
+    return "--seq-len times --batch: expected at most " +
+           std::to_string(mostTokens) + " tokens, but got " +
+           std::to_string(sequenceLength * batch);
   if (headType != "model" && headType != "f16" && headType != "int8")
     return "unknown --head-type=" + headType + "; expected model, f16 or int8";
   if (!cpu::chooseWeightLayout(weightLayout, {}))
@@ -261,6 +271,11 @@ std::string checkFlags() {
   if (gradientType != "f32" && (noTrain || loraRank == 0))
     return "--gradient-type=" + gradientType +
            " is about training, which --no-train and --lora-rank=0 leave out";
+  if (loraRank == 0 && !loraTargets.empty())
+    return "--lora-targets is about adapters, which --lora-rank=0 leaves out";
+  if (noCheckpoint && (noTrain || loraRank == 0))
+    return "--no-checkpoint is about training, which --no-train and "
+           "--lora-rank=0 leave out";
   if (!symbolizePhase(compileTo))
     return "unknown --compile-to=" + compileTo +
            "; expected import, adapt, differentiate, optimize, dispatch, "
@@ -277,35 +292,76 @@ std::string checkFlags() {
   return "";
 }
 
-OwningOpRef<ModuleOp> import(MLIRContext &context,
-                             TokenizerDescription &tokenizer,
-                             std::string &error) {
+/// What is written, in the order of writing.
+std::vector<std::string> outputFiles() {
+  if (emit == Product::Object)
+    return objectFiles(outputPath);
+  return {outputPath};
+}
+
+/// Checks, before anything is computed, that the outputs can be written and
+/// that none of them is one of `inputs`, also by another name.
+llvm::Error checkOutputs(ArrayRef<std::string> inputs) {
+  for (const std::string &output : outputFiles()) {
+    for (const std::string &input : inputs)
+      if (output != "-" && llvm::sys::fs::equivalent(input, output))
+        return llvm::createStringError("expected another file for the output "
+                                       "than '" +
+                                       input + "', which is read, but got '" +
+                                       output + "'");
+    if (llvm::Error error = OutputFile::check(output))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+/// What comes of the model's file.
+struct Imported {
+  OwningOpRef<ModuleOp> module; // null: an error was emitted
+  TokenizerDescription tokenizer;
+  int64_t contextLength = 0;
+};
+
+llvm::Expected<Imported> import(MLIRContext &context) {
   ImportOptions importOptions;
   importOptions.activations = activations;
   importOptions.quantizeAbsmean = !quantize.empty();
   auto model = importGGUF(inputPath, &context, importOptions);
-  if (!model) {
-    error = llvm::toString(model.takeError());
-    return nullptr;
-  }
+  if (!model)
+    return model.takeError();
   ProgramOptions programs;
   programs.sequenceLength = sequenceLength;
   programs.batch = batch;
   programs.maxContext = maxContext
                             ? int64_t(maxContext)
                             : std::min<int64_t>(model->contextLength, 2048);
-  tokenizer = std::move(model->tokenizer);
-  return buildModel(&context, *model, programs);
+  Imported result;
+  result.module = buildModel(&context, *model, programs);
+  result.tokenizer = std::move(model->tokenizer);
+  result.contextLength = model->contextLength;
+  return result;
+}
+
+/// Tells of positions that the model was not made for.
+void noticeContext(int64_t contextLength) {
+  auto check = [&](StringRef flag, int64_t value) {
+    if (value > contextLength)
+      notice("--" + flag + "=" + Twine(value) +
+             " is beyond the model's context of " + Twine(contextLength) +
+             " tokens");
+  };
+  check("seq-len", sequenceLength);
+  check("max-context", maxContext);
 }
 
 /// Writes the IR of the phase that --compile-to names.
 int writeIR(ModuleOp module) {
-  std::string error;
-  auto output = openOutputFile(outputPath, &error);
+  auto output = OutputFile::create(outputPath);
   if (!output)
-    return fail(error);
-  module->print(output->os());
-  output->keep();
+    return fail(llvm::toString(output.takeError()));
+  module->print((*output)->os());
+  if (llvm::Error error = (*output)->commit())
+    return fail(llvm::toString(std::move(error)));
   return EXIT_SUCCESS;
 }
 
@@ -379,8 +435,8 @@ void recordLayoutCosts(ModuleOp module) {
 }
 
 /// Links what --emit names; an executable with `runtime`.
-int link(ModuleOp module, const TokenizerDescription &tokenizer,
-         const llvm::MemoryBuffer *runtime, Stopwatch &stopwatch) {
+llvm::Error link(ModuleOp module, const TokenizerDescription &tokenizer,
+                 const llvm::MemoryBuffer *runtime, Stopwatch &stopwatch) {
   // lld parses options of its own and resets ours.
   std::string path = outputPath;
   bool vulkan = isTarget("vulkan");
@@ -392,17 +448,17 @@ int link(ModuleOp module, const TokenizerDescription &tokenizer,
                              linkedSymbol(path));
     });
     if (!object)
-      return fail(llvm::toString(object.takeError()));
+      return object.takeError();
     code = object->code;
     linked = std::move(*object);
   } else if (llvm::Error error = emitCode(module, stopwatch, code)) {
-    return fail(llvm::toString(std::move(error)));
+    return error;
   }
   if (vulkan) {
     auto object = stopwatch.measure(
         "spirv", [&] { return sterna::spirv::emitCode(module); });
     if (!object)
-      return fail(llvm::toString(object.takeError()));
+      return object.takeError();
     code.push_back(std::move(*object));
   }
   auto report = stopwatch.measure("link", [&] {
@@ -414,36 +470,13 @@ int link(ModuleOp module, const TokenizerDescription &tokenizer,
                    : writeDeviceBinary(module, tokenizer, code, path);
   });
   if (!report)
-    return fail(llvm::toString(report.takeError()));
+    return report.takeError();
   llvm::errs() << llvm::format(
       "packed %.1f MB of weights into %.1f MB at "
       "%.0f MB/s\n",
       report->sourceBytes / 1e6, report->packedBytes / 1e6,
       report->sourceBytes / 1e6 / std::max(report->packSeconds, 1e-9));
-  return EXIT_SUCCESS;
-}
-
-/// Prints a diagnostic of a pass with its notes, which MLIR's own default
-/// leaves out.
-LogicalResult printDiagnostic(Diagnostic &diagnostic) {
-  auto severity = [](Diagnostic &d) {
-    switch (d.getSeverity()) {
-    case DiagnosticSeverity::Note:
-      return "note: ";
-    case DiagnosticSeverity::Warning:
-      return "warning: ";
-    case DiagnosticSeverity::Error:
-      return "error: ";
-    case DiagnosticSeverity::Remark:
-      return "remark: ";
-    }
-    llvm_unreachable("unknown severity");
-  };
-  // After the step that the stopwatch has announced.
-  llvm::errs() << "\n" << severity(diagnostic) << diagnostic.str() << "\n";
-  for (Diagnostic &note : diagnostic.getNotes())
-    llvm::errs() << severity(note) << note.str() << "\n";
-  return success();
+  return llvm::Error::success();
 }
 
 /// Compiles and, with a runtime, links an executable.
@@ -452,14 +485,16 @@ int compile(const llvm::MemoryBuffer *runtime) {
   registerAllDialects(registry);
   MLIRContext context(registry);
   context.printOpOnDiagnostic(false);
-  ScopedDiagnosticHandler handler(&context, printDiagnostic);
+  ErrorCollector errors(&context);
   Stopwatch stopwatch;
-  TokenizerDescription tokenizer;
-  std::string error;
-  auto module = stopwatch.measure(
-      "read model", [&] { return import(context, tokenizer, error); });
+  auto imported =
+      stopwatch.measure("read model", [&] { return import(context); });
+  if (!imported)
+    return fail(llvm::toString(imported.takeError()));
+  OwningOpRef<ModuleOp> &module = imported->module;
   if (!module)
-    return error.empty() ? EXIT_FAILURE : fail(error);
+    return errors.fail("the model has no programs");
+  noticeContext(imported->contextLength);
 
   PhaseOptions options;
   options.loraRank = int64_t(loraRank);
@@ -483,13 +518,16 @@ int compile(const llvm::MemoryBuffer *runtime) {
     auto result = stopwatch.measure(stringifyPhase(Phase(phase)),
                                     [&] { return manager.run(*module); });
     if (failed(result))
-      return fail("phase " + stringifyPhase(Phase(phase)) + " failed");
+      return errors.fail("phase " + stringifyPhase(Phase(phase)) + " failed");
   }
   if (last != Phase::Link)
     return writeIR(*module);
   printPlan(*module);
   recordLayoutCosts(*module);
-  return link(*module, tokenizer, runtime, stopwatch);
+  if (llvm::Error error =
+          link(*module, imported->tokenizer, runtime, stopwatch))
+    return errors.fail(llvm::toString(std::move(error)));
+  return EXIT_SUCCESS;
 }
 
 /// The folder that this program lies in.
@@ -503,7 +541,10 @@ std::string ownFolder(const char *argv0) {
 } // namespace
 
 int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
+  llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
+  // A reader that goes away is an error like a full disk.
+  std::signal(SIGPIPE, SIG_IGN);
+  installErrorHandler();
   registerAsmPrinterCLOptions();
   registerMLIRContextCLOptions();
   registerPassManagerCLOptions();
@@ -512,7 +553,7 @@ int main(int argc, char **argv) {
   });
   // LLVM and MLIR have a thousand of their own; they still work.
   cl::HideUnrelatedOptions(category);
-  cl::ParseCommandLineOptions(
+  std::string problem = parseCommandLine(
       argc, argv,
       "Compiles a ternary language model to a device binary that generates "
       "text\nand fine-tunes LoRA adapters.\n\n"
@@ -522,11 +563,16 @@ int main(int argc, char **argv) {
       "  sterna-compile model.gguf --emit=obj --target=aarch64-apple-ios "
       "-o model.o\n"
       "  sterna-compile model.gguf --compile-to=schedule -o plan.mlir\n");
-  std::string problem = checkFlags();
+  if (problem.empty())
+    problem = checkFlags();
   if (!problem.empty())
     return fail(problem);
-  if (emit != Product::Executable)
+  std::vector<std::string> inputs{inputPath};
+  if (emit != Product::Executable) {
+    if (llvm::Error error = checkOutputs(inputs))
+      return fail(llvm::toString(std::move(error)));
     return compile(/*runtime=*/nullptr);
+  }
   // Looked for first: compiling in vain can take minutes.
   llvm::SetVector<StringRef> architectures;
   for (const cpu::Level *level : chosenLevels())
@@ -535,5 +581,8 @@ int main(int argc, char **argv) {
   auto runtime = openRuntime(ownFolder(argv[0]), architectures.getArrayRef());
   if (!runtime)
     return fail(llvm::toString(runtime.takeError()));
+  inputs.push_back((*runtime)->getBufferIdentifier().str());
+  if (llvm::Error error = checkOutputs(inputs))
+    return fail(llvm::toString(std::move(error)));
   return compile(runtime->get());
 }

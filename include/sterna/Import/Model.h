@@ -43,6 +43,8 @@ struct TokenizerDescription {
   std::vector<float> scores;
   std::vector<int32_t> types;
   int32_t bos = -1, eos = -1, unk = -1, pad = -1;
+  /// Tokens at which generation stops, EOS among them, in ascending order.
+  std::vector<int32_t> endIds;
   bool addBos = true, addSpacePrefix = true;
   std::string chatTemplate;
 };
@@ -53,7 +55,7 @@ struct ModelDescription {
   int64_t layers = 0, hidden = 0, feedForward = 0, heads = 0, kvHeads = 0;
   int64_t headDim = 0, vocabulary = 0, contextLength = 0, ropeDim = 0;
   double epsilon = 1e-5, ropeTheta = 1e4, ropeScaling = 1;
-  FeedForwardActivation activation;
+  FeedForwardActivation activation = FeedForwardActivation::SiLU;
   bool int8Activations = true;
   llvm::StringMap<Parameter> parameters;
   TokenizerDescription tokenizer;

@@ -22,6 +22,9 @@
 
 namespace sterna {
 
+/// Returns `value` as messages have it: in up to nine digits, "nan" or "inf".
+std::string formatNumber(double value);
+
 /// Storage type of a matrix. Block types split every row into whole blocks, so
 /// the number of columns must be a multiple of the block.
 enum class WeightType { F32, F16, BF16, Q8_0, TQ1_0, TQ2_0 };

@@ -12,6 +12,7 @@
 
 #include "GGUFTypes.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Endian.h"
 
@@ -96,6 +97,15 @@ std::optional<WeightType> GGUFTensor::getWeightType() const {
   }
 }
 
+std::string sterna::quoteText(StringRef text) {
+  std::string quoted;
+  raw_string_ostream stream(quoted);
+  stream << '\'';
+  printEscapedString(text.take_front(200), stream);
+  stream << (text.size() > 200 ? "...'" : "'");
+  return quoted;
+}
+
 //===----------------------------------------------------------------------===//
 // Scalars
 //===----------------------------------------------------------------------===//
@@ -152,6 +162,7 @@ Expected<const GGUFValue *> GGUFFile::getValue(StringRef key) const {
   if (it == values.end())
     return createStringError(Twine(getPath()) + ": expected metadata key '" +
                              key + "', but the file does not have it");
+  it->second.wasRead = true;
   return &it->second;
 }
 
@@ -180,6 +191,16 @@ Expected<uint64_t> GGUFFile::getU64(StringRef key) const {
   return static_cast<uint64_t>(*integer);
 }
 
+Expected<int64_t> GGUFFile::getI64(StringRef key) const {
+  Expected<const GGUFValue *> value = getValue(key);
+  if (!value)
+    return value.takeError();
+  std::optional<int64_t> integer = readInteger((*value)->type, (*value)->data);
+  if (!integer)
+    return typeError(key, **value, "an integer below 2^63");
+  return *integer;
+}
+
 Expected<float> GGUFFile::getF32(StringRef key) const {
   Expected<const GGUFValue *> value = getValue(key);
   if (!value)
@@ -199,6 +220,30 @@ Expected<bool> GGUFFile::getBool(StringRef key) const {
   if ((*value)->type != GGUFValueType::Bool)
     return typeError(key, **value, "bool");
   return *(*value)->data != 0;
+}
+
+Expected<double> GGUFFile::getNumber(StringRef key) const {
+  Expected<const GGUFValue *> value = getValue(key);
+  if (!value)
+    return value.takeError();
+  const char *data = (*value)->data;
+  switch ((*value)->type) {
+  case GGUFValueType::Bool:
+    return *data != 0;
+  case GGUFValueType::U64:
+    return static_cast<double>(
+        endian::read<uint64_t, endianness::little>(data));
+  case GGUFValueType::F32:
+    return endian::read<float, endianness::little>(data);
+  case GGUFValueType::F64:
+    return endian::read<double, endianness::little>(data);
+  default:
+    break;
+  }
+  std::optional<int64_t> integer = readInteger((*value)->type, data);
+  if (!integer)
+    return typeError(key, **value, "a number");
+  return static_cast<double>(*integer);
 }
 
 Expected<StringRef> GGUFFile::getStringOr(StringRef key,
@@ -290,8 +335,9 @@ const GGUFTensor *GGUFFile::findTensor(StringRef name) const {
 Expected<WeightSource> GGUFFile::openWeight(const GGUFTensor &tensor) const {
   std::optional<WeightType> type = tensor.getWeightType();
   if (!type)
-    return createStringError(Twine(getPath()) + ": tensor '" + tensor.name +
-                             "' has type " + tensor.getTypeName() +
+    return createStringError(Twine(getPath()) + ": tensor " +
+                             quoteText(tensor.name) + " has type " +
+                             tensor.getTypeName() +
                              ", expected F32, F16, BF16, Q8_0, TQ1_0 or TQ2_0");
   int64_t numRows = 1;
   for (int64_t dim : ArrayRef(tensor.dims).drop_back())
@@ -299,7 +345,7 @@ Expected<WeightSource> GGUFFile::openWeight(const GGUFTensor &tensor) const {
   Expected<WeightSource> source = WeightSource::open(
       getPath(), tensor.offset, *type, numRows, tensor.dims.back());
   if (!source)
-    return createStringError("tensor '" + Twine(tensor.name) +
-                             "': " + toString(source.takeError()));
+    return createStringError("tensor " + quoteText(tensor.name) + ": " +
+                             toString(source.takeError()));
   return source;
 }

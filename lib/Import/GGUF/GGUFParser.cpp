@@ -10,11 +10,12 @@
 
 #include "GGUFTypes.h"
 
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
+
+#include <tuple>
 
 using namespace llvm;
 
@@ -46,6 +47,7 @@ private:
   Error readTensor(GGUFTensor &tensor);
   Error sizeTensor(GGUFTensor &tensor);
   Error placeTensors();
+  Error checkOverlap();
 
   GGUFFile &file;
   StringRef bytes;
@@ -58,16 +60,6 @@ private:
 } // namespace sterna
 
 using namespace sterna;
-
-/// Quotes a name from the file so that it cannot upset a terminal.
-static std::string quote(StringRef name) {
-  std::string text;
-  raw_string_ostream stream(text);
-  stream << '\'';
-  printEscapedString(name.take_front(200), stream);
-  stream << '\'';
-  return text;
-}
 
 Error GGUFParser::fail(const Twine &message) const {
   return createStringError(Twine(file.getPath()) + ": " + message);
@@ -145,10 +137,10 @@ Error GGUFParser::readCounts() {
 
 Error GGUFParser::readValueType(GGUFValueType &type, StringRef key) {
   uint32_t number;
-  if (Error error = readNumber(number, "the type of key " + quote(key)))
+  if (Error error = readNumber(number, "the type of key " + quoteText(key)))
     return error;
   if (number > static_cast<uint32_t>(GGUFValueType::F64))
-    return fail("expected a value type from 0 to 12 for key " + quote(key) +
+    return fail("expected a value type from 0 to 12 for key " + quoteText(key) +
                 ", but got " + Twine(number));
   type = static_cast<GGUFValueType>(number);
   return Error::success();
@@ -158,9 +150,10 @@ Error GGUFParser::readArray(StringRef key, GGUFValue &value) {
   if (Error error = readValueType(value.elementType, key))
     return error;
   if (value.elementType == GGUFValueType::Array)
-    return fail("key " + quote(key) +
+    return fail("key " + quoteText(key) +
                 " holds an array of arrays, which is not supported");
-  if (Error error = readNumber(value.count, "the length of key " + quote(key)))
+  if (Error error =
+          readNumber(value.count, "the length of key " + quoteText(key)))
     return error;
   value.data = bytes.data() + position;
 
@@ -168,11 +161,11 @@ Error GGUFParser::readArray(StringRef key, GGUFValue &value) {
   uint64_t size = getGGUFValueSize(value.elementType);
   if (value.count > remaining() / (size ? size : 8))
     return fail("expected " + Twine(value.count) + " elements for key " +
-                quote(key) + ", but only " + Twine(remaining()) +
+                quoteText(key) + ", but only " + Twine(remaining()) +
                 " bytes follow");
   position += value.count * size;
   if (value.elementType == GGUFValueType::String) {
-    std::string what = "a string of key " + quote(key);
+    std::string what = "a string of key " + quoteText(key);
     StringRef element;
     for (uint64_t i = 0; i != value.count; ++i)
       if (Error error = readString(element, what))
@@ -191,18 +184,19 @@ Error GGUFParser::readValue(StringRef key, GGUFValue &value) {
     return readArray(key, value);
   if (value.type == GGUFValueType::String) {
     StringRef text;
-    return readString(text, "the value of key " + quote(key));
+    return readString(text, "the value of key " + quoteText(key));
   }
 
   uint64_t size = getGGUFValueSize(value.type);
   if (size > remaining())
     return fail("expected " + Twine(size) + " bytes for the value of key " +
-                quote(key) + ", but the file ends at " + Twine(bytes.size()));
+                quoteText(key) + ", but the file ends at " +
+                Twine(bytes.size()));
   position += size;
   if (value.type == GGUFValueType::Bool &&
       static_cast<unsigned char>(*value.data) > 1)
     return fail(
-        "expected 0 or 1 for the bool of key " + quote(key) + ", but got " +
+        "expected 0 or 1 for the bool of key " + quoteText(key) + ", but got " +
         Twine(static_cast<unsigned>(static_cast<unsigned char>(*value.data))));
   return Error::success();
 }
@@ -216,7 +210,7 @@ Error GGUFParser::readMetadata() {
     if (Error error = readValue(key, value))
       return error;
     if (!file.values.try_emplace(key, value).second)
-      return fail("metadata key " + quote(key) + " appears twice");
+      return fail("metadata key " + quoteText(key) + " appears twice");
     file.keys.push_back(key);
   }
   return Error::success();
@@ -242,7 +236,7 @@ Error GGUFParser::readAlignment() {
 Error GGUFParser::sizeTensor(GGUFTensor &tensor) {
   const GGUFTensorType *type = findGGUFTensorType(tensor.typeId);
   if (!type)
-    return fail("tensor " + quote(tensor.name) + " has storage type " +
+    return fail("tensor " + quoteText(tensor.name) + " has storage type " +
                 Twine(tensor.typeId) + ", which is not supported");
   // No file holds more elements than this; the bound leaves room to multiply
   // by the bytes of a block.
@@ -250,12 +244,13 @@ Error GGUFParser::sizeTensor(GGUFTensor &tensor) {
   int64_t numElements = 1;
   for (int64_t dim : tensor.dims) {
     if (dim <= 0 || dim > maxElements / numElements)
-      return fail("expected the dimensions of tensor " + quote(tensor.name) +
+      return fail("expected the dimensions of tensor " +
+                  quoteText(tensor.name) +
                   " to be positive with a product up to 2^50");
     numElements *= dim;
   }
   if (tensor.dims.back() % type->blockSize != 0)
-    return fail("expected the row length of tensor " + quote(tensor.name) +
+    return fail("expected the row length of tensor " + quoteText(tensor.name) +
                 " to be a multiple of " + Twine(type->blockSize) + " for " +
                 type->name + ", but got " + Twine(tensor.dims.back()));
   tensor.size = numElements / type->blockSize * type->blockBytes;
@@ -265,26 +260,26 @@ Error GGUFParser::sizeTensor(GGUFTensor &tensor) {
 Error GGUFParser::readTensor(GGUFTensor &tensor) {
   uint32_t numDims;
   if (Error error =
-          readNumber(numDims, "the rank of tensor " + quote(tensor.name)))
+          readNumber(numDims, "the rank of tensor " + quoteText(tensor.name)))
     return error;
   if (numDims < 1 || numDims > 4)
-    return fail("expected 1 to 4 dimensions for tensor " + quote(tensor.name) +
-                ", but got " + Twine(numDims));
+    return fail("expected 1 to 4 dimensions for tensor " +
+                quoteText(tensor.name) + ", but got " + Twine(numDims));
   tensor.dims.resize(numDims);
   for (uint32_t i = numDims; i-- != 0;)
-    if (Error error = readNumber(tensor.dims[i],
-                                 "a dimension of tensor " + quote(tensor.name)))
+    if (Error error = readNumber(tensor.dims[i], "a dimension of tensor " +
+                                                     quoteText(tensor.name)))
       return error;
-  if (Error error =
-          readNumber(tensor.typeId, "the type of tensor " + quote(tensor.name)))
+  if (Error error = readNumber(tensor.typeId,
+                               "the type of tensor " + quoteText(tensor.name)))
     return error;
   if (Error error = sizeTensor(tensor))
     return error;
-  if (Error error = readNumber(tensor.offset,
-                               "the offset of tensor " + quote(tensor.name)))
+  if (Error error = readNumber(tensor.offset, "the offset of tensor " +
+                                                  quoteText(tensor.name)))
     return error;
   if (tensor.offset % alignment != 0)
-    return fail("expected the offset of tensor " + quote(tensor.name) +
+    return fail("expected the offset of tensor " + quoteText(tensor.name) +
                 " to be a multiple of " + Twine(alignment) + ", but got " +
                 Twine(tensor.offset));
   return Error::success();
@@ -298,7 +293,7 @@ Error GGUFParser::readTensors() {
     if (Error error = readTensor(tensor))
       return error;
     if (!file.tensorIndices.try_emplace(tensor.name, i).second)
-      return fail("tensor " + quote(tensor.name) + " appears twice");
+      return fail("tensor " + quoteText(tensor.name) + " appears twice");
     file.tensors.push_back(std::move(tensor));
   }
   return Error::success();
@@ -312,11 +307,31 @@ Error GGUFParser::placeTensors() {
     if (dataStart > bytes.size() || tensor.offset > bytes.size() - dataStart ||
         tensor.size > bytes.size() - dataStart - tensor.offset)
       return fail("expected " + Twine(tensor.size) + " bytes of tensor " +
-                  quote(tensor.name) + " at offset " + Twine(tensor.offset) +
-                  " of the data at byte " + Twine(dataStart) +
-                  ", but the file ends at " + Twine(bytes.size()));
+                  quoteText(tensor.name) + " at offset " +
+                  Twine(tensor.offset) + " of the data at byte " +
+                  Twine(dataStart) + ", but the file ends at " +
+                  Twine(bytes.size()));
     tensor.offset += dataStart;
   }
+  return checkOverlap();
+}
+
+/// No two tensors may share bytes: each would be right alone, and the model
+/// another one.
+Error GGUFParser::checkOverlap() {
+  std::vector<const GGUFTensor *> order;
+  for (const GGUFTensor &tensor : file.tensors)
+    order.push_back(&tensor);
+  llvm::sort(order, [](const GGUFTensor *a, const GGUFTensor *b) {
+    return std::tie(a->offset, a->name) < std::tie(b->offset, b->name);
+  });
+  for (size_t i = 1; i < order.size(); ++i)
+    if (const GGUFTensor &before = *order[i - 1], &tensor = *order[i];
+        tensor.offset < before.offset + before.size)
+      return fail("expected tensor " + quoteText(tensor.name) +
+                  " to begin at byte " + Twine(before.offset + before.size) +
+                  ", where tensor " + quoteText(before.name) +
+                  " ends, or later, but got " + Twine(tensor.offset));
   return Error::success();
 }
 

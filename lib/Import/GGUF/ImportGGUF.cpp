@@ -9,12 +9,18 @@
 
 #include "sterna/Import/GGUF/ImportGGUF.h"
 
+#include "ImportTokenizer.h"
+#include "KnownKeys.h"
+
 #include "mlir/IR/Builders.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Import/GGUF/GGUFFile.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace sterna;
@@ -25,10 +31,10 @@ namespace {
 
 /// What the architecture's name alone decides.
 struct Architecture {
-  FeedForwardActivation activation;
-  bool subNorms;
+  FeedForwardActivation activation = FeedForwardActivation::SiLU;
+  bool subNorms = false;
   /// Whether q and k rows come in interleaved-rotary order.
-  bool interleavedRope;
+  bool interleavedRope = false;
   /// Whether its definition quantizes activations to int8; none: it is open.
   std::optional<bool> int8Activations;
 };
@@ -49,11 +55,17 @@ public:
       : file(file), b(context), options(options) {}
 
   Expected<ModelDescription> run() {
+    if (Error error = checkKind())
+      return std::move(error);
     if (Error error = readShape())
       return std::move(error);
-    if (Error error = readTensors())
+    if (Error error = readConstants())
       return std::move(error);
-    if (Error error = readTokenizer())
+    if (Error error = readVocabulary())
+      return std::move(error);
+    if (Error error = checkUnreadKeys(file, model.architecture))
+      return std::move(error);
+    if (Error error = readTensors())
       return std::move(error);
     return std::move(model);
   }
@@ -87,6 +99,41 @@ private:
     return Error::success();
   }
 
+  /// Reads a number that must be positive and finite.
+  Error readPositive(const Twine &suffix, double &number) {
+    Expected<float> value = file.getF32(key(suffix));
+    if (!value)
+      return value.takeError();
+    if (!(*value > 0) || !std::isfinite(*value))
+      return makeError("{0}: expected a positive finite number, but got {1}",
+                       key(suffix), formatNumber(*value));
+    number = *value;
+    return Error::success();
+  }
+
+  /// Whether the file holds a whole model.
+  Error checkKind() {
+    Expected<uint64_t> parts = file.getU64Or("split.count", 1);
+    if (!parts)
+      return parts.takeError();
+    if (*parts > 1) {
+      Expected<uint64_t> part = file.getU64Or("split.no", 0);
+      if (!part)
+        return part.takeError();
+      return makeError("expected a whole model, but this is part {0} of {1}: "
+                       "merge the parts into one file first, for example with "
+                       "llama-gguf-split --merge",
+                       *part + 1, *parts);
+    }
+    Expected<StringRef> kind = file.getStringOr("general.type", "model");
+    if (!kind)
+      return kind.takeError();
+    if (*kind != "model")
+      return makeError("general.type: expected model, but got {0}",
+                       quoteText(*kind));
+    return Error::success();
+  }
+
   Error readShape() {
     Expected<StringRef> name = file.getString("general.architecture");
     if (!name)
@@ -94,9 +141,9 @@ private:
     model.architecture = name->str();
     auto found = findArchitecture(*name);
     if (!found)
-      return makeError("unknown architecture '{0}'; expected bitnet, "
+      return makeError("unknown architecture {0}; expected bitnet, "
                        "bitnet-b1.58, bitnet-25 or llama",
-                       *name);
+                       quoteText(*name));
     architecture = *found;
     model.activation = architecture.activation;
     Expected<StringRef> title =
@@ -116,12 +163,10 @@ private:
       return error;
     if (Error error = readSize("attention.head_count", model.heads, 1 << 14))
       return error;
-    if (Error error = readConstants())
-      return error;
-    return readActivations();
+    return readHeads();
   }
 
-  Error readConstants() {
+  Error readHeads() {
     model.kvHeads = model.heads;
     if (file.hasKey(key("attention.head_count_kv")))
       if (Error error =
@@ -132,6 +177,15 @@ private:
       if (Error error =
               readSize("attention.key_length", model.headDim, 1 << 14))
         return error;
+    int64_t valueLength = model.headDim;
+    if (file.hasKey(key("attention.value_length")))
+      if (Error error =
+              readSize("attention.value_length", valueLength, 1 << 14))
+        return error;
+    if (valueLength != model.headDim)
+      return makeError("{0}: expected the head dimension {1}, but got {2}",
+                       key("attention.value_length"), model.headDim,
+                       valueLength);
     if (model.heads % model.kvHeads)
       return makeError("expected heads to be a multiple of key-value heads, "
                        "but got {0} and {1}",
@@ -150,33 +204,81 @@ private:
       return makeError("{0}: expected the head dimension {1}, but got {2}",
                        key("rope.dimension_count"), model.headDim,
                        model.ropeDim);
-    Expected<float> epsilon =
-        file.getF32(key("attention.layer_norm_rms_epsilon"));
-    if (!epsilon)
-      return epsilon.takeError();
-    model.epsilon = *epsilon;
-    Expected<float> theta = file.getF32Or(key("rope.freq_base"), 1e4f);
-    if (!theta)
-      return theta.takeError();
-    model.ropeTheta = *theta;
-    return readRopeScaling();
+    return Error::success();
   }
 
+  Error readConstants() {
+    if (Error error =
+            readPositive("attention.layer_norm_rms_epsilon", model.epsilon))
+      return error;
+    if (file.hasKey(key("rope.freq_base")))
+      if (Error error = readPositive("rope.freq_base", model.ropeTheta))
+        return error;
+    if (Error error = readRopeScaling())
+      return error;
+    if (Error error = readAttentionScale())
+      return error;
+    if (Error error = readActivationFunction())
+      return error;
+    return readActivations();
+  }
+
+  /// A factor without a type is linear, as others take it, and `scale_linear`
+  /// is its older name.
   Error readRopeScaling() {
     Expected<StringRef> type =
-        file.getStringOr(key("rope.scaling.type"), "none");
+        file.getStringOr(key("rope.scaling.type"), "linear");
     if (!type)
       return type.takeError();
-    Expected<float> factor = file.getF32Or(key("rope.scaling.factor"), 1.0f);
-    if (!factor)
-      return factor.takeError();
-    if (*factor == 1.0f || *type == "none")
+    if (*type != "none" && *type != "linear")
+      return makeError("{0}: expected none or linear, but got {1}",
+                       key("rope.scaling.type"), quoteText(*type));
+    double factor = 1, older = 1;
+    bool hasFactor = file.hasKey(key("rope.scaling.factor"));
+    if (hasFactor)
+      if (Error error = readPositive("rope.scaling.factor", factor))
+        return error;
+    if (file.hasKey(key("rope.scale_linear")))
+      if (Error error = readPositive("rope.scale_linear", older))
+        return error;
+    if (hasFactor && older != 1 && older != factor)
+      return makeError("expected {0} and {1} to be equal, but got {2} and {3}",
+                       key("rope.scaling.factor"), key("rope.scale_linear"),
+                       formatNumber(factor), formatNumber(older));
+    if (*type == "linear")
+      model.ropeScaling = hasFactor ? factor : older;
+    return Error::success();
+  }
+
+  /// Attention divides by the root of the head's size; 0 says the same.
+  Error readAttentionScale() {
+    if (!file.hasKey(key("attention.scale")))
       return Error::success();
-    if (*type != "linear" || !(*factor > 0))
-      return makeError("{0}: expected none or linear, but got {1} with factor "
-                       "{2}",
-                       key("rope.scaling.type"), *type, *factor);
-    model.ropeScaling = *factor;
+    Expected<double> scale = file.getNumber(key("attention.scale"));
+    if (!scale)
+      return scale.takeError();
+    float expected = 1 / std::sqrt(float(model.headDim));
+    if (*scale != 0 && !(std::fabs(*scale - expected) <= 1e-6 * expected))
+      return makeError("{0}: expected {1}, 1 / sqrt({2}), but got {3}",
+                       key("attention.scale"), formatNumber(expected),
+                       model.headDim, formatNumber(*scale));
+    return Error::success();
+  }
+
+  /// The file may say another function than the architecture does.
+  Error readActivationFunction() {
+    if (!file.hasKey(key("hidden_activation")))
+      return Error::success();
+    Expected<StringRef> name = file.getString(key("hidden_activation"));
+    if (!name)
+      return name.takeError();
+    if (*name == "silu" || *name == "swish")
+      model.activation = FeedForwardActivation::SiLU;
+    else if (*name == "relu2" || *name == "relu_squared")
+      model.activation = FeedForwardActivation::ReLUSquared;
+    else
+      return makeError("{0}: expected silu or relu2, but got {1}",
+                       key("hidden_activation"), quoteText(*name));
     return Error::success();
   }
 
@@ -197,11 +299,32 @@ private:
   // Tensors
   //===--------------------------------------------------------------------===//
 
-  Error readTensors() {
+  /// The rows of the embedding are the vocabulary; what the tokenizer does not
+  /// fill is padding.
+  Error readVocabulary() {
     const GGUFTensor *table = file.findTensor("token_embd.weight");
-    if (!table || table->dims.size() != 2)
+    if (!table)
       return makeError("missing tensor token_embd.weight");
+    if (table->dims.size() != 2)
+      return makeError("token_embd.weight: expected 2 dimensions, but got {0}",
+                       table->dims.size());
     model.vocabulary = table->dims[0];
+    int64_t stated = model.vocabulary;
+    if (file.hasKey(key("vocab_size")))
+      if (Error error = readSize("vocab_size", stated, UINT32_MAX))
+        return error;
+    if (stated != model.vocabulary)
+      return makeError("{0}: expected {1}, the rows of token_embd.weight, but "
+                       "got {2}",
+                       key("vocab_size"), model.vocabulary, stated);
+    auto tokenizer = importTokenizer(file, model.vocabulary);
+    if (!tokenizer)
+      return tokenizer.takeError();
+    model.tokenizer = std::move(*tokenizer);
+    return Error::success();
+  }
+
+  Error readTensors() {
     if (Error error =
             addFloat("token_embd.weight", {model.vocabulary, model.hidden}))
       return error;
@@ -211,14 +334,33 @@ private:
         return error;
     if (Error error = addFloat("output_norm.weight", {model.hidden}))
       return error;
+    if (Error error = findSubNorms())
+      return error;
     for (int64_t layer = 0; layer < model.layers; ++layer)
       if (Error error = readBlock("blk." + std::to_string(layer) + "."))
         return error;
     for (const GGUFTensor &tensor : file.getTensors())
-      if (!model.find(tensor.name) && !tensor.name.ends_with(".scale"))
+      if (!usedTensors.contains(tensor.name))
         return makeError("unexpected tensor {0}: the definition of '{1}' has "
                          "no use for it",
-                         tensor.name, model.architecture);
+                         quoteText(tensor.name), model.architecture);
+    return Error::success();
+  }
+
+  /// Sub-norms belong to the whole model: one that is missing was lost.
+  Error findSubNorms() {
+    std::string missing, present;
+    for (int64_t layer = 0; layer < model.layers; ++layer)
+      for (const char *name : {"attn_sub_norm", "ffn_sub_norm"}) {
+        std::string tensor =
+            llvm::formatv("blk.{0}.{1}.weight", layer, name).str();
+        (file.findTensor(tensor) ? present : missing) = tensor;
+      }
+    hasSubNorms = architecture.subNorms && !present.empty();
+    if (hasSubNorms && !missing.empty())
+      return makeError("missing tensor {0}: expected both sub-norms in each "
+                       "layer or none at all, but there is {1}",
+                       missing, present);
     return Error::success();
   }
 
@@ -246,14 +388,13 @@ private:
     for (const char *norm : {"attn_norm", "ffn_norm"})
       if (Error error = addFloat(prefix + norm + ".weight", {hidden}))
         return error;
-    if (!architecture.subNorms)
+    if (!hasSubNorms)
       return Error::success();
     const std::pair<const char *, int64_t> subNorms[] = {{"attn_sub_norm", q},
                                                          {"ffn_sub_norm", ffn}};
     for (auto [name, size] : subNorms)
-      if (file.findTensor(prefix + name + ".weight"))
-        if (Error error = addFloat(prefix + name + ".weight", {size}))
-          return error;
+      if (Error error = addFloat(prefix + name + ".weight", {size}))
+        return error;
     return Error::success();
   }
 
@@ -270,6 +411,7 @@ private:
       return makeError("{0}: expected F32, F16, BF16, Q8_0, TQ1_0 or TQ2_0, "
                        "but got {1}",
                        name, tensor->getTypeName());
+    usedTensors.insert(name);
     return tensor;
   }
 
@@ -301,12 +443,33 @@ private:
       return makeError("{0}: expected F32, F16, BF16 or Q8_0, but got {1}",
                        name, (*tensor)->getTypeName());
     }
-    // Norm weights are few: one type for all keeps kernels few as well.
-    if (shape.size() == 1)
+    // Norm weights are few: one type for all keeps kernels few as well, and
+    // they are checked now, tables while they are packed.
+    if (shape.size() == 1) {
       element = b.getF32Type();
+      Expected<std::vector<float>> values = readFinite(**tensor);
+      if (!values)
+        return values.takeError();
+    }
     model.parameters[name] = {
         RankedTensorType::get(shape, element), source(**tensor), {}, {}};
     return Error::success();
+  }
+
+  /// Reads a tensor of one dimension, all of whose elements must be finite: a
+  /// quantizer would hide the others.
+  Expected<std::vector<float>> readFinite(const GGUFTensor &tensor) {
+    Expected<WeightSource> source = file.openWeight(tensor);
+    if (!source)
+      return source.takeError();
+    std::vector<float> values(source->getNumCols());
+    if (Error error = source->decodeRows(0, 1, values.data()))
+      return std::move(error);
+    for (auto [index, value] : llvm::enumerate(values))
+      if (!std::isfinite(value))
+        return makeError("{0}: expected finite numbers, but element {1} is {2}",
+                         tensor.name, index, formatNumber(value));
+    return values;
   }
 
   Error addTernary(const std::string &name, int64_t rows, int64_t columns,
@@ -334,6 +497,11 @@ private:
     }
     if (Error error = applyExtraScale(name, *analysis, rows))
       return error;
+    for (auto [index, scale] : llvm::enumerate(analysis->scales))
+      if (!std::isfinite(scale))
+        return makeError("{0}: expected scales within the range of f32, but "
+                         "scale {1} is {2}",
+                         name, index, formatNumber(scale));
     Parameter parameter;
     parameter.type = RankedTensorType::get({rows, columns},
                                            tern::TritType::get(b.getContext()));
@@ -353,12 +521,11 @@ private:
     if (tensor->dims.size() != 1 ||
         (tensor->dims[0] != 1 && tensor->dims[0] != rows))
       return makeError("{0}: expected 1 or {1} scales", scaleName, rows);
-    auto extra = file.openWeight(*tensor);
-    if (!extra)
-      return extra.takeError();
-    std::vector<float> factors(tensor->dims[0]);
-    if (Error error = extra->decodeRows(0, 1, factors.data()))
-      return error;
+    usedTensors.insert(scaleName);
+    Expected<std::vector<float>> read = readFinite(*tensor);
+    if (!read)
+      return read.takeError();
+    ArrayRef<float> factors = *read;
     if (factors.size() > analysis.scales.size()) {
       analysis.scales.assign(rows, analysis.scales[0]);
       analysis.granularity = ScaleGranularity::Row;
@@ -390,82 +557,13 @@ private:
         RankedTensorType::get(shape, b.getF32Type()), ArrayRef<float>(ordered));
   }
 
-  //===--------------------------------------------------------------------===//
-  // Tokenizer
-  //===--------------------------------------------------------------------===//
-
-  Error readTokenizer() {
-    TokenizerDescription &tokenizer = model.tokenizer;
-    Expected<StringRef> kind = file.getString("tokenizer.ggml.model");
-    if (!kind)
-      return kind.takeError();
-    tokenizer.model = kind->str();
-    if (tokenizer.model != "llama")
-      return makeError("tokenizer.ggml.model: expected llama (SentencePiece), "
-                       "but got {0}",
-                       tokenizer.model);
-    auto pieces = file.getStringArray("tokenizer.ggml.tokens");
-    if (!pieces)
-      return pieces.takeError();
-    tokenizer.pieces.assign(pieces->begin(), pieces->end());
-    auto scores = file.getF32Array("tokenizer.ggml.scores");
-    if (!scores)
-      return scores.takeError();
-    tokenizer.scores = std::move(*scores);
-    auto types = file.getI64Array("tokenizer.ggml.token_type");
-    if (!types)
-      return types.takeError();
-    tokenizer.types.assign(types->begin(), types->end());
-    size_t count = tokenizer.pieces.size();
-    if (tokenizer.scores.size() != count || tokenizer.types.size() != count)
-      return makeError("tokenizer: expected {0} scores and types, but got {1} "
-                       "and {2}",
-                       count, tokenizer.scores.size(), tokenizer.types.size());
-    if (int64_t(count) > model.vocabulary)
-      return makeError("tokenizer: expected at most {0} tokens, the rows of "
-                       "token_embd.weight, but got {1}",
-                       model.vocabulary, count);
-    return readSpecialTokens(tokenizer);
-  }
-
-  Error readSpecialTokens(TokenizerDescription &tokenizer) {
-    const std::pair<const char *, int32_t *> ids[] = {
-        {"tokenizer.ggml.bos_token_id", &tokenizer.bos},
-        {"tokenizer.ggml.eos_token_id", &tokenizer.eos},
-        {"tokenizer.ggml.unknown_token_id", &tokenizer.unk},
-        {"tokenizer.ggml.padding_token_id", &tokenizer.pad}};
-    for (auto [name, id] : ids) {
-      if (!file.hasKey(name))
-        continue;
-      Expected<uint64_t> value = file.getU64(name);
-      if (!value)
-        return value.takeError();
-      if (*value >= tokenizer.pieces.size())
-        return makeError("{0}: expected less than {1}, but got {2}", name,
-                         tokenizer.pieces.size(), *value);
-      *id = *value;
-    }
-    Expected<bool> addBos =
-        file.getBoolOr("tokenizer.ggml.add_bos_token", true);
-    if (!addBos)
-      return addBos.takeError();
-    tokenizer.addBos = *addBos;
-    Expected<bool> addSpace =
-        file.getBoolOr("tokenizer.ggml.add_space_prefix", true);
-    if (!addSpace)
-      return addSpace.takeError();
-    tokenizer.addSpacePrefix = *addSpace;
-    Expected<StringRef> chat = file.getStringOr("tokenizer.chat_template", "");
-    if (!chat)
-      return chat.takeError();
-    tokenizer.chatTemplate = chat->str();
-    return Error::success();
-  }
-
   GGUFFile &file;
   Builder b;
   const ImportOptions &options;
   Architecture architecture;
+  bool hasSubNorms = false;
+  /// Tensors that the definition has a use for.
+  llvm::StringSet<> usedTensors;
   ModelDescription model;
 };
 

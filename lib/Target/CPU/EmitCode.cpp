@@ -20,8 +20,10 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
@@ -50,14 +52,48 @@ sterna::cpu::createTargetMachine(const Level &level, StringRef name) {
   if (!target)
     return llvm::createStringError(message);
   // Of multiplications and additions only llvm.fmuladd is fused, which kernels
-  // ask for. Fusing others would depend on how a loop is vectorised, and its rest
-  // would get other bits: the workgroups at the end of a thread's share.
+  // ask for. Fusing others would depend on how a loop is vectorised, and its
+  // rest would get other bits: the workgroups at the end of a thread's share.
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
   return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
       triple, level.cpu, level.features, options, llvm::Reloc::PIC_,
       std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
+
+namespace {
+
+/// A temporary file, which is removed at the end of its scope, whatever ends
+/// it.
+class TemporaryFile {
+public:
+  TemporaryFile() = default;
+  TemporaryFile(const TemporaryFile &) = delete;
+  TemporaryFile &operator=(const TemporaryFile &) = delete;
+  ~TemporaryFile() {
+    if (path.empty())
+      return;
+    llvm::sys::fs::remove(path);
+    llvm::sys::DontRemoveFileOnSignal(path);
+  }
+
+  /// Creates the file, which ends in `ending`.
+  Error create(StringRef ending, int &descriptor) {
+    if (auto code = llvm::sys::fs::createTemporaryFile("sterna-kernels", ending,
+                                                       descriptor, path))
+      return llvm::createStringError(code, "cannot create a temporary file: " +
+                                               code.message());
+    llvm::sys::RemoveFileOnSignal(path);
+    return Error::success();
+  }
+
+  StringRef getPath() const { return path; }
+
+private:
+  SmallString<128> path;
+};
+
+} // namespace
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
@@ -93,36 +129,58 @@ Error sterna::cpu::writeObject(llvm::Module &module,
   return Error::success();
 }
 
-static Expected<SmallString<128>>
-writeTemporaryObject(llvm::Module &module, llvm::TargetMachine &machine) {
-  SmallString<128> path;
-  int descriptor;
-  if (auto code = llvm::sys::fs::createTemporaryFile("sterna-kernels", "o",
-                                                     descriptor, path))
-    return llvm::createStringError(code, "cannot create a temporary file");
+/// Writes the object of `module` to the open file `path`, which it closes.
+static Error writeTemporaryObject(llvm::Module &module,
+                                  llvm::TargetMachine &machine, StringRef path,
+                                  int descriptor) {
   llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
-  if (Error error = sterna::cpu::writeObject(module, machine, stream))
-    return std::move(error);
-  return path;
+  Error error = sterna::cpu::writeObject(module, machine, stream);
+  stream.close();
+  std::error_code code = stream.error();
+  // LLVM aborts on an error that nobody has asked for.
+  stream.clear_error();
+  if (error || !code)
+    return error;
+  return llvm::createStringError(code, "cannot write '" + path +
+                                           "': " + code.message());
+}
+
+/// Fails where the disk has no room for a library beside `object`: lld maps its
+/// output, and a full disk kills a program that has a file mapped.
+static Error checkSpace(StringRef object) {
+  constexpr uint64_t padding = 64 * 1024; // alignment of segments
+  uint64_t bytes;
+  if (auto code = llvm::sys::fs::file_size(object, bytes))
+    return llvm::createStringError(code, "cannot read '" + object + "'");
+  StringRef folder = llvm::sys::path::parent_path(object);
+  auto space = llvm::sys::fs::disk_space(folder);
+  if (!space || space->available >= bytes + padding)
+    return Error::success();
+  return llvm::createStringError(
+      "expected room for " + Twine(bytes + padding) + " bytes in '" + folder +
+      "', but there are " + Twine(space->available) +
+      ": name a folder for temporary files with TMPDIR");
 }
 
 static Expected<std::string> link(StringRef object) {
-  SmallString<128> output;
-  if (auto code =
-          llvm::sys::fs::createTemporaryFile("sterna-kernels", "so", output))
-    return llvm::createStringError(code, "cannot create a temporary file");
-  llvm::FileRemover removeOutput(output);
+  TemporaryFile output;
+  int descriptor;
+  if (Error error = output.create("so", descriptor))
+    return std::move(error);
+  llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
-  std::string objectPath = object.str(), outputPath = output.str().str();
+  std::string objectPath = object.str(), outputPath = output.getPath().str();
+  if (Error error = checkSpace(object))
+    return std::move(error);
   const char *arguments[] = {"ld.lld", "-shared",          "--no-undefined",
                              "-z",     "noexecstack",      "--hash-style=gnu",
                              "-o",     outputPath.c_str(), objectPath.c_str()};
   lld::Result result = lld::lldMain(arguments, errorStream, errorStream,
                                     {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
-    return llvm::createStringError("lld: " + errors);
-  auto buffer = llvm::MemoryBuffer::getFile(output);
+    return llvm::createStringError("lld: " + StringRef(errors).trim());
+  auto buffer = llvm::MemoryBuffer::getFile(outputPath);
   if (!buffer)
     return llvm::createStringError(buffer.getError(),
                                    "cannot read the linked kernels");
@@ -160,11 +218,14 @@ static Expected<std::string> emitLibrary(ModuleOp module, const Level &level) {
       sterna::cpu::translateKernels(module, level, **machine, context);
   if (!kernels)
     return kernels.takeError();
-  auto object = writeTemporaryObject(**kernels, **machine);
-  if (!object)
-    return object.takeError();
-  llvm::FileRemover removeObject(*object);
-  return link(*object);
+  TemporaryFile object;
+  int descriptor;
+  if (Error error = object.create("o", descriptor))
+    return std::move(error);
+  if (Error error = writeTemporaryObject(**kernels, **machine, object.getPath(),
+                                         descriptor))
+    return std::move(error);
+  return link(object.getPath());
 }
 
 sterna::CodeObject sterna::cpu::describeCode(ModuleOp module,

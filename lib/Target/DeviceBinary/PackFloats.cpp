@@ -26,6 +26,35 @@ namespace {
 /// Rows that are read at a time.
 constexpr int64_t rowsAtATime = 16;
 
+/// A value of the matrix that the packed table cannot have.
+Error refuse(tern::FileSourceAttr source, int64_t row, float value,
+             const char *problem) {
+  return llvm::createStringError(llvm::formatv(
+      "{0}: row {1} of the matrix at byte {2} holds {3}{4}", source.getPath(),
+      row, source.getOffset(), formatNumber(value), problem));
+}
+
+Error notFinite(tern::FileSourceAttr source, int64_t row, float value) {
+  return refuse(source, row, value, ": expected finite numbers");
+}
+
+/// Fails if one of the `type`s in `words` is an infinity or NaN; `before` of
+/// them, in rows of `columns`, came before.
+Error checkWords(tern::FileSourceAttr source, FloatType type,
+                 ArrayRef<uint16_t> words, uint64_t before, int64_t columns) {
+  uint16_t exponent = type.isF16() ? 0x7c00 : 0x7f80;
+  auto isBad = [&](uint16_t word) { return (word & exponent) == exponent; };
+  unsigned bad = 0; // without a branch, so that the loop is vectorised
+  for (uint16_t word : words)
+    bad |= isBad(word);
+  if (!bad)
+    return Error::success();
+  const uint16_t *word = llvm::find_if(words, isBad);
+  llvm::APFloat value(type.getFloatSemantics(), llvm::APInt(16, *word));
+  int64_t row = (before + (word - words.begin())) / columns;
+  return notFinite(source, row, value.convertToFloat());
+}
+
 /// A 16-bit type is that of the source: its bytes are copied as they are.
 Error copyBytes(tern::FileSourceAttr source, RankedTensorType type,
                 llvm::raw_ostream &out) {
@@ -33,19 +62,26 @@ Error copyBytes(tern::FileSourceAttr source, RankedTensorType type,
   if (!file)
     return file.takeError();
   llvm::scope_exit close([&] { llvm::sys::fs::closeFile(*file); });
-  uint64_t left = type.getNumElements() * 2, position = source.getOffset();
-  std::vector<char> buffer(1 << 18);
-  while (left) {
+  uint64_t count = type.getNumElements(), done = 0;
+  std::vector<uint16_t> buffer(1 << 17);
+  while (done < count) {
+    llvm::MutableArrayRef<uint16_t> words =
+        llvm::MutableArrayRef(buffer).take_front(count - done);
+    llvm::MutableArrayRef<char> bytes(reinterpret_cast<char *>(words.data()),
+                                      words.size() * 2);
     auto read = llvm::sys::fs::readNativeFileSlice(
-        *file, llvm::MutableArrayRef(buffer).take_front(left), position);
+        *file, bytes, source.getOffset() + 2 * done);
     if (!read)
       return read.takeError();
-    if (*read == 0)
+    if (*read < 2)
       return llvm::createStringError(source.getPath() +
                                      ": ends within a tensor");
-    out.write(buffer.data(), *read);
-    left -= *read;
-    position += *read;
+    words = words.take_front(*read / 2);
+    if (Error error = checkWords(source, cast<FloatType>(type.getElementType()),
+                                 words, done, type.getShape().back()))
+      return error;
+    writeElements(out, ArrayRef<uint16_t>(words));
+    done += words.size();
   }
   return Error::success();
 }
@@ -67,22 +103,13 @@ Error visitRows(const WeightSource &weight,
   return Error::success();
 }
 
-Error beyondRange(tern::FileSourceAttr source, int64_t row, float value,
-                  llvm::StringRef type) {
-  return llvm::createStringError(
-      llvm::formatv("{0}: row {1} of the matrix at byte {2} holds {3}, which "
-                    "{4} cannot hold; "
-                    "keep its type with --head-type=model",
-                    source.getPath(), row, source.getOffset(), value, type));
-}
-
 /// The scale of a row's bytes (#tern.row_scales).
 Expected<float> rowScale(tern::FileSourceAttr source, int64_t row,
                          ArrayRef<float> values) {
   float largest = 0;
   for (float value : values) {
     if (!std::isfinite(value))
-      return beyondRange(source, row, value, "int8");
+      return notFinite(source, row, value);
     largest = std::max(largest, std::fabs(value));
   }
   return largest / 127;
@@ -109,12 +136,17 @@ Error packHalves(tern::FileSourceAttr source, const WeightSource &weight,
   std::vector<uint16_t> halves(weight.getNumCols());
   return visitRows(weight, [&](int64_t row, ArrayRef<float> values) -> Error {
     for (auto [half, value] : llvm::zip_equal(halves, values)) {
+      if (!std::isfinite(value))
+        return notFinite(source, row, value);
       llvm::APFloat rounded(value);
       bool lost;
       rounded.convert(type.getFloatSemantics(),
                       llvm::RoundingMode::NearestTiesToEven, &lost);
       if (!rounded.isFinite())
-        return beyondRange(source, row, value, type.isF16() ? "f16" : "bf16");
+        return refuse(source, row, value,
+                      type.isF16() ? ", which f16 cannot hold; keep its type "
+                                     "with --head-type=model"
+                                   : ", which bf16 cannot hold");
       half = uint16_t(rounded.bitcastToAPInt().getZExtValue());
     }
     writeElements(out, ArrayRef(halves));
@@ -165,9 +197,15 @@ Error sterna::packFloats(tern::FileSourceAttr source, RankedTensorType type,
     return weight.takeError();
   if (element.isInteger(8))
     return packBytes(source, *weight, out);
-  if (!element.isF32())
+  if (element.isF16() || element.isBF16())
     return packHalves(source, *weight, cast<FloatType>(element), out);
-  return visitRows(*weight, [&](int64_t, ArrayRef<float> values) {
+  if (!element.isF32())
+    return llvm::createStringError(llvm::formatv(
+        "expected a table of f32, f16, bf16 or i8, but got {0}", element));
+  return visitRows(*weight, [&](int64_t row, ArrayRef<float> values) -> Error {
+    for (float value : values)
+      if (!std::isfinite(value))
+        return notFinite(source, row, value);
     writeElements(out, values);
     return Error::success();
   });

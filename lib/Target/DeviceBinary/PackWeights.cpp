@@ -13,6 +13,7 @@
 #include "sterna/Target/DeviceBinary/TritPanels.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
@@ -121,6 +122,10 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
   auto type = cast<RankedTensorType>(param.getType());
   Attribute source = param.getSource();
   if (auto dense = dyn_cast<DenseElementsAttr>(source)) {
+    if (!dense.getElementType().isF32())
+      return llvm::createStringError(
+          llvm::formatv("parameter {0}: expected elements of f32, but got {1}",
+                        param.getSymName(), dense.getElementType()));
     std::vector<float> values(dense.getValues<float>().begin(),
                               dense.getValues<float>().end());
     writeElements(out, ArrayRef<float>(values));
@@ -132,7 +137,12 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
   }
   if (auto scales = dyn_cast<tern::RowScalesAttr>(source))
     return packRowScales(scales, type.getDimSize(0), out);
-  auto file = cast<tern::FileSourceAttr>(source);
+  auto file = dyn_cast<tern::FileSourceAttr>(source);
+  if (!file)
+    return llvm::createStringError(
+        llvm::formatv("parameter {0}: expected a source that can be packed, "
+                      "but got {1}",
+                      param.getSymName(), source));
   int64_t columns = type.getShape().back();
   WeightType stored = weightType(file.getStorage());
   report.sourceBytes += type.getNumElements() / columns *
@@ -142,5 +152,8 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
     return packTernary(file, type, out, report);
   report.packedBytes +=
       type.getNumElements() * type.getElementTypeBitWidth() / 8;
-  return packFloats(file, type, out);
+  if (Error error = packFloats(file, type, out))
+    return llvm::createStringError(param.getSymName() + ": " +
+                                   llvm::toString(std::move(error)));
+  return Error::success();
 }

@@ -3,19 +3,19 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Header, weights and code first, as they stream, then the metadata that knows
-// their places. The file is written beside its name and renamed at the end.
+// their places.
 //
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Support/OutputFile.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
 
 #include "module_generated.h"
 
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
@@ -64,20 +64,6 @@ private:
   uint64_t position = 0;
 };
 
-format::ElementType elementType(Type type) {
-  if (type.isF32())
-    return format::ElementType::f32;
-  if (type.isF16())
-    return format::ElementType::f16;
-  if (type.isBF16())
-    return format::ElementType::bf16;
-  if (type.isInteger(32))
-    return format::ElementType::i32;
-  if (type.isInteger(16))
-    return format::ElementType::i16;
-  return format::ElementType::i8;
-}
-
 std::vector<uint64_t> shapeOf(ArrayRef<int64_t> shape) {
   return {shape.begin(), shape.end()};
 }
@@ -122,6 +108,8 @@ public:
     padToPage();
     uint64_t metadataOffset = position();
     finishMetadata(*weights, code);
+    if (!problem.empty())
+      return llvm::createStringError(problem);
     out.write(reinterpret_cast<const char *>(builder.GetBufferPointer()),
               builder.GetSize());
     writeHeader(metadataOffset, position());
@@ -151,28 +139,59 @@ private:
   Expected<Offsets<format::Weight>> writeWeights() {
     padToPage();
     weightsOffset = position();
+    auto planned = module->getAttrOfType<IntegerAttr>("plan.weights_bytes");
+    if (!planned)
+      return llvm::createStringError("the module has no plan of its weights: "
+                                     "expected plan.weights_bytes");
+    weightsBytes = planned.getInt();
     Offsets<format::Weight> result;
     auto start = std::chrono::steady_clock::now();
     for (auto param : module.getOps<tern::ParamOp>()) {
-      uint64_t offset = param->getAttrOfType<IntegerAttr>("offset").getInt();
-      out.write_zeros(weightsOffset + offset - position());
-      HashingStream stream(out);
-      if (Error error = packParameter(param, stream, report))
-        return std::move(error);
-      uint64_t size = position() - weightsOffset - offset;
-      auto type = cast<RankedTensorType>(param.getType());
-      result.push_back(format::CreateWeight(
-          builder, string(param.getSymName()), string(layoutOf(type)),
-          builder.CreateVector(shapeOf(type.getShape())), offset, size,
-          stream.finish()));
+      Expected<Offset<format::Weight>> weight = writeWeight(param);
+      if (!weight)
+        return weight.takeError();
+      result.push_back(*weight);
+      if (out.has_error()) // told by the owner of the stream
+        break;
     }
-    weightsBytes =
-        module->getAttrOfType<IntegerAttr>("plan.weights_bytes").getInt();
     out.write_zeros(weightsOffset + weightsBytes - position());
     report.packSeconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
             .count();
     return result;
+  }
+
+  /// Packs one parameter to where the plan, by which kernels were compiled, has
+  /// it, and checks that it has the size that the plan knows.
+  Expected<Offset<format::Weight>> writeWeight(tern::ParamOp param) {
+    auto type = cast<RankedTensorType>(param.getType());
+    StringRef name = param.getSymName();
+    uint64_t written = position() - weightsOffset;
+    uint64_t planned = plan::getBufferBytes(tern::getBufferType(type));
+    auto place = param->getAttrOfType<IntegerAttr>("offset");
+    if (!place || place.getInt() < int64_t(written))
+      return misplaced(name, "an offset of at least " + Twine(written),
+                       place ? Twine(place.getInt()) : Twine("none"));
+    uint64_t offset = place.getInt();
+    if (offset > weightsBytes || planned > weightsBytes - offset)
+      return misplaced(name, "an end within " + Twine(weightsBytes) + " bytes",
+                       Twine(offset + planned));
+    out.write_zeros(offset - written);
+    HashingStream stream(out);
+    if (Error error = packParameter(param, stream, report))
+      return std::move(error);
+    if (stream.tell() != planned)
+      return misplaced(name, Twine(planned) + " bytes", Twine(stream.tell()));
+    return format::CreateWeight(builder, string(name), string(layoutOf(type)),
+                                builder.CreateVector(shapeOf(type.getShape())),
+                                offset, planned, stream.finish());
+  }
+
+  static Error misplaced(StringRef name, const Twine &expected,
+                         const Twine &actual) {
+    return llvm::createStringError("weight " + name +
+                                   " does not fit the plan: expected " +
+                                   expected + ", but got " + actual);
   }
 
   static std::string layoutOf(RankedTensorType type) {
@@ -384,11 +403,30 @@ private:
     return result;
   }
 
-  static format::StateKind stateKind(StringRef kind) {
+  format::StateKind stateKind(StringRef kind) {
     for (format::StateKind value : format::EnumValuesStateKind())
       if (kind == format::EnumNameStateKind(value))
         return value;
-    llvm_unreachable("unknown kind of state");
+    problem = ("the device binary has no kind of state '" + kind + "'").str();
+    return format::StateKind::MIN;
+  }
+
+  format::ElementType elementType(Type type) {
+    if (type.isF32())
+      return format::ElementType::f32;
+    if (type.isF16())
+      return format::ElementType::f16;
+    if (type.isBF16())
+      return format::ElementType::bf16;
+    if (type.isInteger(32))
+      return format::ElementType::i32;
+    if (type.isInteger(16))
+      return format::ElementType::i16;
+    if (type.isInteger(8))
+      return format::ElementType::i8;
+    problem =
+        llvm::formatv("the device binary has no element type {0}", type).str();
+    return format::ElementType::MIN;
   }
 
   Offset<format::Model> describeModel() {
@@ -424,7 +462,8 @@ private:
         builder.CreateVector(tokenizer.scores),
         builder.CreateVector(tokenizer.types), tokenizer.bos, tokenizer.eos,
         tokenizer.unk, tokenizer.pad, tokenizer.addBos,
-        tokenizer.addSpacePrefix, string(tokenizer.chatTemplate));
+        tokenizer.addSpacePrefix, string(tokenizer.chatTemplate),
+        builder.CreateVector(tokenizer.endIds));
   }
 
   ModuleOp module;
@@ -436,6 +475,8 @@ private:
   llvm::StringMap<uint32_t> kernelIndex;
   LinkReport report;
   uint64_t weightsOffset = 0, weightsBytes = 0, arenaBytes = 0, blockBytes = 0;
+  /// What the format cannot say of the module, if anything.
+  std::string problem;
 };
 
 } // namespace
@@ -458,34 +499,13 @@ sterna::writeDeviceBinary(ModuleOp module,
 Expected<LinkReport> sterna::writeWhole(
     StringRef path, bool executable,
     llvm::function_ref<Expected<LinkReport>(llvm::raw_fd_ostream &)> write) {
-  std::string partial = (path + ".partial").str();
-  std::error_code failure;
-  LinkReport report;
-  {
-    llvm::raw_fd_ostream out(partial, failure);
-    if (failure)
-      return llvm::createStringError(failure, "cannot write " + partial);
-    auto written = write(out);
-    if (!written) {
-      out.close();
-      out.clear_error();
-      llvm::sys::fs::remove(partial);
-      return written.takeError();
-    }
-    report = *written;
-    out.close();
-    failure = out.error();
-    out.clear_error();
-  }
-  if (!failure && executable)
-    failure = llvm::sys::fs::setPermissions(
-        partial, llvm::sys::fs::all_read | llvm::sys::fs::all_exe |
-                     llvm::sys::fs::owner_write);
-  if (failure) {
-    llvm::sys::fs::remove(partial);
-    return llvm::createStringError(failure, "cannot write " + partial);
-  }
-  if ((failure = llvm::sys::fs::rename(partial, path)))
-    return llvm::createStringError(failure, "cannot rename to " + path);
+  auto file = OutputFile::create(path, executable);
+  if (!file)
+    return file.takeError();
+  auto report = write((*file)->os());
+  if (!report)
+    return report.takeError();
+  if (Error error = (*file)->commit())
+    return std::move(error);
   return report;
 }

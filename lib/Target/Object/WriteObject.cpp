@@ -9,6 +9,7 @@
 #include "sterna/Target/Object/Object.h"
 
 #include "BuildNote.h"
+#include "sterna/Support/OutputFile.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -42,17 +43,14 @@ std::string sterna::linkedSymbol(StringRef path) {
   return "sterna_" + name + "_code";
 }
 
-/// Writes what `write` prints to the file of `path` with another ending.
-static Error writeBeside(StringRef path, StringRef ending,
-                         llvm::function_ref<void(llvm::raw_ostream &)> write) {
-  SmallString<128> name(path);
-  llvm::sys::path::replace_extension(name, ending);
-  auto report = writeWhole(name, /*executable=*/false,
-                           [&](auto &out) -> Expected<LinkReport> {
-                             write(out);
-                             return LinkReport();
-                           });
-  return report.takeError();
+std::vector<std::string> sterna::objectFiles(StringRef path) {
+  std::vector<std::string> files;
+  for (const char *ending : {".o", ".h", ".txt", ".stn"}) {
+    SmallString<128> name(path);
+    llvm::sys::path::replace_extension(name, ending);
+    files.push_back(name.str().str());
+  }
+  return files;
 }
 
 Expected<LinkReport> sterna::writeObject(const cpu::LinkedObject &object,
@@ -63,18 +61,25 @@ Expected<LinkReport> sterna::writeObject(const cpu::LinkedObject &object,
                                          StringRef path) {
   StringRef name = llvm::sys::path::stem(path);
   std::string symbol = linkedSymbol(path);
-  if (Error error =
-          writeBeside(path, ".o", [&](auto &out) { out << object.bytes; }))
-    return std::move(error);
-  if (Error error = writeBeside(path, ".h", [&](auto &out) {
-        out << llvm::formatv(header, name, symbol);
-      }))
-    return std::move(error);
-  if (Error error = writeBeside(path, ".txt", [&](auto &out) {
-        writeBuildNote(out, name, symbol, object, platform);
-      }))
-    return std::move(error);
-  SmallString<128> binary(path);
-  llvm::sys::path::replace_extension(binary, ".stn");
-  return writeDeviceBinary(module, tokenizer, code, binary);
+  std::vector<std::unique_ptr<OutputFile>> files;
+  for (const std::string &file : objectFiles(path)) {
+    auto output = OutputFile::create(file);
+    if (!output)
+      return output.takeError();
+    files.push_back(std::move(*output));
+  }
+  files[0]->os() << object.bytes;
+  files[1]->os() << llvm::formatv(header, name, symbol);
+  writeBuildNote(files[2]->os(), name, symbol, object, platform);
+  auto report = writeDeviceBinary(module, tokenizer, code, files[3]->os());
+  if (!report)
+    return report.takeError();
+  // All are complete on the disk before the first has its name.
+  for (auto &file : files)
+    if (Error error = file->flush())
+      return std::move(error);
+  for (auto &file : files)
+    if (Error error = file->commit())
+      return std::move(error);
+  return report;
 }

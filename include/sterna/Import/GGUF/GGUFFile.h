@@ -46,12 +46,15 @@ enum class GGUFValueType : uint32_t {
 
 /// One metadata value; its bytes stay in the file and were checked on opening.
 struct GGUFValue {
-  GGUFValueType type;
+  GGUFValueType type = GGUFValueType::U8;
   /// For an array: type and number of its elements.
-  GGUFValueType elementType;
-  uint64_t count;
+  GGUFValueType elementType = GGUFValueType::U8;
+  uint64_t count = 0;
   /// The scalar, or the first element of the array.
-  const char *data;
+  const char *data = nullptr;
+  /// Whether an accessor has asked for it: what nobody asks for is not
+  /// understood.
+  mutable bool wasRead = false;
 };
 
 /// One tensor of the file.
@@ -60,10 +63,10 @@ struct GGUFTensor {
   /// Row-major, outermost dimension first (GGUF stores the reverse).
   std::vector<int64_t> dims;
   /// Number of the storage type in the format, such as 35 for TQ2_0.
-  uint32_t typeId;
+  uint32_t typeId = 0;
   /// Position in the file, and size, in bytes.
-  uint64_t offset;
-  uint64_t size;
+  uint64_t offset = 0;
+  uint64_t size = 0;
 
   /// Returns the name of the storage type.
   llvm::StringRef getTypeName() const;
@@ -71,6 +74,10 @@ struct GGUFTensor {
   /// Returns the storage type if `WeightSource` can read it.
   std::optional<WeightType> getWeightType() const;
 };
+
+/// Quotes a name or text from a file for a message, so that it stays on one
+/// line and cannot upset a terminal; of a long one, the beginning.
+std::string quoteText(llvm::StringRef text);
 
 /// A GGUF file (version 2 or 3, little-endian), mapped read-only. Strings and
 /// spans it returns live as long as the object (moving it keeps them valid).
@@ -102,15 +109,22 @@ public:
   llvm::ArrayRef<llvm::StringRef> getKeys() const { return keys; }
   bool hasKey(llvm::StringRef key) const { return values.count(key) != 0; }
 
+  /// Returns whether a typed access below has asked for `key`, which exists.
+  bool wasRead(llvm::StringRef key) const { return values.at(key).wasRead; }
+
   // Typed access. Each fails, naming the key, if it is absent or has another
   // type; the message states the type found.
 
   llvm::Expected<llvm::StringRef> getString(llvm::StringRef key) const;
   /// Accepts every integer type whose value is not negative.
   llvm::Expected<uint64_t> getU64(llvm::StringRef key) const;
+  /// Accepts every integer type whose value fits.
+  llvm::Expected<int64_t> getI64(llvm::StringRef key) const;
   /// Accepts f32 and f64.
   llvm::Expected<float> getF32(llvm::StringRef key) const;
   llvm::Expected<bool> getBool(llvm::StringRef key) const;
+  /// Accepts every integer and float type, and a bool as 0 or 1.
+  llvm::Expected<double> getNumber(llvm::StringRef key) const;
   llvm::Expected<std::vector<llvm::StringRef>>
   getStringArray(llvm::StringRef key) const;
   llvm::Expected<std::vector<float>> getF32Array(llvm::StringRef key) const;

@@ -19,7 +19,10 @@ namespace sterna {
 /// the file's name without its ending, with `_` for what C does not allow.
 std::string linkedSymbol(llvm::StringRef path);
 
-/// Writes four files, each whole or not at all: the object at `path`, which
+/// The four files that writeObject writes, the device binary last.
+std::vector<std::string> objectFiles(llvm::StringRef path);
+
+/// Writes four files, all whole or none at all: the object at `path`, which
 /// ends in ".o", and beside it a C header (.h), the device binary that
 /// writeDeviceBinary makes of the rest (.stn), and a note on how to build a
 /// program with them on `platform` (.txt).

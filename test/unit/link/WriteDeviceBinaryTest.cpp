@@ -1,0 +1,131 @@
+//===- WriteDeviceBinaryTest.cpp - The packer against the plan ------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Modules whose plan and weights disagree: kernels are compiled by the plan, so
+// that the device binary would be wrong in silence.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Dialect/Plan/IR/Plan.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Target/DeviceBinary/DeviceBinary.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace sterna;
+
+namespace {
+
+/// Two parameters of 16 bytes each, planned at 0 and 64 in 128 bytes.
+constexpr char source[] = R"(
+module attributes {plan.weights_bytes = 128 : i64,
+    tern.model = {name = "m", architecture = "a", activations = "int8"}} {
+  tern.param @first : tensor<4xf32> from dense<1.0> : tensor<4xf32>
+  tern.param @second : tensor<4xf32> from dense<2.0> : tensor<4xf32>
+  plan.state @moments : memref<4xf32> at 0 {kind = "moment1", layer = 0 : i64, target = "q_proj"}
+}
+)";
+
+class WriteDeviceBinaryTest : public testing::Test {
+protected:
+  WriteDeviceBinaryTest() : b(&context) {
+    context.loadDialect<plan::PlanDialect, tern::TernDialect>();
+    module = parseSourceString<ModuleOp>(source, &context);
+  }
+
+  void SetUp() override {
+    ASSERT_TRUE(module);
+    place("first", 0);
+    place("second", 64);
+  }
+
+  void place(StringRef name, int64_t offset) {
+    param(name)->setAttr("offset", b.getI64IntegerAttr(offset));
+  }
+
+  tern::ParamOp param(StringRef name) {
+    return module->lookupSymbol<tern::ParamOp>(name);
+  }
+
+  /// What is wrong with the module; empty if it is written.
+  std::string write() {
+    std::string path = testing::TempDir() + "/sterna-link-test.stn";
+    auto report = writeDeviceBinary(*module, TokenizerDescription(), {}, path);
+    EXPECT_EQ(llvm::sys::fs::exists(path), bool(report));
+    llvm::sys::fs::remove(path);
+    return report ? "" : llvm::toString(report.takeError());
+  }
+
+  MLIRContext context;
+  Builder b;
+  OwningOpRef<ModuleOp> module;
+};
+
+TEST_F(WriteDeviceBinaryTest, TakesWhatIsPlanned) { EXPECT_EQ(write(), ""); }
+
+TEST_F(WriteDeviceBinaryTest, RefusesWeightsThatOverlap) {
+  for (int64_t offset : {-64, 0, 8, 15}) {
+    place("second", offset);
+    EXPECT_EQ(write(), "weight second does not fit the plan: expected an "
+                       "offset of at least 16, but got " +
+                           std::to_string(offset));
+  }
+}
+
+TEST_F(WriteDeviceBinaryTest, RefusesWeightsWithoutPlace) {
+  param("second")->removeAttr("offset");
+  EXPECT_EQ(write(), "weight second does not fit the plan: expected an offset "
+                     "of at least 16, but got none");
+}
+
+TEST_F(WriteDeviceBinaryTest, RefusesWeightsBeyondTheirSpace) {
+  for (int64_t offset : {113, 128, 4096}) {
+    place("second", offset);
+    EXPECT_EQ(write(), "weight second does not fit the plan: expected an end "
+                       "within 128 bytes, but got " +
+                           std::to_string(offset + 16));
+  }
+  (*module)->removeAttr("plan.weights_bytes");
+  EXPECT_EQ(write(), "the module has no plan of its weights: expected "
+                     "plan.weights_bytes");
+}
+
+TEST_F(WriteDeviceBinaryTest, RefusesWeightsOfAnotherSize) {
+  for (int64_t count : {1, 3, 5, 16}) {
+    auto type = RankedTensorType::get({count}, b.getF32Type());
+    std::vector<float> values(count, 1.0f);
+    param("second").setSourceAttr(
+        DenseElementsAttr::get(type, ArrayRef<float>(values)));
+    EXPECT_EQ(write(), "weight second does not fit the plan: expected 16 "
+                       "bytes, but got " +
+                           std::to_string(4 * count));
+  }
+}
+
+TEST_F(WriteDeviceBinaryTest, RefusesSourcesThatCannotBePacked) {
+  auto type = RankedTensorType::get({4}, b.getF64Type());
+  param("second").setSourceAttr(DenseElementsAttr::get(type, 1.0));
+  EXPECT_EQ(write(), "parameter second: expected elements of f32, but got f64");
+  param("second").setSourceAttr(b.getUnitAttr());
+  EXPECT_EQ(write(), "parameter second: expected a source that can be packed, "
+                     "but got unit");
+}
+
+TEST_F(WriteDeviceBinaryTest, RefusesWhatTheFormatHasNoWordFor) {
+  auto state = *module->getOps<plan::StateOp>().begin();
+  for (Type type : {Type(b.getF64Type()), Type(b.getI64Type())}) {
+    state.setTypeAttr(TypeAttr::get(MemRefType::get({4}, type)));
+    EXPECT_NE(write().find("the device binary has no element type "),
+              std::string::npos);
+  }
+  state.setTypeAttr(TypeAttr::get(MemRefType::get({4}, b.getF32Type())));
+  state.setKind("moment3");
+  EXPECT_EQ(write(), "the device binary has no kind of state 'moment3'");
+}
+
+} // namespace
