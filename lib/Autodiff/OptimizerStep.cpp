@@ -110,7 +110,7 @@ struct StepScalars {
 };
 
 /// Sum of the squares of a flat tensor: by lanes of each row, then of all rows,
-/// then over the lanes. The order is the same on every target.
+/// then over the lanes. The order depends on the shape alone.
 Value sumOfSquares(const TensorBuilder &build, Value flat) {
   auto type = cast<RankedTensorType>(flat.getType());
   OpBuilder &b = build.b;

@@ -58,8 +58,9 @@ class Signature:
     def _read_function(self, header):
         arguments, results = header.split(" -> ")
         self.inputs, self.state, self.names, self.flat = {}, {}, [], {}
-        pattern = TYPE + (r' \{(?:tern\.loss_scale, )?tern\.(?:input = "([^"]+)"|'
-                          r'state = \{([^}]*)|states = \[([^]]*))')
+        pattern = TYPE + (r' \{(?:tern\.loss_scale, )?tern\.(?:'
+                          r'input = "([^"]+)"|state = \{([^}]*)|'
+                          r'states = \[([^]]*))')
         for *match, name, state, states in re.findall(pattern, arguments):
             type_ = array_type(match)
             if name:

@@ -65,6 +65,19 @@ func.func @other(%x: tensor<16xf32> {tern.states = [
 
 // -----
 
+// The same parts make two flat tensors where one is longer.
+func.func @short(%x: tensor<16xf32> {tern.states = [
+    {kind = "gradient", layer = 0 : i64, name = "g", offset = 0 : i64, target = "q_proj", type = tensor<4xf32>}]}) {
+  return
+}
+// expected-error @+1 {{state tensor "g" is a part of two flat tensors}}
+func.func @long(%x: tensor<32xf32> {tern.states = [
+    {kind = "gradient", layer = 0 : i64, name = "g", offset = 0 : i64, target = "q_proj", type = tensor<4xf32>}]}) {
+  return
+}
+
+// -----
+
 // expected-error @+1 {{expected state tensor "h", 'tensor<4xf32>' at 3, to follow the one before within 'tensor<16xf32>'}}
 func.func @overlap(%x: tensor<16xf32> {tern.states = [
     {kind = "gradient", layer = 0 : i64, name = "g", offset = 0 : i64, target = "q_proj", type = tensor<4xf32>},

@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A program function is a func whose arguments carry `tern.input` (an input of
-// that name), `tern.state` (a mutable tensor) or `tern.states` (several that lie
-// side by side, seen as one), and whose results carry `tern.output` (an output
-// of that name) or `tern.tied` (the number of the state argument that the result
+// that name), `tern.state` (a mutable tensor) or `tern.states` (several, side
+// by side, seen as one), and whose results carry `tern.output` (an output of
+// that name) or `tern.tied` (the number of the state argument that the result
 // replaces).
 //
 //===----------------------------------------------------------------------===//
@@ -33,13 +33,12 @@ bool isView(mlir::Operation *op);
 std::pair<mlir::Value, int64_t> getViewed(mlir::Value value);
 
 /// The state argument that `value` replaces when the function returns.
-std::optional<mlir::BlockArgument>
-findTiedArgument(mlir::func::FuncOp function, mlir::Value value);
+std::optional<mlir::BlockArgument> findTiedArgument(mlir::func::FuncOp function,
+                                                    mlir::Value value);
 
 /// The ops of `function` that depend on the argument marked `tern.loss_scale`:
 /// the backward pass. Empty when there is no such argument.
-llvm::DenseSet<mlir::Operation *>
-getBackwardOps(mlir::func::FuncOp function);
+llvm::DenseSet<mlir::Operation *> getBackwardOps(mlir::func::FuncOp function);
 
 } // namespace sterna::plan
 

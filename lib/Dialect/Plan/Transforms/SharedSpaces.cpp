@@ -65,7 +65,8 @@ private:
       auto state = cast<DictionaryAttr>(attribute);
       auto name = state.getAs<StringAttr>("name");
       auto [it, isNew] = flatOf.try_emplace(name, argument);
-      if (!isNew && getStates(it->second) != states)
+      if (!isNew && (getStates(it->second) != states ||
+                     it->second.getType() != argument.getType()))
         return emitError(argument.getLoc())
                << "state tensor " << name << " is a part of two flat tensors";
       auto part = cast<RankedTensorType>(typeOf(state));
