@@ -12,8 +12,11 @@
 #include "io/File.h"
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <fcntl.h>
+#include <optional>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,19 +35,79 @@ struct DescriptorCloser {
   ~DescriptorCloser() { ::close(descriptor); }
 };
 
+/// What precedes the last name in `path`, its slash included.
+std::string folderOf(const std::string &path) {
+  return path.substr(0, path.rfind('/') + 1);
+}
+
 /// Makes the rename of `path` last through a power cut. Some file systems
 /// refuse to flush a directory; the content is flushed already, so that is no
 /// reason to fail.
 void flushDirectoryOf(const std::string &path) {
-  size_t slash = path.rfind('/');
-  std::string directory =
-      slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  int descriptor =
-      ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  std::string directory = folderOf(path);
+  int descriptor = ::open(directory.empty() ? "." : directory.c_str(),
+                          O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0)
     return;
   ::fsync(descriptor);
   ::close(descriptor);
+}
+
+/// What an output goes to.
+struct Place {
+  std::string target; // where the links in `path` lead; it may not exist
+  mode_t mode = 0;    // type and permissions; 0: nothing is there
+
+  bool isNode() const { return mode != 0 && !S_ISREG(mode); }
+};
+
+/// The name at the end of the chain of symlinks that begins at `path`.
+Expected<std::string> followLinks(const std::string &path) {
+  constexpr int kMostLinks = 40; // as the kernel follows
+  std::string target = path;
+  for (int links = 0; links <= kMostLinks; ++links) {
+    char next[PATH_MAX];
+    ssize_t size = ::readlink(target.c_str(), next, sizeof next);
+    if (size < 0)
+      return target; // no link: a name, or nothing
+    std::string name(next, static_cast<size_t>(size));
+    target = name[0] == '/' ? name : folderOf(target) + name;
+  }
+  errno = ELOOP;
+  return systemError("write", path);
+}
+
+Expected<Place> findPlace(const std::string &path) {
+  Place place;
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0)
+    place.mode = info.st_mode;
+  else if (errno != ENOENT)
+    return systemError("write", path);
+  if (S_ISDIR(place.mode))
+    return Status::error("cannot write '" + path + "': a folder is there");
+  // Links such as /dev/stdout lead to pipes that have no name.
+  if (place.isNode())
+    return place;
+  Expected<std::string> target = followLinks(path);
+  if (!target.ok())
+    return target.status();
+  place.target = std::move(*target);
+  return place;
+}
+
+/// A name that nobody can have prepared, beside `target`. It does not contain
+/// the target's, which may be as long as a name can be.
+std::optional<std::string> temporaryNameBeside(const std::string &target) {
+  unsigned char random[16];
+  if (::getrandom(random, sizeof random, 0) != sizeof random)
+    return std::nullopt;
+  std::string name = folderOf(target) + ".sterna-";
+  for (unsigned char byte : random) {
+    name += "0123456789abcdef"[byte >> 4];
+    name += "0123456789abcdef"[byte & 15];
+  }
+  return name + ".partial";
 }
 
 } // namespace
@@ -81,13 +144,14 @@ Expected<std::string> readFile(const std::string &path, uint64_t maxBytes) {
   return content;
 }
 
-AtomicFile::AtomicFile(std::string path, std::string temporary, int descriptor)
-    : path(std::move(path)), temporary(std::move(temporary)),
-      descriptor(descriptor) {}
+AtomicFile::AtomicFile(std::string path, std::string target,
+                       std::string temporary, int descriptor)
+    : path(std::move(path)), target(std::move(target)),
+      temporary(std::move(temporary)), descriptor(descriptor) {}
 
 AtomicFile::AtomicFile(AtomicFile &&other) noexcept
-    : path(std::move(other.path)), temporary(std::move(other.temporary)),
-      descriptor(other.descriptor) {
+    : path(std::move(other.path)), target(std::move(other.target)),
+      temporary(std::move(other.temporary)), descriptor(other.descriptor) {
   other.descriptor = -1;
 }
 
@@ -95,24 +159,34 @@ AtomicFile::~AtomicFile() {
   if (descriptor < 0)
     return;
   ::close(descriptor);
-  ::unlink(temporary.c_str());
+  if (!temporary.empty())
+    ::unlink(temporary.c_str());
 }
 
-Expected<AtomicFile> AtomicFile::create(const std::string &path) {
-  // Not mkstemp, which would make the file private to its owner. A name may be
-  // left over from a run that was killed: try the next.
-  constexpr int kAttempts = 100;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::string temporary = path + ".partial-" + std::to_string(::getpid()) +
-                            "-" + std::to_string(attempt);
-    int descriptor = ::open(temporary.c_str(),
-                            O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor >= 0)
-      return AtomicFile(path, std::move(temporary), descriptor);
-    if (errno != EEXIST)
-      break;
+Expected<AtomicFile> AtomicFile::create(const std::string &path,
+                                        unsigned permissions) {
+  Expected<Place> place = findPlace(path);
+  if (!place.ok())
+    return place.status();
+  if (place->isNode()) {
+    int descriptor = ::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (descriptor < 0)
+      return systemError("open", path);
+    return AtomicFile(path, path, "", descriptor);
   }
-  return systemError("create", path);
+  std::optional<std::string> temporary = temporaryNameBeside(place->target);
+  if (!temporary)
+    return systemError("create", path);
+  int descriptor =
+      ::open(temporary->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+             static_cast<mode_t>(permissions));
+  if (descriptor < 0)
+    return systemError("create", path);
+  AtomicFile file(path, std::move(place->target), std::move(*temporary),
+                  descriptor);
+  if (place->mode != 0 && ::fchmod(descriptor, place->mode & 0777) != 0)
+    return systemError("create", path);
+  return Expected<AtomicFile>(std::move(file));
 }
 
 Status AtomicFile::write(const void *data, size_t size) {
@@ -130,13 +204,26 @@ Status AtomicFile::write(const void *data, size_t size) {
 }
 
 Status AtomicFile::commit() {
-  if (::fsync(descriptor) != 0)
+  bool renames = !temporary.empty();
+  if (renames && ::fsync(descriptor) != 0)
     return systemError("write", path);
-  if (::rename(temporary.c_str(), path.c_str()) != 0)
-    return systemError("write", path);
-  ::close(descriptor);
+  // Some file systems tell only now that there was no room.
+  int closing = descriptor;
   descriptor = -1;
-  flushDirectoryOf(path);
+  bool written = ::close(closing) == 0;
+  if (!renames)
+    return written ? Status::success() : systemError("write", path);
+  // What came to the path meanwhile is not replaced unless it is a file.
+  struct stat info;
+  bool blocked = ::lstat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+  if (blocked)
+    errno = S_ISDIR(info.st_mode) ? EISDIR : EEXIST;
+  if (!written || blocked || ::rename(temporary.c_str(), target.c_str()) != 0) {
+    Status failure = systemError("write", path);
+    ::unlink(temporary.c_str());
+    return failure;
+  }
+  flushDirectoryOf(target);
   return Status::success();
 }
 
@@ -148,6 +235,40 @@ Status writeFileAtomically(const std::string &path,
   if (Status status = file->write(content.data(), content.size()); !status.ok())
     return status;
   return file->commit();
+}
+
+Status checkWritable(const std::string &path) {
+  Expected<Place> place = findPlace(path);
+  if (!place.ok())
+    return place.status();
+  // Opening a pipe would wait for its reader, and closing it end that.
+  if (place->isNode())
+    return ::access(path.c_str(), W_OK) == 0 ? Status::success()
+                                             : systemError("write", path);
+  return AtomicFile::create(path).status();
+}
+
+Expected<OutputFolder> OutputFolder::create(const std::string &path) {
+  OutputFolder folder;
+  size_t end = 0;
+  while (end < path.size()) {
+    end = path.find('/', end + 1);
+    std::string parent = path.substr(0, end);
+    if (::mkdir(parent.c_str(), 0777) == 0)
+      folder.created.push_back(parent);
+    // Parents that exist may not even be writable.
+    else if (struct stat info; ::stat(parent.c_str(), &info) != 0)
+      return systemError("create the folder", path);
+    else if (!S_ISDIR(info.st_mode))
+      return Status::error("cannot create the folder '" + path + "': '" +
+                           parent + "' is not a folder");
+  }
+  return Expected<OutputFolder>(std::move(folder));
+}
+
+OutputFolder::~OutputFolder() {
+  for (size_t i = created.size(); i > 0; --i)
+    ::rmdir(created[i - 1].c_str()); // fails where something was put into it
 }
 
 } // namespace sterna

@@ -4,8 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Reading a file whole with a size limit, and replacing a file atomically, for
-// the formats beside it. Separate so that each format describes bytes only.
+// Reading a file whole with a size limit, and writing outputs whole or not at
+// all, for the formats beside it and for every tool. Separate so that each
+// format describes bytes only.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace sterna {
 
@@ -25,13 +27,23 @@ namespace sterna {
 Expected<std::string> readFile(const std::string &path,
                                uint64_t maxBytes = UINT64_MAX);
 
-/// A file that appears under its name only when it is complete: bytes go to a
-/// temporary file beside it, commit() flushes them to the disk and renames it.
+/// An output that appears at its path only when it is complete. What is at the
+/// path decides how:
+///
+/// - nothing, or a regular file: bytes go to a temporary file of an
+///   unguessable name in the same folder; commit() flushes it to the disk and
+///   renames it. A file that is replaced passes its permissions on.
+/// - a symlink: the same, at what it points to; the link stays.
+/// - a device, a pipe or a socket: bytes are written through, and the node
+///   stays.
+///
 /// Destroyed without commit(), it leaves nothing behind.
 class AtomicFile {
 public:
-  /// Opens a temporary file beside `path`.
-  static Expected<AtomicFile> create(const std::string &path);
+  /// Opens the output at `path`; a new file gets `permissions` less the umask.
+  /// Fails where a folder is.
+  static Expected<AtomicFile> create(const std::string &path,
+                                     unsigned permissions = 0666);
 
   AtomicFile(AtomicFile &&other) noexcept;
   AtomicFile(const AtomicFile &) = delete;
@@ -46,15 +58,43 @@ public:
   Status commit();
 
 private:
-  AtomicFile(std::string path, std::string temporary, int descriptor);
+  AtomicFile(std::string path, std::string target, std::string temporary,
+             int descriptor);
 
-  std::string path;
-  std::string temporary;
+  std::string path;      // as given, for messages
+  std::string target;    // where links lead
+  std::string temporary; // empty: written through
   int descriptor;
 };
 
-/// Writes `content` to `path`, atomically.
+/// Writes `content` to `path` as an AtomicFile.
 Status writeFileAtomically(const std::string &path, const std::string &content);
+
+/// Fails where an AtomicFile at `path` would, without opening what is there.
+Status checkWritable(const std::string &path);
+
+/// A folder for outputs. Those that had to be created, it and its parents, are
+/// removed again unless keep() is called or something was put into them.
+class OutputFolder {
+public:
+  /// Creates the folder `path` and the parents that it lacks. One that exists
+  /// is taken as it is. Fails where something else is.
+  static Expected<OutputFolder> create(const std::string &path);
+
+  OutputFolder(OutputFolder &&other) noexcept = default;
+  OutputFolder(const OutputFolder &) = delete;
+  OutputFolder &operator=(const OutputFolder &) = delete;
+  OutputFolder &operator=(OutputFolder &&) = delete;
+  ~OutputFolder();
+
+  /// The outputs are complete: the folders stay.
+  void keep() { created.clear(); }
+
+private:
+  OutputFolder() = default;
+
+  std::vector<std::string> created; // outermost first
+};
 
 } // namespace sterna
 

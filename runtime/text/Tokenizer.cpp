@@ -12,7 +12,7 @@
 
 #include "text/Tokenizer.h"
 
-#include "text/Utf8.h"
+#include "io/Utf8.h"
 
 #include <algorithm>
 #include <cmath>

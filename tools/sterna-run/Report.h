@@ -22,7 +22,7 @@ namespace sterna {
 
 using Json = nlohmann::ordered_json;
 
-/// Writes a line to standard error.
+/// Writes a line to standard error, control characters in it escaped.
 void logLine(const std::string &line);
 
 /// Prints `json` as one line on standard output.
