@@ -33,6 +33,8 @@ Expected<Tokenizer> sterna::makeTokenizer(const Module &module) {
   data.pad = stored->pad();
   data.addBos = stored->add_bos();
   data.addSpacePrefix = stored->add_space_prefix();
+  const auto &ends = orEmpty(stored->end_ids());
+  data.endIds.assign(ends.begin(), ends.end());
   return Tokenizer::create(std::move(data));
 }
 
@@ -68,13 +70,6 @@ Expected<Data> sterna::loadData(const Module &module, const std::string &path,
                      (unsigned long long)loaded.samples.size(),
                      model.sequence_length(), (unsigned long long)loaded.tokens,
                      (unsigned long long)loaded.trainedTokens));
-  if (loaded.rowsCut > 0)
-    logLine(formatText("%llu long rows were cut into %llu windows",
-                       (unsigned long long)loaded.rowsCut,
-                       (unsigned long long)loaded.windowsCut));
-  if (loaded.dropped > 0)
-    logLine(formatText("%llu windows have nothing to score and were left out",
-                       (unsigned long long)loaded.dropped));
   return data;
 }
 
