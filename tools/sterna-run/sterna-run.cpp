@@ -85,9 +85,9 @@ void addOptions(CLI::App &app, CommonOptions &common) {
                  "devices")
       ->check(
           [](const std::string &name) { return parseDevice(name).message(); });
-  app.add_option("--threads", common.device.threads,
-                 "threads of the CPU to compute with (default: all cores)")
-      ->check(CLI::Range(1u, 1024u));
+  addNumber(app, "--threads", common.device.threads,
+            "threads of the CPU to compute with (default: all cores)",
+            {1u, 1024u});
   app.add_flag("--json", common.json,
                "print one JSON object as the last line of standard output");
   app.add_option("--profile", common.profile,

@@ -11,7 +11,7 @@
 
 #include "text/Tokenizer.h"
 
-#include "text/Batcher.h"
+#include "random/SplitMix64.h"
 #include "text/SmallVocabulary.h"
 
 #include <algorithm>
