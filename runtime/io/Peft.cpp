@@ -83,9 +83,9 @@ bool consume(std::string_view &text, std::string_view prefix) {
 }
 
 struct MatrixName {
-  uint32_t layer;
-  size_t target; // index into loraTargets()
-  char matrix;   // 'A' or 'B'
+  uint32_t layer = 0;
+  size_t target = 0; // index into loraTargets()
+  char matrix = 'A'; // or 'B'
 };
 
 /// The inverse of peftTensorName; false for any other name.

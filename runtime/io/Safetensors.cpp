@@ -35,10 +35,10 @@ enum class ElementType { F32, F16, BF16 };
 /// header.
 struct Entry {
   std::string name;
-  ElementType type;
+  ElementType type = ElementType::F32;
   std::vector<uint64_t> shape;
-  uint64_t begin;
-  uint64_t end;
+  uint64_t begin = 0;
+  uint64_t end = 0;
 };
 
 uint64_t elementSize(ElementType type) {

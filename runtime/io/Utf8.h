@@ -34,8 +34,8 @@ inline size_t announcedLength(std::string_view text) {
 
 /// What the bytes at the front of a text are.
 struct Utf8Front {
-  enum Kind { Character, Incomplete, Invalid } kind;
-  size_t length; // bytes to take; 0 when incomplete
+  enum Kind { Character, Incomplete, Invalid } kind = Invalid;
+  size_t length = 0; // bytes to take; 0 when incomplete
 };
 
 /// Looks at the front of `text`, which is not empty. Incomplete: a character

@@ -32,8 +32,8 @@ struct Layout {
   std::string_view endOfOthers; // system and user
   std::string_view endOfAssistant;
   std::string_view between;
-  bool capitalise;
-  bool trim;
+  bool capitalise = false;
+  bool trim = false;
 };
 
 const Layout &layoutOf(ChatFamily family) {
@@ -185,7 +185,7 @@ public:
 private:
   struct Part {
     std::string text;
-    bool parseSpecial;
+    bool parseSpecial = false;
     ChatSpan span;
   };
 

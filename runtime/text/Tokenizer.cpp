@@ -25,7 +25,7 @@ namespace sterna {
 /// A stretch of the text, or a special token found in it (`id` ≥ 0).
 struct Tokenizer::Fragment {
   std::string_view text;
-  int32_t id;
+  int32_t id = -1;
 };
 
 /// Tokens, and the bytes of text that each of them has; a space counts as the
@@ -78,16 +78,16 @@ uint64_t pairKey(std::string_view left, std::string_view right) {
 /// runs form a list, and a run merged into its left neighbour has length 0.
 struct Symbol {
   std::string_view text;
-  int32_t previous;
-  int32_t next;
+  int32_t previous = 0;
+  int32_t next = 0;
 };
 
 /// Two neighbouring symbols that together are a piece.
 struct Merge {
-  int32_t left;
-  int32_t right;
-  float score;
-  size_t size; // of both texts: tells whether either has changed since
+  int32_t left = 0;
+  int32_t right = 0;
+  float score = 0;
+  size_t size = 0; // of both texts: tells whether either has changed since
 };
 
 /// Highest score first, then leftmost.

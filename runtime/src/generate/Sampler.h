@@ -38,8 +38,8 @@ public:
 
 private:
   struct Candidate {
-    float logit;
-    int32_t token;
+    float logit = 0;
+    int32_t token = 0;
   };
 
   Status check(const float *logits) const;
