@@ -146,7 +146,7 @@ Status FileReader::read(std::string_view content) {
   if (content.substr(0, 3) == "\xEF\xBB\xBF") // byte order mark
     content.remove_prefix(3);
   if (isBlank(content))
-    return Status::error("'" + path + "' is empty");
+    return Status::error("'" + path + "' holds nothing, or white space alone");
   Expected<DataFormat> format = recogniseData(path, content);
   if (!format.ok())
     return format.status();

@@ -11,6 +11,7 @@
 #include "Setup.h"
 #include "src/generate/Sampler.h"
 
+#include <algorithm>
 #include <chrono>
 
 using namespace sterna;
@@ -162,6 +163,10 @@ Status run(const Options &options, const CommonOptions &common) {
   if (!tokenizer->hasEndOfGeneration())
     logLine("the vocabulary has no token that ends a text: generation stops "
             "after -n tokens or where the context is full");
+  noteContext(
+      **module,
+      std::min<uint64_t>(prompt.size() + options.count, model.contextSize()),
+      "text");
   auto begin = std::chrono::steady_clock::now();
   if (Status status = model.append(prompt.data(), uint32_t(prompt.size()));
       !status.ok())

@@ -14,12 +14,19 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <set>
 #include <unistd.h>
 
 using namespace sterna;
 
 void sterna::logLine(const std::string &line) {
   std::fprintf(stderr, "%s\n", escapeControls(line).c_str());
+}
+
+void sterna::logOnce(const std::string &line) {
+  static std::set<std::string> said;
+  if (said.insert(line).second)
+    logLine(line);
 }
 
 void sterna::printJson(const Json &json) {

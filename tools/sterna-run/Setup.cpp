@@ -38,6 +38,15 @@ Expected<Tokenizer> sterna::makeTokenizer(const Module &module) {
   return Tokenizer::create(std::move(data));
 }
 
+void sterna::noteContext(const Module &module, uint64_t tokens,
+                         const char *what) {
+  uint32_t known = module.model().model_context();
+  if (known != 0 && tokens > known)
+    logOnce(formatText("%s of %llu tokens, but the model was made for a "
+                       "context of %u: what lies beyond may be worse",
+                       what, (unsigned long long)tokens, known));
+}
+
 Expected<Data> sterna::loadData(const Module &module, const std::string &path,
                                 bool assistantOnlyLoss) {
   const format::Model &model = module.model();
@@ -45,6 +54,7 @@ Expected<Data> sterna::loadData(const Module &module, const std::string &path,
   options.sequenceLength = model.sequence_length();
   options.vocabularySize = int32_t(model.vocabulary());
   options.assistantOnlyLoss = assistantOnlyLoss;
+  noteContext(module, options.sequenceLength, "sequences");
   Data data;
   std::optional<Tokenizer> tokenizer;
   if (const format::Tokenizer *stored = module.metadata().tokenizer()) {
@@ -63,7 +73,7 @@ Expected<Data> sterna::loadData(const Module &module, const std::string &path,
   data.dataset = std::move(*dataset);
   const Dataset &loaded = data.dataset;
   for (const std::string &notice : loaded.notices)
-    logLine(notice);
+    logOnce(notice);
   logLine(formatText("%s: %llu rows, %llu samples of at most %u tokens, "
                      "%llu tokens, %llu of them scored",
                      path.c_str(), (unsigned long long)loaded.rows,
