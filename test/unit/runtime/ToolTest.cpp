@@ -147,6 +147,42 @@ TEST_F(ToolTest, Generate) {
   expectError("generate " + model + " -p ''", "empty");
 }
 
+TEST_F(ToolTest, GenerationStopsAtTheEndsOfTheVocabulary) {
+  Outcome endless = run("generate " + model + " -p abc -n 3");
+  EXPECT_NE(endless.errors.find("no token that ends a text"), std::string::npos)
+      << endless.errors;
+  TestModule description = toyModel();
+  description.endIds = {12, 5};
+  writeFile(model, description.serialize());
+  Json json = runJson("generate " + model + " -p abc -n 3");
+  EXPECT_EQ(json["text"], "f"); // 6, 12
+  EXPECT_EQ(json["stop"], "end");
+  EXPECT_EQ(json["generated_tokens"], 1);
+  EXPECT_EQ(run("generate " + model + " -p abc -n 3").errors.find("no token"),
+            std::string::npos);
+  EXPECT_EQ(runJson("generate " + model + " -p abc -n 1")["stop"], "length");
+  description.endIds = {test::vocabulary};
+  writeFile(model, description.serialize());
+  expectError("generate " + model + " -p abc", "special token ids below 16");
+}
+
+/// Notices that two files give rise to are told once.
+TEST_F(ToolTest, SaysOnceThatTurnsHaveNoEnd) {
+  TestModule description = toyModel();
+  description.chatTemplate = "<|im_start|>";
+  writeFile(model, description.serialize());
+  writeFile(data, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}\n");
+  Outcome outcome =
+      run("train " + model + " --data " + data + " --validation " + data +
+          " --max-steps 1 --output " + temporaryPath("tuned"));
+  EXPECT_EQ(outcome.exitStatus, 0) << outcome.errors;
+  size_t first = outcome.errors.find("no control tokens '<|im_start|>'");
+  ASSERT_NE(first, std::string::npos) << outcome.errors;
+  EXPECT_EQ(outcome.errors.find("no control tokens", first + 1),
+            std::string::npos)
+      << outcome.errors;
+}
+
 TEST_F(ToolTest, SamplesEquallyOnAnyNumberOfThreads) {
   std::string arguments =
       "generate " + model + " -p abc -n 6 --temperature 30 --seed 5";
