@@ -156,7 +156,8 @@ private:
     if (i >= pieces.size() || next[i] >= pieces.size())
       return 1;
     int32_t id = tokenizer.find(pieces[i] + pieces[next[i]]);
-    return id < 0 ? 1 : -tokenizer.data().scores[static_cast<size_t>(id)] - 100;
+    return id < 0 ? 1
+                  : -tokenizer.data().scores[static_cast<size_t>(id)] - 1000;
   }
   void enter(size_t i) {
     if (float r = rank(i); r < 0)
@@ -193,6 +194,30 @@ TEST(TokenizerTest, MergesByWindowsAsTheWhole) {
                   WholeMerger(tokenizer, text).run())
             << pieces[0] << " " << every << " " << size;
       }
+  }
+}
+
+TEST(TokenizerTest, MergesByWindowsWhatDependsOnFarText) {
+  // Pairs of letters that follow each other rank higher the later they are, so
+  // that the end of a rising run decides how all of it is paired, far beyond
+  // what two windows share.
+  std::vector<std::string> pieces;
+  for (char letter = 'z'; letter > '!'; --letter)
+    pieces.push_back({char(letter - 1), letter});
+  for (char low = '!'; low <= 'z'; ++low)
+    pieces.push_back({'z', low}); // nothing ends a chunk
+  for (char letter = '!'; letter <= 'z'; ++letter)
+    pieces.emplace_back(1, letter);
+  Tokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
+  SplitMix64 random(5);
+  for (size_t size : {500u, 30000u, 60000u}) {
+    std::string text;
+    while (text.size() < size)
+      for (char letter = char('!' + random.below(40)); letter <= 'z'; ++letter)
+        text += letter;
+    EXPECT_EQ(tokenizer.encode(text, false, false, false),
+              WholeMerger(tokenizer, text).run())
+        << size;
   }
 }
 
