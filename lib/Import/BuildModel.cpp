@@ -65,6 +65,7 @@ private:
          integer("head_dim", model.headDim),
          integer("vocabulary", model.vocabulary),
          integer("max_context", options.maxContext),
+         integer("model_context", model.contextLength),
          integer("sequence_length", options.sequenceLength),
          integer("batch", options.batch)});
   }

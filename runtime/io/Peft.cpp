@@ -11,13 +11,14 @@
 
 #include "io/Peft.h"
 
+#include "io/Escape.h"
 #include "io/File.h"
+#include "io/Json.h"
 #include "io/Safetensors.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -31,14 +32,16 @@ using Json = nlohmann::json;
 constexpr uint64_t kMaxConfigSize = 1 << 24;
 constexpr uint32_t kMaxRank = 65536;
 
+/// A value of target_modules for all of them.
+constexpr std::string_view kAllLinear = "all-linear";
+
 constexpr std::string_view kNamePrefix = "base_model.model.model.layers.";
 
 /// Settings that say how an adapter was made or found but not what it computes.
 constexpr std::string_view kHarmlessKeys[] = {
     "arrow_config",        "auto_mapping",   "corda_config",
-    "ensure_weight_tying", "eva_config",     "exclude_modules",
-    "inference_mode",      "layers_pattern", "loftq_config",
-    "layers_to_transform", "lora_dropout",   "lora_ga_config",
+    "ensure_weight_tying", "eva_config",     "inference_mode",
+    "loftq_config",        "lora_dropout",   "lora_ga_config",
     "megatron_core",       "peft_version",   "revision",
     "qalora_group_size",   "runtime_config", "task_type",
 };
@@ -48,7 +51,8 @@ constexpr std::string_view kHarmlessKeys[] = {
 constexpr std::string_view kPlainInitialisations[] = {"gaussian", "eva",
                                                       "orthogonal"};
 
-template <class List> bool contains(const List &list, std::string_view item) {
+template <class List, class Item>
+bool contains(const List &list, const Item &item) {
   return std::find(std::begin(list), std::end(list), item) != std::end(list);
 }
 
@@ -79,9 +83,9 @@ bool consume(std::string_view &text, std::string_view prefix) {
 }
 
 struct MatrixName {
-  uint32_t layer;
-  size_t target; // index into loraTargets()
-  char matrix;   // 'A' or 'B'
+  uint32_t layer = 0;
+  size_t target = 0; // index into loraTargets()
+  char matrix = 'A'; // or 'B'
 };
 
 /// The inverse of peftTensorName; false for any other name.
@@ -120,25 +124,46 @@ Status badSetting(const std::string &path, const std::string &key,
                   const std::string &expected, const Json &actual) {
   // A damaged file may hold anything here: show its beginning only.
   std::string shown =
-      actual.dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 60);
+      excerpt(actual.dump(-1, ' ', true, Json::error_handler_t::replace));
   return Status::error("'" + path + "': expected " + key + " to be " +
                        expected + ", but got " + shown);
 }
 
-Status parseTargets(const std::string &path, const Json &value,
-                    std::vector<std::string> &targets) {
-  if (value.is_string()) {
-    targets.push_back(value.get<std::string>());
-    return Status::success();
-  }
+Status parseNames(const std::string &path, const std::string &key,
+                  const Json &value, std::vector<std::string> &names) {
   if (!value.is_array())
-    return badSetting(path, "target_modules", "a string or a list of strings",
+    return badSetting(path, key,
+                      "a list of names (patterns are not supported: list the "
+                      "modules that the file adapts)",
                       value);
   for (const Json &item : value) {
     if (!item.is_string())
-      return badSetting(path, "target_modules", "a string or a list of strings",
-                        value);
-    targets.push_back(item.get<std::string>());
+      return badSetting(path, key, "a list of names", value);
+    names.push_back(item.get<std::string>());
+  }
+  return Status::success();
+}
+
+Status parseTargets(const std::string &path, const Json &value,
+                    std::vector<std::string> &targets) {
+  if (value == kAllLinear) {
+    targets.push_back(value.get<std::string>());
+    return Status::success();
+  }
+  if (value.is_array() && value.empty())
+    return badSetting(path, "target_modules", "one name or more", value);
+  return parseNames(path, "target_modules", value, targets);
+}
+
+/// One layer, or a list of them.
+Status parseLayers(const std::string &path, const Json &value,
+                   std::vector<uint32_t> &layers) {
+  const Json list = value.is_array() ? value : Json::array({value});
+  for (const Json &item : list) {
+    if (!item.is_number_unsigned() || item.get<uint64_t>() > UINT32_MAX)
+      return badSetting(path, "layers_to_transform",
+                        "a layer or a list of layers", value);
+    layers.push_back(static_cast<uint32_t>(item.get<uint64_t>()));
   }
   return Status::success();
 }
@@ -162,6 +187,14 @@ Status parseSetting(const std::string &path, const std::string &key,
     config.alpha = value.get<double>();
     return Status::success();
   }
+  if (key == "exclude_modules" && !isOff(value))
+    return parseNames(path, key, value, config.excludedModules);
+  if (key == "layers_to_transform" && !isOff(value))
+    return parseLayers(path, value, config.layers);
+  if (key == "layers_pattern" && !isOff(value))
+    return value == "layers" || value == Json::array({"layers"})
+               ? Status::success()
+               : badSetting(path, key, "\"layers\"", value);
   if (key == "target_modules")
     return parseTargets(path, value, config.targetModules);
   if (key == "use_rslora") {
@@ -197,19 +230,63 @@ Expected<PeftConfig> readConfig(const std::string &path) {
   Expected<std::string> text = readFile(path, kMaxConfigSize);
   if (!text.ok())
     return text.status();
-  Json json = Json::parse(*text, nullptr, false);
-  if (!json.is_object())
+  Expected<Json> json = parseJson(*text);
+  if (!json.ok())
+    return Status::error("'" + path + "', " + json.message());
+  if (!json->is_object())
     return Status::error("'" + path + "' is not a JSON object");
   for (const char *key : {"peft_type", "r", "lora_alpha", "target_modules"})
-    if (!json.contains(key))
+    if (!json->contains(key))
       return Status::error("'" + path + "': expected the key " +
                            std::string(key) + ", but it is missing");
   PeftConfig config;
-  for (const auto &item : json.items())
+  for (const auto &item : json->items())
     if (Status status = parseSetting(path, item.key(), item.value(), config);
         !status.ok())
       return status;
+  // The programs take the scale as f32.
+  if (!std::isfinite(static_cast<float>(config.scale())))
+    return badSetting(path, "lora_alpha", "a number whose scale is finite",
+                      (*json)["lora_alpha"]);
   return config;
+}
+
+/// Whether PEFT takes `module` for one that `name` means: the whole name, or
+/// its last parts.
+bool isNamed(const std::string &module, const std::string &name) {
+  std::string ending = "." + name;
+  return module == name || (module.size() > ending.size() &&
+                            module.compare(module.size() - ending.size(),
+                                           ending.size(), ending) == 0);
+}
+
+/// Whether the settings of `config` choose the linear, as PEFT reads them.
+bool isChosen(const PeftConfig &config, const MatrixName &name) {
+  const std::string &target = loraTargets()[name.target];
+  std::string module = "model.layers." + std::to_string(name.layer) + "." +
+                       std::string(blockOf(target)) + "." + target;
+  auto named = [&](const std::string &item) { return isNamed(module, item); };
+  auto anyOf = [&](const std::vector<std::string> &names) {
+    return std::any_of(names.begin(), names.end(), named);
+  };
+  if (anyOf(config.excludedModules))
+    return false;
+  if (!config.layers.empty() && !contains(config.layers, name.layer))
+    return false;
+  return contains(config.targetModules, kAllLinear) ||
+         anyOf(config.targetModules);
+}
+
+/// Fails on the first element that is not a number.
+Status checkFinite(const std::string &path, const NamedTensor &tensor) {
+  auto bad = std::find_if(tensor.data.begin(), tensor.data.end(),
+                          [](float value) { return !std::isfinite(value); });
+  if (bad == tensor.data.end())
+    return Status::success();
+  return Status::error("'" + path + "': expected finite numbers in '" +
+                       tensor.name + "', but got " + std::to_string(*bad) +
+                       " at index " +
+                       std::to_string(bad - tensor.data.begin()));
 }
 
 /// A and B of one linear while they are collected; index 0 is A.
@@ -282,6 +359,13 @@ Expected<PeftAdapter> readPeft(const std::string &directory) {
                            "' is not a LoRA matrix of a known linear, such as "
                            "'" +
                            peftTensorName(0, "q_proj", 'A') + "'");
+    if (!isChosen(*config, name))
+      return Status::error(
+          "'" + path + "': '" + tensor.name +
+          "' is of a linear that adapter_config.json does not choose: correct "
+          "target_modules, exclude_modules or layers_to_transform there");
+    if (Status status = checkFinite(path, tensor); !status.ok())
+      return status;
     MatrixPair &pair = matrices[{name.layer, name.target}];
     NamedTensor *&slot = pair[name.matrix == 'A' ? 0 : 1];
     if (slot)
@@ -304,34 +388,22 @@ Expected<PeftAdapter> readPeft(const std::string &directory) {
   return adapter;
 }
 
-Status writePeft(const std::string &directory, const PeftConfig &config,
-                 const std::vector<LoraPairView> &pairs) {
-  std::error_code failure;
-  std::filesystem::create_directories(directory, failure);
-  if (failure)
-    return Status::error("cannot create '" + directory +
-                         "': " + failure.message());
-  std::vector<NamedTensorView> tensors;
-  std::vector<bool> used(loraTargets().size(), false);
-  for (const LoraPairView &pair : pairs) {
-    size_t target = targetIndex(pair.target);
-    if (target == used.size())
-      return Status::error("expected an adapter's target to be one of q_proj "
-                           "... down_proj, but got '" +
-                           pair.target + "'");
-    used[target] = true;
-    tensors.push_back({peftTensorName(pair.layer, pair.target, 'A'),
-                       {config.rank, pair.in},
-                       pair.a});
-    tensors.push_back({peftTensorName(pair.layer, pair.target, 'B'),
-                       {pair.out, config.rank},
-                       pair.b});
-  }
-  if (Status status = writeSafetensors(directory + "/adapter_model.safetensors",
-                                       std::move(tensors));
-      !status.ok())
-    return status;
+namespace {
 
+/// Training can end in numbers that are none; such an adapter is of no use.
+Status checkFinite(const LoraPairView &pair, uint64_t rank) {
+  auto finite = [](float value) { return std::isfinite(value); };
+  if (std::all_of(pair.a, pair.a + rank * pair.in, finite) &&
+      std::all_of(pair.b, pair.b + pair.out * rank, finite))
+    return Status::success();
+  return Status::error("the adapter of '" + pair.target + "' in layer " +
+                       std::to_string(pair.layer) +
+                       " is not finite and is not written: lower "
+                       "--learning-rate or check the data");
+}
+
+std::string configText(const PeftConfig &config,
+                       const std::vector<bool> &usedTargets) {
   Json json = {{"peft_type", "LORA"},
                {"task_type", "CAUSAL_LM"},
                {"r", config.rank},
@@ -349,12 +421,57 @@ Status writePeft(const std::string &directory, const PeftConfig &config,
   json["base_model_name_or_path"] =
       config.baseModel.empty() ? Json(nullptr) : Json(config.baseModel);
   json["target_modules"] = Json::array();
-  for (size_t i = 0; i < used.size(); ++i)
-    if (used[i])
+  for (size_t i = 0; i < usedTargets.size(); ++i)
+    if (usedTargets[i])
       json["target_modules"].push_back(loraTargets()[i]);
-  std::string text =
-      json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  return writeFileAtomically(directory + "/adapter_config.json", text);
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+} // namespace
+
+Status writePeft(const std::string &directory, const PeftConfig &config,
+                 const std::vector<LoraPairView> &pairs) {
+  std::vector<NamedTensorView> tensors;
+  std::vector<bool> used(loraTargets().size(), false);
+  for (const LoraPairView &pair : pairs) {
+    size_t target = targetIndex(pair.target);
+    if (target == used.size())
+      return Status::error("expected an adapter's target to be one of q_proj "
+                           "... down_proj, but got '" +
+                           pair.target + "'");
+    if (Status status = checkFinite(pair, config.rank); !status.ok())
+      return status;
+    used[target] = true;
+    tensors.push_back({peftTensorName(pair.layer, pair.target, 'A'),
+                       {config.rank, pair.in},
+                       pair.a});
+    tensors.push_back({peftTensorName(pair.layer, pair.target, 'B'),
+                       {pair.out, config.rank},
+                       pair.b});
+  }
+  if (!std::isfinite(static_cast<float>(config.scale())))
+    return Status::error("expected an adapter whose scale is finite, but got "
+                         "alpha " +
+                         std::to_string(config.alpha));
+  Expected<OutputFolder> folder = OutputFolder::create(directory);
+  if (!folder.ok())
+    return folder.status();
+  // Both files are on the disk before either has its name.
+  std::string text = configText(config, used);
+  Expected<AtomicFile> configFile =
+      AtomicFile::create(directory + "/adapter_config.json");
+  if (!configFile.ok())
+    return configFile.status();
+  if (Status status = configFile->write(text.data(), text.size()); !status.ok())
+    return status;
+  if (Status status = writeSafetensors(directory + "/adapter_model.safetensors",
+                                       std::move(tensors));
+      !status.ok())
+    return status;
+  if (Status status = configFile->commit(); !status.ok())
+    return status;
+  folder->keep();
+  return Status::success();
 }
 
 } // namespace sterna

@@ -27,8 +27,11 @@ struct PeftConfig {
   uint32_t rank = 0; // `r`
   double alpha = 0;  // `lora_alpha`
   bool useRslora = false;
-  /// Last name of each adapted linear, such as "q_proj", as in the file.
+  /// Which linears are adapted, as in the file: names such as "q_proj", or the
+  /// single one "all-linear".
   std::vector<std::string> targetModules;
+  std::vector<std::string> excludedModules; // `exclude_modules`
+  std::vector<uint32_t> layers;             // `layers_to_transform`; empty: all
   std::string baseModel; // `base_model_name_or_path`; may be empty
 
   /// What the product B·A·x is multiplied by: alpha / r, or alpha / sqrt(r)
@@ -76,13 +79,15 @@ std::string peftTensorName(uint32_t layer, const std::string &target,
 /// Reads the adapter in the folder `directory`. Fails, naming the key or the
 /// tensor, on settings that would change the result and are not supported
 /// (bias, DoRA, modules_to_save, rank_pattern, alpha_pattern, ...), on unknown
-/// tensors, on half a pair, and on shapes that disagree with the rank.
+/// tensors and those that the settings do not choose, on half a pair, on shapes
+/// that disagree with the rank, and on numbers or a scale that are not finite.
 Expected<PeftAdapter> readPeft(const std::string &directory);
 
-/// Writes an adapter into `directory`, which is created when absent. Each of
-/// the two files appears atomically, the configuration last. Every pair has the
-/// rank of `config`; `config.targetModules` is ignored, the targets of `pairs`
-/// are written.
+/// Writes an adapter into `directory`, which is created when absent. The two
+/// files appear when both are complete, the configuration last; on failure
+/// nothing is left. Every pair has the rank of `config`; of its settings rank,
+/// alpha, `useRslora` and `baseModel` are written, and the targets of `pairs`.
+/// Fails on numbers or a scale that are not finite.
 Status writePeft(const std::string &directory, const PeftConfig &config,
                  const std::vector<LoraPairView> &pairs);
 

@@ -12,6 +12,7 @@
 #include "io/Safetensors.h"
 
 #include "io/File.h"
+#include "io/Json.h"
 
 #include <algorithm>
 #include <cstring>
@@ -34,10 +35,10 @@ enum class ElementType { F32, F16, BF16 };
 /// header.
 struct Entry {
   std::string name;
-  ElementType type;
+  ElementType type = ElementType::F32;
   std::vector<uint64_t> shape;
-  uint64_t begin;
-  uint64_t end;
+  uint64_t begin = 0;
+  uint64_t end = 0;
 };
 
 uint64_t elementSize(ElementType type) {
@@ -195,11 +196,13 @@ Status parseHeader(const std::string &path, const std::string &content,
                              " bytes does not fit into the file of " +
                              std::to_string(content.size()));
   dataOffset = kLengthSize + headerSize;
-  const char *text = content.data() + kLengthSize;
-  Json header = Json::parse(text, text + headerSize, nullptr, false);
-  if (!header.is_object())
+  std::string_view text(content.data() + kLengthSize, headerSize);
+  Expected<Json> header = parseJson(text);
+  if (!header.ok())
+    return badFile(path, "its header, " + header.message());
+  if (!header->is_object())
     return badFile(path, "its header is not a JSON object");
-  for (const auto &item : header.items()) {
+  for (const auto &item : header->items()) {
     if (item.key() == "__metadata__")
       continue;
     Entry entry;

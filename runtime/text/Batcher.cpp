@@ -4,35 +4,19 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Shuffling and padding behind Batcher.h. The generator is our own because
-// std::shuffle gives different orders with different standard libraries.
+// Shuffling and padding behind Batcher.h. Not by std::shuffle, which gives
+// different orders with different standard libraries.
 //
 //===----------------------------------------------------------------------===//
 
 #include "text/Batcher.h"
 
+#include "random/SplitMix64.h"
+
 #include <algorithm>
 #include <cassert>
 
 namespace sterna {
-
-uint64_t SplitMix64::next() {
-  state += 0x9E3779B97F4A7C15;
-  uint64_t mixed = state;
-  mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB;
-  return mixed ^ (mixed >> 31);
-}
-
-uint64_t SplitMix64::below(uint64_t bound) {
-  assert(bound >= 1 && "an empty range has no number");
-  // Numbers below 2⁶⁴ mod bound would make small results likelier.
-  uint64_t biased = (0 - bound) % bound;
-  uint64_t value = next();
-  while (value < biased)
-    value = next();
-  return value % bound;
-}
 
 std::vector<uint64_t> shuffledOrder(uint64_t count, uint64_t seed) {
   std::vector<uint64_t> order(count);

@@ -20,21 +20,6 @@
 
 namespace sterna {
 
-/// SplitMix64: a small generator whose sequence is fixed by its seed alone.
-class SplitMix64 {
-public:
-  explicit SplitMix64(uint64_t seed) : state(seed) {}
-
-  /// The next 64 random bits.
-  uint64_t next();
-
-  /// A uniform number in 0 .. bound − 1; `bound` is at least 1.
-  uint64_t below(uint64_t bound);
-
-private:
-  uint64_t state;
-};
-
 /// A permutation of 0 .. count − 1 drawn by Fisher–Yates from `seed`.
 std::vector<uint64_t> shuffledOrder(uint64_t count, uint64_t seed);
 

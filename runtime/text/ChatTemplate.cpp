@@ -32,8 +32,8 @@ struct Layout {
   std::string_view endOfOthers; // system and user
   std::string_view endOfAssistant;
   std::string_view between;
-  bool capitalise;
-  bool trim;
+  bool capitalise = false;
+  bool trim = false;
 };
 
 const Layout &layoutOf(ChatFamily family) {
@@ -81,6 +81,20 @@ const Layout &layoutOf(ChatFamily family) {
     return bitNet;
   }
   return plain;
+}
+
+/// What is spelled `<|...|>` in a part of a layout. "<|" alone begins a header
+/// that is text: `<|role|>`.
+std::vector<std::string_view> controlTokensIn(std::string_view text) {
+  std::vector<std::string_view> tokens;
+  for (size_t begin; (begin = text.find("<|")) != std::string_view::npos;) {
+    size_t end = text.find("|>", begin);
+    if (end == std::string_view::npos)
+      break;
+    tokens.push_back(text.substr(begin, end + 2 - begin));
+    text.remove_prefix(end + 2);
+  }
+  return tokens;
 }
 
 bool isSpace(char character) {
@@ -135,53 +149,83 @@ ChatFamily recognise(std::string_view jinja) {
   return ChatFamily::Plain;
 }
 
-/// Collects tokens segment by segment, so that spans are known exactly.
+/// Collects the parts of a conversation; runs of text between tokens that are
+/// put in by id are encoded as a whole.
 class Renderer {
 public:
   explicit Renderer(const Tokenizer &tokenizer) : tokenizer(tokenizer) {}
 
   /// Layout text, in which control tokens are matched.
-  void marker(std::string_view text, bool trained) {
+  void marker(std::string_view text, ChatSpan span) {
     if (text == kEos)
-      token(tokenizer.eos(), trained);
+      token(tokenizer.eos(), span);
     else
-      append(text, /*parseSpecial=*/true, trained);
+      add(text, /*parseSpecial=*/true, span);
   }
 
   /// Text from the data, which is never taken for control tokens.
-  void content(std::string_view text, bool trained) {
-    append(text, /*parseSpecial=*/false, trained);
+  void content(std::string_view text, ChatSpan span) {
+    add(text, /*parseSpecial=*/false, span);
   }
 
   /// One token; nothing when `id` is -1.
-  void token(int32_t id, bool trained) {
+  void token(int32_t id, ChatSpan span) {
     if (id < 0)
       return;
+    encodeRun();
     result.ids.push_back(id);
-    result.trained.push_back(trained);
+    result.spans.push_back(span);
   }
 
-  ChatTokens take() { return std::move(result); }
+  ChatTokens take() {
+    encodeRun();
+    return std::move(result);
+  }
 
 private:
-  void append(std::string_view text, bool parseSpecial, bool trained) {
+  struct Part {
+    std::string text;
+    bool parseSpecial = false;
+    ChatSpan span;
+  };
+
+  void add(std::string_view text, bool parseSpecial, ChatSpan span) {
+    run.push_back({std::string(text), parseSpecial, span});
+  }
+
+  void encodeRun() {
+    std::vector<TextPart> parts;
+    for (const Part &part : run)
+      parts.push_back({part.text, part.parseSpecial});
     bool atStart = result.ids.empty() || tokenizer.isSpecial(result.ids.back());
-    std::vector<int32_t> ids =
-        tokenizer.encode(text, /*addBos=*/false, parseSpecial, atStart);
-    result.ids.insert(result.ids.end(), ids.begin(), ids.end());
-    result.trained.resize(result.ids.size(), trained);
+    for (const PartToken &token :
+         tokenizer.encodeParts(parts, /*addBos=*/false, atStart)) {
+      result.ids.push_back(token.id);
+      result.spans.push_back(run[token.part].span);
+    }
+    run.clear();
   }
 
   const Tokenizer &tokenizer;
+  std::vector<Part> run;
   ChatTokens result;
 };
 
-void renderHeader(Renderer &renderer, const Layout &layout, std::string role) {
+/// The span of what a turn says itself, and of all around that.
+ChatSpan insideOf(const ChatMessage &message) {
+  return {message.role == "assistant", message.weighted};
+}
+ChatSpan aroundOf(const ChatMessage &message) {
+  return {/*assistant=*/false, message.weighted};
+}
+
+void renderHeader(Renderer &renderer, const Layout &layout, std::string role,
+                  ChatSpan span) {
   if (layout.capitalise)
     role[0] = static_cast<char>(std::toupper(role[0]));
   renderer.marker(std::string(layout.headerBegin) + role +
                       std::string(layout.headerEnd),
-                  /*trained=*/false);
+                  span);
 }
 
 void renderTurns(Renderer &renderer, const Layout &layout,
@@ -189,19 +233,20 @@ void renderTurns(Renderer &renderer, const Layout &layout,
                  bool addGenerationPrompt) {
   for (size_t i = 0; i < messages.size(); ++i) {
     const ChatMessage &message = messages[i];
-    bool trained = message.role == "assistant";
-    renderHeader(renderer, layout, message.role);
+    bool assistant = message.role == "assistant";
+    ChatSpan inside = insideOf(message), around = aroundOf(message);
+    renderHeader(renderer, layout, message.role, around);
     std::string_view content =
         layout.trim ? trim(message.content) : std::string_view(message.content);
     renderer.content(std::string(layout.contentBegin) + std::string(content),
-                     trained);
-    renderer.marker(trained ? layout.endOfAssistant : layout.endOfOthers,
-                    trained);
+                     inside);
+    renderer.marker(assistant ? layout.endOfAssistant : layout.endOfOthers,
+                    inside);
     if (i + 1 < messages.size() || addGenerationPrompt)
-      renderer.marker(layout.between, /*trained=*/false);
+      renderer.marker(layout.between, around);
   }
   if (addGenerationPrompt)
-    renderHeader(renderer, layout, "assistant");
+    renderHeader(renderer, layout, "assistant", ChatSpan());
 }
 
 /// Llama 2 puts the system prompt into the first user turn and wraps each pair
@@ -224,15 +269,16 @@ Status renderLlama2(Renderer &renderer, const Tokenizer &tokenizer,
                            "the " +
                            messages[i].role + "'s");
     std::string content(trim(messages[i].content));
+    ChatSpan span = insideOf(messages[i]);
     if (userTurn) {
-      renderer.token(tokenizer.bos(), /*trained=*/false);
-      renderer.marker("[INST] ", /*trained=*/false);
-      renderer.content(system + content, /*trained=*/false);
-      renderer.marker(" [/INST]", /*trained=*/false);
+      renderer.token(tokenizer.bos(), span);
+      renderer.marker("[INST] ", span);
+      renderer.content(system + content, span);
+      renderer.marker(" [/INST]", span);
       system.clear();
     } else {
-      renderer.content(" " + content + " ", /*trained=*/true);
-      renderer.token(tokenizer.eos(), /*trained=*/true);
+      renderer.content(" " + content + " ", span);
+      renderer.token(tokenizer.eos(), span);
     }
     endsWithUser = userTurn;
   }
@@ -261,6 +307,29 @@ ChatTemplate ChatTemplate::choose(std::string_view jinja) {
                                   "any, are not used");
 }
 
+std::string ChatTemplate::noticeOn(const Tokenizer &tokenizer) const {
+  const Layout &layout = layoutOf(kind);
+  std::string missing;
+  for (std::string_view text : {layout.headerBegin, layout.headerEnd,
+                                layout.endOfOthers, layout.endOfAssistant})
+    for (std::string_view token : controlTokensIn(text)) {
+      std::string name = "'" + std::string(token) + "'";
+      if (!tokenizer.isSpecial(tokenizer.find(token)) &&
+          missing.find(name) == std::string::npos)
+        missing += (missing.empty() ? "" : ", ") + name;
+    }
+  if (!missing.empty())
+    return "the vocabulary has no control tokens " + missing + " of the " +
+           std::string(layout.name) +
+           " layout: they are trained letter by letter, and generation does "
+           "not stop at the end of a turn";
+  if (layout.endOfAssistant == kEos && tokenizer.eos() < 0)
+    return "the vocabulary has no EOS, which ends a turn in the " +
+           std::string(layout.name) +
+           " layout: turns have no end to learn, and generation does not stop";
+  return "";
+}
+
 Expected<ChatTokens>
 ChatTemplate::render(const Tokenizer &tokenizer,
                      const std::vector<ChatMessage> &messages,
@@ -282,7 +351,7 @@ ChatTemplate::render(const Tokenizer &tokenizer,
     return renderer.take();
   }
   if (tokenizer.data().addBos)
-    renderer.token(tokenizer.bos(), /*trained=*/false);
+    renderer.token(tokenizer.bos(), ChatSpan());
   renderTurns(renderer, layoutOf(kind), messages, addGenerationPrompt);
   return renderer.take();
 }

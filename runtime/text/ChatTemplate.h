@@ -28,14 +28,25 @@ namespace sterna {
 struct ChatMessage {
   std::string role;
   std::string content;
+  bool weighted = true; // false: no token of the turn is to be trained
 };
 
-/// Token ids of a rendered conversation. `trained[i]` is nonzero when token i
-/// was written by the assistant, its end token included: a span known from the
-/// rendering, never found by searching text.
+/// Whose a token is.
+struct ChatSpan {
+  bool assistant = false; // written by the assistant, its end token included
+  bool weighted = true;   // of a message that is
+
+  bool operator==(const ChatSpan &other) const {
+    return assistant == other.assistant && weighted == other.weighted;
+  }
+};
+
+/// Token ids of a rendered conversation, those of its text as a whole, and a
+/// span for each: known from the rendering, never found by searching text. A
+/// token that lies in two spans belongs to the later.
 struct ChatTokens {
   std::vector<int32_t> ids;
-  std::vector<uint8_t> trained;
+  std::vector<ChatSpan> spans;
 };
 
 /// The layouts that are known. A newline at the end of a turn is written only
@@ -74,6 +85,10 @@ public:
 
   /// One sentence for the user, saying which layout is used and why.
   const std::string &notice() const { return text; }
+
+  /// One sentence for the user where `tokenizer` lacks tokens of the layout, so
+  /// that turns have no end that generation stops at; else empty.
+  std::string noticeOn(const Tokenizer &tokenizer) const;
 
   /// Renders and tokenizes `messages`, BOS first where the vocabulary asks for
   /// it. `addGenerationPrompt` ends with the header of an assistant's turn.

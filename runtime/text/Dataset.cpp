@@ -12,13 +12,16 @@
 #include "text/Dataset.h"
 
 #include "io/File.h"
+#include "io/Json.h"
 #include "text/Batcher.h"
+#include "text/DataFormat.h"
 #include "text/DatasetRows.h"
 
 #include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string_view>
 
 namespace sterna {
@@ -27,13 +30,24 @@ namespace {
 
 using Json = nlohmann::json;
 
-bool endsWith(std::string_view text, std::string_view ending) {
-  return text.size() >= ending.size() &&
-         text.substr(text.size() - ending.size()) == ending;
-}
-
 bool isBlank(std::string_view line) {
   return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+/// `text` with CR LF, and CR alone, as LF; counts them in `changed`.
+std::string withLineFeeds(std::string_view text, uint64_t &changed) {
+  std::string result;
+  result.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r') {
+      result += text[i];
+      continue;
+    }
+    ++changed;
+    if (text.substr(i + 1, 1) != "\n")
+      result += '\n';
+  }
+  return result;
 }
 
 /// Counts of samples and tokens, from the samples.
@@ -48,8 +62,9 @@ void countSamples(Dataset &dataset, uint32_t sequenceLength) {
 
 /// Adds a row to `dataset`, cut into windows where it is too long.
 void addRow(Dataset &dataset, Sample row, uint32_t sequenceLength) {
-  ++dataset.rows;
+  uint64_t number = dataset.rows++;
   auto addSample = [&](Sample sample) {
+    sample.row = number;
     bool trained = countTrainedLabels(sample) > 0;
     dataset.dropped += !trained;
     if (trained)
@@ -77,14 +92,82 @@ void addRow(Dataset &dataset, Sample row, uint32_t sequenceLength) {
   }
 }
 
-Status failAt(const std::string &path, const char *unit, size_t number,
-              const std::string &message) {
-  return Status::error("'" + path + "', " + unit + " " +
-                       std::to_string(number) + ": " + message);
+/// What a line that is no JSON most likely is: rows laid out otherwise.
+std::string layoutHint(std::string_view line, size_t offset, bool lastLine) {
+  std::string_view rest = line.substr(std::min(offset, line.size()));
+  if (rest.empty() || isBlank(rest))
+    return lastLine ? ": the file seems to be cut"
+                    : ": a row ends on the line it begins; is the file "
+                      "pretty-printed? write one object a line (jq -c .)";
+  if (rest[0] == '{' && offset > 0 && line[offset - 1] == '\r')
+    return ": lines end with CR alone, convert them to LF";
+  if (rest[0] == '{')
+    return ": begin a new line for each object";
+  if (rest[0] == ',' && isBlank(rest.substr(1)))
+    return ": lines do not end with a comma";
+  return "";
 }
 
-Status loadLines(const std::string &path, std::string_view content,
-                 RowReader &reader, uint32_t sequenceLength, Dataset &dataset) {
+/// Adds a row that was read, or counts one that has no text.
+void addRead(Dataset &dataset, std::optional<Sample> sample,
+             uint32_t sequenceLength) {
+  if (sample) {
+    addRow(dataset, std::move(*sample), sequenceLength);
+    return;
+  }
+  ++dataset.rows;
+  ++dataset.emptyRows;
+}
+
+/// Turns one file into the samples of `dataset`; the members shorten the
+/// argument lists.
+class FileReader {
+public:
+  FileReader(const std::string &path, RowReader &reader,
+             uint32_t sequenceLength, Dataset &dataset)
+      : path(path), reader(reader), sequenceLength(sequenceLength),
+        dataset(dataset) {}
+
+  Status read(std::string_view content);
+
+private:
+  Status readLines(std::string_view content);
+  Status readArray(std::string_view content);
+  Status readPlainText(std::string_view content);
+  Status readRow(const Json &row, const char *unit, size_t number);
+
+  const std::string &path;
+  RowReader &reader;
+  uint32_t sequenceLength;
+  Dataset &dataset;
+};
+
+Status FileReader::read(std::string_view content) {
+  if (content.substr(0, 3) == "\xEF\xBB\xBF") // byte order mark
+    content.remove_prefix(3);
+  if (isBlank(content))
+    return Status::error("'" + path + "' holds nothing, or white space alone");
+  Expected<DataFormat> format = recogniseData(path, content);
+  if (!format.ok())
+    return format.status();
+  switch (*format) {
+  case DataFormat::Lines:
+    return readLines(content);
+  case DataFormat::Array:
+    return readArray(content);
+  case DataFormat::PlainText:
+    break;
+  }
+  return readPlainText(content);
+}
+
+Status FileReader::readLines(std::string_view content) {
+  size_t first = content.find_first_not_of(" \t\r\n");
+  if (content[first] == '[')
+    return Status::error(
+        "'" + path +
+        "': expected a JSON object on each line, but it begins a list: write "
+        "one object a line (jq -c '.[]'), or name the file .json");
   size_t number = 0;
   while (!content.empty()) {
     std::string_view line = content.substr(0, content.find('\n'));
@@ -92,55 +175,65 @@ Status loadLines(const std::string &path, std::string_view content,
     ++number;
     if (isBlank(line))
       continue;
-    Json row = Json::parse(line.begin(), line.end(), nullptr, false);
-    Expected<Sample> sample = reader.read(row);
-    if (!sample.ok())
-      return failAt(path, "line", number, sample.message());
-    addRow(dataset, std::move(*sample), sequenceLength);
+    Json row;
+    if (std::optional<JsonFailure> failure = readJson(line, row))
+      return Status::error("'" + path + "', " +
+                           describePlace(line, failure->offset, number) + ": " +
+                           failure->reason +
+                           layoutHint(line, failure->offset, isBlank(content)));
+    if (Status status = readRow(row, "line", number); !status.ok())
+      return status;
   }
   return Status::success();
 }
 
-Status loadArray(const std::string &path, std::string_view content,
-                 RowReader &reader, uint32_t sequenceLength, Dataset &dataset) {
-  Json rows = Json::parse(content.begin(), content.end(), nullptr, false);
-  if (!rows.is_array())
-    return Status::error("'" + path + "' is not valid JSON");
+Status FileReader::readArray(std::string_view content) {
+  // A data set may hold more values than any configuration.
+  JsonLimits limits;
+  limits.values = UINT64_MAX;
+  Json rows;
+  if (std::optional<JsonFailure> failure = readJson(content, rows, limits))
+    return Status::error("'" + path + "', " +
+                         describePlace(content, failure->offset) + ": " +
+                         failure->reason);
   size_t number = 0;
-  for (const Json &row : rows) {
-    Expected<Sample> sample = reader.read(row);
-    if (!sample.ok())
-      return failAt(path, "row", number + 1, sample.message());
-    addRow(dataset, std::move(*sample), sequenceLength);
-    ++number;
-  }
+  for (const Json &row : rows)
+    if (Status status = readRow(row, "row", ++number); !status.ok())
+      return status;
   return Status::success();
 }
 
-Status loadRows(const std::string &path, const std::string &content,
-                RowReader &reader, uint32_t sequenceLength, Dataset &dataset) {
-  std::string_view text = content;
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") // byte order mark
-    text.remove_prefix(3);
-  if (isBlank(text))
-    return Status::error("'" + path + "' is empty");
-  if (!endsWith(path, ".json") && !endsWith(path, ".jsonl")) {
-    Expected<Sample> sample = reader.readPlainText(std::string(text));
-    if (!sample.ok())
-      return Status::error("'" + path + "': " + sample.message());
-    addRow(dataset, std::move(*sample), sequenceLength);
-    return Status::success();
-  }
-  bool array =
-      endsWith(path, ".json") && text[text.find_first_not_of(" \t\r\n")] == '[';
-  return array ? loadArray(path, text, reader, sequenceLength, dataset)
-               : loadLines(path, text, reader, sequenceLength, dataset);
+Status FileReader::readRow(const Json &row, const char *unit, size_t number) {
+  Expected<std::optional<Sample>> sample = reader.read(row);
+  if (!sample.ok())
+    return Status::error("'" + path + "', " + unit + " " +
+                         std::to_string(number) + ": " + sample.message());
+  addRead(dataset, std::move(*sample), sequenceLength);
+  return Status::success();
+}
+
+Status FileReader::readPlainText(std::string_view content) {
+  uint64_t changed = 0;
+  std::string text = withLineFeeds(content, changed);
+  if (changed > 0)
+    dataset.notices.push_back(std::to_string(changed) +
+                              " line ends with CR became LF");
+  Expected<Sample> sample = reader.readPlainText(text);
+  if (!sample.ok())
+    return Status::error("'" + path + "': " + sample.message());
+  addRow(dataset, std::move(*sample), sequenceLength);
+  return Status::success();
 }
 
 void addNotices(Dataset &dataset, const RowReader &reader,
                 uint32_t sequenceLength) {
-  if (!reader.notice().empty())
-    dataset.notices.push_back(reader.notice());
+  for (const std::string &notice : reader.notices())
+    dataset.notices.push_back(notice);
+  if (dataset.emptyRows > 0)
+    dataset.notices.push_back(
+        std::to_string(dataset.emptyRows) + " of " +
+        std::to_string(dataset.rows) +
+        " rows have an empty text, completion or output and were left out");
   if (dataset.rowsCut > 0)
     dataset.notices.push_back(
         std::to_string(dataset.rowsCut) + " of " +
@@ -149,7 +242,7 @@ void addNotices(Dataset &dataset, const RowReader &reader,
         std::to_string(dataset.windowsCut) + " windows");
   if (dataset.dropped > 0)
     dataset.notices.push_back(std::to_string(dataset.dropped) +
-                              " samples hold no token to train and were left "
+                              " samples hold no token to score and were left "
                               "out");
 }
 
@@ -171,12 +264,11 @@ Expected<Dataset> loadDataset(const std::string &path,
     return content.status();
   RowReader reader(tokenizer, options);
   Dataset dataset;
-  if (Status status =
-          loadRows(path, *content, reader, options.sequenceLength, dataset);
-      !status.ok())
+  FileReader file(path, reader, options.sequenceLength, dataset);
+  if (Status status = file.read(*content); !status.ok())
     return status;
   if (dataset.samples.empty())
-    return Status::error("'" + path + "' holds no token to train");
+    return Status::error("'" + path + "' holds no token to score");
   countSamples(dataset, options.sequenceLength);
   addNotices(dataset, reader, options.sequenceLength);
   return dataset;
@@ -191,22 +283,27 @@ Expected<Dataset> splitValidation(Dataset &dataset, double fraction,
   Dataset validation;
   if (fraction == 0)
     return validation;
-  size_t total = dataset.samples.size();
+  // Windows of one row are neighbours: a row is held out whole.
+  std::vector<uint64_t> rows;
+  for (const Sample &sample : dataset.samples)
+    if (rows.empty() || rows.back() != sample.row)
+      rows.push_back(sample.row);
   size_t count = std::max<size_t>(
-      1,
-      static_cast<size_t>(std::llround(fraction * static_cast<double>(total))));
-  if (count >= total)
-    return Status::error("a validation split of " + std::to_string(fraction) +
-                         " leaves no sample to train on of " +
-                         std::to_string(total));
-  std::vector<uint64_t> order = shuffledOrder(total, seed);
-  std::vector<bool> chosen(total, false);
+      1, static_cast<size_t>(std::llround(fraction * double(rows.size()))));
+  if (count >= rows.size())
+    return Status::error(
+        "expected a validation split that leaves a row to train on, but " +
+        std::to_string(fraction) + " of " + std::to_string(rows.size()) +
+        (rows.size() == 1 ? " row" : " rows") +
+        " holds out all: rows are held out whole, give --validation a file");
+  std::vector<uint64_t> order = shuffledOrder(rows.size(), seed);
+  std::set<uint64_t> chosen;
   for (size_t i = 0; i < count; ++i)
-    chosen[order[i]] = true;
+    chosen.insert(rows[order[i]]);
   std::vector<Sample> kept;
-  for (size_t i = 0; i < total; ++i)
-    (chosen[i] ? validation.samples : kept)
-        .push_back(std::move(dataset.samples[i]));
+  for (Sample &sample : dataset.samples)
+    (chosen.count(sample.row) ? validation.samples : kept)
+        .push_back(std::move(sample));
   dataset.samples = std::move(kept);
   countSamples(dataset, sequenceLength);
   countSamples(validation, sequenceLength);

@@ -32,6 +32,7 @@ constexpr int32_t kMaskedLabel = -100;
 struct Sample {
   std::vector<int32_t> tokens;
   std::vector<int32_t> labels;
+  uint64_t row = 0; // of the file; windows of one row share it
 };
 
 struct DatasetOptions {
@@ -47,6 +48,7 @@ struct DatasetOptions {
 struct Dataset {
   std::vector<Sample> samples;
   uint64_t rows = 0;                // rows of the file; 1 for plain text
+  uint64_t emptyRows = 0;           // rows without text, left out
   uint64_t rowsCut = 0;             // rows longer than `sequenceLength`
   uint64_t windowsCut = 0;          // samples that those rows became
   uint64_t padded = 0;              // samples shorter than `sequenceLength`
@@ -56,19 +58,22 @@ struct Dataset {
   std::vector<std::string> notices; // one sentence each, for the user
 };
 
-/// Loads the file at `path`. Names ending in `.jsonl` or `.json` hold one JSON
-/// object per line (a `.json` file may also be one array of them), by keys:
+/// Loads the file at `path`, of the format that DataFormat.h recognises. Rows
+/// are JSON objects, by keys:
 ///
 /// - `input_ids`, optional `labels` (aligned, -100 masked; default: input_ids)
-/// - `messages`: list of `role` and `content`, see ChatTemplate.h
+/// - `messages`: list of `role`, `content` and optional `weight` (0: the turn
+/// is
+///   not trained), see ChatTemplate.h
 /// - `prompt`, `completion`: BOS, both texts, EOS
-/// - `instruction`, optional `input`, `output`: a conversation whose user says
-///   instruction, blank line, input
+/// - `instruction`, optional `system`, `input`, `output`: a conversation whose
+///   user says instruction, blank line, input
 /// - `text`: BOS, text, EOS
 ///
 /// Control tokens spelled out in `prompt`, `completion` and `text` are matched.
-/// Any other name is plain text: tokenized whole, control tokens not matched,
-/// BOS first, no EOS.
+/// Rows whose `text`, `completion` or `output` is empty are left out. Keys that
+/// are not known are refused, see RowKeys.h. Plain text is tokenized whole,
+/// control tokens not matched, BOS first, no EOS; its line ends become "\n".
 ///
 /// Rows longer than `sequenceLength` are cut into windows that overlap by one
 /// token, masked in the later one: every token is scored exactly once.
@@ -81,11 +86,12 @@ Expected<Dataset> loadDataset(const std::string &path,
 /// The number of labels of `sample` that the program scores.
 uint64_t countTrainedLabels(const Sample &sample);
 
-/// Moves `fraction` (0 to below 1) of the samples, chosen by `seed` and rounded
-/// to nearest but at least one, out of `dataset` and returns them; both keep
-/// their order. A fraction of 0 returns an empty set. Counts of samples and
-/// tokens are updated (`sequenceLength` as in the options), counts of rows stay
-/// with `dataset`. Fails when nothing would be left to train on.
+/// Moves `fraction` (0 to below 1) of the rows, chosen by `seed` and rounded to
+/// nearest but at least one, out of `dataset` and returns them with all their
+/// windows; both keep their order. A fraction of 0 returns an empty set. Counts
+/// of samples and tokens are updated (`sequenceLength` as in the options),
+/// counts of rows stay with `dataset`. Fails when nothing would be left to
+/// train on.
 Expected<Dataset> splitValidation(Dataset &dataset, double fraction,
                                   uint32_t sequenceLength, uint64_t seed);
 

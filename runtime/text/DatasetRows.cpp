@@ -11,6 +11,9 @@
 
 #include "text/DatasetRows.h"
 
+#include "io/Escape.h"
+#include "text/RowKeys.h"
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -29,6 +32,12 @@ Expected<std::string> stringAt(const Json &row, const char *key) {
     return Status::error("expected '" + std::string(key) +
                          "' to be a string, but got " + found->type_name());
   return found->get<std::string>();
+}
+
+/// Whether a row has a key and a value for it.
+bool has(const Json &row, const char *key) {
+  auto found = row.find(key);
+  return found != row.end() && !found->is_null();
 }
 
 /// A list of whole numbers; their range is checked later, together with what
@@ -57,6 +66,30 @@ Expected<std::vector<int32_t>> integersAt(const Json &row, const char *key) {
   return values;
 }
 
+/// One of `messages`. A weight of 0 keeps a turn out of the loss.
+Expected<ChatMessage> readMessage(const Json &item) {
+  if (!item.is_object())
+    return Status::error("expected an object, but got " +
+                         std::string(item.type_name()));
+  if (Status status = checkMessageKeys(item); !status.ok())
+    return status;
+  Expected<std::string> role = stringAt(item, "role");
+  if (!role.ok())
+    return role.status();
+  Expected<std::string> content = stringAt(item, "content");
+  if (!content.ok())
+    return content.status();
+  ChatMessage message{std::move(*role), std::move(*content)};
+  if (!has(item, "weight"))
+    return message;
+  const Json &weight = item["weight"];
+  if (weight != 0 && weight != 1)
+    return Status::error("expected 'weight' to be 0 or 1, but got " +
+                         excerpt(weight.dump(-1, ' ', true)));
+  message.weighted = weight == 1;
+  return message;
+}
+
 /// A sample that trains every token.
 Sample trainAll(std::vector<int32_t> ids) {
   Sample sample;
@@ -67,31 +100,37 @@ Sample trainAll(std::vector<int32_t> ids) {
 
 } // namespace
 
-Expected<Sample> RowReader::read(const Json &row) {
+Expected<std::optional<Sample>> RowReader::read(const Json &row) {
   if (!row.is_object())
     return Status::error(
         "expected a JSON object with one of the keys input_ids, messages, "
         "prompt, instruction, text, but got " +
-        std::string(row.is_discarded() ? "invalid JSON" : row.type_name()));
-  Expected<Sample> sample = [&]() -> Expected<Sample> {
-    if (row.contains("input_ids"))
-      return readTokens(row);
-    if (row.contains("messages"))
-      return readMessages(row);
-    if (row.contains("prompt") || row.contains("completion"))
-      return readCompletion(row);
-    if (row.contains("instruction"))
-      return readInstruction(row);
-    if (row.contains("text"))
-      return readText(row);
-    return Status::error("expected one of the keys input_ids, messages, "
-                         "prompt, instruction, text, but got none of them");
-  }();
-  if (!sample.ok())
+        std::string(row.type_name()));
+  Row sample = readKind(row);
+  if (!sample.ok() || !*sample)
     return sample;
-  if (Status status = checkTokens(*sample); !status.ok())
+  if (Status status = checkTokens(**sample); !status.ok())
     return status;
   return sample;
+}
+
+RowReader::Row RowReader::readKind(const Json &row) {
+  Expected<RowKind> kind = recogniseRow(row);
+  if (!kind.ok())
+    return kind.status();
+  switch (*kind) {
+  case RowKind::Tokens:
+    return readTokens(row);
+  case RowKind::Messages:
+    return readMessages(row);
+  case RowKind::Completion:
+    return readCompletion(row);
+  case RowKind::Instruction:
+    return readInstruction(row);
+  case RowKind::Text:
+    break;
+  }
+  return readText(row);
 }
 
 Status RowReader::requireTokenizer() const {
@@ -130,29 +169,38 @@ Status RowReader::checkTokens(const Sample &sample) const {
   return Status::success();
 }
 
-void RowReader::appendEos(std::vector<int32_t> &ids) const {
+void RowReader::appendEos(std::vector<int32_t> &ids) {
+  if (tokenizer->eos() < 0)
+    say("the vocabulary has no EOS: rows of text and completions have no end "
+        "to learn");
   // Text that spells its own EOS does not get a second one.
-  if (tokenizer->eos() >= 0 && (ids.empty() || ids.back() != tokenizer->eos()))
+  else if (ids.empty() || ids.back() != tokenizer->eos())
     ids.push_back(tokenizer->eos());
 }
 
-std::vector<int32_t> RowReader::encodeStart(const std::string &text) const {
-  std::vector<int32_t> ids =
-      tokenizer->encode(text, /*addBos=*/true, /*parseSpecial=*/true);
-  // Text that spells its own BOS does not get a second one.
-  if (ids.size() >= 2 && ids[0] == ids[1] && ids[0] == tokenizer->bos())
-    ids.erase(ids.begin());
-  return ids;
+void RowReader::say(std::string notice) {
+  if (std::find(said.begin(), said.end(), notice) == said.end())
+    said.push_back(std::move(notice));
 }
 
-Expected<Sample> RowReader::readTokens(const Json &row) const {
+RowReader::Row RowReader::readTokens(const Json &row) const {
   if (Status status = refuseAssistantOnly("input_ids"); !status.ok())
     return status;
   Expected<std::vector<int32_t>> ids = integersAt(row, "input_ids");
   if (!ids.ok())
     return ids.status();
-  if (row.contains("attention_mask")) {
-    Expected<std::vector<int32_t>> mask = integersAt(row, "attention_mask");
+  Sample sample = trainAll(std::move(*ids));
+  auto read = [&](const char *key) -> Expected<std::vector<int32_t>> {
+    Expected<std::vector<int32_t>> values = integersAt(row, key);
+    if (values.ok() && values->size() != sample.tokens.size())
+      return Status::error("expected as many " + std::string(key) +
+                           " as input_ids, but got " +
+                           std::to_string(values->size()) + " and " +
+                           std::to_string(sample.tokens.size()));
+    return values;
+  };
+  if (has(row, "attention_mask")) {
+    Expected<std::vector<int32_t>> mask = read("attention_mask");
     if (!mask.ok())
       return mask.status();
     for (int32_t value : *mask)
@@ -161,21 +209,16 @@ Expected<Sample> RowReader::readTokens(const Json &row) const {
             "expected attention_mask to hold only 1, but got " +
             std::to_string(value) + ": leave padding out of input_ids");
   }
-  Sample sample = trainAll(std::move(*ids));
-  if (!row.contains("labels"))
-    return sample;
-  Expected<std::vector<int32_t>> labels = integersAt(row, "labels");
-  if (!labels.ok())
-    return labels.status();
-  if (labels->size() != sample.tokens.size())
-    return Status::error("expected as many labels as input_ids, but got " +
-                         std::to_string(labels->size()) + " and " +
-                         std::to_string(sample.tokens.size()));
-  sample.labels = std::move(*labels);
-  return sample;
+  if (has(row, "labels")) {
+    Expected<std::vector<int32_t>> labels = read("labels");
+    if (!labels.ok())
+      return labels.status();
+    sample.labels = std::move(*labels);
+  }
+  return std::optional<Sample>(std::move(sample));
 }
 
-Expected<Sample> RowReader::readText(const Json &row) const {
+RowReader::Row RowReader::readText(const Json &row) {
   if (Status status = requireTokenizer(); !status.ok())
     return status;
   if (Status status = refuseAssistantOnly("text"); !status.ok())
@@ -183,12 +226,15 @@ Expected<Sample> RowReader::readText(const Json &row) const {
   Expected<std::string> text = stringAt(row, "text");
   if (!text.ok())
     return text.status();
-  std::vector<int32_t> ids = encodeStart(*text);
+  if (text->empty())
+    return std::optional<Sample>();
+  std::vector<int32_t> ids =
+      tokenizer->encode(*text, /*addBos=*/true, /*parseSpecial=*/true);
   appendEos(ids);
-  return trainAll(std::move(ids));
+  return std::optional<Sample>(trainAll(std::move(ids)));
 }
 
-Expected<Sample> RowReader::readPlainText(const std::string &text) const {
+Expected<Sample> RowReader::readPlainText(std::string_view text) const {
   if (Status status = requireTokenizer(); !status.ok())
     return status;
   if (Status status = refuseAssistantOnly("plain text"); !status.ok())
@@ -200,7 +246,7 @@ Expected<Sample> RowReader::readPlainText(const std::string &text) const {
   return sample;
 }
 
-Expected<Sample> RowReader::readCompletion(const Json &row) const {
+RowReader::Row RowReader::readCompletion(const Json &row) {
   if (Status status = requireTokenizer(); !status.ok())
     return status;
   Expected<std::string> prompt = stringAt(row, "prompt");
@@ -209,74 +255,89 @@ Expected<Sample> RowReader::readCompletion(const Json &row) const {
   Expected<std::string> completion = stringAt(row, "completion");
   if (!completion.ok())
     return completion.status();
-  std::vector<int32_t> ids = encodeStart(*prompt);
-  size_t promptSize = ids.size();
-  std::vector<int32_t> rest =
-      tokenizer->encode(*completion, /*addBos=*/false, /*parseSpecial=*/true,
-                        /*atStart=*/prompt->empty());
-  appendEos(rest);
-  ids.insert(ids.end(), rest.begin(), rest.end());
+  if (completion->empty())
+    return std::optional<Sample>();
+  std::vector<PartToken> tokens = tokenizer->encodeParts(
+      {{*prompt, /*parseSpecial=*/true}, {*completion, /*parseSpecial=*/true}},
+      /*addBos=*/true);
+  std::vector<int32_t> ids;
+  size_t promptSize = 0;
+  for (const PartToken &token : tokens) {
+    ids.push_back(token.id);
+    promptSize += token.part == 0;
+  }
+  appendEos(ids);
   Sample sample = trainAll(std::move(ids));
   if (options.assistantOnlyLoss)
     std::fill_n(sample.labels.begin(), promptSize, kMaskedLabel);
-  return sample;
+  return std::optional<Sample>(std::move(sample));
 }
 
-Expected<Sample> RowReader::readMessages(const Json &row) {
+RowReader::Row RowReader::readMessages(const Json &row) {
   const Json &list = row["messages"];
   if (!list.is_array())
     return Status::error("expected 'messages' to be a list, but got " +
                          std::string(list.type_name()));
   std::vector<ChatMessage> messages;
   for (const Json &item : list) {
-    if (!item.is_object())
-      return Status::error("expected each of 'messages' to be an object, but "
-                           "got " +
-                           std::string(item.type_name()));
-    Expected<std::string> role = stringAt(item, "role");
-    if (!role.ok())
-      return role.status();
-    Expected<std::string> content = stringAt(item, "content");
-    if (!content.ok())
-      return content.status();
-    messages.push_back({std::move(*role), std::move(*content)});
+    Expected<ChatMessage> message = readMessage(item);
+    if (!message.ok())
+      return Status::error("message " + std::to_string(messages.size() + 1) +
+                           ": " + message.message());
+    messages.push_back(std::move(*message));
   }
   return renderChat(messages);
 }
 
-Expected<Sample> RowReader::readInstruction(const Json &row) {
+RowReader::Row RowReader::readInstruction(const Json &row) {
   Expected<std::string> instruction = stringAt(row, "instruction");
   if (!instruction.ok())
     return instruction.status();
   Expected<std::string> output = stringAt(row, "output");
   if (!output.ok())
     return output.status();
+  std::vector<ChatMessage> messages;
+  if (has(row, "system")) {
+    Expected<std::string> system = stringAt(row, "system");
+    if (!system.ok())
+      return system.status();
+    if (!system->empty())
+      messages.push_back({"system", std::move(*system)});
+  }
   std::string question = std::move(*instruction);
-  if (row.contains("input") && !row["input"].is_null()) {
+  if (has(row, "input")) {
     Expected<std::string> input = stringAt(row, "input");
     if (!input.ok())
       return input.status();
     if (!input->empty())
       question += "\n\n" + *input;
   }
-  return renderChat({{"user", question}, {"assistant", *output}});
+  if (output->empty())
+    return std::optional<Sample>();
+  messages.push_back({"user", std::move(question)});
+  messages.push_back({"assistant", std::move(*output)});
+  return renderChat(messages);
 }
 
-Expected<Sample>
-RowReader::renderChat(const std::vector<ChatMessage> &messages) {
+RowReader::Row RowReader::renderChat(const std::vector<ChatMessage> &messages) {
   if (Status status = requireTokenizer(); !status.ok())
     return status;
-  if (!chat)
+  if (!chat) {
     chat = ChatTemplate::choose(options.chatTemplate);
+    say(chat->notice());
+    if (std::string notice = chat->noticeOn(*tokenizer); !notice.empty())
+      say(std::move(notice));
+  }
   Expected<ChatTokens> tokens = chat->render(*tokenizer, messages);
   if (!tokens.ok())
     return tokens.status();
   Sample sample = trainAll(std::move(tokens->ids));
-  if (options.assistantOnlyLoss)
-    for (size_t i = 0; i < sample.labels.size(); ++i)
-      if (!tokens->trained[i])
-        sample.labels[i] = kMaskedLabel;
-  return sample;
+  for (size_t i = 0; i < sample.labels.size(); ++i) {
+    const ChatSpan &span = tokens->spans[i];
+    if (!span.weighted || (options.assistantOnlyLoss && !span.assistant))
+      sample.labels[i] = kMaskedLabel;
+  }
+  return std::optional<Sample>(std::move(sample));
 }
 
 } // namespace sterna

@@ -17,6 +17,9 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace sterna {
 
@@ -28,32 +31,39 @@ public:
   RowReader(const Tokenizer *tokenizer, const DatasetOptions &options)
       : tokenizer(tokenizer), options(options) {}
 
-  /// One whole row, of any length of at least one token. The message on failure
-  /// names the key, not the place in the file.
-  Expected<Sample> read(const nlohmann::json &row);
+  /// One whole row, of any length of at least one token; none where its text,
+  /// completion or output is empty. The message on failure names the key, not
+  /// the place in the file.
+  Expected<std::optional<Sample>> read(const nlohmann::json &row);
 
   /// A row of plain text, BOS first.
-  Expected<Sample> readPlainText(const std::string &text) const;
+  Expected<Sample> readPlainText(std::string_view text) const;
 
-  /// What the chat template's choice has to say; empty when no row asked.
-  std::string notice() const { return chat ? chat->notice() : std::string(); }
+  /// What there is to say about the chat template and the vocabulary, as far as
+  /// rows asked for them.
+  const std::vector<std::string> &notices() const { return said; }
 
 private:
-  Expected<Sample> readTokens(const nlohmann::json &row) const;
-  Expected<Sample> readText(const nlohmann::json &row) const;
-  Expected<Sample> readCompletion(const nlohmann::json &row) const;
-  Expected<Sample> readMessages(const nlohmann::json &row);
-  Expected<Sample> readInstruction(const nlohmann::json &row);
-  Expected<Sample> renderChat(const std::vector<ChatMessage> &messages);
+  using Row = Expected<std::optional<Sample>>;
+
+  Row readKind(const nlohmann::json &row);
+  Row readTokens(const nlohmann::json &row) const;
+  Row readText(const nlohmann::json &row);
+  Row readCompletion(const nlohmann::json &row);
+  Row readMessages(const nlohmann::json &row);
+  Row readInstruction(const nlohmann::json &row);
+  Row renderChat(const std::vector<ChatMessage> &messages);
   Status checkTokens(const Sample &sample) const;
   Status requireTokenizer() const;
   Status refuseAssistantOnly(const char *kind) const;
-  void appendEos(std::vector<int32_t> &ids) const;
-  std::vector<int32_t> encodeStart(const std::string &text) const;
+  void appendEos(std::vector<int32_t> &ids);
+  /// Adds a notice unless it was added before.
+  void say(std::string notice);
 
   const Tokenizer *tokenizer;
   const DatasetOptions &options;
   std::optional<ChatTemplate> chat;
+  std::vector<std::string> said;
 };
 
 } // namespace sterna

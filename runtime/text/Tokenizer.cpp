@@ -6,13 +6,14 @@
 //
 // The algorithm behind Tokenizer.h: text is cut at special tokens, then at
 // places where nothing can merge, and in each chunk the neighbours with the
-// highest score merge until no pair is a piece.
+// highest score merge until no pair is a piece. Long chunks, such as runs of
+// spaces, are merged in windows.
 //
 //===----------------------------------------------------------------------===//
 
 #include "text/Tokenizer.h"
 
-#include "text/Utf8.h"
+#include "io/Utf8.h"
 
 #include <algorithm>
 #include <cmath>
@@ -24,13 +25,38 @@ namespace sterna {
 /// A stretch of the text, or a special token found in it (`id` ≥ 0).
 struct Tokenizer::Fragment {
   std::string_view text;
-  int32_t id;
+  int32_t id = -1;
+};
+
+/// Tokens, and the bytes of text that each of them has; a space counts as the
+/// mark that stands for it. Where only ids are asked for, sizes are not kept.
+struct Tokenizer::Encoded {
+  std::vector<int32_t> ids;
+  std::vector<uint32_t> sizes;
+  bool keepsSizes = false;
+
+  void add(int32_t id, size_t size) {
+    ids.push_back(id);
+    if (keepsSizes)
+      sizes.push_back(static_cast<uint32_t>(size));
+  }
+  void cutTo(size_t count) {
+    ids.resize(count);
+    if (keepsSizes)
+      sizes.resize(count);
+  }
 };
 
 namespace {
 
 /// U+2581, which stands for a space inside pieces.
 constexpr std::string_view kSpaceMark = "\xE2\x96\x81";
+
+/// Bytes of a chunk that are merged at once, at least.
+constexpr size_t kWindow = 1 << 14;
+/// Longest pieces at the end of a window that are merged again with what
+/// follows: beyond them its end has no influence, in all but odd vocabularies.
+constexpr size_t kOverlap = 4;
 
 /// Tokens that end a turn in the chat formats in use.
 constexpr std::string_view kEndOfTurn[] = {
@@ -52,16 +78,16 @@ uint64_t pairKey(std::string_view left, std::string_view right) {
 /// runs form a list, and a run merged into its left neighbour has length 0.
 struct Symbol {
   std::string_view text;
-  int32_t previous;
-  int32_t next;
+  int32_t previous = 0;
+  int32_t next = 0;
 };
 
 /// Two neighbouring symbols that together are a piece.
 struct Merge {
-  int32_t left;
-  int32_t right;
-  float score;
-  size_t size; // of both texts: tells whether either has changed since
+  int32_t left = 0;
+  int32_t right = 0;
+  float score = 0;
+  size_t size = 0; // of both texts: tells whether either has changed since
 };
 
 /// Highest score first, then leftmost.
@@ -134,7 +160,9 @@ Status checkData(const TokenizerData &data) {
         data.types[i] > static_cast<int32_t>(TokenType::Byte))
       return fail("expected the type of token " + std::to_string(i) +
                   " to be 1 to 6, but got " + std::to_string(data.types[i]));
-  for (int32_t id : {data.bos, data.eos, data.unk, data.pad})
+  std::vector<int32_t> specials = data.endIds;
+  specials.insert(specials.end(), {data.bos, data.eos, data.unk, data.pad});
+  for (int32_t id : specials)
     if (id < -1 || id >= static_cast<int64_t>(count))
       return fail("expected special token ids below " + std::to_string(count) +
                   ", but got " + std::to_string(id));
@@ -168,6 +196,7 @@ void Tokenizer::buildIndex() {
       continue;
     int32_t id = static_cast<int32_t>(i);
     pieceToId[piece] = id;
+    longestPiece = std::max(longestPiece, piece.size());
     std::string_view left = piece.substr(0, announcedLength(piece));
     for (piece.remove_prefix(left.size()); !piece.empty();) {
       std::string_view right = piece.substr(0, announcedLength(piece));
@@ -193,6 +222,9 @@ void Tokenizer::buildIndex() {
   }
   for (std::string_view name : kEndOfTurn)
     if (int32_t id = find(name); id >= 0 && typeOf(id) != TokenType::Normal)
+      endOfGeneration.push_back(id);
+  for (int32_t id : vocabulary.endIds)
+    if (id >= 0)
       endOfGeneration.push_back(id);
 }
 
@@ -255,7 +287,7 @@ Tokenizer::splitAtSpecials(std::string_view text, bool parseSpecial) const {
            rest.remove_prefix(found + piece.size())) {
         if (found > 0)
           split.push_back({rest.substr(0, found), -1});
-        split.push_back({piece, id});
+        split.push_back({rest.substr(found, piece.size()), id});
       }
       if (!rest.empty())
         split.push_back({rest, -1});
@@ -265,26 +297,101 @@ Tokenizer::splitAtSpecials(std::string_view text, bool parseSpecial) const {
   return fragments;
 }
 
+bool Tokenizer::needsBos(const Encoded &encoded, bool addBos) const {
+  // Text that spells its own BOS does not get a second one.
+  return addBos && vocabulary.addBos && vocabulary.bos >= 0 &&
+         (encoded.ids.empty() || encoded.ids[0] != vocabulary.bos);
+}
+
 std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addBos,
                                        bool parseSpecial, bool atStart) const {
-  std::vector<int32_t> ids;
-  if (addBos && vocabulary.addBos && vocabulary.bos >= 0)
-    ids.push_back(vocabulary.bos);
+  Encoded result;
   bool spaceFirst = atStart;
-  for (const Fragment &fragment : splitAtSpecials(text, parseSpecial)) {
-    if (fragment.id >= 0) {
-      ids.push_back(fragment.id);
-      spaceFirst = true;
+  for (const Fragment &fragment : splitAtSpecials(text, parseSpecial))
+    encodeFragment(fragment, spaceFirst, result);
+  if (needsBos(result, addBos))
+    result.ids.insert(result.ids.begin(), vocabulary.bos);
+  return std::move(result.ids);
+}
+
+std::vector<Tokenizer::Fragment>
+Tokenizer::splitParts(const std::vector<TextPart> &parts,
+                      std::string_view whole) const {
+  std::vector<Fragment> fragments;
+  size_t begin = 0, end = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    end += parts[i].text.size();
+    // Neighbours that are read alike are one text, in which a special token may
+    // reach from one into the next.
+    if (i + 1 < parts.size() &&
+        parts[i + 1].parseSpecial == parts[i].parseSpecial)
       continue;
+    std::string_view text = whole.substr(begin, end - begin);
+    begin = end;
+    for (const Fragment &fragment :
+         splitAtSpecials(text, parts[i].parseSpecial)) {
+      Fragment *last = fragments.empty() ? nullptr : &fragments.back();
+      if (last && last->id < 0 && fragment.id < 0)
+        // Two texts without a token between them lie side by side in `whole`.
+        last->text = {last->text.data(),
+                      last->text.size() + fragment.text.size()};
+      else
+        fragments.push_back(fragment);
     }
-    encodeText(fragment.text, spaceFirst && vocabulary.addSpacePrefix, ids);
-    spaceFirst = false;
   }
-  return ids;
+  return fragments;
+}
+
+std::vector<PartToken>
+Tokenizer::encodeParts(const std::vector<TextPart> &parts, bool addBos,
+                       bool atStart) const {
+  std::string whole;
+  std::vector<size_t> ends;
+  for (const TextPart &part : parts) {
+    whole += part.text;
+    ends.push_back(whole.size());
+  }
+  Encoded encoded;
+  encoded.keepsSizes = true;
+  std::vector<PartToken> tokens;
+  uint32_t part = 0;
+  bool spaceFirst = atStart;
+  for (const Fragment &fragment : splitParts(parts, whole)) {
+    size_t first = encoded.ids.size();
+    size_t begin = static_cast<size_t>(fragment.text.data() - whole.data());
+    bool special = fragment.id >= 0;
+    // Where the tokens so far end: as their sizes count, and in the fragment.
+    size_t end = 0, sized = 0, read = special ? fragment.text.size() : 0;
+    if (spaceFirst && vocabulary.addSpacePrefix)
+      sized = kSpaceMark.size();
+    encodeFragment(fragment, spaceFirst, encoded);
+    for (size_t i = first; i < encoded.ids.size(); ++i) {
+      end += encoded.sizes[i];
+      while (!special && sized < end)
+        sized += fragment.text[read++] == ' ' ? kSpaceMark.size() : 1;
+      size_t lastByte = begin + std::max<size_t>(read, 1) - 1;
+      while (ends[part] <= lastByte)
+        ++part;
+      tokens.push_back({encoded.ids[i], part});
+    }
+  }
+  if (needsBos(encoded, addBos))
+    tokens.insert(tokens.begin(), {vocabulary.bos, 0});
+  return tokens;
+}
+
+void Tokenizer::encodeFragment(const Fragment &fragment, bool &spaceFirst,
+                               Encoded &result) const {
+  bool special = fragment.id >= 0;
+  if (special)
+    result.add(fragment.id, fragment.text.size());
+  else
+    encodeText(fragment.text, spaceFirst && vocabulary.addSpacePrefix, result);
+  spaceFirst = special;
 }
 
 void Tokenizer::encodeText(std::string_view text, bool spaceFirst,
-                           std::vector<int32_t> &ids) const {
+                           Encoded &result) const {
   std::string marked(spaceFirst ? kSpaceMark : std::string_view());
   marked += replaceAll(text, " ", kSpaceMark);
   // A chunk ends where no piece has these two characters side by side: nothing
@@ -298,19 +405,65 @@ void Tokenizer::encodeText(std::string_view text, bool spaceFirst,
     size_t position = marked.size() - rest.size();
     if (position > chunkBegin &&
         !mergeablePairs.count(pairKey(previous, character))) {
-      encodeChunk({&marked[chunkBegin], position - chunkBegin}, ids);
+      encodeChunk({&marked[chunkBegin], position - chunkBegin}, result);
       chunkBegin = position;
     }
     previous = character;
     rest.remove_prefix(character.size());
   }
-  encodeChunk({&marked[chunkBegin], marked.size() - chunkBegin}, ids);
+  encodeChunk({&marked[chunkBegin], marked.size() - chunkBegin}, result);
 }
 
-void Tokenizer::encodeChunk(std::string_view chunk,
-                            std::vector<int32_t> &ids) const {
+void Tokenizer::encodeChunk(std::string_view chunk, Encoded &result) const {
+  size_t before = result.ids.size();
+  size_t window = std::max(kWindow, 4 * kOverlap * longestPiece);
+  // A window that holds the chunk always succeeds.
+  for (; !encodeByWindows(chunk, window, result); window *= 2)
+    result.cutTo(before);
+}
+
+/// Merging is decided between neighbours: pieces are those of the whole chunk
+/// if and only if each two of them, side by side and alone, stay the same two.
+/// For until a merge reaches across one of their borders, what merges within
+/// two pieces and in which order does not depend on what lies around them. So
+/// it is enough to look at each border once: within a window its merging has,
+/// and between windows `staysApart` does.
+bool Tokenizer::encodeByWindows(std::string_view chunk, size_t window,
+                                Encoded &result) const {
+  auto staysApart = [&](std::string_view left, std::string_view right) {
+    std::vector<std::string_view> pieces =
+        mergePieces({left.data(), left.size() + right.size()});
+    return pieces.size() == 2 && pieces[0].size() == left.size();
+  };
+  std::string_view last;
+  while (true) {
+    std::vector<std::string_view> pieces = mergePieces(chunk.substr(0, window));
+    bool atEnd = chunk.size() <= window;
+    size_t kept = pieces.size();
+    for (size_t left = kOverlap * longestPiece; !atEnd && kept > 0;) {
+      size_t size = pieces[--kept].size();
+      if (size >= left)
+        break;
+      left -= size;
+    }
+    if (!last.empty() && !pieces.empty() && !staysApart(last, pieces[0]))
+      return false;
+    for (size_t i = 0; i < kept; ++i)
+      appendPiece(pieces[i], result);
+    if (atEnd)
+      return true;
+    if (kept == 0)
+      return false;
+    last = pieces[kept - 1];
+    chunk.remove_prefix(
+        static_cast<size_t>(last.data() + last.size() - chunk.data()));
+  }
+}
+
+std::vector<std::string_view>
+Tokenizer::mergePieces(std::string_view text) const {
   std::vector<Symbol> symbols;
-  for (std::string_view rest = chunk; !rest.empty();) {
+  for (std::string_view rest = text; !rest.empty();) {
     int32_t index = static_cast<int32_t>(symbols.size());
     size_t length = announcedLength(rest);
     bool last = length == rest.size();
@@ -325,7 +478,7 @@ void Tokenizer::encodeChunk(std::string_view chunk,
       return;
     std::string_view a = symbols[static_cast<size_t>(left)].text;
     std::string_view b = symbols[static_cast<size_t>(right)].text;
-    // Neighbours lie side by side in the chunk.
+    // Neighbours lie side by side in the text.
     int32_t id = find(std::string_view(a.data(), a.size() + b.size()));
     if (id >= 0)
       merges.push({left, right, vocabulary.scores[static_cast<size_t>(id)],
@@ -351,20 +504,21 @@ void Tokenizer::encodeChunk(std::string_view chunk,
     tryMerge(merge.left, left.next);
   }
 
-  for (int32_t i = 0; i >= 0; i = symbols[static_cast<size_t>(i)].next) {
-    std::string_view piece = symbols[static_cast<size_t>(i)].text;
-    if (int32_t id = find(piece); id >= 0)
-      ids.push_back(id);
-    else
-      appendBytes(piece, ids);
-  }
+  std::vector<std::string_view> pieces;
+  for (int32_t i = symbols.empty() ? -1 : 0; i >= 0;
+       i = symbols[static_cast<size_t>(i)].next)
+    pieces.push_back(symbols[static_cast<size_t>(i)].text);
+  return pieces;
 }
 
-void Tokenizer::appendBytes(std::string_view bytes,
-                            std::vector<int32_t> &ids) const {
-  for (char byte : bytes) {
+void Tokenizer::appendPiece(std::string_view piece, Encoded &result) const {
+  if (int32_t id = find(piece); id >= 0) {
+    result.add(id, piece.size());
+    return;
+  }
+  for (char byte : piece) {
     int32_t id = byteTokens[static_cast<unsigned char>(byte)];
-    ids.push_back(id >= 0 ? id : vocabulary.unk);
+    result.add(id >= 0 ? id : vocabulary.unk, 1);
   }
 }
 

@@ -47,6 +47,19 @@ struct TokenizerData {
   int32_t pad = -1;
   bool addBos = true;
   bool addSpacePrefix = true;
+  std::vector<int32_t> endIds; // end a generation, beside EOS
+};
+
+/// A part of a text that is encoded as a whole.
+struct TextPart {
+  std::string_view text;
+  bool parseSpecial = false; // whether control tokens are matched in it
+};
+
+/// A token, and the part of the text that its last byte is in.
+struct PartToken {
+  int32_t id = 0;
+  uint32_t part = 0;
 };
 
 /// An immutable tokenizer; its const functions may run on several threads.
@@ -63,13 +76,19 @@ public:
   Tokenizer &operator=(const Tokenizer &) = delete;
 
   /// Turns `text` into ids. `addBos` puts the BOS token first where the
-  /// vocabulary asks for one (`data().addBos`). User-defined tokens in the text
-  /// are always matched whole; control tokens, such as "</s>", only when
-  /// `parseSpecial` is set. `atStart` is false when `text` continues text that
-  /// was encoded before, so that no space is put before it. Any bytes are
-  /// accepted: what the vocabulary lacks becomes byte tokens, else unknown.
+  /// vocabulary asks for one (`data().addBos`), unless the text begins with it.
+  /// User-defined tokens in the text are always matched whole; control tokens,
+  /// such as "</s>", only when `parseSpecial` is set. `atStart` is false when
+  /// `text` continues text that was encoded before, so that no space is put
+  /// before it. Any bytes are accepted: what the vocabulary lacks becomes byte
+  /// tokens, else unknown.
   std::vector<int32_t> encode(std::string_view text, bool addBos,
                               bool parseSpecial, bool atStart = true) const;
+
+  /// Turns `parts`, joined, into the ids of the whole text: pieces may reach
+  /// from one part into the next. BOS belongs to the first part.
+  std::vector<PartToken> encodeParts(const std::vector<TextPart> &parts,
+                                     bool addBos, bool atStart = true) const;
 
   /// Turns ids into text, always valid UTF-8 (broken sequences become U+FFFD).
   /// Control, unknown and out-of-range ids give nothing. The space that encode
@@ -98,22 +117,37 @@ public:
   /// unknown ones.
   bool isSpecial(int32_t id) const;
 
-  /// True when `id` ends a generation: EOS or an end-of-turn token that chat
-  /// models use ("<|im_end|>", "<|eot_id|>", "<|end|>", ...).
+  /// True when `id` ends a generation: EOS, one of `data().endIds`, or an
+  /// end-of-turn token that chat models use ("<|im_end|>", "<|eot_id|>",
+  /// "<|end|>", ...).
   bool isEndOfGeneration(int32_t id) const;
+
+  /// True when there is a token that ends a generation.
+  bool hasEndOfGeneration() const {
+    return vocabulary.eos >= 0 || !endOfGeneration.empty();
+  }
 
 private:
   struct Fragment;
+  struct Encoded;
 
   Tokenizer() = default;
   void buildIndex();
   TokenType typeOf(int32_t id) const;
   std::vector<Fragment> splitAtSpecials(std::string_view text,
                                         bool parseSpecial) const;
+  std::vector<Fragment> splitParts(const std::vector<TextPart> &parts,
+                                   std::string_view whole) const;
+  bool needsBos(const Encoded &encoded, bool addBos) const;
+  void encodeFragment(const Fragment &fragment, bool &spaceFirst,
+                      Encoded &result) const;
   void encodeText(std::string_view text, bool spaceFirst,
-                  std::vector<int32_t> &ids) const;
-  void encodeChunk(std::string_view chunk, std::vector<int32_t> &ids) const;
-  void appendBytes(std::string_view bytes, std::vector<int32_t> &ids) const;
+                  Encoded &result) const;
+  void encodeChunk(std::string_view chunk, Encoded &result) const;
+  bool encodeByWindows(std::string_view chunk, size_t window,
+                       Encoded &result) const;
+  std::vector<std::string_view> mergePieces(std::string_view text) const;
+  void appendPiece(std::string_view piece, Encoded &result) const;
 
   TokenizerData vocabulary;
   /// Keys point into `vocabulary.pieces`.
@@ -123,7 +157,8 @@ private:
   std::unordered_set<uint64_t> mergeablePairs;
   /// Tokens matched whole, longest first.
   std::vector<int32_t> specials;
-  std::array<int32_t, 256> byteTokens;
+  std::array<int32_t, 256> byteTokens = {};
+  size_t longestPiece = 1; // in bytes
   std::vector<int32_t> endOfGeneration;
 };
 

@@ -8,7 +8,7 @@
 
 #include "train/Adapter.h"
 
-#include "text/Batcher.h"
+#include "random/SplitMix64.h"
 
 #include <algorithm>
 #include <cmath>
@@ -136,12 +136,25 @@ Expected<Adapter> Adapter::load(Session &session,
     adapter.linears.push_back(*linear);
     pairs.push_back(&pair);
   }
+  // What the file leaves out is as in the base model, whatever was there.
+  for (const Linear &linear : *linears)
+    if (Status status = clear(session, linear); !status.ok())
+      return status;
   for (size_t i = 0; i < pairs.size(); ++i) {
     Status status = adapter.writePair(session, adapter.linears[i], *pairs[i]);
     if (!status.ok())
       return status;
   }
   return adapter;
+}
+
+Status Adapter::clear(Session &session, const Linear &linear) {
+  uint64_t rank = session.module().model().lora_rank();
+  std::vector<float> zeroes(rank * std::max(linear.in, linear.out), 0.0f);
+  if (Status status = session.writeState(*linear.a, zeroes.data());
+      !status.ok())
+    return status;
+  return session.writeState(*linear.b, zeroes.data());
 }
 
 Status Adapter::checkPair(const LoraPair &pair, const Linear *linear,

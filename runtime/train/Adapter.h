@@ -30,9 +30,10 @@ public:
   static Expected<Adapter> createFresh(Session &session, double alpha,
                                        uint64_t seed);
 
-  /// Reads the PEFT folder `directory` into the state. Fails, without using
-  /// it, if its rank is larger than compiled, or if it adapts a linear that the
-  /// module was not compiled for or that has another shape.
+  /// Reads the PEFT folder `directory` into the state, and zeroes into the
+  /// linears that it does not adapt. Fails, without using it, if its rank is
+  /// larger than compiled, or if it adapts a linear that the module was not
+  /// compiled for or that has another shape.
   static Expected<Adapter> load(Session &session, const std::string &directory);
 
   /// The factor of the adapter's branch: alpha / r, or alpha / √r.
@@ -67,6 +68,7 @@ private:
   static Expected<std::vector<Linear>> findLinears(const Module &module);
   Status checkPair(const LoraPair &pair, const Linear *linear,
                    const Module &module, const std::string &directory) const;
+  static Status clear(Session &session, const Linear &linear);
   Status writePair(Session &session, const Linear &linear,
                    const LoraPair &pair) const;
   Expected<Matrices> readPair(const Session &session, const Linear &linear,

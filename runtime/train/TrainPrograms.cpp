@@ -8,6 +8,8 @@
 
 #include "train/TrainPrograms.h"
 
+#include "random/SplitMix64.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -71,7 +73,7 @@ Expected<TrainPrograms> TrainPrograms::create(Session &session, float loraScale,
     if (!status.ok())
       return status;
   // The adapter is drawn from the numbers of `seed` itself.
-  return TrainPrograms(micro, apply, count, loraScale, ~seed);
+  return TrainPrograms(session, micro, apply, count, loraScale, ~seed);
 }
 
 Status TrainPrograms::findRoundingSeeds(const Session &session, Micro &micro) {
@@ -88,7 +90,7 @@ Status TrainPrograms::findRoundingSeeds(const Session &session, Micro &micro) {
 }
 
 Expected<float> TrainPrograms::micro(const Batch &batch, float lossScale,
-                                     bool accumulate) {
+                                     bool accumulate, MicroPlace place) {
   if (batch.tokens.size() != batchTokens || batch.labels.size() != batchTokens)
     return Status::error("expected a batch of " + std::to_string(batchTokens) +
                          " tokens, but got " +
@@ -98,6 +100,7 @@ Expected<float> TrainPrograms::micro(const Batch &batch, float lossScale,
   *microProgram.loraScale = loraScale;
   *microProgram.lossScale = lossScale;
   *microProgram.accumulate = accumulate ? 1.0f : 0.0f;
+  SplitMix64 random = SplitMix64::at({seed, place.step, place.micro});
   for (uint64_t i = 0; i < microProgram.roundings; ++i)
     microProgram.roundingSeeds[i] = int32_t(uint32_t(random.next() >> 32));
   if (Status status = microProgram.program.run(); !status.ok())

@@ -18,6 +18,13 @@
 
 namespace sterna {
 
+/// Where a micro-batch stands in a run: what its random numbers derive from,
+/// beside the seed.
+struct MicroPlace {
+  uint64_t step = 0; // both count from 0
+  uint64_t micro = 0;
+};
+
 /// Settings of one AdamW step; β = (0.9, 0.999), ε = 1e-8.
 struct OptimizerStep {
   double learningRate = 0;
@@ -30,19 +37,23 @@ class TrainPrograms {
 public:
   /// Looks up both programs in `session`, which must outlive this object and
   /// have been created with trainPrograms(module). Where gradients are rounded
-  /// stochastically (--gradient-type=int8), `seed` decides how: each
-  /// micro-batch takes the next numbers of the sequence that it starts.
+  /// stochastically (--gradient-type=int8), `seed` and the place of the
+  /// micro-batch decide how.
   static Expected<TrainPrograms> create(Session &session, float loraScale,
                                         uint64_t seed);
 
   /// Adds the gradients of a micro-batch to those of earlier ones, or
   /// overwrites them unless `accumulate` is set. Returns the sum of the token
   /// losses times `lossScale`.
-  Expected<float> micro(const Batch &batch, float lossScale, bool accumulate);
+  Expected<float> micro(const Batch &batch, float lossScale, bool accumulate,
+                        MicroPlace place = {});
 
   /// Updates the parameters by the gradients. Returns the gradients' norm
   /// before clipping.
   Expected<float> apply(const OptimizerStep &settings);
+
+  /// The session that the programs run in.
+  Session &session() const { return *owner; }
 
 private:
   struct Micro {
@@ -66,18 +77,19 @@ private:
     float *gradNorm = nullptr;
   };
 
-  TrainPrograms(Micro micro, Apply apply, uint64_t batchTokens, float loraScale,
-                uint64_t seed)
-      : microProgram(micro), applyProgram(apply), batchTokens(batchTokens),
-        loraScale(loraScale), random(seed) {}
+  TrainPrograms(Session &session, Micro micro, Apply apply,
+                uint64_t batchTokens, float loraScale, uint64_t seed)
+      : owner(&session), microProgram(micro), applyProgram(apply),
+        batchTokens(batchTokens), loraScale(loraScale), seed(seed) {}
 
   static Status findRoundingSeeds(const Session &session, Micro &micro);
 
+  Session *owner;
   Micro microProgram;
   Apply applyProgram;
   uint64_t batchTokens; // batch times sequence length
   float loraScale;
-  SplitMix64 random; // rounding seeds
+  uint64_t seed; // of stochastic rounding
 };
 
 } // namespace sterna

@@ -8,6 +8,8 @@
 
 #include "train/Trainer.h"
 
+#include "io/Escape.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -15,151 +17,183 @@
 
 using namespace sterna;
 
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-/// The micro-batches of a step; their count is known before any runs, because
-/// the loss is a mean over all of them.
-struct Step {
-  std::vector<Batch> batches;
-  size_t count = 0;
-  uint64_t trainedTokens = 0;
-  uint64_t realTokens = 0;
-};
-
-/// Runs one training run; the members shorten the argument lists.
-class Run {
-public:
-  Run(TrainPrograms &programs, const std::vector<Sample> &samples,
-      const TrainOptions &options)
-      : programs(programs), options(options),
-        batcher(samples, options.batches) {
-    step.batches.resize(options.gradAccumulation);
-  }
-
-  /// Fills `step` with the micro-batches of optimizer step `index`, wholly
-  /// masked ones left out.
-  void fillStep(uint64_t index);
-
-  /// Whether the step has anything to train.
-  bool hasTokens() const { return step.trainedTokens > 0; }
-
-  /// Runs the step; `updates` counts those before it.
-  Expected<StepReport> runStep(uint64_t index, uint64_t updates);
-
-  uint64_t skippedBatches = 0;
-
-private:
-  Expected<double> accumulate(uint64_t index);
-
-  TrainPrograms &programs;
-  const TrainOptions &options;
-  Batcher batcher;
-  Step step;
-};
-
-void Run::fillStep(uint64_t index) {
-  uint64_t perEpoch = batcher.batchesPerEpoch();
-  uint64_t stepsOfEpoch =
-      (perEpoch + options.gradAccumulation - 1) / options.gradAccumulation;
-  uint64_t epoch = index / stepsOfEpoch;
-  uint64_t first = index % stepsOfEpoch * options.gradAccumulation;
-  uint64_t last = std::min(first + options.gradAccumulation, perEpoch);
-  step.count = 0;
-  step.trainedTokens = 0;
-  step.realTokens = 0;
-  for (uint64_t batch = first; batch < last; ++batch) {
-    Batch &target = step.batches[step.count];
-    batcher.fill(epoch, batch, target);
-    if (target.trainedTokens == 0) {
-      ++skippedBatches;
-      continue;
-    }
-    ++step.count;
-    step.trainedTokens += target.trainedTokens;
-    step.realTokens += target.realTokens;
-  }
-}
-
-Expected<double> Run::accumulate(uint64_t index) {
-  float lossScale = float(1.0 / double(step.trainedTokens));
-  double loss = 0;
-  for (size_t i = 0; i < step.count; ++i) {
-    Expected<float> part =
-        programs.micro(step.batches[i], lossScale, /*accumulate=*/i > 0);
-    if (!part.ok())
-      return part.status();
-    loss += *part;
-  }
-  if (!std::isfinite(loss))
-    return Status::error("the loss is not finite at step " +
-                         std::to_string(index + 1) +
-                         ": lower --learning-rate or check the data");
-  return loss;
-}
-
-Expected<StepReport> Run::runStep(uint64_t index, uint64_t updates) {
-  Clock::time_point begin = Clock::now();
-  Expected<double> loss = accumulate(index);
-  if (!loss.ok())
-    return loss.status();
-  OptimizerStep settings;
-  settings.learningRate = options.schedule.learningRate(index);
-  settings.weightDecay = options.weightDecay;
-  settings.maxGradNorm = options.maxGradNorm;
-  settings.step = updates + 1;
-  Expected<float> norm = programs.apply(settings);
-  if (!norm.ok())
-    return norm.status();
-  if (!std::isfinite(*norm))
-    return Status::error("the gradient is not finite at step " +
-                         std::to_string(index + 1) +
-                         ": lower --learning-rate or check the data");
-  StepReport report;
-  report.step = index + 1;
-  report.loss = *loss;
-  report.gradNorm = *norm;
-  report.learningRate = settings.learningRate;
-  report.tokens = step.realTokens;
-  report.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  return report;
-}
-
-} // namespace
-
 uint64_t sterna::stepsPerEpoch(uint64_t samples, uint32_t batch,
                                uint32_t gradAccumulation) {
   uint64_t batches = (samples + batch - 1) / batch;
   return (batches + gradAccumulation - 1) / gradAccumulation;
 }
 
-Expected<TrainResult>
-sterna::train(TrainPrograms &programs, const std::vector<Sample> &samples,
-              const TrainOptions &options,
-              const std::function<void(const StepReport &)> &report) {
+Trainer::Trainer(TrainPrograms &programs, const std::vector<Sample> &samples,
+                 const TrainOptions &options)
+    : programs(&programs), options(options), batcher(samples, options.batches) {
+  current.batches.resize(options.gradAccumulation);
+}
+
+Expected<Trainer> Trainer::create(TrainPrograms &programs,
+                                  const std::vector<Sample> &samples,
+                                  const TrainOptions &options) {
   if (samples.empty())
     return Status::error("the data has no sample to train on");
-  Run run(programs, samples, options);
-  TrainResult result;
-  uint64_t updates = 0;
-  for (uint64_t index = 0; index < options.steps; ++index) {
-    run.fillStep(index);
-    if (!run.hasTokens())
-      continue;
-    Expected<StepReport> done = run.runStep(index, updates);
-    if (!done.ok())
-      return done.status();
-    if (updates++ == 0)
-      result.firstLoss = done->loss;
-    result.lastLoss = done->loss;
-    result.tokens += done->tokens;
-    result.seconds += done->seconds;
-    report(*done);
-  }
-  if (updates == 0)
+  if (std::none_of(samples.begin(), samples.end(), [](const Sample &sample) {
+        return countTrainedLabels(sample) > 0;
+      }))
     return Status::error("the data has no token to train on");
-  result.steps = updates;
-  result.skippedBatches = run.skippedBatches;
-  return result;
+  Trainer trainer(programs, samples, options);
+  do
+    trainer.fill(trainer.firstStep);
+  while (trainer.current.trainedTokens == 0 && ++trainer.firstStep > 0);
+  return Expected<Trainer>(std::move(trainer));
+}
+
+void Trainer::fill(uint64_t index) {
+  uint64_t perEpoch = batcher.batchesPerEpoch();
+  uint64_t stepsOfEpoch =
+      (perEpoch + options.gradAccumulation - 1) / options.gradAccumulation;
+  uint64_t epoch = index / stepsOfEpoch;
+  uint64_t first = index % stepsOfEpoch * options.gradAccumulation;
+  uint64_t last = std::min(first + options.gradAccumulation, perEpoch);
+  current.index = index;
+  current.count = 0;
+  current.trainedTokens = 0;
+  current.realTokens = 0;
+  current.skippedBatches = 0;
+  for (uint64_t batch = first; batch < last; ++batch) {
+    Batch &target = current.batches[current.count];
+    batcher.fill(epoch, batch, target);
+    if (target.trainedTokens == 0) {
+      ++current.skippedBatches;
+      continue;
+    }
+    ++current.count;
+    current.trainedTokens += target.trainedTokens;
+    current.realTokens += target.realTokens;
+  }
+}
+
+Status Trainer::notFinite(const char *what) const {
+  return Status::error(std::string("the ") + what + " is not finite at step " +
+                       std::to_string(current.index + 1) +
+                       ": lower --learning-rate or check the data");
+}
+
+Expected<double> Trainer::accumulate() {
+  float lossScale = float(1.0 / double(current.trainedTokens));
+  double loss = 0;
+  for (size_t i = 0; i < current.count; ++i) {
+    Expected<float> part =
+        programs->micro(current.batches[i], lossScale, /*accumulate=*/i > 0,
+                        {current.index, i});
+    if (!part.ok())
+      return part.status();
+    loss += *part;
+  }
+  return loss;
+}
+
+Expected<std::optional<StepReport>> Trainer::step() {
+  using Clock = std::chrono::steady_clock;
+  do {
+    if (done())
+      return std::optional<StepReport>();
+    fill(position++);
+    skipped += current.skippedBatches;
+  } while (current.trainedTokens == 0);
+
+  Clock::time_point begin = Clock::now();
+  Expected<double> loss = accumulate();
+  if (!loss.ok())
+    return loss.status();
+  if (!std::isfinite(*loss))
+    return notFinite("loss");
+  OptimizerStep settings;
+  settings.learningRate = options.schedule.learningRate(current.index);
+  settings.weightDecay = options.weightDecay;
+  settings.maxGradNorm = options.maxGradNorm;
+  settings.step = ++updates;
+  Expected<float> norm = programs->apply(settings);
+  if (!norm.ok())
+    return norm.status();
+  if (!std::isfinite(*norm))
+    return notFinite("gradient");
+  StepReport report;
+  report.step = current.index + 1;
+  report.loss = *loss;
+  report.gradNorm = *norm;
+  report.learningRate = settings.learningRate;
+  report.tokens = current.realTokens;
+  report.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  return std::optional<StepReport>(report);
+}
+
+Expected<double> Trainer::firstStepLoss() {
+  fill(firstStep);
+  Expected<double> loss = accumulate();
+  if (loss.ok() && !std::isfinite(*loss))
+    return Status::error("the loss is not finite after " +
+                         std::to_string(updates) +
+                         " steps: lower --learning-rate or check the data");
+  return loss;
+}
+
+std::vector<const format::StateTensor *> Trainer::tensors() const {
+  std::vector<const format::StateTensor *> found;
+  const Module &module = programs->session().module();
+  for (const format::StateTensor *tensor : orEmpty(module.metadata().state()))
+    switch (tensor->kind()) {
+    case format::StateKind::lora_a:
+    case format::StateKind::lora_b:
+    case format::StateKind::moment1:
+    case format::StateKind::moment2:
+      found.push_back(tensor);
+      break;
+    case format::StateKind::gradient: // overwritten by each step
+    case format::StateKind::kv_cache:
+      break;
+    }
+  return found;
+}
+
+Expected<TrainerState> Trainer::state() const {
+  TrainerState state;
+  state.step = position;
+  state.updates = updates;
+  for (const format::StateTensor *stored : tensors()) {
+    NamedTensor tensor;
+    tensor.name = stored->name()->str();
+    const auto &shape = orEmpty(stored->shape());
+    tensor.shape.assign(shape.begin(), shape.end());
+    tensor.data.resize(elementCount(stored->shape()).value_or(0));
+    if (Status status =
+            programs->session().readState(*stored, tensor.data.data());
+        !status.ok())
+      return status;
+    state.tensors.push_back(std::move(tensor));
+  }
+  return state;
+}
+
+Status Trainer::restore(const TrainerState &state) {
+  std::vector<const format::StateTensor *> wanted = tensors();
+  if (state.tensors.size() != wanted.size())
+    return Status::error("expected a training state of " +
+                         std::to_string(wanted.size()) + " tensors, but got " +
+                         std::to_string(state.tensors.size()));
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const NamedTensor &tensor = state.tensors[i];
+    const auto &shape = orEmpty(wanted[i]->shape());
+    if (tensor.name != wanted[i]->name()->str() ||
+        tensor.shape != std::vector<uint64_t>(shape.begin(), shape.end()) ||
+        tensor.data.size() != elementCount(wanted[i]->shape()))
+      return Status::error("expected tensor '" + wanted[i]->name()->str() +
+                           "' of the module in the training state, but got '" +
+                           excerpt(tensor.name) + "' or another shape");
+  }
+  for (size_t i = 0; i < wanted.size(); ++i)
+    if (Status status = programs->session().writeState(
+            *wanted[i], state.tensors[i].data.data());
+        !status.ok())
+      return status;
+  position = state.step;
+  updates = state.updates;
+  return Status();
 }

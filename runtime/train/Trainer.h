@@ -2,19 +2,20 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Epochs, accumulation and the schedule around the training programs. Prints
-// nothing: each step is reported to the caller.
+// Epochs, accumulation and the schedule around the training programs, a step at
+// a time, with a state that can be taken and put back. Prints nothing.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef STERNA_RUNTIME_TRAIN_TRAINER_H
 #define STERNA_RUNTIME_TRAIN_TRAINER_H
 
+#include "io/Safetensors.h"
 #include "train/Schedule.h"
 #include "train/TrainPrograms.h"
 
 #include <cstdint>
-#include <functional>
+#include <optional>
 #include <vector>
 
 namespace sterna {
@@ -38,13 +39,14 @@ struct StepReport {
   double seconds = 0;
 };
 
-struct TrainResult {
-  uint64_t steps = 0;
-  double firstLoss = 0;
-  double lastLoss = 0;
-  uint64_t tokens = 0;         // that are not padding
-  double seconds = 0;          // in steps
-  uint64_t skippedBatches = 0; // wholly masked
+/// All that a run depends on, beside its data and options: taken after a step
+/// and restored, it goes on as if it had never stopped. Random numbers and the
+/// order of samples derive from seeds and `step`.
+struct TrainerState {
+  uint64_t step = 0;    // steps of the run behind it, skipped ones too
+  uint64_t updates = 0; // those that moved the parameters
+  /// Parameters and moments, in the module's order of state tensors.
+  std::vector<NamedTensor> tensors;
 };
 
 /// Optimizer steps of one epoch: its batches over `gradAccumulation`, rounded
@@ -52,14 +54,69 @@ struct TrainResult {
 uint64_t stepsPerEpoch(uint64_t samples, uint32_t batch,
                        uint32_t gradAccumulation);
 
-/// Trains for `options.steps` steps, running through `samples` as often as
-/// needed. The loss and the gradients of a step are means over all scored
-/// tokens of the step. Wholly masked batches are skipped and counted. Fails if
-/// a loss or a gradient is not finite, or if no token is scored.
-Expected<TrainResult>
-train(TrainPrograms &programs, const std::vector<Sample> &samples,
-      const TrainOptions &options,
-      const std::function<void(const StepReport &)> &report);
+/// One training run.
+class Trainer {
+public:
+  /// Prepares `options.steps` steps, running through `samples` as often as
+  /// needed; `programs` and `samples` must outlive the trainer. Fails if there
+  /// is no sample or none with a scored token.
+  static Expected<Trainer> create(TrainPrograms &programs,
+                                  const std::vector<Sample> &samples,
+                                  const TrainOptions &options);
+
+  /// Whether all steps of the run are done.
+  bool done() const { return position >= options.steps; }
+
+  /// Runs the next step that has a scored token; none at the end of the run.
+  /// The loss and the gradients of a step are means over all its scored tokens.
+  /// Wholly masked batches are skipped and counted. Fails if a loss or a
+  /// gradient is not finite.
+  Expected<std::optional<StepReport>> step();
+
+  /// The loss of the run's first step that has a scored token, measured now:
+  /// beside that step's own, a measure of the same samples. Overwrites the
+  /// gradients.
+  Expected<double> firstStepLoss();
+
+  /// Wholly masked batches so far.
+  uint64_t skippedBatches() const { return skipped; }
+
+  Expected<TrainerState> state() const;
+
+  /// Goes on from `state`, of a run with the same data, options and module.
+  /// Fails, naming the tensor, where it does not fit.
+  Status restore(const TrainerState &state);
+
+private:
+  /// The micro-batches of a step; their count is known before any runs, because
+  /// the loss is a mean over all of them.
+  struct Step {
+    uint64_t index = 0;
+    std::vector<Batch> batches;
+    size_t count = 0;
+    uint64_t trainedTokens = 0;
+    uint64_t realTokens = 0;
+    uint64_t skippedBatches = 0;
+  };
+
+  Trainer(TrainPrograms &programs, const std::vector<Sample> &samples,
+          const TrainOptions &options);
+
+  void fill(uint64_t index);
+  Expected<double> accumulate();
+  Status notFinite(const char *what) const;
+  /// Tensors of the state that a run depends on.
+  std::vector<const format::StateTensor *> tensors() const;
+
+  TrainPrograms *programs;
+  TrainOptions options;
+  Batcher batcher;
+  Step current;
+  uint64_t position = 0; // steps behind
+  uint64_t updates = 0;
+  uint64_t skipped = 0;
+  uint64_t firstStep = 0; // the first with a scored token
+};
 
 } // namespace sterna
 

@@ -9,6 +9,7 @@
 
 #include "Command.h"
 #include "Report.h"
+#include "random/SplitMix64.h"
 #include "src/generate/LanguageModel.h"
 #include "train/Adapter.h"
 #include "train/TrainPrograms.h"
@@ -42,12 +43,12 @@ constexpr const char *footer =
     "null.\n";
 
 void describe(CLI::App &command, Options &options) {
-  command.add_option("--prompt", options.prompt,
-                     "tokens of the prompt (default 128)");
-  command.add_option("--generate", options.generate,
-                     "tokens to decode (default 64)");
-  command.add_option("--train-steps", options.trainSteps,
-                     "optimizer steps (default 5)");
+  addNumber(command, "--prompt", options.prompt,
+            "tokens of the prompt (default 128)");
+  addNumber(command, "--generate", options.generate,
+            "tokens to decode (default 64)");
+  addNumber(command, "--train-steps", options.trainSteps,
+            "optimizer steps (default 5)");
 }
 
 double secondsSince(std::chrono::steady_clock::time_point begin) {
@@ -83,6 +84,11 @@ std::vector<uint32_t> choosePrograms(const Module &module,
 
 Status benchPrompt(LanguageModel &model, const Options &options,
                    Json &summary) {
+  if (options.prompt > model.contextSize())
+    return Status::error(formatText(
+        "expected --prompt of at most the module's context of %u tokens, but "
+        "got %u",
+        model.contextSize(), options.prompt));
   std::vector<int32_t> tokens =
       randomTokens(options.prompt, model.vocabulary());
   std::vector<double> times;

@@ -10,11 +10,11 @@
 #ifndef STERNA_TOOLS_STERNARUN_COMMAND_H
 #define STERNA_TOOLS_STERNARUN_COMMAND_H
 
+#include "NumberOption.h"
 #include "src/core/Device.h"
 
 #include <CLI/CLI.hpp>
 
-#include <cmath>
 #include <functional>
 #include <memory>
 #include <string>
@@ -37,23 +37,6 @@ struct CommonOptions {
 /// `text`, which speaks of `sterna-run COMMAND model.stn`, as the user of this
 /// program must type it.
 std::string spell(std::string text, const CommonOptions &common);
-
-/// Accepts finite numbers above 0 or, if `zero`, of at least 0. Unlike CLI11's
-/// own checks it does not quote the largest double in its message.
-inline CLI::Validator finiteNumber(bool zero) {
-  auto check = [zero](std::string &text) {
-    double value = 0;
-    bool good = CLI::detail::lexical_cast(text, value) &&
-                std::isfinite(value) && (zero ? value >= 0 : value > 0);
-    return good ? std::string()
-                : (zero ? "expected at least 0, but got "
-                        : "expected more than 0, but got ") +
-                      text;
-  };
-  return CLI::Validator(check, zero ? "NONNEGATIVE" : "POSITIVE");
-}
-inline CLI::Validator nonNegative() { return finiteNumber(/*zero=*/true); }
-inline CLI::Validator positive() { return finiteNumber(/*zero=*/false); }
 
 /// What the chosen subcommand does.
 using Action = std::function<Status()>;

@@ -11,6 +11,7 @@
 #include "Setup.h"
 #include "src/generate/Sampler.h"
 
+#include <algorithm>
 #include <chrono>
 
 using namespace sterna;
@@ -39,31 +40,48 @@ constexpr const char *footer =
 void describe(CLI::App &command, Options &options) {
   command.add_option("-p,--prompt", options.prompt, "text to continue")
       ->required();
-  command.add_option("-n,--tokens", options.count,
-                     "most tokens to generate (default 64)");
-  command
-      .add_option("--temperature", options.sampler.temperature,
-                  "0: greedy (default); higher is more varied")
-      ->check(nonNegative());
-  command.add_option("--top-k", options.sampler.topK,
-                     "sample from the K most likely tokens (default 0: all)");
-  command
-      .add_option("--top-p", options.sampler.topP,
-                  "sample from the fewest tokens that hold probability P "
-                  "(default 1)")
-      ->check(CLI::Range(0.0, 1.0));
-  command.add_option("--seed", options.sampler.seed,
-                     "seed of the sampling (default 0)");
+  addNumber(command, "-n,--tokens", options.count,
+            "most tokens to generate (default 64)");
+  addNumber(command, "--temperature", options.sampler.temperature,
+            "0: greedy (default); higher is more varied");
+  addNumber(command, "--top-k", options.sampler.topK,
+            "sample from the K most likely tokens (default 0: all)");
+  addNumber(command, "--top-p", options.sampler.topP,
+            "sample from the fewest tokens that hold probability P (default 1)",
+            {0.0, 1.0});
+  addNumber(command, "--seed", options.sampler.seed,
+            "seed of the sampling (default 0)");
   command.add_option("--adapter", options.adapter, "folder of a PEFT adapter");
+}
+
+/// Why a generation ended: after the tokens asked for, at a token that ends a
+/// text, or with the context full.
+enum class Stop { length, end, context };
+
+const char *nameOf(Stop stop) {
+  switch (stop) {
+  case Stop::length:
+    return "length";
+  case Stop::end:
+    return "end";
+  case Stop::context:
+    break;
+  }
+  return "context";
 }
 
 /// What a generation gave.
 struct Output {
   std::string text;
   uint32_t tokens = 0;
-  double seconds = 0;
-  bool contextFull = false;
+  Stop stop = Stop::length;
+  uint32_t decoded = 0; // tokens that were read again, one at a time
 };
+
+double secondsSince(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+      .count();
+}
 
 void emit(Output &output, const std::string &text) {
   output.text += text;
@@ -77,30 +95,47 @@ Expected<Output> generate(LanguageModel &model, const Tokenizer &tokenizer,
   Sampler sampler(options.sampler, model.vocabulary());
   StreamDecoder decoder(tokenizer, /*atStart=*/false);
   Output output;
-  auto begin = std::chrono::steady_clock::now();
   while (output.tokens < options.count) {
     Expected<const float *> logits = model.logits();
     if (!logits.ok())
       return logits.status();
-    int32_t token = sampler.sample(*logits);
-    if (tokenizer.isEndOfGeneration(token))
+    Expected<int32_t> token = sampler.sample(*logits);
+    if (!token.ok())
+      return token.status();
+    if (tokenizer.isEndOfGeneration(*token)) {
+      output.stop = Stop::end;
       break;
+    }
     ++output.tokens;
-    emit(output, decoder.push(token));
+    emit(output, decoder.push(*token));
     if (output.tokens == options.count)
       break;
     if (model.position() == model.contextSize()) {
-      output.contextFull = true;
+      output.stop = Stop::context;
       break;
     }
-    if (Status status = model.append(&token, 1); !status.ok())
+    if (Status status = model.append(&*token, 1); !status.ok())
       return status;
+    ++output.decoded;
   }
   emit(output, decoder.finish());
-  output.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
-          .count();
   return output;
+}
+
+/// Tokens of a second; null where nothing ran.
+Json rate(uint64_t tokens, double seconds) {
+  return tokens > 0 && seconds > 0 ? Json(double(tokens) / seconds) : Json();
+}
+
+void logSpeeds(const Json &summary, const Output &output) {
+  std::string line = formatText("%u tokens", output.tokens);
+  if (!summary["tokens_per_second"].is_null())
+    line += formatText(", %.1f tokens/s",
+                       summary["tokens_per_second"].get<double>());
+  logLine(line +
+          formatText("; prompt of %llu tokens, %.1f tokens/s",
+                     (unsigned long long)summary["prompt_tokens"].get<size_t>(),
+                     summary["prompt_tokens_per_second"].get<double>()));
 }
 
 Status run(const Options &options, const CommonOptions &common) {
@@ -125,26 +160,40 @@ Status run(const Options &options, const CommonOptions &common) {
         "the prompt has %zu tokens, but the module's context holds %u: shorten "
         "it or compile with --max-context=%zu",
         prompt.size(), model.contextSize(), prompt.size()));
+  if (!tokenizer->hasEndOfGeneration())
+    logLine("the vocabulary has no token that ends a text: generation stops "
+            "after -n tokens or where the context is full");
+  noteContext(
+      **module,
+      std::min<uint64_t>(prompt.size() + options.count, model.contextSize()),
+      "text");
+  auto begin = std::chrono::steady_clock::now();
   if (Status status = model.append(prompt.data(), uint32_t(prompt.size()));
       !status.ok())
     return status;
+  double promptSeconds = secondsSince(begin);
+  begin = std::chrono::steady_clock::now();
   Expected<Output> output = generate(model, *tokenizer, options);
+  double decodeSeconds = secondsSince(begin);
   std::printf("\n");
   std::fflush(stdout);
   if (!output.ok())
     return output.status();
-  if (output->contextFull)
+  if (output->stop == Stop::context)
     logLine(formatText("the context of %u tokens is full: generation ends; "
                        "compile with a larger --max-context for more",
                        model.contextSize()));
-  double speed = output->seconds > 0 ? output->tokens / output->seconds : 0.0;
+  Json summary = {
+      {"text", output->text},
+      {"stop", nameOf(output->stop)},
+      {"prompt_tokens", prompt.size()},
+      {"prompt_tokens_per_second", rate(prompt.size(), promptSeconds)},
+      {"generated_tokens", output->tokens},
+      {"tokens_per_second", rate(output->decoded, decodeSeconds)}};
   if (common.json)
-    printJson({{"text", output->text},
-               {"prompt_tokens", prompt.size()},
-               {"generated_tokens", output->tokens},
-               {"tokens_per_second", speed}});
+    printJson(summary);
   else
-    logLine(formatText("%u tokens, %.1f tokens/s", output->tokens, speed));
+    logSpeeds(summary, *output);
   return Status();
 }
 

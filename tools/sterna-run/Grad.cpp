@@ -43,9 +43,9 @@ void describe(CLI::App &command, Options &options) {
   command
       .add_option("-o,--output", options.output, "file to write (.safetensors)")
       ->required();
-  command.add_option("--seed", options.seed,
-                     "seed of stochastic rounding, of a model compiled with "
-                     "--gradient-type=int8 (default 42)");
+  addNumber(command, "--seed", options.seed,
+            "seed of stochastic rounding, of a model compiled with "
+            "--gradient-type=int8 (default 42)");
   command.add_flag("--assistant-loss-only", options.assistantOnlyLoss,
                    "score only what the assistant says");
 }

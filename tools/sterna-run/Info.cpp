@@ -9,6 +9,7 @@
 
 #include "Command.h"
 #include "Report.h"
+#include "io/Escape.h"
 #include "src/core/Plan.h"
 #include "src/cpu/CpuFeatures.h"
 
@@ -117,6 +118,8 @@ Json describeModel(const format::Model &model) {
           {"head_dim", model.head_dim()},
           {"vocabulary", model.vocabulary()},
           {"max_context", model.max_context()},
+          {"model_context",
+           model.model_context() > 0 ? Json(model.model_context()) : Json()},
           {"sequence_length", model.sequence_length()},
           {"batch", model.batch()},
           {"lora_rank", model.lora_rank()},
@@ -217,21 +220,32 @@ Json describeModule(const Module &module) {
           {"programs", describePrograms(module)}};
 }
 
+/// A name for the terminal.
+std::string shown(const flatbuffers::String *name) {
+  return escapeControls(name->str());
+}
+
 void printModel(const Module &module) {
   const format::Model &model = module.model();
-  std::printf("model     %s (%s)\n", model.name()->c_str(),
-              model.architecture()->c_str());
+  std::printf("model     %s (%s)\n", shown(model.name()).c_str(),
+              shown(model.architecture()).c_str());
   std::printf("          %u layers, hidden %u, feed-forward %u, heads %u/%u of "
               "%u, vocabulary %u\n",
               model.layers(), model.hidden(), model.feed_forward(),
               model.heads(), model.kv_heads(), model.head_dim(),
               model.vocabulary());
-  std::printf("          activations %s, context %u\n",
-              model.activations()->c_str(), model.max_context());
+  bool beyond =
+      model.model_context() > 0 && model.max_context() > model.model_context();
+  std::printf(
+      "          activations %s, context %u%s\n",
+      shown(model.activations()).c_str(), model.max_context(),
+      beyond ? formatText(" (the model was made for %u)", model.model_context())
+                   .c_str()
+             : "");
   if (model.lora_rank() > 0) {
     std::string targets;
     for (const flatbuffers::String *target : orEmpty(model.lora_targets()))
-      targets += " " + target->str();
+      targets += " " + shown(target);
     std::printf("adapter   rank %u on%s\n", model.lora_rank(), targets.c_str());
   }
   if (model.trainable())
@@ -242,17 +256,18 @@ void printModel(const Module &module) {
 void printWeights(const Module &module) {
   for (const auto &[name, layout] : ternaryLayouts(module))
     std::printf("weights   ternary as %s, %.2f bits a weight, %s\n",
-                name.c_str(), layout.bits(), formatBytes(layout.bytes).c_str());
+                escapeControls(name).c_str(), layout.bits(),
+                formatBytes(layout.bytes).c_str());
   if (const format::Weight *head = findHead(module))
-    std::printf("head      %s, %s%s, %s\n", head->name()->c_str(),
-                head->layout()->c_str(),
-                head->layout()->str() == "i8" ? " with a scale per row" : "",
+    std::printf("head      %s, %s%s, %s\n", shown(head->name()).c_str(),
+                shown(head->layout()).c_str(),
+                shown(head->layout()) == "i8" ? " with a scale per row" : "",
                 formatBytes(head->size()).c_str());
   for (const format::LayoutCost *cost :
        orEmpty(module.metadata().layout_costs()))
     std::printf("layout    %s at %s: predicted %.1f cycles per 1000 weights "
                 "with one token, %.1f a token with many\n",
-                cost->layout()->c_str(), cost->target()->c_str(),
+                shown(cost->layout()).c_str(), shown(cost->target()).c_str(),
                 cost->one_token(), cost->many_tokens());
 }
 
@@ -262,15 +277,15 @@ void printTargets(const Module &module) {
   for (const format::Code *code : orEmpty(module.metadata().code())) {
     if (!isCpuCode(*code)) {
       std::printf("target    %s (runs with --device=%s)\n",
-                  code->target()->c_str(), code->target()->c_str());
+                  shown(code->target()).c_str(), shown(code->target()).c_str());
       continue;
     }
     hasCpuCode = true;
     std::string features;
     for (const flatbuffers::String *feature : orEmpty(code->features()))
-      features += " " + feature->str();
+      features += " " + shown(feature);
     bool runs = selected.ok() && *selected == code;
-    std::printf("target    %s:%s%s\n", code->target()->c_str(),
+    std::printf("target    %s:%s%s\n", shown(code->target()).c_str(),
                 features.c_str(), runs ? " (runs on this machine)" : "");
   }
   if (hasCpuCode && !selected.ok())
@@ -305,9 +320,9 @@ void printPrograms(const Module &module) {
   for (const format::Program *program : orEmpty(module.metadata().programs())) {
     std::string peak;
     for (const format::PeakCategory *category : orEmpty(program->peak()))
-      peak += (peak.empty() ? "" : ", ") + category->name()->str() + " " +
+      peak += (peak.empty() ? "" : ", ") + shown(category->name()) + " " +
               formatBytes(category->bytes());
-    std::printf("%-20s %10u %12s  %s\n", program->name()->c_str(),
+    std::printf("%-20s %10u %12s  %s\n", shown(program->name()).c_str(),
                 orEmpty(program->dispatches()).size(),
                 formatBytes(program->arena_bytes()).c_str(), peak.c_str());
   }
@@ -319,7 +334,7 @@ void printKernels(const Module &module) {
   for (const format::Program *program : orEmpty(module.metadata().programs()))
     for (auto [index, uses] : kernelUses(*program))
       places[index] += (places[index].empty() ? "" : ", ") +
-                       program->name()->str() + " x" + std::to_string(uses);
+                       shown(program->name()) + " x" + std::to_string(uses);
   std::printf("\n%-40s %-12s %-8s %10s  %s\n", "kernel", "target", "tier",
               "workgroups", "runs in");
   for (uint32_t i = 0; i < count; ++i)
@@ -328,8 +343,9 @@ void printKernels(const Module &module) {
       const char *tier = !hasKernel(*code, i) ? "none"
                          : kernel.tuned()     ? "tuned"
                                               : "portable";
-      std::printf("%-40s %-12s %-8s %10u  %s\n", kernelName(module, i).c_str(),
-                  code->target()->c_str(), tier, kernel.workgroups(),
+      std::printf("%-40s %-12s %-8s %10u  %s\n",
+                  escapeControls(kernelName(module, i)).c_str(),
+                  shown(code->target()).c_str(), tier, kernel.workgroups(),
                   places[i].c_str());
     }
 }

@@ -17,7 +17,7 @@ namespace {
 
 struct Options {
   std::string model;
-  std::vector<int32_t> inputIds;
+  std::string inputIds; // as given
   std::string output;
   std::string adapter;
 };
@@ -35,14 +35,34 @@ void describe(CLI::App &command, Options &options) {
   command
       .add_option("--input-ids", options.inputIds,
                   "token ids, separated by commas")
-      ->required()
-      ->delimiter(',');
+      ->required();
   command.add_option("-o,--output", options.output, "file to write (.npy)")
       ->required();
   command.add_option("--adapter", options.adapter, "folder of a PEFT adapter");
 }
 
+/// The ids in a list such as "1,403,407".
+Expected<std::vector<int32_t>> parseIds(const std::string &list) {
+  std::vector<int32_t> ids;
+  for (size_t begin = 0; begin <= list.size();) {
+    size_t end = std::min(list.find(',', begin), list.size());
+    std::string item = list.substr(begin, end - begin);
+    int32_t id = 0;
+    if (!readNumber(item, notNegative<int32_t>(), id))
+      return Status::error("--input-ids: expected token ids, separated by "
+                           "commas, but got '" +
+                           excerpt(item) + "' as number " +
+                           std::to_string(ids.size() + 1));
+    ids.push_back(id);
+    begin = end + 1;
+  }
+  return ids;
+}
+
 Status run(const Options &options, const CommonOptions &common) {
+  Expected<std::vector<int32_t>> ids = parseIds(options.inputIds);
+  if (!ids.ok())
+    return ids.status();
   Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
   if (!module.ok())
     return module.status();
@@ -53,26 +73,22 @@ Status run(const Options &options, const CommonOptions &common) {
   LanguageModel &model = *generator->model;
   uint64_t vocabulary = model.vocabulary();
   std::vector<float> logits;
-  logits.reserve(options.inputIds.size() * vocabulary);
   Status status = model.appendWithLogits(
-      options.inputIds.data(), uint32_t(options.inputIds.size()),
-      [&](uint32_t, const float *row) {
+      ids->data(), uint32_t(ids->size()), [&](uint32_t, const float *row) {
         logits.insert(logits.end(), row, row + vocabulary);
       });
   if (!status.ok())
     return status;
-  status = writeNpy(options.output, {options.inputIds.size(), vocabulary},
-                    logits.data());
+  status = writeNpy(options.output, {ids->size(), vocabulary}, logits.data());
   if (!status.ok())
     return status;
   if (common.json)
-    printJson({{"tokens", options.inputIds.size()},
+    printJson({{"tokens", ids->size()},
                {"vocabulary", vocabulary},
                {"output", options.output}});
   else
-    std::printf("wrote %zu rows of %llu logits to %s\n",
-                options.inputIds.size(), (unsigned long long)vocabulary,
-                options.output.c_str());
+    std::printf("wrote %zu rows of %llu logits to %s\n", ids->size(),
+                (unsigned long long)vocabulary, options.output.c_str());
   return Status();
 }
 

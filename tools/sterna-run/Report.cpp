@@ -8,16 +8,25 @@
 
 #include "Report.h"
 
+#include "io/Escape.h"
+
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <set>
 #include <unistd.h>
 
 using namespace sterna;
 
 void sterna::logLine(const std::string &line) {
-  std::fprintf(stderr, "%s\n", line.c_str());
+  std::fprintf(stderr, "%s\n", escapeControls(line).c_str());
+}
+
+void sterna::logOnce(const std::string &line) {
+  static std::set<std::string> said;
+  if (said.insert(line).second)
+    logLine(line);
 }
 
 void sterna::printJson(const Json &json) {
@@ -31,10 +40,15 @@ void sterna::printJson(const Json &json) {
 std::string sterna::formatText(const char *pattern, ...) {
   va_list arguments;
   va_start(arguments, pattern);
-  char buffer[512];
-  std::vsnprintf(buffer, sizeof(buffer), pattern, arguments);
+  va_list again;
+  va_copy(again, arguments);
+  int size = std::vsnprintf(nullptr, 0, pattern, arguments);
   va_end(arguments);
-  return buffer;
+  std::string text(size < 0 ? 0 : size_t(size), '\0');
+  // The terminating zero has its place behind the text.
+  std::vsnprintf(text.data(), text.size() + 1, pattern, again);
+  va_end(again);
+  return text;
 }
 
 std::string sterna::formatBytes(uint64_t bytes) {
@@ -100,7 +114,8 @@ void Progress::update(uint64_t done, uint64_t total, const std::string &line) {
     std::string bar(total == 0 ? 0 : size_t(done * width / total), '#');
     bar.resize(width, '.');
     // Erasing to the end removes what a longer line left behind.
-    std::fprintf(stderr, "\r[%s] %s\x1b[K", bar.c_str(), line.c_str());
+    std::fprintf(stderr, "\r[%s] %s\x1b[K", bar.c_str(),
+                 escapeControls(line).c_str());
     std::fflush(stderr);
     open = true;
     return;

@@ -22,8 +22,11 @@ namespace sterna {
 
 using Json = nlohmann::ordered_json;
 
-/// Writes a line to standard error.
+/// Writes a line to standard error, control characters in it escaped.
 void logLine(const std::string &line);
+
+/// The same, once for equal lines: for notices that several steps come upon.
+void logOnce(const std::string &line);
 
 /// Prints `json` as one line on standard output.
 void printJson(const Json &json);

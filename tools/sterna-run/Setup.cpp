@@ -33,7 +33,18 @@ Expected<Tokenizer> sterna::makeTokenizer(const Module &module) {
   data.pad = stored->pad();
   data.addBos = stored->add_bos();
   data.addSpacePrefix = stored->add_space_prefix();
+  const auto &ends = orEmpty(stored->end_ids());
+  data.endIds.assign(ends.begin(), ends.end());
   return Tokenizer::create(std::move(data));
+}
+
+void sterna::noteContext(const Module &module, uint64_t tokens,
+                         const char *what) {
+  uint32_t known = module.model().model_context();
+  if (known != 0 && tokens > known)
+    logOnce(formatText("%s of %llu tokens, but the model was made for a "
+                       "context of %u: what lies beyond may be worse",
+                       what, (unsigned long long)tokens, known));
 }
 
 Expected<Data> sterna::loadData(const Module &module, const std::string &path,
@@ -43,6 +54,7 @@ Expected<Data> sterna::loadData(const Module &module, const std::string &path,
   options.sequenceLength = model.sequence_length();
   options.vocabularySize = int32_t(model.vocabulary());
   options.assistantOnlyLoss = assistantOnlyLoss;
+  noteContext(module, options.sequenceLength, "sequences");
   Data data;
   std::optional<Tokenizer> tokenizer;
   if (const format::Tokenizer *stored = module.metadata().tokenizer()) {
@@ -61,20 +73,13 @@ Expected<Data> sterna::loadData(const Module &module, const std::string &path,
   data.dataset = std::move(*dataset);
   const Dataset &loaded = data.dataset;
   for (const std::string &notice : loaded.notices)
-    logLine(notice);
+    logOnce(notice);
   logLine(formatText("%s: %llu rows, %llu samples of at most %u tokens, "
                      "%llu tokens, %llu of them scored",
                      path.c_str(), (unsigned long long)loaded.rows,
                      (unsigned long long)loaded.samples.size(),
                      model.sequence_length(), (unsigned long long)loaded.tokens,
                      (unsigned long long)loaded.trainedTokens));
-  if (loaded.rowsCut > 0)
-    logLine(formatText("%llu long rows were cut into %llu windows",
-                       (unsigned long long)loaded.rowsCut,
-                       (unsigned long long)loaded.windowsCut));
-  if (loaded.dropped > 0)
-    logLine(formatText("%llu windows have nothing to score and were left out",
-                       (unsigned long long)loaded.dropped));
   return data;
 }
 

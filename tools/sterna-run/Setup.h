@@ -23,6 +23,10 @@ namespace sterna {
 /// The tokenizer in a module; fails if it has none.
 Expected<Tokenizer> makeTokenizer(const Module &module);
 
+/// Says on standard error that `tokens` are more than the model was made for,
+/// where they are; `what` has so many of them.
+void noteContext(const Module &module, uint64_t tokens, const char *what);
+
 /// A data set and the token that pads it.
 struct Data {
   Dataset dataset;

@@ -9,6 +9,7 @@
 #include "Command.h"
 #include "Report.h"
 #include "Setup.h"
+#include "io/File.h"
 #include "train/Adapter.h"
 #include "train/Evaluator.h"
 #include "train/Trainer.h"
@@ -55,11 +56,10 @@ constexpr const char *footer =
     "  sterna-run train model.stn --data more.jsonl --adapter tuned "
     "--output tuned2\n"
     "\n"
-    "Data: a .jsonl file holds one object per line, {\"text\"}, {\"prompt\", "
-    "\"completion\"},\n{\"messages\"}, {\"instruction\", \"input\", "
-    "\"output\"} "
-    "or {\"input_ids\", \"labels\"};\nany other file is plain text. Long "
-    "samples are cut into windows, short ones padded.\n"
+    "Data: JSON lines (.jsonl, .ndjson, ...), one object each, {\"text\"}, "
+    "{\"prompt\",\n\"completion\"}, {\"messages\"}, {\"instruction\", "
+    "\"input\", \"output\"} or {\"input_ids\",\n\"labels\"}, or plain "
+    "text. Long samples are cut into windows, short ones padded.\n"
     "\n"
     "A step is one optimizer step; its loss is the mean over all scored tokens "
     "of its\nmicro-batches. A new adapter starts with B = 0 and A uniform in "
@@ -85,64 +85,45 @@ void describeData(CLI::App &command, Options &options) {
   CLI::Option *file =
       command.add_option("--validation", options.validation,
                          "data to measure the loss on, before and after");
-  command
-      .add_option("--validation-split", options.validationSplit,
-                  "hold out this fraction of the data instead (default 0)")
-      ->check(CLI::Range(0.0, 1.0))
+  addNumber(command, "--validation-split", options.validationSplit,
+            "hold out this fraction of the rows instead (default 0)",
+            {0.0, 1.0})
       ->excludes(file);
 }
 
 void describeOptimizer(CLI::App &command, Options &options) {
-  command
-      .add_option("--epochs", options.epochs,
-                  "passes over the data (default 1)")
-      ->check(positive());
-  command
-      .add_option("--max-steps", options.maxSteps,
-                  "optimizer steps of the run, whatever --epochs says")
-      ->check(positive());
-  command
-      .add_option("--learning-rate", options.learningRate,
-                  "peak learning rate (default 2e-4)")
-      ->check(nonNegative());
+  addNumber(command, "--epochs", options.epochs,
+            "passes over the data (default 1)", positive<uint64_t>());
+  addNumber(command, "--max-steps", options.maxSteps,
+            "optimizer steps of the run, whatever --epochs says",
+            positive<uint64_t>());
+  addNumber(command, "--learning-rate", options.learningRate,
+            "peak learning rate (default 2e-4)");
   command
       .add_option("--lr-scheduler", options.scheduler,
                   "constant (default), cosine or linear")
       ->check(CLI::IsMember({"constant", "cosine", "linear"}));
-  command
-      .add_option("--lr-min", options.learningRateMinimum,
-                  "learning rate that a decay ends at (default 0)")
-      ->check(nonNegative());
+  addNumber(command, "--lr-min", options.learningRateMinimum,
+            "learning rate that a decay ends at (default 0)");
   CLI::Option *ratio =
-      command
-          .add_option("--warmup-ratio", options.warmupRatio,
-                      "fraction of the steps that warm up (default 0)")
-          ->check(CLI::Range(0.0, 1.0));
-  command
-      .add_option("--warmup-steps", options.warmupSteps,
-                  "steps that warm up, instead of a fraction")
-      ->check(nonNegative())
+      addNumber(command, "--warmup-ratio", options.warmupRatio,
+                "fraction of the steps that warm up (default 0)", {0.0, 1.0});
+  addNumber(command, "--warmup-steps", options.warmupSteps,
+            "steps that warm up, instead of a fraction")
       ->excludes(ratio);
-  command
-      .add_option("--weight-decay", options.weightDecay,
-                  "decoupled weight decay (default 0.01)")
-      ->check(nonNegative());
-  command
-      .add_option("--grad-clip", options.gradClip,
-                  "largest norm of the gradient; 0: no clipping (default 1)")
-      ->check(nonNegative());
-  command
-      .add_option("--grad-accumulation", options.gradAccumulation,
-                  "micro-batches of a step (default 1)")
-      ->check(CLI::Range(1u, 65536u));
-  command
-      .add_option("--lora-alpha", options.loraAlpha,
-                  "the adapter is scaled by alpha / rank (default 16, or that "
-                  "of --adapter)")
-      ->check(positive());
-  command.add_option("--seed", options.seed,
-                     "seed of the new adapter, of the order of samples, of "
-                     "the split and of stochastic rounding (default 42)");
+  addNumber(command, "--weight-decay", options.weightDecay,
+            "decoupled weight decay (default 0.01)");
+  addNumber(command, "--grad-clip", options.gradClip,
+            "largest norm of the gradient; 0: no clipping (default 1)");
+  addNumber(command, "--grad-accumulation", options.gradAccumulation,
+            "micro-batches of a step (default 1)", {1u, 65536u});
+  addNumber(command, "--lora-alpha", options.loraAlpha,
+            "the adapter is scaled by alpha / rank (default 16, or that of "
+            "--adapter)",
+            positive<double>());
+  addNumber(command, "--seed", options.seed,
+            "seed of the new adapter, of the order of samples, of the split "
+            "and of stochastic rounding (default 42)");
   command.add_flag("--no-shuffle", options.noShuffle,
                    "take the samples in the order of the file");
 }
@@ -152,8 +133,9 @@ void describe(CLI::App &command, Options &options) {
   describeOptimizer(command, options);
 }
 
-/// Fails early if the adapter could not be written at the end.
-Status prepareOutput(const Options &options) {
+/// Fails early if the adapter could not be written at the end. The folder that
+/// this creates goes with a run that fails.
+Expected<OutputFolder> prepareOutput(const Options &options) {
   namespace fs = std::filesystem;
   std::error_code error;
   if (fs::exists(options.output, error) &&
@@ -163,11 +145,14 @@ Status prepareOutput(const Options &options) {
       !fs::is_empty(options.output, error) && !options.overwrite)
     return Status::error("the output folder '" + options.output +
                          "' is not empty: choose another or use --overwrite");
-  fs::create_directories(options.output, error);
-  if (error)
-    return Status::error("cannot create the output folder '" + options.output +
-                         "': " + error.message());
-  return Status();
+  Expected<OutputFolder> folder = OutputFolder::create(options.output);
+  if (!folder.ok())
+    return folder;
+  for (const char *name :
+       {"/adapter_config.json", "/adapter_model.safetensors"})
+    if (Status status = checkWritable(options.output + name); !status.ok())
+      return status;
+  return folder;
 }
 
 /// Samples to train on and to validate with; the latter may be empty.
@@ -211,8 +196,36 @@ ScheduleKind scheduleKind(const std::string &name) {
   return name == "linear" ? ScheduleKind::linear : ScheduleKind::constant;
 }
 
-TrainOptions makeTrainOptions(const Module &module, const Options &options,
-                              const TrainData &data) {
+/// The optimizer steps of the run.
+Expected<uint64_t> countSteps(const Options &options, uint64_t perEpoch) {
+  uint64_t steps = options.maxSteps;
+  if (steps == 0 && __builtin_mul_overflow(options.epochs, perEpoch, &steps))
+    return Status::error("--epochs: expected fewer than " +
+                         std::to_string(options.epochs) +
+                         " passes over the data: their steps cannot be "
+                         "counted");
+  return steps;
+}
+
+/// Checks options against each other and against the length of the run.
+Status checkSchedule(const Options &options, uint64_t steps) {
+  if (options.learningRateMinimum > 0 && options.scheduler == "constant")
+    return Status::error("--lr-min: expected a decay to end there, but got "
+                         "--lr-scheduler constant");
+  if (options.learningRateMinimum > options.learningRate)
+    return Status::error(formatText(
+        "--lr-min: expected at most the learning rate of %g, but got %g",
+        options.learningRate, options.learningRateMinimum));
+  if (options.warmupSteps > steps)
+    return Status::error("--warmup-steps: expected at most the " +
+                         std::to_string(steps) + " steps of the run, but got " +
+                         std::to_string(options.warmupSteps));
+  return Status();
+}
+
+Expected<TrainOptions> makeTrainOptions(const Module &module,
+                                        const Options &options,
+                                        const TrainData &data) {
   TrainOptions train;
   train.gradAccumulation = options.gradAccumulation;
   train.weightDecay = options.weightDecay;
@@ -225,8 +238,12 @@ TrainOptions makeTrainOptions(const Module &module, const Options &options,
   uint64_t perEpoch =
       stepsPerEpoch(data.training.samples.size(), train.batches.batch,
                     train.gradAccumulation);
-  train.steps =
-      options.maxSteps > 0 ? options.maxSteps : options.epochs * perEpoch;
+  Expected<uint64_t> steps = countSteps(options, perEpoch);
+  if (!steps.ok())
+    return steps.status();
+  if (Status status = checkSchedule(options, *steps); !status.ok())
+    return status;
+  train.steps = *steps;
   train.schedule.kind = scheduleKind(options.scheduler);
   train.schedule.peak = options.learningRate;
   train.schedule.minimum = options.learningRateMinimum;
@@ -266,45 +283,67 @@ Expected<Json> validate(Session &session, const Adapter &adapter,
   return Json(result->loss);
 }
 
-Expected<TrainResult> trainWithProgress(Session &session,
-                                        const Adapter &adapter,
-                                        const TrainData &data,
-                                        const TrainOptions &options,
-                                        uint64_t seed) {
-  Expected<TrainPrograms> programs =
-      TrainPrograms::create(session, adapter.scale(), seed);
-  if (!programs.ok())
-    return programs.status();
-  Progress progress;
+/// What a run did, for its summary.
+struct Totals {
+  uint64_t steps = 0;
+  double firstLoss = 0;
+  double lastLoss = 0;
   uint64_t tokens = 0;
   double seconds = 0;
-  Expected<TrainResult> result = train(
-      *programs, data.training.samples, options, [&](const StepReport &report) {
-        tokens += report.tokens;
-        seconds += report.seconds;
-        double left =
-            seconds / double(report.step) * double(options.steps - report.step);
-        progress.update(
-            report.step, options.steps,
-            formatText("step %llu/%llu  loss %.4f  lr %.2e  grad norm %.3f  "
-                       "%.0f tokens/s  ETA %s",
-                       (unsigned long long)report.step,
-                       (unsigned long long)options.steps, report.loss,
-                       report.learningRate, report.gradNorm,
-                       seconds > 0 ? double(tokens) / seconds : 0.0,
-                       formatDuration(left).c_str()));
-      });
-  progress.finish();
-  return result;
+};
+
+std::string describeStep(const StepReport &report, uint64_t steps,
+                         const Totals &totals) {
+  double left =
+      totals.seconds / double(report.step) * double(steps - report.step);
+  return formatText(
+      "step %llu/%llu  loss %.4f  lr %.2e  grad norm %.3f  %.0f tokens/s  "
+      "ETA %s",
+      (unsigned long long)report.step, (unsigned long long)steps, report.loss,
+      report.learningRate, report.gradNorm,
+      totals.seconds > 0 ? double(totals.tokens) / totals.seconds : 0.0,
+      formatDuration(left).c_str());
+}
+
+/// Runs all steps of `trainer`, reporting each.
+Expected<Totals> runSteps(Trainer &trainer, uint64_t steps) {
+  Progress progress;
+  Totals totals;
+  while (true) {
+    Expected<std::optional<StepReport>> report = trainer.step();
+    if (!report.ok() || !*report)
+      progress.finish();
+    if (!report.ok())
+      return report.status();
+    if (!*report)
+      break;
+    if (totals.steps++ == 0)
+      totals.firstLoss = (*report)->loss;
+    totals.lastLoss = (*report)->loss;
+    totals.tokens += (*report)->tokens;
+    totals.seconds += (*report)->seconds;
+    progress.update((*report)->step, steps,
+                    describeStep(**report, steps, totals));
+  }
+  if (totals.steps == 0)
+    return Status::error("none of the " + std::to_string(steps) +
+                         " steps has a token to train on");
+  if (trainer.skippedBatches() > 0)
+    logLine(formatText("%llu batches had nothing to train and were skipped",
+                       (unsigned long long)trainer.skippedBatches()));
+  return totals;
 }
 
 void printSummary(const Json &summary, const Options &options) {
   std::printf("steps               %llu\n",
               (unsigned long long)summary["steps"].get<uint64_t>());
-  std::printf("loss                %.4f -> %.4f\n",
-              summary["first_loss"].get<double>(),
-              summary["last_loss"].get<double>());
-  if (!summary["validation_loss"].is_null())
+  // Losses of two steps are of different samples and cannot be compared.
+  if (summary["validation_loss"].is_null())
+    std::printf("loss                %.4f -> %.4f on the samples of the first "
+                "step\n",
+                summary["first_loss"].get<double>(),
+                summary["first_loss_after"].get<double>());
+  else
     std::printf("validation loss     %.4f -> %.4f\n",
                 summary["validation_loss_before"].get<double>(),
                 summary["validation_loss"].get<double>());
@@ -312,6 +351,55 @@ void printSummary(const Json &summary, const Options &options) {
               summary["tokens_per_second"].get<double>());
   printMemory("peak memory", /*width=*/19, summary);
   std::printf("adapter             %s\n", options.output.c_str());
+}
+
+/// Trains, measures before and after, and saves what is finite.
+Expected<Json> tune(Session &session, Adapter &adapter, const TrainData &data,
+                    const Options &options) {
+  Expected<TrainOptions> trainOptions =
+      makeTrainOptions(session.module(), options, data);
+  if (!trainOptions.ok())
+    return trainOptions.status();
+  Expected<TrainPrograms> programs =
+      TrainPrograms::create(session, adapter.scale(), options.seed);
+  if (!programs.ok())
+    return programs.status();
+  Expected<Trainer> trainer =
+      Trainer::create(*programs, data.training.samples, *trainOptions);
+  if (!trainer.ok())
+    return trainer.status();
+  Expected<OutputFolder> folder = prepareOutput(options);
+  if (!folder.ok())
+    return folder.status();
+
+  Expected<Json> before = validate(session, adapter, data, "before");
+  if (!before.ok())
+    return before.status();
+  Expected<Totals> totals = runSteps(*trainer, trainOptions->steps);
+  if (!totals.ok())
+    return totals.status();
+  Expected<Json> after = validate(session, adapter, data, "after");
+  if (!after.ok())
+    return after.status();
+  Json firstLossAfter;
+  if (after->is_null()) {
+    Expected<double> loss = trainer->firstStepLoss();
+    if (!loss.ok())
+      return loss.status();
+    firstLossAfter = *loss;
+  }
+  if (Status saved = adapter.save(session, options.output); !saved.ok())
+    return saved;
+  folder->keep();
+  return Json(
+      {{"steps", totals->steps},
+       {"first_loss", totals->firstLoss},
+       {"last_loss", totals->lastLoss},
+       {"first_loss_after", firstLossAfter},
+       {"validation_loss", *after},
+       {"validation_loss_before", *before},
+       {"tokens_per_second",
+        totals->seconds > 0 ? double(totals->tokens) / totals->seconds : 0.0}});
 }
 
 Status run(const Options &options, const CommonOptions &common) {
@@ -334,40 +422,14 @@ Status run(const Options &options, const CommonOptions &common) {
   Expected<Adapter> adapter = startAdapter(**session, options);
   if (!adapter.ok())
     return adapter.status();
-  if (Status status = prepareOutput(options); !status.ok())
-    return status;
-
-  Expected<Json> before = validate(**session, *adapter, *data, "before");
-  if (!before.ok())
-    return before.status();
-  TrainOptions trainOptions = makeTrainOptions(**module, options, *data);
-  Expected<TrainResult> result =
-      trainWithProgress(**session, *adapter, *data, trainOptions, options.seed);
-  if (!result.ok())
-    return result.status();
-  if (result->skippedBatches > 0)
-    logLine(formatText("%llu batches had nothing to train and were skipped",
-                       (unsigned long long)result->skippedBatches));
-  Status saved = adapter->save(**session, options.output);
-  if (!saved.ok())
-    return saved;
-  Expected<Json> after = validate(**session, *adapter, *data, "after");
-  if (!after.ok())
-    return after.status();
-
-  Json summary = {
-      {"steps", result->steps},
-      {"first_loss", result->firstLoss},
-      {"last_loss", result->lastLoss},
-      {"validation_loss", *after},
-      {"validation_loss_before", *before},
-      {"tokens_per_second",
-       result->seconds > 0 ? double(result->tokens) / result->seconds : 0.0}};
-  describeMemory(**session, summary);
+  Expected<Json> summary = tune(**session, *adapter, *data, options);
+  if (!summary.ok())
+    return summary.status();
+  describeMemory(**session, *summary);
   if (common.json)
-    printJson(summary);
+    printJson(*summary);
   else
-    printSummary(summary, options);
+    printSummary(*summary, options);
   return Status();
 }
 

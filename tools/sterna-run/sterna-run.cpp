@@ -14,8 +14,12 @@
 #include "io/File.h"
 #include "src/core/Executable.h"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <iostream>
+#include <new>
 
 using namespace sterna;
 
@@ -57,10 +61,22 @@ std::string footer(const CommonOptions &common) {
   return spell(text + session, common);
 }
 
+/// Exactly one line, whatever bytes the names in it are.
 int fail(const std::string &program, const std::string &message) {
   std::fflush(stdout);
-  std::fprintf(stderr, "%s: error: %s\n", program.c_str(), message.c_str());
+  logLine(program + ": error: " + message);
   return 1;
+}
+
+/// Fails where standard output did not take all that was printed: the one check
+/// for all commands.
+Status flushOutput() {
+  errno = 0;
+  std::cout.flush(); // the parser prints its help there
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout.good())
+    return Status();
+  return Status::error(std::string("cannot write to standard output: ") +
+                       (errno != 0 ? std::strerror(errno) : "a write failed"));
 }
 
 void addOptions(CLI::App &app, CommonOptions &common) {
@@ -69,9 +85,9 @@ void addOptions(CLI::App &app, CommonOptions &common) {
                  "devices")
       ->check(
           [](const std::string &name) { return parseDevice(name).message(); });
-  app.add_option("--threads", common.device.threads,
-                 "threads of the CPU to compute with (default: all cores)")
-      ->check(CLI::Range(1u, 1024u));
+  addNumber(app, "--threads", common.device.threads,
+            "threads of the CPU to compute with (default: all cores)",
+            {1u, 1024u});
   app.add_flag("--json", common.json,
                "print one JSON object as the last line of standard output");
   app.add_option("--profile", common.profile,
@@ -112,9 +128,8 @@ Status prepareProfile(const std::string &command, CommonOptions &common) {
     return Status::error("'" + command +
                          "' runs no program, so there is nothing to profile: "
                          "leave --profile out");
-  if (Expected<AtomicFile> file = AtomicFile::create(common.profile);
-      !file.ok())
-    return file.status();
+  if (Status status = checkWritable(common.profile); !status.ok())
+    return status;
   common.device.profile = std::make_shared<Profile>(printCapacity);
   return Status();
 }
@@ -135,13 +150,13 @@ Status reportProfile(const CommonOptions &common) {
   return Status();
 }
 
-int run(int argc, char **argv) {
-  CommonOptions common;
+/// Runs the command of the arguments; `common.program` is for messages.
+Status run(int argc, char **argv, CommonOptions &common) {
   Expected<bool> carries = carriesModule();
   if (!carries.ok() || *carries)
     common.program = argv[0];
   if (!carries.ok())
-    return fail(common.program, carries.message());
+    return carries.status();
   if (*carries)
     common.ownModel = ownExecutable;
   CLI::App app(description(common), common.program);
@@ -153,10 +168,11 @@ int run(int argc, char **argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    if (error.get_exit_code() == 0)
-      return app.exit(error); // --help and --version
-    return fail(common.program, std::string(error.what()) + " (see " +
-                                    common.program + " --help)");
+    if (error.get_exit_code() != 0)
+      return Status::error(std::string(error.what()) + " (see " +
+                           common.program + " --help)");
+    app.exit(error); // prints --help or --version
+    return Status();
   }
   Status status =
       prepareProfile(app.get_subcommands().front()->get_name(), common);
@@ -164,7 +180,23 @@ int run(int argc, char **argv) {
     status = action();
   if (status.ok())
     status = reportProfile(common);
-  return status.ok() ? 0 : fail(common.program, status.message());
+  return status;
+}
+
+/// The status that the process exits with.
+int exitStatus(int argc, char **argv) {
+  CommonOptions common;
+  // The runtime throws nothing, but memory for data can run out.
+  try {
+    Status status = run(argc, argv, common);
+    if (status.ok())
+      status = flushOutput();
+    return status.ok() ? 0 : fail(common.program, status.message());
+  } catch (const std::bad_alloc &) {
+    return fail(common.program, "there is not enough memory");
+  } catch (const std::exception &error) {
+    return fail(common.program, error.what());
+  }
 }
 
 } // namespace
@@ -182,11 +214,4 @@ std::string sterna::spell(std::string text, const CommonOptions &common) {
   return text;
 }
 
-int main(int argc, char **argv) {
-  // The runtime throws nothing, but memory for data can run out.
-  try {
-    return run(argc, argv);
-  } catch (const std::exception &error) {
-    return fail("sterna-run", error.what());
-  }
-}
+int main(int argc, char **argv) { return exitStatus(argc, argv); }

@@ -450,7 +450,8 @@ private:
         integer("max_context"), integer("sequence_length"), integer("batch"),
         integer("lora_rank"), builder.CreateVector(targets),
         text("activations"), trainable,
-        model.contains("gradients") ? text("gradients") : 0);
+        model.contains("gradients") ? text("gradients") : 0,
+        integer("model_context"));
   }
 
   Offset<format::Tokenizer> describeTokenizer() {

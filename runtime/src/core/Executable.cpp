@@ -102,6 +102,9 @@ sterna::findAppendedModule(const uint8_t *data, uint64_t size) {
                          ", but this runtime reads version " +
                          std::to_string(STERNA_EXECUTABLE_VERSION) +
                          ": compile the model again or update the runtime");
+  if (trailer.reserved != 0)
+    return damaged("expected 0 in the reserved bytes of the trailer, but got " +
+                   std::to_string(trailer.reserved));
   uint64_t moduleEnd = size - sizeof(Trailer);
   bool fits = trailer.offset >= end && trailer.offset <= moduleEnd &&
               trailer.size == moduleEnd - trailer.offset &&

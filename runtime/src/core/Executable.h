@@ -24,8 +24,8 @@ constexpr const char *ownExecutable = "/proc/self/exe";
 
 /// Where a module lies in a file.
 struct ModuleRange {
-  uint64_t offset;
-  uint64_t size;
+  uint64_t offset = 0;
+  uint64_t size = 0;
 };
 
 /// Finds the module appended to the `size` bytes of a file; none if that is no

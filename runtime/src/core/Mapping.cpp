@@ -51,7 +51,8 @@ Mapping::~Mapping() {
 }
 
 Expected<Mapping> Mapping::openFile(const std::string &path) {
-  Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
+  Descriptor file{open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   if (file.value < 0)
     return systemError("cannot open '" + path + "'");
   struct stat status;

@@ -27,6 +27,7 @@ constexpr uint32_t formatVersion = 3;
 /// Of a thread; more than any kernel has use for.
 constexpr uint64_t maxScratch = uint64_t(1) << 30;
 constexpr uint32_t headerSize = 64;
+constexpr uint32_t reservedBegin = 48; // to the header's end
 constexpr uint64_t pageSize = 4096;
 constexpr uint64_t weightAlignment = 64;
 constexpr uint64_t wordSize = 4; // of SPIR-V, and of what its kernels bind
@@ -370,6 +371,11 @@ Expected<MetadataRange> sterna::verifyHeader(const uint8_t *data,
   if (uint32_t got = readLittleEndian<uint32_t>(data + 12); got != headerSize)
     return Status::error("expected a header size of " + str(headerSize) +
                          ", but got " + str(got));
+  for (uint32_t i = reservedBegin; i < headerSize; ++i)
+    if (data[i] != 0)
+      return Status::error("expected byte " + str(i) +
+                           " of the header to be 0, but got " + str(data[i]) +
+                           ": the file is damaged, compile the model again");
   uint64_t fileSize = readLittleEndian<uint64_t>(data + 40);
   if (fileSize != size)
     return Status::error("the file is truncated or has bytes appended: the "

@@ -20,8 +20,8 @@ namespace sterna {
 
 /// Where the metadata lies in the file.
 struct MetadataRange {
-  uint64_t offset;
-  uint64_t size;
+  uint64_t offset = 0;
+  uint64_t size = 0;
 };
 
 /// Checks the 64-byte header of the `size` bytes at `data` and the checksum of

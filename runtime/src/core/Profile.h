@@ -25,18 +25,18 @@ namespace sterna {
 /// What one thread did for one dispatch, in one piece or several; times in
 /// nanoseconds of Profile::now.
 struct ProfileSpan {
-  uint64_t begin;
-  uint64_t end;
-  uint32_t workgroups; // that this thread ran; none: the times mean nothing
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  uint32_t workgroups = 0; // that this thread ran; none: the times mean nothing
 };
 
 /// One run of a program, as the host saw it.
 struct ProfileRun {
-  uint32_t program; // index into the module's programs
-  uint32_t dispatches;
-  uint64_t begin;
-  uint64_t end;
-  uint64_t firstSpan;
+  uint32_t program = 0; // index into the module's programs
+  uint32_t dispatches = 0;
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  uint64_t firstSpan = 0;
 };
 
 /// Records the runs of one session. Give it to the session's options and read

@@ -44,8 +44,8 @@ public:
 
   /// The bytes of an input (output) of any type.
   struct Bytes {
-    uint8_t *data;
-    uint64_t size;
+    uint8_t *data = nullptr;
+    uint64_t size = 0;
   };
   Expected<Bytes> inputBytes(const std::string &name) const {
     return find(metadata->inputs(), name);

@@ -60,17 +60,17 @@ private:
   /// A forward program of one length and its fields.
   struct Forward {
     Program program;
-    uint32_t length;
-    int32_t *tokens;
-    int32_t *position;
-    int32_t *count;
-    float *loraScale; // null without adapter
-    const float *hidden;
+    uint32_t length = 0;
+    int32_t *tokens = nullptr;
+    int32_t *position = nullptr;
+    int32_t *count = nullptr;
+    float *loraScale = nullptr; // null without adapter
+    const float *hidden = nullptr;
   };
   struct Head {
     Program program;
-    float *hidden;
-    const float *logits;
+    float *hidden = nullptr;
+    const float *logits = nullptr;
   };
 
   LanguageModel(Head head, const format::Model &model, float loraScale)

@@ -20,8 +20,8 @@ namespace sterna {
 /// One run of a forward program: `tokens` is its compiled length, `length` how
 /// many of them count, the rest being padding.
 struct PromptChunk {
-  uint32_t tokens;
-  uint32_t length;
+  uint32_t tokens = 0;
+  uint32_t length = 0;
 };
 
 /// Cuts `count` tokens that start at `position` into runs of the compiled

@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <string>
 
 using namespace sterna;
 
@@ -22,20 +24,32 @@ Sampler::Sampler(const SamplerOptions &options, uint32_t vocabulary)
 int32_t Sampler::greedy(const float *logits) const {
   uint32_t best = 0;
   for (uint32_t token = 1; token < vocabulary; ++token)
-    if (logits[token] > logits[best] || std::isnan(logits[best]))
+    if (logits[token] > logits[best])
       best = token;
   return int32_t(best);
 }
 
-int32_t Sampler::sample(const float *logits) {
+Status Sampler::check(const float *logits) const {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  bool anyFinite = false;
+  for (uint32_t token = 0; token < vocabulary; ++token) {
+    if (!(logits[token] < infinity)) // or no number
+      return Status::error("the logit of token " + std::to_string(token) +
+                           " is " + std::to_string(logits[token]) +
+                           ": the model or its adapter gives no probabilities");
+    anyFinite |= logits[token] > -infinity;
+  }
+  return anyFinite ? Status() : Status::error("the logits exclude every token");
+}
+
+Expected<int32_t> Sampler::sample(const float *logits) {
+  if (Status status = check(logits); !status.ok())
+    return status;
   if (options.temperature <= 0)
     return greedy(logits);
   candidates.clear();
   for (uint32_t token = 0; token < vocabulary; ++token)
-    if (!std::isnan(logits[token]))
-      candidates.push_back({logits[token], int32_t(token)});
-  if (candidates.empty())
-    return 0;
+    candidates.push_back({logits[token], int32_t(token)});
   size_t keep = candidates.size();
   if (options.topK > 0)
     keep = std::min<size_t>(keep, options.topK);
@@ -45,13 +59,12 @@ int32_t Sampler::sample(const float *logits) {
   std::partial_sort(candidates.begin(), candidates.begin() + ptrdiff_t(keep),
                     candidates.end(), moreLikely);
 
-  // Weights relative to the most likely token, so that none overflows. An
-  // infinite logit takes everything.
+  // Weights relative to the most likely token, so that none overflows.
   double top = candidates[0].logit;
   double total = 0;
   weights.clear();
   for (size_t i = 0; i < keep; ++i) {
-    double gap = candidates[i].logit == top ? 0 : candidates[i].logit - top;
+    double gap = candidates[i].logit - top;
     weights.push_back(std::exp(gap / options.temperature));
     total += weights.back();
   }

@@ -10,7 +10,8 @@
 #ifndef STERNA_RUNTIME_GENERATE_SAMPLER_H
 #define STERNA_RUNTIME_GENERATE_SAMPLER_H
 
-#include "text/Batcher.h"
+#include "io/Status.h"
+#include "random/SplitMix64.h"
 
 #include <cstdint>
 #include <vector>
@@ -30,16 +31,18 @@ public:
   /// For rows of `vocabulary` logits.
   Sampler(const SamplerOptions &options, uint32_t vocabulary);
 
-  /// The next token for `logits`. Of equal logits the lowest id is preferred;
-  /// logits that are not numbers are never chosen.
-  int32_t sample(const float *logits);
+  /// The next token for `logits`. Of equal logits the lowest id is preferred.
+  /// Fails where a logit is no number or infinite, other than −∞, which
+  /// excludes a token.
+  Expected<int32_t> sample(const float *logits);
 
 private:
   struct Candidate {
-    float logit;
-    int32_t token;
+    float logit = 0;
+    int32_t token = 0;
   };
 
+  Status check(const float *logits) const;
   int32_t greedy(const float *logits) const;
 
   SamplerOptions options;

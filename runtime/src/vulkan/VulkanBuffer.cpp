@@ -76,7 +76,7 @@ VulkanBuffer &VulkanBuffer::operator=(VulkanBuffer &&other) noexcept {
 }
 
 VulkanBuffer::~VulkanBuffer() {
-  if (!context)
+  if (!context || context->isHanging())
     return;
   context->api().vkDestroyBuffer(context->device(), buffer, nullptr);
   context->api().vkFreeMemory(context->device(), memory, nullptr);

@@ -21,7 +21,9 @@ VulkanContext::create(std::shared_ptr<const VulkanInstance> instance,
 }
 
 VulkanContext::~VulkanContext() {
-  if (!handle || !functions.vkDestroyDevice)
+  if (hangs) // the device stays, so its instance must
+    new std::shared_ptr<const VulkanInstance>(std::move(instance));
+  if (!handle || !functions.vkDestroyDevice || hangs)
     return;
   if (running)
     functions.vkDeviceWaitIdle(handle);
@@ -92,7 +94,14 @@ Status VulkanContext::submit(VkCommandBuffer commands,
   VkResult result = functions.vkQueueSubmit(queue, 1, &info, fence);
   running = result == VK_SUCCESS;
   if (result == VK_SUCCESS)
-    result = functions.vkWaitForFences(handle, 1, &fence, VK_TRUE, UINT64_MAX);
+    result = functions.vkWaitForFences(handle, 1, &fence, VK_TRUE,
+                                       longestRun * 1000000000);
+  if (result == VK_TIMEOUT) {
+    hangs = true;
+    return Status::error("Vulkan device '" + chosen->name() + "': " + what +
+                         " did not end within " + std::to_string(longestRun) +
+                         " s: the device hangs, or is too slow for the model");
+  }
   running = running && result != VK_SUCCESS;
   if (result == VK_SUCCESS)
     result = functions.vkResetFences(handle, 1, &fence);

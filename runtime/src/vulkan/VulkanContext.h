@@ -43,14 +43,23 @@ public:
   /// A new command buffer, freed with the device.
   Expected<VkCommandBuffer> allocateCommands();
 
-  /// Submits recorded commands and returns when they are done. `what` names
-  /// them in an error: "running program 'head'".
+  /// Submits recorded commands and returns when they are done, with an error
+  /// when they take longer than any run should. `what` names them in an error:
+  /// "running program 'head'".
   Status submit(VkCommandBuffer commands, const std::string &what);
+
+  /// Whether commands did not end in time. What they may still use must not be
+  /// destroyed, and waiting for it would not end: it is left to the system.
+  bool isHanging() const { return hangs; }
 
   /// Success, or an error that says that `what` failed on this device and why.
   Status check(VkResult result, const std::string &what) const;
 
 private:
+  /// Seconds. A prompt of a large model on a driver that computes on the CPU
+  /// takes minutes.
+  static constexpr uint64_t longestRun = 600;
+
   VulkanContext(std::shared_ptr<const VulkanInstance> instance,
                 const VulkanPhysicalDevice &physical)
       : instance(std::move(instance)), chosen(&physical) {}
@@ -64,12 +73,13 @@ private:
   VkCommandPool pool = VK_NULL_HANDLE;
   VkFence fence = VK_NULL_HANDLE;
   bool running = false; // something is submitted, and its end was not seen
+  bool hangs = false;
 };
 
 /// Records that what `from` and earlier commands wrote is visible to `to`.
 struct VulkanAccess {
-  VkPipelineStageFlags stages;
-  VkAccessFlags access;
+  VkPipelineStageFlags stages = 0;
+  VkAccessFlags access = 0;
 };
 void recordBarrier(const VulkanContext &context, VkCommandBuffer commands,
                    const VulkanAccess &from, const VulkanAccess &to);

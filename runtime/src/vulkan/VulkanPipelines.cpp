@@ -35,6 +35,8 @@ Status checkHeader(const uint8_t *spirv, uint64_t size) {
 } // namespace
 
 VulkanPipelines::~VulkanPipelines() {
+  if (context.isHanging())
+    return;
   const VulkanDeviceApi &api = context.api();
   for (const auto &[kernel, pipeline] : pipelines)
     api.vkDestroyPipeline(context.device(), pipeline, nullptr);

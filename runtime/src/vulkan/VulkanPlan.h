@@ -37,12 +37,12 @@ using VulkanWindows = std::array<VulkanWindow, maxVulkanSlots>;
 
 /// One dispatch, ready to be recorded.
 struct VulkanDispatch {
-  uint32_t kernel;
+  uint32_t kernel = 0;
   VulkanWindows windows;
   std::vector<uint32_t> operands; // push constants
-  uint32_t groupsX;
-  uint32_t groupsY; // 0: nothing to run
-  bool barrier;
+  uint32_t groupsX = 0;
+  uint32_t groupsY = 0; // 0: nothing to run
+  bool barrier = false;
 };
 
 /// The module's code for Vulkan. Fails, saying how to compile, without.

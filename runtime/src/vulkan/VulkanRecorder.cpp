@@ -13,7 +13,8 @@
 using namespace sterna;
 
 VulkanRecorder::~VulkanRecorder() {
-  context.api().vkDestroyDescriptorPool(context.device(), pool, nullptr);
+  if (!context.isHanging())
+    context.api().vkDestroyDescriptorPool(context.device(), pool, nullptr);
 }
 
 VulkanRecorder::SetKey

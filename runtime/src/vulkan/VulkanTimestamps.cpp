@@ -39,7 +39,8 @@ VulkanTimestamps::create(const VulkanContext &context, uint32_t dispatches) {
 }
 
 VulkanTimestamps::~VulkanTimestamps() {
-  context.api().vkDestroyQueryPool(context.device(), pool, nullptr);
+  if (!context.isHanging())
+    context.api().vkDestroyQueryPool(context.device(), pool, nullptr);
 }
 
 void VulkanTimestamps::recordReset(VkCommandBuffer commands) const {

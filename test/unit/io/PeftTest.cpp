@@ -16,21 +16,24 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace sterna {
 namespace {
 
 constexpr char kName[] = "base_model.model.model.layers.0.self_attn.q_proj.";
 
-/// Writes a configuration with `extra` settings appended, and one pair of rank
-/// 2 for q_proj, 3 → 5.
-void writeFolder(const TemporaryFolder &folder, const std::string &extra,
-                 const std::string &infix = "") {
-  folder.write("adapter_config.json",
-               "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":16,"
-               "\"target_modules\":[\"q_proj\"],\"bias\":\"none\"" +
-                   extra + "}");
+/// Writes a configuration in which the settings `changes` replace others, and
+/// one pair of rank 2 for q_proj, 3 → 5, whose first element of A is `first`.
+void writeFolder(const TemporaryFolder &folder, const std::string &changes,
+                 const std::string &infix = "", float first = 0.5f) {
+  auto config = nlohmann::json::parse(
+      "{\"peft_type\":\"LORA\",\"r\":2,\"lora_alpha\":16,"
+      "\"target_modules\":[\"q_proj\"],\"bias\":\"none\"}");
+  config.update(nlohmann::json::parse("{" + changes + "}"));
+  folder.write("adapter_config.json", config.dump());
   std::vector<float> data(10, 0.5f);
+  data[0] = first;
   ASSERT_TRUE(
       writeSafetensors(folder.path("adapter_model.safetensors"),
                        {{kName + std::string("lora_A") + infix + ".weight",
@@ -98,7 +101,7 @@ TEST(PeftTest, Scale) {
 
 TEST(PeftTest, ReadsWhatPeftWrites) {
   TemporaryFolder folder;
-  writeFolder(folder, ",\"alpha_pattern\":{},\"auto_mapping\":null,"
+  writeFolder(folder, "\"alpha_pattern\":{},\"auto_mapping\":null,"
                       "\"base_model_name_or_path\":\"m\",\"corda_config\":null,"
                       "\"eva_config\":null,\"exclude_modules\":null,"
                       "\"fan_in_fan_out\":false,\"inference_mode\":true,"
@@ -144,13 +147,25 @@ TEST(PeftTest, RefusesSettingsByName) {
       {"r", "1000000000000"},
       {"r", "2.5"},
       {"lora_alpha", "\"16\""},
+      {"lora_alpha", "1e300"},
+      {"lora_alpha", "-1e39"},
       {"target_modules", "3"},
       {"target_modules", "[3]"},
+      {"target_modules", "[]"},
+      {"target_modules", "\".*q_proj\""},
+      {"target_modules", "[\"k_proj\"]"},
+      {"target_modules", "[\"proj\", \"1.self_attn.q_proj\"]"},
+      {"exclude_modules", "[\"q_proj\"]"},
+      {"exclude_modules", "\"q.*\""},
+      {"layers_to_transform", "[1, 2]"},
+      {"layers_to_transform", "3"},
+      {"layers_to_transform", "[-1]"},
+      {"layers_pattern", "\"blocks\""},
       {"use_rslora", "1"},
   };
   for (const auto &[key, value] : cases) {
     TemporaryFolder folder;
-    writeFolder(folder, ",\"" + std::string(key) + "\":" + value);
+    writeFolder(folder, "\"" + std::string(key) + "\":" + value);
     auto adapter = readPeft(folder.path());
     ASSERT_FALSE(adapter.ok()) << key << " " << value;
     EXPECT_NE(adapter.message().find(key), std::string::npos)
@@ -158,9 +173,66 @@ TEST(PeftTest, RefusesSettingsByName) {
   }
 }
 
+TEST(PeftTest, ChoosesLinearsAsPeftDoes) {
+  for (const char *settings :
+       {"\"target_modules\":[\"v_proj\",\"q_proj\",\"lm_head\"]",
+        "\"target_modules\":[\"self_attn.q_proj\"]",
+        "\"target_modules\":[\"0.self_attn.q_proj\"]",
+        "\"target_modules\":[\"model.layers.0.self_attn.q_proj\"]",
+        "\"target_modules\":\"all-linear\"", "\"exclude_modules\":[]",
+        "\"exclude_modules\":[\"k_proj\",\"1.self_attn.q_proj\"]",
+        "\"layers_to_transform\":0,\"layers_pattern\":\"layers\"",
+        "\"layers_to_transform\":[3,0],\"layers_pattern\":null"}) {
+    TemporaryFolder folder;
+    writeFolder(folder, settings);
+    auto adapter = readPeft(folder.path());
+    EXPECT_TRUE(adapter.ok()) << settings << ": " << adapter.message();
+  }
+}
+
+TEST(PeftTest, RefusesNumbersThatAreNone) {
+  for (float value : {NAN, -NAN, INFINITY, -INFINITY}) {
+    TemporaryFolder folder;
+    writeFolder(folder, "", "", value);
+    auto adapter = readPeft(folder.path());
+    ASSERT_FALSE(adapter.ok()) << value;
+    EXPECT_NE(adapter.message().find("lora_A.weight', but got"),
+              std::string::npos)
+        << adapter.message();
+
+    // And none is written, nor an empty folder.
+    PeftConfig config;
+    config.rank = 1;
+    config.alpha = 1;
+    float one = 1;
+    for (bool inA : {true, false}) {
+      LoraPairView pair = {
+          0, "q_proj", 1, 1, inA ? &value : &one, inA ? &one : &value};
+      EXPECT_FALSE(writePeft(folder.path("new/deep"), config, {pair}).ok());
+    }
+    config.alpha = static_cast<double>(value);
+    EXPECT_FALSE(writePeft(folder.path("new/deep"), config,
+                           {{0, "q_proj", 1, 1, &one, &one}})
+                     .ok());
+    EXPECT_EQ(folder.count(), 2u);
+  }
+}
+
 TEST(PeftTest, RefusesBrokenConfigurations) {
   TemporaryFolder folder;
   EXPECT_FALSE(readPeft(folder.path()).ok());
+  // Nothing recurses over what is nested too deeply, wherever it stands.
+  for (const char *key : {"r", "peft_type", "some_setting", "target_modules"}) {
+    writeFolder(folder, "");
+    std::string text = "{\"" + std::string(key) +
+                       "\":" + std::string(100000, '[') +
+                       std::string(100000, ']') + "}";
+    folder.write("adapter_config.json", text);
+    auto adapter = readPeft(folder.path());
+    ASSERT_FALSE(adapter.ok()) << key;
+    EXPECT_NE(adapter.message().find("nested more than"), std::string::npos)
+        << adapter.message();
+  }
   for (const char *text : {"", "[", "[]", "{}", "{\"peft_type\":\"LORA\"}"}) {
     folder.write("adapter_config.json", text);
     EXPECT_FALSE(readPeft(folder.path()).ok()) << text;

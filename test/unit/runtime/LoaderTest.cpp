@@ -62,6 +62,16 @@ TEST(Loader, RefusesOtherVersions) {
   expectError(bytes, "header size");
 }
 
+TEST(Loader, RefusesReservedBytesThatAreNotZero) {
+  std::string bytes = toyModel().serialize();
+  for (size_t i = 48; i < 64; ++i)
+    for (int bit : {1, 128}) {
+      std::string damaged = bytes;
+      damaged[i] = char(bit);
+      expectError(damaged, ("byte " + std::to_string(i)).c_str());
+    }
+}
+
 TEST(Loader, RefusesEveryTruncation) {
   std::string bytes = toyModel().serialize();
   for (size_t size = 0; size < bytes.size(); size += size < 128 ? 1 : 997)

@@ -25,15 +25,18 @@ std::set<int32_t> drawn(const SamplerOptions &options,
                         const std::vector<float> &logits, int draws = 500) {
   Sampler sampler(options, uint32_t(logits.size()));
   std::set<int32_t> tokens;
-  for (int i = 0; i < draws; ++i)
-    tokens.insert(sampler.sample(logits.data()));
+  for (int i = 0; i < draws; ++i) {
+    Expected<int32_t> token = sampler.sample(logits.data());
+    EXPECT_TRUE(token.ok()) << token.message();
+    if (token.ok())
+      tokens.insert(*token);
+  }
   return tokens;
 }
 
 TEST(Sampler, GreedyTakesTheFirstLargest) {
   EXPECT_EQ(drawn({}, {1, 3, 3, 2}), std::set<int32_t>{1});
-  EXPECT_EQ(drawn({}, {nan, 1, 2}), std::set<int32_t>{2});
-  EXPECT_EQ(drawn({}, {2, nan, 1}), std::set<int32_t>{0});
+  EXPECT_EQ(drawn({}, {-infinity, 1, 2}), std::set<int32_t>{2});
 }
 
 TEST(Sampler, TopKAndTopPFilter) {
@@ -60,7 +63,7 @@ TEST(Sampler, FollowsTheDistribution) {
   Sampler sampler(options, 2);
   int ones = 0;
   for (int i = 0; i < 20000; ++i)
-    ones += sampler.sample(logits.data());
+    ones += *sampler.sample(logits.data());
   EXPECT_NEAR(ones / 20000.0, 0.8, 0.015);
 }
 
@@ -73,7 +76,7 @@ TEST(Sampler, SeedsDecide) {
     Sampler sampler(options, 50);
     std::vector<int32_t> tokens;
     for (int i = 0; i < 20; ++i)
-      tokens.push_back(sampler.sample(logits.data()));
+      tokens.push_back(*sampler.sample(logits.data()));
     return tokens;
   };
   EXPECT_EQ(sequence(1), sequence(1));
@@ -83,11 +86,29 @@ TEST(Sampler, SeedsDecide) {
 TEST(Sampler, SurvivesExtremes) {
   SamplerOptions options;
   options.temperature = 1;
-  EXPECT_EQ(drawn(options, {nan, nan}), std::set<int32_t>{0});
-  EXPECT_EQ(drawn(options, {0, infinity}), std::set<int32_t>{1});
-  EXPECT_EQ(drawn(options, {-infinity, 0, nan}), std::set<int32_t>{1});
+  EXPECT_EQ(drawn(options, {-infinity, 0, -infinity}), std::set<int32_t>{1});
   options.temperature = 1e-300;
   EXPECT_EQ(drawn(options, {1e30f, -1e30f}), std::set<int32_t>{0});
+}
+
+TEST(Sampler, RefusesWhatGivesNoProbabilities) {
+  const std::pair<std::vector<float>, const char *> cases[] = {
+      {{nan, 1, 2}, "token 0 is nan"},
+      {{2, -nan, 1}, "token 1 is"},
+      {{1, 2, nan}, "token 2 is nan"},
+      {{nan, nan, nan}, "token 0 is nan"},
+      {{0, infinity, 1}, "token 1 is inf"},
+      {{-infinity, -infinity, -infinity}, "exclude every token"}};
+  for (const auto &[logits, part] : cases)
+    for (double temperature : {0.0, 1.0}) {
+      SamplerOptions options;
+      options.temperature = temperature;
+      Sampler sampler(options, 3);
+      Expected<int32_t> token = sampler.sample(logits.data());
+      ASSERT_FALSE(token.ok()) << part;
+      EXPECT_NE(token.message().find(part), std::string::npos)
+          << token.message();
+    }
 }
 
 } // namespace

@@ -73,7 +73,8 @@ flatbuffers::Offset<format::Model> buildModel(Builder &builder,
       /*trainable=*/true);
 }
 
-flatbuffers::Offset<format::Tokenizer> buildTokenizer(Builder &builder) {
+flatbuffers::Offset<format::Tokenizer>
+buildTokenizer(Builder &builder, const TestModule &module) {
   // Token n is the n-th letter; there is neither BOS nor EOS.
   std::vector<flatbuffers::Offset<flatbuffers::String>> pieces;
   std::vector<float> scores(vocabulary, 0.0f);
@@ -84,7 +85,8 @@ flatbuffers::Offset<format::Tokenizer> buildTokenizer(Builder &builder) {
   types[0] = 2;
   return format::CreateTokenizerDirect(
       builder, "llama", &pieces, &scores, &types, /*bos=*/-1, /*eos=*/-1,
-      /*unk=*/0, /*pad=*/-1, /*add_bos=*/false, /*add_space_prefix=*/false);
+      /*unk=*/0, /*pad=*/-1, /*add_bos=*/false, /*add_space_prefix=*/false,
+      module.chatTemplate.c_str(), &module.endIds);
 }
 
 std::string buildMetadata(const TestModule &module, uint64_t weightsOffset,
@@ -118,9 +120,10 @@ std::string buildMetadata(const TestModule &module, uint64_t weightsOffset,
                                codeOffset, module.code.size(),
                                checksumOf(module.code), &kernelCode)};
   auto root = format::CreateModuleDirect(
-      builder, buildModel(builder, module), buildTokenizer(builder), &kernels,
-      &programs, &state, &weights, &code, weightsOffset, module.weights.size(),
-      module.stateBytes, module.arenaBytes, module.blockBytes, "test");
+      builder, buildModel(builder, module), buildTokenizer(builder, module),
+      &kernels, &programs, &state, &weights, &code, weightsOffset,
+      module.weights.size(), module.stateBytes, module.arenaBytes,
+      module.blockBytes, "test");
   format::FinishModuleBuffer(builder, root);
   return {reinterpret_cast<const char *>(builder.GetBufferPointer()),
           builder.GetSize()};

@@ -95,6 +95,8 @@ struct TestModule {
   uint64_t arenaBytes = 0;
   uint64_t blockBytes = 0;
   uint32_t loraRank = rank;
+  std::vector<int32_t> endIds; // of the tokenizer, and its template
+  std::string chatTemplate;
   bool damageCode = false;    // with a checksum of the undamaged bytes
   bool damageWeights = false; // likewise
 

@@ -15,10 +15,15 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <set>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 using namespace sterna;
 using namespace sterna::test;
@@ -107,6 +112,12 @@ TEST_F(ToolTest, Logits) {
   EXPECT_EQ(array->shape, (std::vector<uint64_t>{5, test::vocabulary}));
   EXPECT_EQ(array->data[4 * test::vocabulary + 15], 0);
   expectError("logits " + model + " --input-ids 99 -o " + path, "99");
+  expectError("logits " + model + " -o " + path + " --input-ids ''",
+              "--input-ids");
+  for (const char *ids :
+       {"1,,2", ",1", "1,", "1,x", "-1", "1.5", "'1 2'", "99999999999", "nan"})
+    expectError("logits " + model + " -o " + path + " --input-ids=" + ids,
+                "--input-ids: expected token ids");
   expectError("logits " + model + " --input-ids 1,1,1,1,1,1,1,1,1,1,1 -o " +
                   path,
               "--max-context");
@@ -116,8 +127,17 @@ TEST_F(ToolTest, Generate) {
   // Letters are numbers; each next one is the sum of all, modulo 16.
   Json json = runJson("generate " + model + " -p abc -n 3");
   EXPECT_EQ(json["text"], "flh"); // 6, 12, 24 = 8
+  EXPECT_EQ(json["stop"], "length");
+  EXPECT_GT(json["tokens_per_second"], 0);
+  EXPECT_GT(json["prompt_tokens_per_second"], 0);
   EXPECT_EQ(json["prompt_tokens"], 3);
   EXPECT_EQ(json["generated_tokens"], 3);
+  // The first token comes from the prompt: nothing was decoded.
+  json = runJson("generate " + model + " -p abc -n 1");
+  EXPECT_EQ(json["generated_tokens"], 1);
+  EXPECT_TRUE(json["tokens_per_second"].is_null());
+  EXPECT_EQ(runJson("generate " + model + " -p abcabcabc -n 9")["stop"],
+            "context");
   EXPECT_EQ(run("generate " + model + " -p abc -n 2").output, "fl\n");
   Outcome full = run("generate " + model + " -p abcabcabc -n 9");
   EXPECT_EQ(full.exitStatus, 0);
@@ -125,6 +145,42 @@ TEST_F(ToolTest, Generate) {
             std::string::npos);
   expectError("generate " + model + " -p abcabcabcabc", "--max-context");
   expectError("generate " + model + " -p ''", "empty");
+}
+
+TEST_F(ToolTest, GenerationStopsAtTheEndsOfTheVocabulary) {
+  Outcome endless = run("generate " + model + " -p abc -n 3");
+  EXPECT_NE(endless.errors.find("no token that ends a text"), std::string::npos)
+      << endless.errors;
+  TestModule description = toyModel();
+  description.endIds = {12, 5};
+  writeFile(model, description.serialize());
+  Json json = runJson("generate " + model + " -p abc -n 3");
+  EXPECT_EQ(json["text"], "f"); // 6, 12
+  EXPECT_EQ(json["stop"], "end");
+  EXPECT_EQ(json["generated_tokens"], 1);
+  EXPECT_EQ(run("generate " + model + " -p abc -n 3").errors.find("no token"),
+            std::string::npos);
+  EXPECT_EQ(runJson("generate " + model + " -p abc -n 1")["stop"], "length");
+  description.endIds = {test::vocabulary};
+  writeFile(model, description.serialize());
+  expectError("generate " + model + " -p abc", "special token ids below 16");
+}
+
+/// Notices that two files give rise to are told once.
+TEST_F(ToolTest, SaysOnceThatTurnsHaveNoEnd) {
+  TestModule description = toyModel();
+  description.chatTemplate = "<|im_start|>";
+  writeFile(model, description.serialize());
+  writeFile(data, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}\n");
+  Outcome outcome =
+      run("train " + model + " --data " + data + " --validation " + data +
+          " --max-steps 1 --output " + temporaryPath("tuned"));
+  EXPECT_EQ(outcome.exitStatus, 0) << outcome.errors;
+  size_t first = outcome.errors.find("no control tokens '<|im_start|>'");
+  ASSERT_NE(first, std::string::npos) << outcome.errors;
+  EXPECT_EQ(outcome.errors.find("no control tokens", first + 1),
+            std::string::npos)
+      << outcome.errors;
 }
 
 TEST_F(ToolTest, SamplesEquallyOnAnyNumberOfThreads) {
@@ -290,6 +346,159 @@ TEST_F(ToolTest, Profiles) {
   expectError("devices --profile " + path, "nothing to profile");
   expectError("eval " + model + " --data " + data + " --profile /absent/x",
               "/absent/x");
+}
+
+/// Numbers are read whole or refused, by every option of every command.
+TEST_F(ToolTest, RefusesNumbersThatAreNone) {
+  std::string generate = "generate " + model + " -p abc ";
+  std::string train = "train " + model + " --data " + data + " --output " +
+                      temporaryPath("none") + " ";
+  for (const std::string &option : {generate + "--top-p",
+                                    generate + "--seed",
+                                    generate + "--temperature",
+                                    generate + "--top-k",
+                                    generate + "-n",
+                                    generate + "--threads",
+                                    "bench " + model + " --prompt",
+                                    "bench " + model + " --generate",
+                                    "bench " + model + " --train-steps",
+                                    train + "--epochs",
+                                    train + "--max-steps",
+                                    train + "--learning-rate",
+                                    train + "--lr-min",
+                                    train + "--warmup-ratio",
+                                    train + "--warmup-steps",
+                                    train + "--weight-decay",
+                                    train + "--grad-clip",
+                                    train + "--grad-accumulation",
+                                    train + "--lora-alpha",
+                                    train + "--seed",
+                                    train + "--validation-split"})
+    for (const char *value : {"nan", "-5", "1e400", "inf", "x", "1x", "0x10",
+                              "99999999999999999999999999999999999999"
+                              "999999999999"}) {
+      Outcome outcome = run(option + "=" + value);
+      if (option == generate + "-n")
+        outcome = run(generate + "--tokens=" + value);
+      EXPECT_EQ(outcome.exitStatus, 1) << option << " " << value;
+      EXPECT_NE(outcome.errors.find("number "), std::string::npos)
+          << option << " " << value << ": " << outcome.errors;
+      EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'),
+                1)
+          << outcome.errors;
+    }
+  expectError(generate + "--seed ''", "--seed");
+  expectError(train + "--lr-min 1", "--lr-min");
+  expectError(train + "--lr-scheduler cosine --learning-rate 0.1 --lr-min 0.2",
+              "--lr-min");
+  expectError(train + "--max-steps 3 --warmup-steps 4", "--warmup-steps");
+  expectError(train + "--epochs 18446744073709551615 --grad-accumulation 1 "
+                      "--warmup-steps 1 --learning-rate 0 --lr-min 1",
+              "--");
+  EXPECT_FALSE(std::filesystem::exists(temporaryPath("none")));
+}
+
+/// A run that ends in numbers that are none leaves nothing, and neither does
+/// one that cannot write.
+TEST_F(ToolTest, LeavesNothingOfARunThatFails) {
+  std::string folder = temporaryPath("new");
+  std::string train = "train " + model + " --data " + data + " --output ";
+  for (const char *settings :
+       {" --max-steps 1 --learning-rate 1e38",
+        " --max-steps 9 "
+        "--learning-rate 1e30",
+        " --max-steps 1 --learning-rate 1e38 --validation-split 0.5"}) {
+    expectError(train + folder + "/deep" + settings, "not finite");
+    EXPECT_FALSE(std::filesystem::exists(folder)) << settings;
+  }
+  std::filesystem::create_directories(folder);
+  expectError(train + folder + " --max-steps 1 --learning-rate 1e38",
+              "not finite");
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  // A folder where a file belongs is found before anything is trained.
+  std::filesystem::create_directories(folder + "/adapter_model.safetensors");
+  Outcome outcome = run(train + folder + " --overwrite --max-steps 1");
+  EXPECT_EQ(outcome.exitStatus, 1);
+  EXPECT_NE(outcome.errors.find("a folder is there"), std::string::npos);
+  EXPECT_EQ(outcome.errors.find("step 1"), std::string::npos);
+  expectError("logits " + model + " --input-ids 1 -o " + folder,
+              "a folder is there");
+  size_t entries = 0;
+  for (const auto &entry : std::filesystem::directory_iterator(folder))
+    entries += !entry.path().empty();
+  EXPECT_EQ(entries, 1u);
+}
+
+TEST_F(ToolTest, ComparesLossesOfTheSameSamples) {
+  std::string train = "train " + model + " --data " + data +
+                      " --overwrite --output " + temporaryPath("tuned") +
+                      " --max-steps 3 --learning-rate ";
+  Json json = runJson(train + "0");
+  EXPECT_EQ(json["first_loss_after"], json["first_loss"]);
+  json = runJson(train + "0.5");
+  EXPECT_LT(json["first_loss_after"], json["first_loss"]);
+  json = runJson(train + "0.5 --validation " + data);
+  EXPECT_TRUE(json["first_loss_after"].is_null());
+}
+
+/// Every command says so when its output is lost.
+TEST_F(ToolTest, ChecksStandardOutput) {
+  std::string full = temporaryPath("full");
+  unlink(full.c_str());
+  if (mknod(full.c_str(), S_IFCHR | 0666, makedev(1, 7)) != 0 ||
+      !std::ofstream(full))
+    GTEST_SKIP() << "no device node can be made here";
+  std::string array = temporaryPath("x.npy"), tuned = temporaryPath("tuned");
+  ASSERT_EQ(run("train " + model + " --data " + data + " --output " + tuned)
+                .exitStatus,
+            0);
+  for (const std::string &command :
+       {std::string("--version"), std::string("--help"), std::string("devices"),
+        "info " + model, "info " + model + " --json",
+        "generate " + model + " -p abc -n 2",
+        "eval " + model + " --data " + data,
+        "bench " + model + " --prompt 4 --generate 2",
+        "logits " + model + " --input-ids 1 -o " + array,
+        "train " + model + " --data " + data + " --overwrite --output " + tuned,
+        "grad " + model + " --data " + data + " --adapter " + tuned + " -o " +
+            array}) {
+    expectError(command + " > " + full, "cannot write to standard output");
+    expectError(command + " --json > " + full,
+                "cannot write to standard output");
+  }
+  // Files that go to the node fail likewise, and the node stays.
+  for (const std::string &command :
+       {"logits " + model + " --input-ids 1 -o " + full,
+        "grad " + model + " --data " + data + " --adapter " + tuned + " -o " +
+            full,
+        "eval " + model + " --data " + data + " --profile " + full})
+    expectError(command, "No space left on device");
+  EXPECT_TRUE(std::filesystem::is_character_file(full));
+}
+
+/// One line for each failure, whatever names are in it.
+TEST_F(ToolTest, SaysErrorsInOneLine) {
+  std::string odd = temporaryPath("a\nb\x1b[31m");
+  writeFile(odd, "{\"text\":\"a\",\"k\\ney\":1}");
+  for (const std::string &arguments :
+       {std::string(), std::string("frobnicate"), "info '" + odd + "'",
+        "info '" + odd + "x'", "info " + model + " --frobnicate",
+        "info " + model + " 'two\nlines'", "eval " + model,
+        "eval " + model + " --data '" + odd + "'",
+        "eval " + model + " --data " + data + " --adapter '" + odd + "'",
+        "eval " + model + " --data " + data + " --device 'a\nb'",
+        "train " + model + " --data " + data + " --output " +
+            temporaryPath("none") + " --lr-scheduler 'a\nb'",
+        "logits " + model + " --input-ids '1\n2' -o x"}) {
+    Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.exitStatus, 1) << arguments;
+    // What was found out before may stand above it.
+    std::string &errors = outcome.errors;
+    size_t error = errors.find("error: ");
+    ASSERT_NE(error, std::string::npos) << errors;
+    EXPECT_EQ(errors.find('\n', error), errors.size() - 1) << errors;
+    EXPECT_EQ(errors.find('\x1b'), std::string::npos) << errors;
+  }
 }
 
 TEST_F(ToolTest, ReportsErrors) {

@@ -51,11 +51,31 @@ protected:
     return values;
   }
 
-  Expected<TrainResult> run(const std::vector<Sample> &samples) {
+  /// What the steps of a run have in all.
+  struct Totals {
+    uint64_t steps = 0;
+    uint64_t tokens = 0;
+    uint64_t skippedBatches = 0;
+  };
+
+  Expected<Totals> run(const std::vector<Sample> &samples) {
     losses.clear();
-    return train(*programs_, samples, options, [&](const StepReport &report) {
-      losses.push_back(report.loss);
-    });
+    Expected<Trainer> trainer = Trainer::create(*programs_, samples, options);
+    if (!trainer.ok())
+      return trainer.status();
+    Totals totals;
+    while (true) {
+      Expected<std::optional<StepReport>> report = trainer->step();
+      if (!report.ok())
+        return report.status();
+      if (!*report)
+        break;
+      ++totals.steps;
+      totals.tokens += (*report)->tokens;
+      losses.push_back((*report)->loss);
+    }
+    totals.skippedBatches = trainer->skippedBatches();
+    return totals;
   }
 
   std::shared_ptr<const Module> module;
@@ -73,8 +93,6 @@ TEST_F(TrainerTest, DescendsTheLoss) {
   EXPECT_EQ(result->tokens, 15u); // padding is not counted
   // From 0, half of the way to the mean 16/3 at each step.
   EXPECT_NEAR(losses[0], (16 + 16 + 64) / 6.0, 1e-5);
-  EXPECT_NEAR(result->firstLoss, losses[0], 0);
-  EXPECT_NEAR(result->lastLoss, losses[2], 0);
   EXPECT_NEAR(state("a", 8)[0], 16 / 3.0 * 7 / 8, 1e-5);
 }
 
@@ -120,6 +138,92 @@ TEST_F(TrainerTest, StopsWhenTheLossIsNotFinite) {
   auto result = run({sample({9, 4}), sample({9, 5})});
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.message().find("--learning-rate"), std::string::npos);
+}
+
+TEST_F(TrainerTest, MeasuresTheFirstStepAgain) {
+  std::vector<Sample> samples = {{{1, 2}, {1, kMaskedLabel}},
+                                 {{1, 2}, {1, kMaskedLabel}},
+                                 sample({9, 4}),
+                                 sample({9, 8})};
+  options.steps = 8;
+  for (double rate : {0.0, 0.5}) {
+    options.schedule.peak = rate;
+    auto trainer = Trainer::create(*programs_, samples, options);
+    ASSERT_TRUE(trainer.ok()) << trainer.message();
+    auto first = trainer->step(); // the first of which is left out
+    ASSERT_TRUE(first.ok() && *first);
+    EXPECT_EQ((*first)->step, 2u);
+    while (true) {
+      auto report = trainer->step();
+      ASSERT_TRUE(report.ok()) << report.message();
+      if (!*report)
+        break;
+    }
+    auto again = trainer->firstStepLoss();
+    ASSERT_TRUE(again.ok()) << again.message();
+    if (rate == 0)
+      EXPECT_EQ(*again, (*first)->loss) << "nothing was learned";
+    else
+      EXPECT_LT(*again, (*first)->loss);
+  }
+}
+
+TEST_F(TrainerTest, ARunThatIsRestoredGoesOnAsIfItHadNeverStopped) {
+  std::vector<Sample> samples;
+  for (int32_t i = 1; i < 12; ++i)
+    samples.push_back(sample({9, i, i + 1}));
+  options.steps = 9; // over several epochs
+  options.batches.shuffle = true;
+  options.gradAccumulation = 2;
+  options.schedule.kind = ScheduleKind::cosine;
+  auto whole = run(samples);
+  ASSERT_TRUE(whole.ok()) << whole.message();
+  std::vector<double> expected = losses;
+  std::vector<float> end = state("a", 8);
+  for (uint64_t stop : {0u, 1u, 4u, 8u, 9u}) {
+    ASSERT_TRUE(session
+                    ->writeState(*module->findState("a"),
+                                 std::vector<float>(8, 0.0f).data())
+                    .ok());
+    auto before = Trainer::create(*programs_, samples, options);
+    ASSERT_TRUE(before.ok());
+    for (uint64_t i = 0; i < stop; ++i)
+      ASSERT_TRUE(before->step().ok());
+    auto saved = before->state();
+    ASSERT_TRUE(saved.ok()) << saved.message();
+    EXPECT_EQ(saved->step, stop);
+    // Another run spoils everything in between.
+    ASSERT_TRUE(run({sample({9, 15})}).ok());
+
+    auto after = Trainer::create(*programs_, samples, options);
+    ASSERT_TRUE(after.ok());
+    ASSERT_TRUE(after->restore(*saved).ok());
+    for (uint64_t i = stop; i < options.steps; ++i) {
+      auto report = after->step();
+      ASSERT_TRUE(report.ok() && *report);
+      EXPECT_EQ((*report)->loss, expected[i]) << stop;
+    }
+    EXPECT_TRUE(after->done());
+    EXPECT_EQ(state("a", 8), end) << stop;
+  }
+}
+
+TEST_F(TrainerTest, RefusesStatesOfOtherModules) {
+  auto trainer = Trainer::create(*programs_, {sample({9, 4})}, options);
+  ASSERT_TRUE(trainer.ok());
+  auto good = trainer->state();
+  ASSERT_TRUE(good.ok());
+  ASSERT_EQ(good->tensors.size(), 2u);
+  auto refused = [&](auto change) {
+    TrainerState state = *good;
+    change(state);
+    return !trainer->restore(state).ok();
+  };
+  EXPECT_FALSE(refused([](TrainerState &) {}));
+  EXPECT_TRUE(refused([](TrainerState &s) { s.tensors.pop_back(); }));
+  EXPECT_TRUE(refused([](TrainerState &s) { s.tensors[0].name = "x"; }));
+  EXPECT_TRUE(refused([](TrainerState &s) { s.tensors[1].shape = {1}; }));
+  EXPECT_TRUE(refused([](TrainerState &s) { s.tensors[1].data.pop_back(); }));
 }
 
 TEST_F(TrainerTest, Evaluates) {
@@ -190,6 +294,34 @@ TEST_F(TrainerTest, PadsSmallerAdapters) {
   ASSERT_EQ(read->pairs.size(), 1u);
   EXPECT_EQ(read->pairs[0].a, (std::vector<float>{1, 2, 3, 4}));
   EXPECT_EQ(read->pairs[0].b, (std::vector<float>{100, 101, 102}));
+}
+
+TEST_F(TrainerTest, ZeroesWhatAnAdapterLeavesOut) {
+  // A second linear, of which the adapter knows nothing.
+  TestModule description = toyModel();
+  description.state.push_back(
+      {"c", format::StateKind::lora_a, {rank, loraIn}, 320, "v_proj"});
+  description.state.push_back(
+      {"d", format::StateKind::lora_b, {loraOut, rank}, 384, "v_proj"});
+  description.stateBytes = 448;
+  module = loadValid(description);
+  ASSERT_TRUE(module);
+  auto made = Session::create(module, {0}, onCpu(1));
+  ASSERT_TRUE(made.ok()) << made.message();
+  session = std::move(*made);
+  ASSERT_TRUE(Adapter::createFresh(*session, 16, 1).ok());
+  std::vector<float> ones(6, 1.0f);
+  ASSERT_TRUE(session->writeState(*module->findState("d"), ones.data()).ok());
+  ASSERT_NE(state("c", 8), std::vector<float>(8, 0.0f));
+
+  // An adapter that is refused changes nothing.
+  std::vector<float> before = state("c", 8);
+  ASSERT_FALSE(Adapter::load(*session, writeAdapter(3)).ok());
+  EXPECT_EQ(state("c", 8), before);
+  ASSERT_TRUE(Adapter::load(*session, writeAdapter(1)).ok());
+  EXPECT_EQ(state("a", 8), (std::vector<float>{1, 2, 3, 4, 0, 0, 0, 0}));
+  EXPECT_EQ(state("c", 8), std::vector<float>(8, 0.0f));
+  EXPECT_EQ(state("d", 6), std::vector<float>(6, 0.0f));
 }
 
 TEST_F(TrainerTest, RefusesOtherAdapters) {

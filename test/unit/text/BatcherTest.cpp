@@ -11,6 +11,8 @@
 
 #include "text/Batcher.h"
 
+#include "random/SplitMix64.h"
+
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <set>
@@ -63,6 +65,17 @@ TEST(SplitMix64Test, BelowStaysBelow) {
   EXPECT_EQ(seen.size(), 7u);
   EXPECT_EQ(*seen.rbegin(), 6u);
   EXPECT_EQ(random.below(1), 0u);
+}
+
+TEST(SplitMix64Test, PlacesAreUnrelated) {
+  std::set<uint64_t> seen;
+  for (uint64_t seed = 0; seed < 10; ++seed)
+    for (uint64_t step = 0; step < 10; ++step)
+      for (uint64_t part = 0; part < 10; ++part)
+        seen.insert(SplitMix64::at({seed, step, part}).next());
+  EXPECT_EQ(seen.size(), 1000u);
+  EXPECT_EQ(SplitMix64::at({7, 3}).next(), SplitMix64::at({7, 3}).next());
+  EXPECT_NE(SplitMix64::at({7, 3}).next(), SplitMix64::at({3, 7}).next());
 }
 
 TEST(BatcherTest, EveryEpochHoldsEverySampleOnce) {

@@ -58,11 +58,11 @@ std::string renderMarked(const char *jinja,
                                                    addGenerationPrompt);
   if (!tokens.ok())
     return "error: " + tokens.message();
-  EXPECT_EQ(tokens->ids.size(), tokens->trained.size());
+  EXPECT_EQ(tokens->ids.size(), tokens->spans.size());
   std::string text;
   bool inside = false;
   for (size_t i = 0; i < tokens->ids.size(); ++i) {
-    bool trained = tokens->trained[i] != 0;
+    bool trained = tokens->spans[i].assistant;
     if (trained != inside)
       text += trained ? "{" : "}";
     inside = trained;
@@ -139,6 +139,75 @@ TEST(ChatTemplateTest, ContentIsNeverAControlToken) {
                        tokenizer.find("<|im_end|>")),
             1);
   EXPECT_EQ(std::count(tokens->ids.begin(), tokens->ids.end(), 2), 0);
+}
+
+TEST(ChatTemplateTest, TokensAreThoseOfTheWholeText) {
+  // Pieces that reach from the layout into a content and back.
+  TokenizerData data =
+      smallVocabulary({":\xE2\x96\x81H", "i\n", "A", "H", "i", "\xE2\x96\x81",
+                       ":", "\n", "\xE2\x96\x81H"});
+  data.addSpacePrefix = false;
+  Tokenizer tokenizer = makeTokenizer(std::move(data));
+  auto tokens = ChatTemplate::choose("").render(
+      tokenizer, {{"user", "Hi"}, {"assistant", "Hi"}});
+  ASSERT_TRUE(tokens.ok()) << tokens.message();
+  std::vector<int32_t> whole =
+      tokenizer.encode("User: Hi\nAssistant: Hi", true, false);
+  whole.push_back(2);
+  EXPECT_EQ(tokens->ids, whole);
+  // ":▁H" ends in the assistant's part and is trained with it.
+  EXPECT_TRUE(tokens->spans[whole.size() - 3].assistant);
+  EXPECT_FALSE(tokens->spans[whole.size() - 4].assistant);
+}
+
+TEST(ChatTemplateTest, TurnsWithoutWeight) {
+  Tokenizer tokenizer = chatTokenizer();
+  for (const char *jinja : {"", kChatMl, kZephyr, kBitNet}) {
+    std::vector<ChatMessage> messages = kConversation;
+    auto all = ChatTemplate::choose(jinja).render(tokenizer, messages);
+    messages[2].weighted = false;
+    auto some = ChatTemplate::choose(jinja).render(tokenizer, messages);
+    ASSERT_TRUE(all.ok() && some.ok());
+    EXPECT_EQ(all->ids, some->ids) << "weights change no token";
+    std::string left;
+    for (size_t i = 0; i < some->ids.size(); ++i) {
+      EXPECT_TRUE(all->spans[i].weighted);
+      if (!some->spans[i].weighted)
+        left += tokenizer.tokenBytes(some->ids[i]);
+    }
+    EXPECT_NE(left.find("Yes?"), std::string::npos) << left;
+    for (const char *other : {"Hi", "Bye", "Ciao", "user", "User"})
+      EXPECT_EQ(left.find(other), std::string::npos) << left;
+  }
+}
+
+TEST(ChatTemplateTest, SaysWhereTurnsHaveNoEnd) {
+  const std::pair<const char *, const char *> cases[] = {
+      {kChatMl, "'<|im_start|>', '<|im_end|>'"},
+      {kLlama3, "'<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'"},
+      {kPhi3, "'<|end|>'"},
+      {kBitNet, "'<|eot_id|>'"},
+      {kZephyr, ""},
+      {kFalcon3, ""},
+      {kLlama2, ""},
+      {"", ""}};
+  for (const auto &[jinja, names] : cases) {
+    ChatTemplate chat = ChatTemplate::choose(jinja);
+    EXPECT_EQ(chat.noticeOn(chatTokenizer()), "") << jinja;
+    // The same names as ordinary pieces are letters.
+    TokenizerData data =
+        smallVocabulary({"<|im_start|>", "<|im_end|>", "<|start_header_id|>",
+                         "<|end_header_id|>", "<|eot_id|>", "<|end|>"});
+    std::string notice = chat.noticeOn(makeTokenizer(data));
+    if (*names == '\0')
+      EXPECT_EQ(notice, "") << jinja;
+    else
+      EXPECT_NE(notice.find("no control tokens " + std::string(names) + " of"),
+                std::string::npos)
+          << notice;
+    data.eos = -1;
+    EXPECT_NE(chat.noticeOn(makeTokenizer(data)), "") << jinja;
+  }
 }
 
 TEST(ChatTemplateTest, RefusesWhatCannotBeRendered) {

@@ -11,11 +11,13 @@
 
 #include "text/Tokenizer.h"
 
+#include "random/SplitMix64.h"
 #include "text/SmallVocabulary.h"
 
 #include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
+#include <set>
 
 namespace sterna {
 namespace {
@@ -112,6 +114,199 @@ TEST(TokenizerTest, LongTextWithoutBoundaries) {
   EXPECT_EQ(ids, Ids(1 << 18, kFirst));
 }
 
+/// The pieces of `text`, letters of one byte, by the definition: as long as two
+/// neighbours are a piece, the two of the highest score merge, the leftmost of
+/// equals.
+class WholeMerger {
+public:
+  WholeMerger(const Tokenizer &tokenizer, const std::string &text)
+      : tokenizer(tokenizer) {
+    for (char letter : text)
+      pieces.emplace_back(1, letter);
+    for (size_t i = 0; i < pieces.size(); ++i)
+      next.push_back(i + 1);
+    for (size_t i = 0; i < pieces.size(); ++i)
+      enter(i);
+  }
+
+  Ids run() {
+    while (!candidates.empty()) {
+      size_t left = candidates.begin()->second, right = next[left];
+      size_t before = left; // skips what has merged into its left
+      while (before > 0 && pieces[--before].empty()) {
+      }
+      for (size_t i : {before, left, right})
+        leave(i);
+      pieces[left] += pieces[right];
+      pieces[right].clear();
+      next[left] = next[right];
+      enter(before);
+      if (left != before)
+        enter(left);
+    }
+    Ids ids;
+    for (size_t i = 0; i < pieces.size(); i = next[i])
+      ids.push_back(tokenizer.find(pieces[i]));
+    return ids;
+  }
+
+private:
+  /// The rank of merging piece `i` with the next; positive where they cannot.
+  float rank(size_t i) const {
+    if (i >= pieces.size() || next[i] >= pieces.size())
+      return 1;
+    int32_t id = tokenizer.find(pieces[i] + pieces[next[i]]);
+    return id < 0 ? 1
+                  : -tokenizer.data().scores[static_cast<size_t>(id)] - 1000;
+  }
+  void enter(size_t i) {
+    if (float r = rank(i); r < 0)
+      candidates.insert({r, i});
+  }
+  void leave(size_t i) { candidates.erase({rank(i), i}); }
+
+  const Tokenizer &tokenizer;
+  std::vector<std::string> pieces;
+  std::vector<size_t> next;
+  std::set<std::pair<float, size_t>> candidates;
+};
+
+TEST(TokenizerTest, MergesByWindowsAsTheWhole) {
+  // All letters merge with all, so that no chunk ends; in the last vocabularies
+  // a long run decides from its beginning how its end is cut.
+  const std::vector<std::string> vocabularies[] = {
+      {"aaaa", "aa", "aaa", "a", "b", "ab", "ba", "bb"},
+      {"ab", "ba", "aba", "abab", "bb", "a", "b", "aa"},
+      {"bb", "aab", "ab", "aa", "ba", "baa", "a", "b"},
+      {"aa", "aaa", "aaaaa", "aaaaaaa", "bb", "ab", "ba", "a", "b"},
+      {"ba", "aa", "baa", "ab", "bb", "a", "b"},
+  };
+  SplitMix64 random(3);
+  for (const std::vector<std::string> &pieces : vocabularies) {
+    Tokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
+    for (uint64_t every : {1u, 2u, 3u, 100u, 1000000u})
+      for (size_t size : {100u, 16384u, 40001u}) {
+        std::string text(size, 'a');
+        for (char &letter : text)
+          if (random.below(every) == 0 && every > 1)
+            letter = 'b';
+        EXPECT_EQ(tokenizer.encode(text, false, false, false),
+                  WholeMerger(tokenizer, text).run())
+            << pieces[0] << " " << every << " " << size;
+      }
+  }
+}
+
+TEST(TokenizerTest, MergesByWindowsWhatDependsOnFarText) {
+  // Pairs of letters that follow each other rank higher the later they are, so
+  // that the end of a rising run decides how all of it is paired, far beyond
+  // what two windows share.
+  std::vector<std::string> pieces;
+  for (char letter = 'z'; letter > '!'; --letter)
+    pieces.push_back({char(letter - 1), letter});
+  for (char low = '!'; low <= 'z'; ++low)
+    pieces.push_back({'z', low}); // nothing ends a chunk
+  for (char letter = '!'; letter <= 'z'; ++letter)
+    pieces.emplace_back(1, letter);
+  Tokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
+  SplitMix64 random(5);
+  for (size_t size : {500u, 30000u, 60000u}) {
+    std::string text;
+    while (text.size() < size)
+      for (char letter = char('!' + random.below(40)); letter <= 'z'; ++letter)
+        text += letter;
+    EXPECT_EQ(tokenizer.encode(text, false, false, false),
+              WholeMerger(tokenizer, text).run())
+        << size;
+  }
+}
+
+TEST(TokenizerTest, RunsOfSpacesTakeLinearTime) {
+  std::vector<std::string> pieces;
+  std::string mark = "\xE2\x96\x81", run;
+  for (int i = 0; i < 4; ++i)
+    pieces.push_back(run = run.empty() ? mark + mark : run + run);
+  pieces.push_back(mark);
+  Tokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
+  Ids ids =
+      tokenizer.encode(std::string((1 << 21) + 5, ' '), false, false, false);
+  Ids expected(1 << 17, kFirst + 3);
+  expected.insert(expected.end(), {kFirst + 1, kFirst + 4});
+  EXPECT_EQ(ids, expected);
+}
+
+/// Cuts `text` in all ways into three parts, which give the ids of the whole.
+void expectPartsOfTheWhole(const Tokenizer &tokenizer, const std::string &text,
+                           bool parseSpecial, bool atStart) {
+  Ids whole = tokenizer.encode(text, true, parseSpecial, atStart);
+  std::string_view view = text;
+  for (size_t first = 0; first <= text.size(); ++first)
+    for (size_t second = first; second <= text.size(); ++second) {
+      std::vector<TextPart> parts = {
+          {view.substr(0, first), parseSpecial},
+          {view.substr(first, second - first), parseSpecial},
+          {view.substr(second), parseSpecial}};
+      Ids ids;
+      std::string bytes[3];
+      for (const PartToken &token :
+           tokenizer.encodeParts(parts, true, atStart)) {
+        ids.push_back(token.id);
+        ASSERT_LT(token.part, 3u);
+        bytes[token.part] += tokenizer.tokenBytes(token.id);
+      }
+      EXPECT_EQ(ids, whole) << first << " " << second;
+      // A token belongs to the part in which it ends, so that parts have no
+      // less than what is before their end.
+      size_t end = 0;
+      for (int i = 0; i < 2; ++i)
+        end += bytes[i].size();
+      if (!parseSpecial && !tokenizer.data().addSpacePrefix)
+        EXPECT_LE(end, second) << first;
+    }
+}
+
+TEST(TokenizerTest, PartsGiveTheTokensOfTheWhole) {
+  TokenizerData data = smallVocabulary({"\xE2\x96\x81"
+                                        "ab",
+                                        "ab", "b\xE2\x96\x81",
+                                        "\xE2\x96\x81"
+                                        "a",
+                                        "a", "b", "\xE2\x96\x81"});
+  addToken(data, "<|x|>", TokenType::Control);
+  addToken(data, "[[y]]", TokenType::UserDefined);
+  for (bool prefix : {true, false})
+    for (bool atStart : {true, false}) {
+      data.addSpacePrefix = prefix;
+      Tokenizer tokenizer = makeTokenizer(data);
+      for (const char *text : {"ab ab  abb a ", "a<|x|> ab[[y]]b a",
+                               "<s>ab</s>", " \xC3\xA4 b\xE2\x96\x81"})
+        for (bool parseSpecial : {false, true})
+          expectPartsOfTheWhole(tokenizer, text, parseSpecial, atStart);
+    }
+  EXPECT_TRUE(makeTokenizer(data).encodeParts({}, false).empty());
+
+  // Control tokens are matched where they may be, and nowhere else.
+  data.addSpacePrefix = false;
+  Tokenizer tokenizer = makeTokenizer(data);
+  Ids ids;
+  for (const PartToken &token : tokenizer.encodeParts(
+           {{"<|x|>", true}, {"<|x|>", false}, {"<|x|>", true}}, false))
+    ids.push_back(token.id);
+  int32_t control = tokenizer.find("<|x|>");
+  EXPECT_EQ(ids.front(), control);
+  EXPECT_EQ(ids.back(), control);
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), control), 2);
+}
+
+TEST(TokenizerTest, TextThatSpellsItsBosGetsNoSecond) {
+  Tokenizer tokenizer = makeTokenizer(smallVocabulary({"a", "\xE2\x96\x81"}));
+  EXPECT_EQ(tokenizer.encode("<s>a", true, true),
+            tokenizer.encode("a", true, true));
+  EXPECT_EQ(tokenizer.encode("<s><s>", true, true), (Ids{1, 1}));
+  EXPECT_EQ(tokenizer.encode("<s>a", true, false).front(), 1);
+  EXPECT_GT(tokenizer.encode("<s>a", true, false).size(), 4u) << "letters";
+}
+
 TEST(TokenizerTest, DecodesWhatItEncodes) {
   Tokenizer tokenizer =
       makeTokenizer(smallVocabulary({"\xE2\x96\x81"
@@ -131,6 +326,24 @@ TEST(TokenizerTest, EndOfGeneration) {
   EXPECT_FALSE(tokenizer.isEndOfGeneration(kFirst)) << "an ordinary piece";
   EXPECT_FALSE(tokenizer.isEndOfGeneration(-1));
   EXPECT_EQ(tokenizer.padOrDefault(), 2);
+  EXPECT_TRUE(tokenizer.hasEndOfGeneration());
+}
+
+TEST(TokenizerTest, EndIdsEndAGeneration) {
+  TokenizerData data = smallVocabulary({"a", "b"});
+  data.endIds = {kFirst, -1};
+  data.eos = -1;
+  Tokenizer tokenizer = makeTokenizer(data);
+  EXPECT_TRUE(tokenizer.isEndOfGeneration(kFirst)) << "of any type";
+  for (int32_t id : {-1, 0, 2, kFirst + 1})
+    EXPECT_FALSE(tokenizer.isEndOfGeneration(id)) << id;
+  EXPECT_TRUE(tokenizer.hasEndOfGeneration());
+  data.endIds = {-1};
+  EXPECT_FALSE(makeTokenizer(data).hasEndOfGeneration());
+  for (int32_t id : {-2, kFirst + 2}) {
+    data.endIds = {id};
+    EXPECT_FALSE(Tokenizer::create(data).ok()) << id;
+  }
 }
 
 TEST(TokenizerTest, RefusesBadVocabularies) {

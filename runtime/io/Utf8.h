@@ -4,14 +4,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The two questions that tokenizing and streaming ask of UTF-8: how long does a
-// character claim to be, and is it whole? Separate because both directions of
-// the tokenizer use it.
+// The questions that reading, tokenizing and streaming ask of UTF-8: how long
+// does a character claim to be, is it whole, and where does a text stop to be
+// UTF-8? Separate because messages, data and the tokenizer use it.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef STERNA_TEXT_UTF8_H
-#define STERNA_TEXT_UTF8_H
+#ifndef STERNA_IO_UTF8_H
+#define STERNA_IO_UTF8_H
 
 #include <algorithm>
 #include <cstddef>
@@ -34,8 +34,8 @@ inline size_t announcedLength(std::string_view text) {
 
 /// What the bytes at the front of a text are.
 struct Utf8Front {
-  enum Kind { Character, Incomplete, Invalid } kind;
-  size_t length; // bytes to take; 0 when incomplete
+  enum Kind { Character, Incomplete, Invalid } kind = Invalid;
+  size_t length = 0; // bytes to take; 0 when incomplete
 };
 
 /// Looks at the front of `text`, which is not empty. Incomplete: a character
@@ -67,6 +67,18 @@ inline Utf8Front inspectFront(std::string_view text) {
   return {Utf8Front::Character, length};
 }
 
+/// The offset of the first byte that is no UTF-8; the size where all of it is.
+inline size_t findInvalidUtf8(std::string_view text) {
+  size_t offset = 0;
+  while (offset < text.size()) {
+    Utf8Front front = inspectFront(text.substr(offset));
+    if (front.kind != Utf8Front::Character)
+      return offset;
+    offset += front.length;
+  }
+  return offset;
+}
+
 } // namespace sterna
 
-#endif // STERNA_TEXT_UTF8_H
+#endif // STERNA_IO_UTF8_H

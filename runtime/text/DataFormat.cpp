@@ -1,0 +1,163 @@
+//===- DataFormat.cpp - What a file of data is ----------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The suffixes and signatures behind DataFormat.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "text/DataFormat.h"
+
+#include "io/Json.h"
+#include "io/Utf8.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace sterna {
+
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r\n";
+
+/// Suffixes of files of rows, a line each.
+constexpr std::string_view kLineSuffixes[] = {"jsonl", "ndjson", "jl",
+                                              "jsonlines", "ldjson"};
+constexpr std::string_view kTableSuffixes[] = {"csv", "tsv"};
+
+/// The first bytes of formats that people have data in.
+struct Signature {
+  std::string_view bytes;
+  size_t offset;
+  std::string_view name;
+  std::string_view advice;
+};
+
+constexpr std::string_view kUnpack = "unpack it first";
+constexpr std::string_view kExport = "export its rows as JSON lines";
+constexpr std::string_view kConvert = "convert it to UTF-8 (iconv)";
+
+using namespace std::string_view_literals;
+
+// UTF-32 begins as UTF-16 does, so it comes first.
+constexpr Signature kSignatures[] = {
+    {"\x1f\x8b"sv, 0, "gzip data", kUnpack},
+    {"\x28\xb5\x2f\xfd"sv, 0, "Zstandard data", kUnpack},
+    {"\xfd"
+     "7zXZ\0"sv,
+     0, "xz data", kUnpack},
+    {"BZh"sv, 0, "bzip2 data", kUnpack},
+    {"\x04\x22\x4d\x18"sv, 0, "LZ4 data", kUnpack},
+    {"7z\xbc\xaf\x27\x1c"sv, 0, "a 7-Zip archive", kUnpack},
+    {"PK\x03\x04"sv, 0, "a ZIP archive or an Office document", kUnpack},
+    {"ustar"sv, 257, "a tar archive", kUnpack},
+    {"PAR1"sv, 0, "a Parquet file", kExport},
+    {"ARROW1"sv, 0, "an Arrow file", kExport},
+    {"\xff\xff\xff\xff"sv, 0, "an Arrow stream", kExport},
+    {"Obj\x01"sv, 0, "an Avro file", kExport},
+    {"ORC"sv, 0, "an ORC file", kExport},
+    {"\x89HDF"sv, 0, "an HDF5 file", kExport},
+    {"SQLite format 3\0"sv, 0, "an SQLite database", kExport},
+    {"\x93NUMPY"sv, 0, "a NumPy array", kExport},
+    {"\x80\x02"sv, 0, "a Python pickle", kExport},
+    {"\x80\x03"sv, 0, "a Python pickle", kExport},
+    {"\x80\x04"sv, 0, "a Python pickle", kExport},
+    {"\x80\x05"sv, 0, "a Python pickle", kExport},
+    {"%PDF-"sv, 0, "a PDF document", "extract its text first"},
+    {"\xd0\xcf\x11\xe0"sv, 0, "an Office document", "extract its text first"},
+    {"GGUF"sv, 0, "a GGUF model", "give a file of text"},
+    {"STERNA\r\n"sv, 0, "a device binary", "give a file of text"},
+    {"\177ELF"sv, 0, "a program", "give a file of text"},
+    {"\xff\xfe\0\0"sv, 0, "UTF-32 text", kConvert},
+    {"\0\0\xfe\xff"sv, 0, "UTF-32 text", kConvert},
+    {"\xff\xfe"sv, 0, "UTF-16 text", kConvert},
+    {"\xfe\xff"sv, 0, "UTF-16 text", kConvert},
+};
+
+template <class List> bool contains(const List &list, std::string_view item) {
+  return std::find(std::begin(list), std::end(list), item) != std::end(list);
+}
+
+/// What follows the last dot of the file's own name, in small letters.
+std::string suffixOf(const std::string &path) {
+  size_t name = path.rfind('/') + 1; // 0 where there is none
+  size_t dot = path.rfind('.');
+  if (dot == std::string::npos || dot < name)
+    return "";
+  std::string suffix = path.substr(dot + 1);
+  for (char &letter : suffix)
+    if (letter >= 'A' && letter <= 'Z')
+      letter = static_cast<char>(letter - 'A' + 'a');
+  return suffix;
+}
+
+/// A signature may be text too ("BZh", "ORC"): what is UTF-8 without zero bytes
+/// is text.
+Status refuseOther(const std::string &path, std::string_view content) {
+  size_t bad = std::min(findInvalidUtf8(content), content.find('\0'));
+  if (bad >= content.size())
+    return Status::success();
+  for (const Signature &known : kSignatures)
+    if (content.size() > known.offset &&
+        content.substr(known.offset, known.bytes.size()) == known.bytes)
+      return Status::error("'" + path + "' is " + std::string(known.name) +
+                           ", not UTF-8 text: " + std::string(known.advice));
+  constexpr char digits[] = "0123456789ABCDEF";
+  auto byte = static_cast<unsigned char>(content[bad]);
+  std::string advice =
+      byte == 0 ? "UTF-16 or no text at all" : "Latin-1 or no text at all";
+  return Status::error("'" + path + "', " + describePlace(content, bad) +
+                       ": expected UTF-8 text, but got the byte 0x" +
+                       digits[byte >> 4] + digits[byte & 15] + " (" + advice +
+                       "?): " + std::string(kConvert));
+}
+
+std::string_view trim(std::string_view text) {
+  size_t begin = text.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos)
+    return {};
+  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
+}
+
+bool isJson(std::string_view text,
+            bool (nlohmann::json::*kind)() const noexcept) {
+  nlohmann::json value;
+  return !readJson(text, value) && (value.*kind)();
+}
+
+/// For files whose name says nothing.
+DataFormat judgeContent(std::string_view content) {
+  std::string_view text = trim(content);
+  std::string_view firstLine = trim(text.substr(0, text.find('\n')));
+  if (isJson(firstLine, &nlohmann::json::is_object))
+    return DataFormat::Lines;
+  bool closed = !text.empty() && ((text[0] == '{' && text.back() == '}') ||
+                                  (text[0] == '[' && text.back() == ']'));
+  if (!closed || !isJson(text, &nlohmann::json::is_structured))
+    return DataFormat::PlainText;
+  return text[0] == '[' ? DataFormat::Array : DataFormat::Lines;
+}
+
+} // namespace
+
+Expected<DataFormat> recogniseData(const std::string &path,
+                                   std::string_view content) {
+  if (Status status = refuseOther(path, content); !status.ok())
+    return status;
+  std::string suffix = suffixOf(path);
+  if (contains(kTableSuffixes, suffix))
+    return Status::error("'" + path + "' is a table (" + suffix +
+                         "), which is not read: write its rows as JSON lines, "
+                         "such as {\"text\": \"...\"}");
+  if (contains(kLineSuffixes, suffix))
+    return DataFormat::Lines;
+  if (suffix != "json")
+    return judgeContent(content);
+  std::string_view text = trim(content);
+  return !text.empty() && text[0] == '[' ? DataFormat::Array
+                                         : DataFormat::Lines;
+}
+
+} // namespace sterna
