@@ -15,27 +15,27 @@ using Build = const TensorBuilder;
 
 namespace {
 
-struct AddRule {
+struct AddRule : SelectsNothing {
   static Value cotangent(Build &, arith::AddFOp, unsigned, Value dy) {
     return dy;
   }
 };
 
-struct SubRule {
+struct SubRule : SelectsNothing {
   static Value cotangent(Build &build, arith::SubFOp, unsigned index,
                          Value dy) {
     return index == 0 ? dy : build.neg(dy);
   }
 };
 
-struct MulRule {
+struct MulRule : SelectsNothing {
   static Value cotangent(Build &build, arith::MulFOp op, unsigned index,
                          Value dy) {
     return build.mul(dy, op->getOperand(1 - index));
   }
 };
 
-struct DivRule {
+struct DivRule : SelectsNothing {
   static Value cotangent(Build &build, arith::DivFOp op, unsigned index,
                          Value dy) {
     Value quotient = build.div(dy, op.getRhs());
@@ -44,24 +44,27 @@ struct DivRule {
   }
 };
 
-struct NegRule {
+struct NegRule : SelectsNothing {
   static Value cotangent(Build &build, arith::NegFOp, unsigned, Value dy) {
     return build.neg(dy);
   }
 };
 
-/// Minima and maxima: the cotangent goes to the operand that won. A tie goes to
-/// the second, so that `max(x, 0)` has derivative 0 at 0, as ReLU in PyTorch.
-template <typename Op, arith::CmpFPredicate firstWins> struct ExtremumRule {
+/// Minima and maxima: the cotangent goes to the operand that the result is, a
+/// NaN included, and in halves to both where they are equal.
+template <typename Op> struct ExtremumRule : SelectsNothing {
   static Value cotangent(Build &build, Op op, unsigned index, Value dy) {
-    Value first = build.compare(firstWins, op.getLhs(), op.getRhs());
+    Value mine = build.same(op->getOperand(index), op.getResult());
+    Value other = build.same(op->getOperand(1 - index), op.getResult());
+    Value half = build.mul(dy, build.constant(dy.getType(), 0.5));
     Value zero = build.constant(dy.getType(), 0);
-    return index == 0 ? build.select(first, dy, zero)
-                      : build.select(first, zero, dy);
+    return build.select(mine, build.select(other, half, dy), zero);
   }
 };
 
 struct SelectRule {
+  static bool isSelector(unsigned index) { return index == 0; }
+
   static Value cotangent(Build &build, arith::SelectOp op, unsigned index,
                          Value dy) {
     Value zero = build.constant(dy.getType(), 0);
@@ -70,7 +73,7 @@ struct SelectRule {
   }
 };
 
-template <typename Op> struct ConversionRule {
+template <typename Op> struct ConversionRule : SelectsNothing {
   static Value cotangent(Build &build, Op op, unsigned, Value dy) {
     return build.convert(dy, getElementTypeOrSelf(op.getIn().getType()));
   }
@@ -80,9 +83,8 @@ template <typename Op, typename Rule> void attach(MLIRContext *context) {
   Op::template attachInterface<ElementwiseRule<Op, Rule>>(*context);
 }
 
-template <typename Op, arith::CmpFPredicate firstWins>
-void attachExtremum(MLIRContext *context) {
-  attach<Op, ExtremumRule<Op, firstWins>>(context);
+template <typename Op> void attachExtremum(MLIRContext *context) {
+  attach<Op, ExtremumRule<Op>>(context);
 }
 
 } // namespace
@@ -97,12 +99,10 @@ void sterna::registerArithAutodiffRules(DialectRegistry &registry) {
     attach<arith::SelectOp, SelectRule>(context);
     attach<arith::ExtFOp, ConversionRule<arith::ExtFOp>>(context);
     attach<arith::TruncFOp, ConversionRule<arith::TruncFOp>>(context);
-    constexpr auto less = arith::CmpFPredicate::OLT;
-    constexpr auto greater = arith::CmpFPredicate::OGT;
-    attachExtremum<arith::MaximumFOp, greater>(context);
-    attachExtremum<arith::MaxNumFOp, greater>(context);
-    attachExtremum<arith::MinimumFOp, less>(context);
-    attachExtremum<arith::MinNumFOp, less>(context);
+    attachExtremum<arith::MaximumFOp>(context);
+    attachExtremum<arith::MaxNumFOp>(context);
+    attachExtremum<arith::MinimumFOp>(context);
+    attachExtremum<arith::MinNumFOp>(context);
   });
 }
 

@@ -13,6 +13,8 @@
 #include "sterna/Autodiff/Passes.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace mlir;
 
 namespace sterna {
@@ -40,40 +42,41 @@ DictionaryAttr sterna::companionState(const Trainable &trainable,
 
 namespace {
 
-constexpr StringLiteral lossFunction = "eval_lora";
 constexpr StringLiteral microFunction = "train_micro";
 constexpr StringLiteral applyFunction = "train_apply";
 
-/// The `tern.state` of a LoRA matrix, null for any other argument.
-DictionaryAttr loraState(func::FuncOp function, unsigned index) {
+/// The `tern.state` of an argument of one of `kinds`, null for any other.
+DictionaryAttr trainableState(func::FuncOp function, unsigned index,
+                              ArrayRef<std::string> kinds) {
   auto state = function.getArgAttrOfType<DictionaryAttr>(index, stateAttr);
   if (!state)
     return {};
   auto kind = state.getAs<StringAttr>("kind");
-  bool isLora = kind && (kind == "lora_a" || kind == "lora_b");
-  return isLora ? state : DictionaryAttr();
+  return kind && llvm::is_contained(kinds, kind.getValue()) ? state
+                                                            : DictionaryAttr();
 }
 
 /// Fails with an error where `function` is not a loss to train.
 LogicalResult checkLoss(func::FuncOp function) {
   if (function.isExternal() || !function.getBody().hasOneBlock())
     return function.emitError("expected '")
-           << lossFunction << "' to have a body of one block";
+           << function.getName() << "' to have a body of one block";
   auto scalar =
       RankedTensorType::get({}, Float32Type::get(function.getContext()));
   if (function.getResultTypes() != ArrayRef<Type>(scalar))
     return function.emitError("expected '")
-           << lossFunction << "' to return " << scalar
+           << function.getName() << "' to return " << scalar
            << ", the sum of the token losses, but it returns "
            << function.getResultTypes();
   return success();
 }
 
-/// Collects the LoRA matrices of `function`, in the order of its arguments.
-FailureOr<SmallVector<Trainable>> findTrainables(func::FuncOp function) {
+/// Collects the states of `kinds` of `function`, in the order of its arguments.
+FailureOr<SmallVector<Trainable>> findTrainables(func::FuncOp function,
+                                                 ArrayRef<std::string> kinds) {
   SmallVector<Trainable> trainables;
   for (unsigned index = 0; index < function.getNumArguments(); ++index) {
-    DictionaryAttr state = loraState(function, index);
+    DictionaryAttr state = trainableState(function, index, kinds);
     if (!state)
       continue;
     auto type =
@@ -85,13 +88,12 @@ FailureOr<SmallVector<Trainable>> findTrainables(func::FuncOp function) {
     if (!state.getAs<StringAttr>("name"))
       return function.emitError("expected trainable argument #")
              << index << " to have a name in its " << stateAttr << " attribute";
-    trainables.push_back({type, state});
+    trainables.push_back({type, state, index});
   }
   if (trainables.empty())
     return function.emitError("expected an argument of '")
-           << lossFunction << "' with " << stateAttr
-           << " of kind lora_a or lora_b, but there is none: adapt a linear "
-              "layer first";
+           << function.getName() << "' with " << stateAttr << " of kind "
+           << llvm::join(kinds, " or ") << ", but there is none to train";
   return trainables;
 }
 
@@ -125,9 +127,8 @@ Value accumulateGradient(TensorBuilder build, Value fresh, Value old,
 LogicalResult buildTrainMicro(func::FuncOp function,
                               ArrayRef<Trainable> trainables) {
   SmallVector<Value> wanted;
-  for (unsigned index = 0, e = function.getNumArguments(); index < e; ++index)
-    if (loraState(function, index))
-      wanted.push_back(function.getArgument(index));
+  for (const Trainable &trainable : trainables)
+    wanted.push_back(function.getArgument(trainable.argument));
   Value lossScale = addScalarInput(function, "loss_scale");
   function.setArgAttr(function.getNumArguments() - 1, lossScaleAttr,
                       UnitAttr::get(function.getContext()));
@@ -161,6 +162,8 @@ LogicalResult buildTrainMicro(func::FuncOp function,
 }
 
 struct BuildTraining : sterna::impl::BuildTrainingPassBase<BuildTraining> {
+  using BuildTrainingPassBase::BuildTrainingPassBase;
+
   void runOnOperation() override {
     if (failed(run()))
       signalPassFailure();
@@ -169,24 +172,28 @@ struct BuildTraining : sterna::impl::BuildTrainingPassBase<BuildTraining> {
   LogicalResult run() {
     ModuleOp module = getOperation();
     SymbolTable symbols(module);
-    auto loss = symbols.lookup<func::FuncOp>(lossFunction);
-    if (!loss)
+    if (loss.empty() || trainable.empty())
+      return module.emitError("expected the options 'loss', a function, and "
+                              "'trainable', kinds of state");
+    auto function = symbols.lookup<func::FuncOp>(loss);
+    if (!function)
       return module.emitError("expected a function named '")
-             << lossFunction << "' to train, but there is none";
-    if (failed(checkLoss(loss)))
+             << loss << "' to train, but there is none";
+    if (failed(checkLoss(function)))
       return failure();
     for (StringRef name : {microFunction, applyFunction})
       if (Operation *taken = symbols.lookup(name))
         return taken->emitError("'") << name << "' exists already";
-    FailureOr<SmallVector<Trainable>> trainables = findTrainables(loss);
+    FailureOr<SmallVector<Trainable>> trainables =
+        findTrainables(function, trainable);
     if (failed(trainables))
       return failure();
-    func::FuncOp micro = loss.clone();
+    func::FuncOp micro = function.clone();
     micro.setName(microFunction);
     symbols.insert(micro, module.getBody()->end());
     if (failed(buildTrainMicro(micro, *trainables)))
       return failure();
-    buildTrainApply(module, loss.getLoc(), *trainables);
+    buildTrainApply(module, function.getLoc(), *trainables);
     return success();
   }
 };

@@ -16,8 +16,14 @@
 
 namespace sterna {
 
+/// Rules of ops whose operands all have cotangents derive from this.
+struct SelectsNothing {
+  static bool isSelector(unsigned) { return false; }
+};
+
 /// Model of an op with one result. `Rule::cotangent(build, op, index, dy)` is
-/// the cotangent of operand `index` for the cotangent `dy` of the result.
+/// the cotangent of operand `index` for the cotangent `dy` of the result, where
+/// `Rule::isSelector(index)` does not say that there is none.
 template <typename Op, typename Rule>
 struct ElementwiseRule
     : DifferentiableOpInterface::ExternalModel<ElementwiseRule<Op, Rule>, Op> {
@@ -32,6 +38,10 @@ struct ElementwiseRule
         result[index] = Rule::cotangent(build, mlir::cast<Op>(op), index,
                                         cotangents.front());
     return result;
+  }
+
+  bool isSelector(mlir::Operation *, unsigned index) const {
+    return Rule::isSelector(index);
   }
 };
 

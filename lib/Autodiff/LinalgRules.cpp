@@ -2,13 +2,15 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Named ops on tensors only: `linalg.generic` has no rule, so composites have
-// rules of their own instead of one through their decomposition.
+// Ops whose gradients are named ops as well have rules here, so that later
+// phases know them. All others have that of LoopGradients.cpp.
 //
 //===----------------------------------------------------------------------===//
 
+#include "LoopGradients.h"
 #include "TensorBuilder.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "sterna/Autodiff/Differentiate.h"
 #include "sterna/Autodiff/Rules.h"
 #include "sterna/Interfaces/DifferentiableOpInterface.h"
 
@@ -74,8 +76,7 @@ struct MatmulRule
     std::optional<bool> lhsFlip = isTransposed(maps[0], 0, 2);
     std::optional<bool> rhsFlip = isTransposed(maps[1], 2, 1);
     if (!lhsFlip || !rhsFlip || isTransposed(maps[2], 0, 1) != false)
-      return op.emitOpError("has a differentiation rule for plain and "
-                            "transposed operands only");
+      return buildLoopGradients(op, b, cotangents, wanted);
 
     TensorBuilder build{b, op.getLoc()};
     Value dy = cotangents.front();
@@ -138,8 +139,7 @@ struct ReduceRule
                              ArrayRef<bool> wanted) const {
     auto op = cast<linalg::ReduceOp>(operation);
     if (!isSum(op))
-      return op.emitOpError("has a differentiation rule for sums of one "
-                            "tensor (arith.addf) only");
+      return buildLoopGradients(op, b, cotangents, wanted);
     SmallVector<Value> result(2);
     if (wanted[0])
       result[0] = TensorBuilder{b, op.getLoc()}.broadcast(
@@ -187,6 +187,41 @@ struct FillRule
   }
 };
 
+template <typename Op>
+struct LoopRule : DifferentiableOpInterface::ExternalModel<LoopRule<Op>, Op> {
+  Cotangents buildCotangents(Operation *op, OpBuilder &b, ValueRange cotangents,
+                             ArrayRef<bool> wanted) const {
+    return buildLoopGradients(cast<linalg::LinalgOp>(op), b, cotangents,
+                              wanted);
+  }
+
+  /// A mask or an index that the body only selects by.
+  bool isSelector(Operation *operation, unsigned index) const {
+    auto op = cast<linalg::LinalgOp>(operation);
+    Block *body = op.getBlock();
+    if (isa<FloatType>(getElementTypeOrSelf(op->getOperand(index).getType())))
+      return false;
+    return llvm::none_of(
+        body->getTerminator()->getOperands(), [&](Value yielded) {
+          return dependsOn(*body, yielded, body->getArgument(index));
+        });
+  }
+};
+
+template <typename Op>
+constexpr bool hasOwnRule =
+    llvm::is_one_of<Op, linalg::BroadcastOp, linalg::FillOp, linalg::MatmulOp,
+                    linalg::ReduceOp, linalg::TransposeOp>::value;
+
+template <typename Op> void attachLoopRule(MLIRContext *context) {
+  if constexpr (!hasOwnRule<Op>)
+    Op::template attachInterface<LoopRule<Op>>(*context);
+}
+
+template <typename... Ops> void attachLoopRules(MLIRContext *context) {
+  (attachLoopRule<Ops>(context), ...);
+}
+
 } // namespace
 
 void sterna::registerLinalgAutodiffRules(DialectRegistry &registry) {
@@ -196,5 +231,9 @@ void sterna::registerLinalgAutodiffRules(DialectRegistry &registry) {
     linalg::MatmulOp::attachInterface<MatmulRule>(*context);
     linalg::ReduceOp::attachInterface<ReduceRule>(*context);
     linalg::TransposeOp::attachInterface<TransposeRule>(*context);
+    attachLoopRules<
+#define GET_OP_LIST
+#include "mlir/Dialect/Linalg/IR/LinalgStructuredOps.cpp.inc"
+        >(context);
   });
 }

@@ -19,21 +19,21 @@ using Build = const TensorBuilder;
 namespace {
 
 /// dx = y * dy
-struct ExpRule {
+struct ExpRule : SelectsNothing {
   static Value cotangent(Build &build, math::ExpOp op, unsigned, Value dy) {
     return build.mul(dy, op.getResult());
   }
 };
 
 /// dx = dy / x
-struct LogRule {
+struct LogRule : SelectsNothing {
   static Value cotangent(Build &build, math::LogOp op, unsigned, Value dy) {
     return build.div(dy, op.getOperand());
   }
 };
 
 /// dx = dy / (2 y)
-struct SqrtRule {
+struct SqrtRule : SelectsNothing {
   static Value cotangent(Build &build, math::SqrtOp op, unsigned, Value dy) {
     Value half = build.constant(dy.getType(), 0.5);
     return build.div(build.mul(dy, half), op.getResult());
@@ -41,7 +41,7 @@ struct SqrtRule {
 };
 
 /// dx = -y^3 / 2 * dy
-struct RsqrtRule {
+struct RsqrtRule : SelectsNothing {
   static Value cotangent(Build &build, math::RsqrtOp op, unsigned, Value dy) {
     Value y = op.getResult();
     Value cube = build.mul(y, build.mul(y, y));
@@ -51,7 +51,7 @@ struct RsqrtRule {
 };
 
 /// dx = (1 - y^2) dy
-struct TanhRule {
+struct TanhRule : SelectsNothing {
   static Value cotangent(Build &build, math::TanhOp op, unsigned, Value dy) {
     Value y = op.getResult();
     Value one = build.constant(dy.getType(), 1);
@@ -60,7 +60,7 @@ struct TanhRule {
 };
 
 /// dx = cos(x) dy
-struct SinRule {
+struct SinRule : SelectsNothing {
   static Value cotangent(Build &build, math::SinOp op, unsigned, Value dy) {
     return build.mul(dy,
                      math::CosOp::create(build.b, build.loc, op.getOperand()));
@@ -68,26 +68,44 @@ struct SinRule {
 };
 
 /// dx = -sin(x) dy
-struct CosRule {
+struct CosRule : SelectsNothing {
   static Value cotangent(Build &build, math::CosOp op, unsigned, Value dy) {
     Value sine = math::SinOp::create(build.b, build.loc, op.getOperand());
     return build.neg(build.mul(dy, sine));
   }
 };
 
-/// dx = sign(x) dy, 0 at 0
-struct AbsRule {
+/// The derivative of |x|: 1 or -1, and `x` itself where it is 0 or a NaN.
+Value signOf(Build &build, Value x) {
+  Value zero = build.constant(x.getType(), 0);
+  Value one = build.constant(x.getType(), 1);
+  Value negative = build.compare(arith::CmpFPredicate::OLT, x, zero);
+  Value positive = build.compare(arith::CmpFPredicate::OGT, x, zero);
+  return build.select(positive, one, build.select(negative, build.neg(one), x));
+}
+
+/// dx = sign(x) dy
+struct AbsRule : SelectsNothing {
   static Value cotangent(Build &build, math::AbsFOp op, unsigned, Value dy) {
-    Value x = op.getOperand(), zero = build.constant(dy.getType(), 0);
-    Value negative = build.compare(arith::CmpFPredicate::OLT, x, zero);
-    Value positive = build.compare(arith::CmpFPredicate::OGT, x, zero);
-    return build.select(positive, dy,
-                        build.select(negative, build.neg(dy), zero));
+    return build.mul(dy, signOf(build, op.getOperand()));
+  }
+};
+
+/// y = |x| with the sign of s: dx = sign(x) sign(s) dy. `s` only selects.
+struct CopySignRule {
+  static bool isSelector(unsigned index) { return index == 1; }
+
+  static Value cotangent(Build &build, math::CopySignOp op, unsigned,
+                         Value dy) {
+    Value sign = signOf(build, op.getLhs());
+    Value flipped = math::CopySignOp::create(
+        build.b, build.loc, build.constant(dy.getType(), 1), op.getRhs());
+    return build.mul(dy, build.mul(sign, flipped));
   }
 };
 
 /// dx = 2 / sqrt(pi) * exp(-x^2) dy
-struct ErfRule {
+struct ErfRule : SelectsNothing {
   static Value cotangent(Build &build, math::ErfOp op, unsigned, Value dy) {
     Value x = op.getOperand();
     Value gauss =
@@ -99,7 +117,7 @@ struct ErfRule {
 
 /// y = x^p: dx = p x^(p - 1) dy, 0 where p is 0; dp = y log(x) dy, 0 where x
 /// is 0. Those two are the limits where the formulas give no number.
-struct PowRule {
+struct PowRule : SelectsNothing {
   static Value cotangent(Build &build, math::PowFOp op, unsigned index,
                          Value dy) {
     Value base = op.getLhs(), power = op.getRhs();
@@ -129,6 +147,7 @@ template <typename Op, typename Rule> void attach(MLIRContext *context) {
 void sterna::registerMathAutodiffRules(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, math::MathDialect *) {
     attach<math::AbsFOp, AbsRule>(context);
+    attach<math::CopySignOp, CopySignRule>(context);
     attach<math::CosOp, CosRule>(context);
     attach<math::ErfOp, ErfRule>(context);
     attach<math::ExpOp, ExpRule>(context);

@@ -2,8 +2,11 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The engine: activity analysis, then one walk from the scalar backwards. It
-// knows no op, only `DifferentiableOpInterface`.
+// The engine: activity analysis, then one walk from the output backwards. It
+// knows no op, only `DifferentiableOpInterface`, and for a composite op without
+// a rule `DecomposableOpInterface`. Activity follows values of every type, and
+// memory: what lies on the way from a wanted value to the scalar has a rule, or
+// is an error. It stops where an op only selects (`isSelector`).
 //
 //===----------------------------------------------------------------------===//
 
@@ -11,7 +14,9 @@
 
 #include "TensorBuilder.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
+#include "sterna/Interfaces/DecomposableOpInterface.h"
 #include "sterna/Interfaces/DifferentiableOpInterface.h"
 
 using namespace mlir;
@@ -47,32 +52,87 @@ bool isFloat(Value value) {
   return isa<FloatType>(getElementTypeOrSelf(value.getType()));
 }
 
-/// Values that `op` reads, those of its regions included.
-SmallVector<Value> readValues(Operation *op) {
-  SmallVector<Value> values(op->getOperands());
+/// Values that `op` reads from outside of it by its regions.
+llvm::SetVector<Value> capturedValues(Operation *op) {
   llvm::SetVector<Value> captured;
   getUsedValuesDefinedAbove(op->getRegions(), captured);
-  values.append(captured.begin(), captured.end());
+  return captured;
+}
+
+bool isSelector(OpOperand &operand) {
+  auto rule = dyn_cast<DifferentiableOpInterface>(operand.getOwner());
+  return rule && rule.isSelector(operand.getOperandNumber());
+}
+
+/// Values that the results of `op` depend on, those of its regions included,
+/// selectors excluded.
+SmallVector<Value> dependencies(Operation *op) {
+  SmallVector<Value> values;
+  for (OpOperand &operand : op->getOpOperands())
+    if (!isSelector(operand))
+      values.push_back(operand.get());
+  llvm::append_range(values, capturedValues(op));
   return values;
 }
 
-class ReverseMode {
+/// Whether `op`, its regions included, may have effect `Effect` on memory.
+template <typename Effect> bool mayHave(Operation *op) {
+  auto effects = getEffectsRecursively(op);
+  return !effects ||
+         llvm::any_of(*effects, [](const MemoryEffects::EffectInstance &e) {
+           return isa<Effect>(e.getEffect());
+         });
+}
+
+/// What depends on some values, followed op by op.
+class Activity {
 public:
-  ReverseMode(OpBuilder &builder, Value scalar, Value seed,
-              ArrayRef<Value> wanted)
-      : listener(builder.getListener()), builder(builder), scalar(scalar),
-        wanted(wanted) {
-    listener.setPrimal(scalar.getLoc());
-    this->builder.setListener(&listener);
-    cotangents[scalar] = seed;
+  void add(Value value) { values.insert(value); }
+  bool contains(Value value) const { return values.contains(value); }
+
+  /// Adds the results of `op`, whatever their type, if it depends on a value so
+  /// far, and returns whether it does. Memory is one value: what is written to
+  /// it may be read anywhere.
+  bool visit(Operation *op) {
+    bool depends =
+        llvm::any_of(dependencies(op), [&](Value x) { return contains(x); }) ||
+        (memory && mayHave<MemoryEffects::Read>(op));
+    if (!depends)
+      return false;
+    values.insert_range(op->getResults());
+    memory |= mayHave<MemoryEffects::Write>(op);
+    return true;
   }
 
-  FailureOr<SmallVector<Value>> run() {
-    findActive();
+private:
+  DenseSet<Value> values;
+  bool memory = false;
+};
+
+class ReverseMode {
+public:
+  /// `composite` is the op whose decomposition is differentiated, if any.
+  ReverseMode(OpBuilder &builder, ValueRange wanted,
+              Operation *composite = nullptr)
+      : listener(builder.getListener()), builder(builder), wanted(wanted),
+        composite(composite) {
+    this->builder.setListener(&listener);
+    for (Value value : wanted)
+      varied.add(value);
+  }
+
+  /// Gradients of `outputs` times `seeds`; the ops on the way are in `ops`.
+  FailureOr<SmallVector<Value>> run(llvm::iterator_range<Block::iterator> ops,
+                                    ValueRange outputs, ValueRange seeds) {
+    Location loc = outputs.front().getLoc();
+    listener.setPrimal(loc);
+    for (auto [output, seed] : llvm::zip_equal(outputs, seeds))
+      accumulate(output, seed);
+    SmallVector<Operation *> active = findActive(ops, outputs);
     for (Operation *op : llvm::reverse(active))
       if (failed(differentiate(op)))
         return failure();
-    listener.setPrimal(scalar.getLoc());
+    listener.setPrimal(loc);
     SmallVector<Value> gradients;
     for (Value value : wanted) {
       Value gradient = cotangents.lookup(value);
@@ -94,37 +154,23 @@ private:
 
   TensorBuilder build() { return {builder, *listener.location}; }
 
-  /// Collects, in order, the ops on a way from a wanted value to the scalar.
-  void findActive() {
-    for (Value value : wanted)
-      varied.insert(value);
-    Operation *last = scalar.getDefiningOp();
-    if (!last)
-      return;
-    SmallVector<Operation *> reached;
-    for (Operation &op : *last->getBlock()) {
-      if (llvm::any_of(readValues(&op),
-                       [&](Value x) { return varied.contains(x); })) {
-        bool any = false;
-        for (Value result : op.getResults())
-          if (isFloat(result))
-            any |= varied.insert(result).second;
-        if (any)
-          reached.push_back(&op);
-      }
-      if (&op == last)
-        break;
-    }
-    DenseSet<Value> useful{scalar};
+  /// Of `ops`, those on a way from a wanted value to the outputs, in order.
+  SmallVector<Operation *> findActive(llvm::iterator_range<Block::iterator> ops,
+                                      ValueRange outputs) {
+    SmallVector<Operation *> reached, active;
+    for (Operation &op : ops)
+      if (varied.visit(&op))
+        reached.push_back(&op);
+    DenseSet<Value> useful(outputs.begin(), outputs.end());
     for (Operation *op : llvm::reverse(reached)) {
       if (llvm::none_of(op->getResults(),
                         [&](Value x) { return useful.contains(x); }))
         continue;
       active.push_back(op);
-      for (Value value : readValues(op))
-        useful.insert(value);
+      useful.insert_range(dependencies(op));
     }
     std::reverse(active.begin(), active.end());
+    return active;
   }
 
   LogicalResult differentiate(Operation *op) {
@@ -134,29 +180,72 @@ private:
     // A rule may have found a zero where activity sees a way.
     if (llvm::none_of(results, [](Value value) { return bool(value); }))
       return success();
-    SmallVector<bool> isWanted;
-    for (Value operand : op->getOperands())
-      isWanted.push_back(varied.contains(operand));
     auto rule = dyn_cast<DifferentiableOpInterface>(op);
-    if (!rule || failed(checkOp(op)))
-      return rule ? failure() : noRule(op, "has no differentiation rule");
-
+    if (!rule && !isa<DecomposableOpInterface>(op))
+      return noRule(op) << "has no differentiation rule";
+    if (failed(checkOp(op)))
+      return failure();
     listener.setPrimal(op->getLoc());
+    if (!rule)
+      return differentiateDecomposition(op);
+    SmallVector<bool> isWanted;
+    for (OpOperand &operand : op->getOpOperands())
+      isWanted.push_back(varied.contains(operand.get()) &&
+                         isFloat(operand.get()) && !isSelector(operand));
+
     auto built = rule.buildCotangents(builder, results, isWanted);
     if (failed(built))
       return failure();
     for (auto [operand, cotangent] : llvm::zip_equal(op->getOperands(), *built))
-      if (cotangent)
+      if (cotangent && varied.contains(operand))
         accumulate(operand, cotangent);
     return success();
   }
 
+  /// Differentiates what a composite op without a rule means.
+  LogicalResult differentiateDecomposition(Operation *op) {
+    SmallVector<Value> outputs, seeds, inputs;
+    Block *block = builder.getInsertionBlock();
+    Block::iterator end = builder.getInsertionPoint();
+    bool isFirst = end == block->begin();
+    Block::iterator before = isFirst ? end : std::prev(end);
+    auto composite = cast<DecomposableOpInterface>(op);
+    SmallVector<Value> parts = composite.decompose(builder);
+    for (auto [result, part] : llvm::zip_equal(op->getResults(), parts))
+      if (Value cotangent = cotangents.lookup(result)) {
+        outputs.push_back(part);
+        seeds.push_back(cotangent);
+      }
+    for (Value operand : op->getOperands())
+      if (varied.contains(operand) && isFloat(operand) &&
+          !llvm::is_contained(inputs, operand))
+        inputs.push_back(operand);
+    auto gradients =
+        ReverseMode(builder, inputs, op)
+            .run({isFirst ? block->begin() : std::next(before), end}, outputs,
+                 seeds);
+    if (failed(gradients))
+      return failure();
+    for (auto [input, gradient] : llvm::zip_equal(inputs, *gradients))
+      accumulate(input, gradient);
+    return success();
+  }
+
+  /// Fails with an error where a value that a wanted one reaches is none that
+  /// the rule of `op` can give a cotangent.
   LogicalResult checkOp(Operation *op) {
-    for (Value value : readValues(op))
+    for (Value value : capturedValues(op))
       if (varied.contains(value) &&
           !llvm::is_contained(op->getOperands(), value))
-        return noRule(op, "has a differentiated value in its region, for which "
-                          "there is no rule");
+        return noRule(op) << "has a differentiated value in its region, for "
+                             "which there is no rule";
+    for (OpOperand &operand : op->getOpOperands())
+      if (varied.contains(operand.get()) && !isFloat(operand.get()) &&
+          !isSelector(operand))
+        return noRule(op) << "depends on a differentiated value by operand #"
+                          << operand.getOperandNumber() << " of type "
+                          << operand.get().getType()
+                          << ", through which no gradient passes";
     for (Value value : llvm::concat<Value>(llvm::to_vector(op->getOperands()),
                                            llvm::to_vector(op->getResults())))
       if (varied.contains(value) && !isStatic(value))
@@ -166,8 +255,12 @@ private:
     return success();
   }
 
-  LogicalResult noRule(Operation *op, StringRef message) {
-    InFlightDiagnostic error = op->emitOpError(message);
+  InFlightDiagnostic noRule(Operation *op) {
+    InFlightDiagnostic error = op->emitOpError();
+    if (composite)
+      error.attachNote(composite->getLoc())
+          << "in the decomposition of '" << composite->getName()
+          << "', which has no rule of its own";
     if (auto function = op->getParentOfType<FunctionOpInterface>())
       error.attachNote(function.getLoc())
           << "while differentiating '" << function.getName() << "'";
@@ -175,8 +268,6 @@ private:
   }
 
   void accumulate(Value value, Value cotangent) {
-    if (!varied.contains(value))
-      return;
     assert(value.getType() == cotangent.getType() &&
            "cotangent has the type of its value");
     Value &sum = cotangents[value];
@@ -185,17 +276,30 @@ private:
 
   GradientLocations listener;
   OpBuilder builder;
-  Value scalar;
-  ArrayRef<Value> wanted;
-  DenseSet<Value> varied;
-  SmallVector<Operation *> active;
+  ValueRange wanted;
+  Operation *composite;
+  Activity varied;
   DenseMap<Value, Value> cotangents;
 };
 
 } // namespace
 
 FailureOr<SmallVector<Value>> sterna::buildGradients(OpBuilder &builder,
-                                                     Value scalar, Value seed,
-                                                     ArrayRef<Value> wanted) {
-  return ReverseMode(builder, scalar, seed, wanted).run();
+                                                     Value output, Value seed,
+                                                     ValueRange wanted) {
+  // Nothing after the output has a part in it, nor what another block computes.
+  Block *block = builder.getInsertionBlock();
+  Operation *last = output.getDefiningOp();
+  bool computed = last && last->getBlock() == block;
+  Block::iterator end =
+      computed ? std::next(Block::iterator(last)) : block->begin();
+  return ReverseMode(builder, wanted).run({block->begin(), end}, output, seed);
+}
+
+bool sterna::dependsOn(Block &block, Value output, Value input) {
+  Activity activity;
+  activity.add(input);
+  for (Operation &op : block)
+    activity.visit(&op);
+  return activity.contains(output);
 }

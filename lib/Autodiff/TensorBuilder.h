@@ -46,6 +46,15 @@ struct TensorBuilder {
     return mlir::arith::CmpFOp::create(b, loc, predicate, x, y);
   }
 
+  /// Whether `x` is `y`: equal, or both a NaN.
+  Value same(Value x, Value y) const {
+    Value equal = compare(mlir::arith::CmpFPredicate::OEQ, x, y);
+    Value bothNaN = mlir::arith::AndIOp::create(
+        b, loc, compare(mlir::arith::CmpFPredicate::UNO, x, x),
+        compare(mlir::arith::CmpFPredicate::UNO, y, y));
+    return mlir::arith::OrIOp::create(b, loc, equal, bothNaN);
+  }
+
   /// `value` as a float or in every element of a float tensor.
   Value constant(mlir::Type type, double value) const {
     auto scalar = b.getFloatAttr(mlir::getElementTypeOrSelf(type), value);

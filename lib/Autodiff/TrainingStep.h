@@ -23,10 +23,12 @@ constexpr llvm::StringLiteral statesAttr = "tern.states";
 constexpr llvm::StringLiteral tiedAttr = "tern.tied";
 constexpr llvm::StringLiteral lossScaleAttr = "tern.loss_scale";
 
-/// A matrix that training changes: its type and its `tern.state` attribute.
+/// A tensor that training changes: its type, its `tern.state` attribute, and
+/// which argument of the loss it is.
 struct Trainable {
   mlir::RankedTensorType type;
   mlir::DictionaryAttr state;
+  unsigned argument;
 };
 
 /// A dictionary with the one entry `name = value`.

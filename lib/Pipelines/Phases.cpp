@@ -91,8 +91,12 @@ static void addPasses(OpPassManager &manager, Phase phase,
     return;
   }
   case Phase::Differentiate:
-    if (options.train && options.loraRank != 0)
-      manager.addPass(createBuildTrainingPass());
+    if (options.train && options.loraRank != 0) {
+      BuildTrainingPassOptions training;
+      training.loss = "eval_lora";
+      training.trainable = {"lora_a", "lora_b"};
+      manager.addPass(createBuildTrainingPass(training));
+    }
     return addCleanup(manager);
   case Phase::Optimize:
     manager.addPass(tern::createSplitLinearPass());

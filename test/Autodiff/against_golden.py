@@ -64,7 +64,8 @@ def unflatten(flat, likes):
 
 def adamw(golden, limit, path, folder):
     programs = folder / "training.mlir"
-    finite_differences.run(["sterna-opt", path, "--sterna-build-training", "-o",
+    finite_differences.run(["sterna-opt", path, "--sterna-build-training=loss=eval_lora "
+                            "trainable=lora_a,lora_b", "-o",
                             programs])
     of = lambda key: golden[f"adamw.{limit}.{key}"]  # noqa: E731
 

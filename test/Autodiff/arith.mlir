@@ -57,15 +57,21 @@ func.func @negf(%x: tensor<f64>) -> tensor<f64> {
   return %z : tensor<f64>
 }
 
-// The winner gets the cotangent, the second operand at a tie.
+// The operand that the result is gets the cotangent, a half of it where the
+// other is as well; special_values.py has the cases.
 // CHECK-LABEL: func.func @maximumf_vjp(
 // CHECK-SAME: %[[X:.+]]: tensor<f64>, %[[Y:.+]]: tensor<f64>
+// CHECK-DAG: %[[HALF:.+]] = arith.constant dense<5.0
 // CHECK-DAG: %[[ZERO:.+]] = arith.constant dense<0.0
 // CHECK-DAG: %[[ONE:.+]] = arith.constant dense<1.0
-// CHECK: %[[FIRST:.+]] = arith.cmpf ogt, %[[X]], %[[Y]]
-// CHECK: %[[DX:.+]] = arith.select %[[FIRST]], %[[ONE]], %[[ZERO]]
-// CHECK: %[[DY:.+]] = arith.select %[[FIRST]], %[[ZERO]], %[[ONE]]
-// CHECK: return %{{.+}}, %[[DX]], %[[DY]]
+// CHECK: %[[Z:.+]] = arith.maximumf %[[X]], %[[Y]]
+// CHECK: arith.cmpf oeq, %[[X]], %[[Z]]
+// CHECK: %[[ISX:.+]] = arith.ori
+// CHECK: arith.cmpf oeq, %[[Y]], %[[Z]]
+// CHECK: %[[ISY:.+]] = arith.ori
+// CHECK: %[[SHARE:.+]] = arith.select %[[ISY]], %[[HALF]], %[[ONE]]
+// CHECK: %[[DX:.+]] = arith.select %[[ISX]], %[[SHARE]], %[[ZERO]]
+// CHECK: return %[[Z]], %[[DX]], %{{.+}}
 func.func @maximumf(%x: tensor<f64>, %y: tensor<f64>) -> tensor<f64> {
   %z = arith.maximumf %x, %y : tensor<f64>
   return %z : tensor<f64>
@@ -82,7 +88,8 @@ func.func @minimumf(%x: tensor<f64>, %y: tensor<f64>) -> tensor<f64> {
 }
 
 // CHECK-LABEL: func.func @minnumf_vjp(
-// CHECK: arith.cmpf olt
+// CHECK: %[[Z:.+]] = arith.minnumf
+// CHECK: arith.cmpf oeq, %{{.+}}, %[[Z]]
 func.func @minnumf(%x: tensor<f64>, %y: tensor<f64>) -> tensor<f64> {
   %z = arith.minnumf %x, %y : tensor<f64>
   return %z : tensor<f64>

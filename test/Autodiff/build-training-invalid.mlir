@@ -1,4 +1,7 @@
-// RUN: sterna-opt %s --split-input-file --verify-diagnostics --sterna-build-training
+// RUN: sterna-opt %s --split-input-file --verify-diagnostics --sterna-build-training="loss=eval_lora trainable=lora_a,lora_b"
+// RUN: echo "module {}" | not sterna-opt --sterna-build-training 2>&1 | FileCheck %s
+
+// CHECK: error: expected the options 'loss', a function, and 'trainable', kinds of state
 
 // expected-error @+1 {{expected a function named 'eval_lora' to train, but there is none}}
 module {
@@ -6,7 +9,7 @@ module {
 
 // -----
 
-// expected-error @+1 {{expected an argument of 'eval_lora' with tern.state of kind lora_a or lora_b, but there is none: adapt a linear layer first}}
+// expected-error @+1 {{expected an argument of 'eval_lora' with tern.state of kind lora_a or lora_b, but there is none to train}}
 func.func @eval_lora(%x: tensor<f32>) -> tensor<f32> {
   return %x : tensor<f32>
 }

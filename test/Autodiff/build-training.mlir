@@ -1,4 +1,5 @@
-// RUN: sterna-opt %s --sterna-build-training --canonicalize --cse | FileCheck %s
+// RUN: sterna-opt %s --sterna-build-training="loss=eval_lora trainable=lora_a,lora_b" --canonicalize --cse | FileCheck %s
+// RUN: sterna-opt %s --sterna-build-training="loss=eval_lora trainable=lora_b" --canonicalize --cse | FileCheck %s --check-prefix=STATE
 
 #rows = affine_map<(m, n, k) -> (m, k)>
 #transposed = affine_map<(m, n, k) -> (n, k)>
@@ -74,3 +75,10 @@ func.func @eval_lora(
 // CHECK: arith.select {{.*}}, %[[CLIPPED]]
 // CHECK: %[[NEW:.+]]:3 = linalg.generic {{.*}} ins(%[[NORM]], {{.*}}, %[[G]] : {{.*}}) outs(%[[P]], %[[M]], %[[V]] :
 // CHECK: return %[[NORM]], %[[NEW]]#0, %[[NEW]]#1, %[[NEW]]#2
+
+// Of other states no gradient is built.
+// STATE-LABEL: func.func @train_micro(
+// STATE-NOT: lora_a.gradient
+// STATE-SAME: name = "q.lora_b.gradient"
+// STATE-SAME: -> (tensor<f32> {tern.output = "loss"}, tensor<6x2xf32> {tern.tied = 6 : i64})
+// STATE-NOT: tensor<2x8xf32> {tern.tied

@@ -42,32 +42,12 @@ func.func @f(%x: tensor<f32>) -> tensor<f32> {
 
 // -----
 
-// A table of embeddings is frozen.
-// expected-note @+1 {{while differentiating 'f_vjp'}}
-func.func @f(%table: tensor<8x1xf32>, %ids: tensor<1xi32>) -> tensor<f32> {
-  // expected-error @+1 {{'tern.embedding' op has no differentiation rule}}
-  %x = tern.embedding %table, %ids : tensor<8x1xf32>, tensor<1xi32> -> tensor<1x1xf32>
-  %y = tensor.collapse_shape %x [] : tensor<1x1xf32> into tensor<f32>
-  return %y : tensor<f32>
-}
-
-// -----
-
 // Scales of a ternary matrix are frozen.
 func.func @f(%x: tensor<1x4xf32>, %w: tensor<1x4x!tern.trit>, %s: tensor<1xf32>) -> tensor<f32> {
   // expected-error @+1 {{'tern.linear' op has no differentiation rule for operand #2: it must not depend on a differentiated value}}
   %y = tern.linear %x, %w, %s : tensor<1x4xf32>, tensor<1x4x!tern.trit>, tensor<1xf32> -> tensor<1x1xf32>
   %r = tensor.collapse_shape %y [] : tensor<1x1xf32> into tensor<f32>
   return %r : tensor<f32>
-}
-
-// -----
-
-func.func @f(%x: tensor<4xf32>) -> tensor<f32> {
-  %z = arith.constant dense<0.0> : tensor<f32>
-  // expected-error @+1 {{'linalg.reduce' op has a differentiation rule for sums of one tensor (arith.addf) only}}
-  %y = linalg.reduce { arith.maximumf } ins(%x : tensor<4xf32>) outs(%z : tensor<f32>) dimensions = [0]
-  return %y : tensor<f32>
 }
 
 // -----
@@ -92,4 +72,16 @@ func.func @f(%x: tensor<f32>) -> tensor<f32> {
     scf.yield %m : tensor<f32>
   }
   return %y : tensor<f32>
+}
+
+// -----
+
+// A composite op without a rule is differentiated by what it means.
+// expected-note @+1 {{while differentiating 'f_vjp'}}
+func.func @f(%c: tensor<4x1x1xf32>, %u: tensor<1x1x1xf32>, %p: tensor<i32>) -> tensor<f32> {
+  // expected-error @+2 {{'scf.for' op has no differentiation rule}}
+  // expected-note @+1 {{in the decomposition of 'tern.cache_update', which has no rule of its own}}
+  %y = tern.cache_update %c, %u, %p, %p : tensor<4x1x1xf32>, tensor<1x1x1xf32>, tensor<i32>, tensor<i32>
+  %s = tensor.extract_slice %y[0, 0, 0] [1, 1, 1] [1, 1, 1] : tensor<4x1x1xf32> to tensor<f32>
+  return %s : tensor<f32>
 }

@@ -22,6 +22,8 @@ UNARY = ["math.sin", "math.cos", "math.tanh", "math.erf", "math.absf",
          "arith.negf", "tern.checkpoint"]
 BINARY = ["arith.addf", "arith.subf", "arith.mulf", "arith.maximumf",
           "arith.maxnumf", "arith.minimumf", "arith.minnumf"]
+REDUCTIONS = ["arith.addf", "arith.addf", "arith.mulf", "arith.maximumf",
+              "arith.minnumf"]
 # Where an operand of a product lies: loops (m, n, k), plain or transposed.
 LEFT = {False: "(m, k)", True: "(k, m)"}
 RIGHT = {False: "(k, n)", True: "(n, k)"}
@@ -156,13 +158,13 @@ class Graph:
             return None
         kept = self.rng.random(len(x[1])) < 0.5
         dims = [dim for dim, keep in enumerate(kept) if not keep] or [0]
-        return self.sum(x, dims)
+        return self.fold(self.rng.choice(REDUCTIONS), x, dims)
 
-    def sum(self, x, dims):
+    def fold(self, op, x, dims):
         shape = tuple(extent for dim, extent in enumerate(x[1])
                       if dim not in dims)
         outs = self.start(shape)
-        return self.emit(f"linalg.reduce {{ arith.addf }} ins({x[0]} : "
+        return self.emit(f"linalg.reduce {{ {op} }} ins({x[0]} : "
                          f"{tensor(x[1])}) outs({outs[0]} : {tensor(shape)}) "
                          f"dimensions = {listed(dims)}", shape)
 
@@ -225,6 +227,27 @@ class Graph:
                          f"{tensor(x[1])}, {tensor(weight[1], '!tern.trit')}, "
                          f"{tensor((1,))} -> {tensor(shape)}", shape)
 
+    def outer(self):
+        """A linalg.generic without a name: x[i, j] * sin(y[j]) + y[i]."""
+        x = self.pick(lambda shape: len(shape) == 2)
+        y = self.pick(lambda shape: x and len(shape) == 1 and shape == x[1][1:])
+        z = self.pick(lambda shape: x and len(shape) == 1 and shape == x[1][:1])
+        if not y or not z:
+            return None
+        outs = self.start(x[1])
+        types = ", ".join(tensor(value[1]) for value in (x, y, z))
+        maps = ", ".join(f"affine_map<(i, j) -> {where}>"
+                         for where in ("(i, j)", "(j)", "(i)", "(i, j)"))
+        return self.emit(
+            f"linalg.generic {{indexing_maps = [{maps}], iterator_types = "
+            f'["parallel", "parallel"]}} ins({x[0]}, {y[0]}, {z[0]} : {types}) '
+            f"outs({outs[0]} : {tensor(x[1])}) {{\n"
+            "  ^bb0(%x: f64, %y: f64, %z: f64, %old: f64):\n"
+            "    %s = math.sin %y : f64\n    %p = arith.mulf %x, %s : f64\n"
+            "    %q = arith.addf %p, %z : f64\n"
+            "    %r = arith.subf %q, %old : f64\n"
+            f"    linalg.yield %r : f64\n  }} -> {tensor(x[1])}", x[1])
+
     def rms_norm(self):
         x = self.pick(lambda shape: len(shape) == 2)
         if not x:
@@ -265,7 +288,7 @@ class Graph:
                  self.exponential, self.select, self.matmul, self.matmul,
                  self.broadcast, self.reduce, self.transpose, self.flatten,
                  self.slice, self.linear, self.rms_norm, self.attention,
-                 self.cross_entropy]
+                 self.cross_entropy, self.outer]
         for _ in range(steps):
             value = kinds[self.rng.integers(len(kinds))]()
             if value and np.prod(value[1]) <= 64:
@@ -274,7 +297,7 @@ class Graph:
         for value in self.pool[-3:]:
             value = self.elementwise("math.tanh", value)
             if value[1]:
-                value = self.sum(value, range(len(value[1])))
+                value = self.fold("arith.addf", value, range(len(value[1])))
             total = self.elementwise("arith.addf", total, value) if total else value
         body = "".join(f"  {line}\n" for line in self.lines)
         return (f"func.func @graph({', '.join(self.arguments)}) -> tensor<f64> "

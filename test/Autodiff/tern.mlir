@@ -6,9 +6,11 @@
 // RUN:   --sterna-differentiate=function=rms_norm_frozen \
 // RUN:   --sterna-differentiate=function=rope --sterna-differentiate=function=rope_inverse \
 // RUN:   --sterna-differentiate=function=attention \
+// RUN:   --sterna-differentiate=function=attention_segments \
 // RUN:   --sterna-differentiate=function=attention_query \
 // RUN:   --sterna-differentiate=function=cross_entropy \
-// RUN:   --sterna-differentiate=function=checkpoint --canonicalize --cse | FileCheck %s
+// RUN:   --sterna-differentiate=function=checkpoint \
+// RUN:   --sterna-differentiate=function=embedding --canonicalize --cse | FileCheck %s
 // RUN: %python %S/finite_differences.py %s
 
 // The transposed product reads the same weight; the weight gets no gradient.
@@ -110,6 +112,17 @@ func.func @rope(%x: tensor<2x3x2x6xf64>, %pos: tensor<i32>, %c: tensor<2x3x2x6xf
   return %r : tensor<f64>
 }
 
+// RANGE pos -1 5
+func.func @rope_tokens(%x: tensor<2x3x2x6xf64>, %pos: tensor<2x3xi32>, %c: tensor<2x3x2x6xf64>) -> tensor<f64> {
+  %cos = arith.constant dense<[[1.0, 1.0], [0.54, 0.99], [-0.42, 0.98], [-0.99, 0.95]]> : tensor<4x2xf64>
+  %sin = arith.constant dense<[[0.0, 0.0], [0.84, 0.1], [0.91, 0.2], [0.14, 0.3]]> : tensor<4x2xf64>
+  %y = tern.rope %x, %cos, %sin, %pos : tensor<2x3x2x6xf64>, tensor<4x2xf64>, tensor<2x3xi32>
+  %p = arith.mulf %y, %c : tensor<2x3x2x6xf64>
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%p : tensor<2x3x2x6xf64>) outs(%z : tensor<f64>) dimensions = [0, 1, 2, 3]
+  return %r : tensor<f64>
+}
+
 // CHECK-LABEL: func.func @rope_inverse_vjp(
 // CHECK: tern.rope {{.*}} {inverse}
 // CHECK: tern.rope
@@ -138,6 +151,22 @@ func.func @attention(%q: tensor<2x3x2x3x4xf64>, %k: tensor<2x5x2x4xf64>, %v: ten
   %p = arith.mulf %y, %c : tensor<2x3x2x3x4xf64>
   %z = arith.constant dense<0.0> : tensor<f64>
   %r = linalg.reduce { arith.addf } ins(%p : tensor<2x3x2x3x4xf64>) outs(%z : tensor<f64>) dimensions = [0, 1, 2, 3, 4]
+  return %r : tensor<f64>
+}
+
+// Segments, scale and window are those of the gradient.
+// CHECK-LABEL: func.func @attention_segments_vjp(
+// CHECK-SAME: %[[QS:[^ ]+]]: tensor<2x5xi32>, %[[KS:[^ ]+]]: tensor<2x6xi32>
+// CHECK: tern.attention_grad {{.*}} segments %[[QS]], %[[KS]] {scale = 7.500000e-01 : f64, window = 3 : i64}
+// RANGE qs -1 1
+// RANGE ks -1 1
+func.func @attention_segments(%q: tensor<2x5x2x1x4xf64>, %k: tensor<2x6x2x4xf64>, %v: tensor<2x6x2x4xf64>,
+                              %qs: tensor<2x5xi32>, %ks: tensor<2x6xi32>, %c: tensor<2x5x2x1x4xf64>) -> tensor<f64> {
+  %pos = arith.constant dense<1> : tensor<i32>
+  %y = tern.attention %q, %k, %v, %pos segments %qs, %ks {scale = 0.75 : f64, window = 3 : i64} : tensor<2x5x2x1x4xf64>, tensor<2x6x2x4xf64>, tensor<i32>
+  %p = arith.mulf %y, %c : tensor<2x5x2x1x4xf64>
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%p : tensor<2x5x2x1x4xf64>) outs(%z : tensor<f64>) dimensions = [0, 1, 2, 3, 4]
   return %r : tensor<f64>
 }
 
@@ -182,4 +211,73 @@ func.func @cross_entropy(%x: tensor<6x5xf64>, %labels: tensor<6xi32>, %c: tensor
 func.func @checkpoint(%x: tensor<f64>) -> tensor<f64> {
   %y = tern.checkpoint %x : tensor<f64>
   return %y : tensor<f64>
+}
+
+// Rows of the table's gradient are sums over ids, those outside excluded.
+// CHECK-LABEL: func.func @embedding_vjp(
+// CHECK-SAME: %[[TABLE:.+]]: tensor<5x3xf64>, %[[IDS:.+]]: tensor<7xi32>
+// CHECK: %[[D:.+]] = tern.embedding_grad %[[IDS]], %{{.+}} : tensor<7xi32>, tensor<7x3xf64> -> tensor<5x3xf64>
+// CHECK: return %{{.+}}, %[[D]], %{{.+}}
+// RANGE ids -2 6
+func.func @embedding(%table: tensor<5x3xf64>, %ids: tensor<7xi32>, %c: tensor<7x3xf64>) -> tensor<f64> {
+  %y = tern.embedding %table, %ids : tensor<5x3xf64>, tensor<7xi32> -> tensor<7x3xf64>
+  %s = arith.mulf %y, %y : tensor<7x3xf64>
+  %p = arith.mulf %s, %c : tensor<7x3xf64>
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%p : tensor<7x3xf64>) outs(%z : tensor<f64>) dimensions = [0, 1]
+  return %r : tensor<f64>
+}
+
+// Two shards, of which the second hides what the first would read.
+// RANGE ids -2 9
+func.func @embedding_shards(%first: tensor<5x3xf64>, %second: tensor<4x3xf64>, %ids: tensor<12xi32>) -> tensor<f64> {
+  %x = tern.embedding %first, %ids : tensor<5x3xf64>, tensor<12xi32> -> tensor<12x3xf64>
+  %y = tern.embedding %second, %ids init %x {offset = 5 : i64} : tensor<4x3xf64>, tensor<12xi32> -> tensor<12x3xf64>
+  %s = arith.mulf %y, %y : tensor<12x3xf64>
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%s : tensor<12x3xf64>) outs(%z : tensor<f64>) dimensions = [0, 1]
+  return %r : tensor<f64>
+}
+
+// Ops without a rule of their own: by their decomposition. These are gradients,
+// so that the second derivative of a layer is right.
+func.func @matmul(%x: tensor<2x6xf64>, %w: tensor<3x6x!tern.trit>, %s: tensor<3xf64>, %c: tensor<2x3xf64>) -> tensor<f64> {
+  %y = tern.matmul %x, %w, %s : tensor<2x6xf64>, tensor<3x6x!tern.trit>, tensor<3xf64> -> tensor<2x3xf64>
+  %q = arith.mulf %y, %y : tensor<2x3xf64>
+  %p = arith.mulf %q, %c : tensor<2x3xf64>
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%p : tensor<2x3xf64>) outs(%z : tensor<f64>) dimensions = [0, 1]
+  return %r : tensor<f64>
+}
+
+func.func @rms_norm_grad(%x: tensor<3x4xf64>, %g: tensor<4xf64>, %dy: tensor<3x4xf64>) -> tensor<f64> {
+  %y = tern.rms_norm_grad %x, %g, %dy {epsilon = 1.0e-01 : f64} : tensor<3x4xf64>, tensor<4xf64>
+  %q = arith.mulf %y, %y : tensor<3x4xf64>
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%q : tensor<3x4xf64>) outs(%z : tensor<f64>) dimensions = [0, 1]
+  return %r : tensor<f64>
+}
+
+func.func @attention_grad(%q: tensor<1x3x2x1x4xf64>, %k: tensor<1x4x2x4xf64>, %v: tensor<1x4x2x4xf64>,
+                          %dy: tensor<1x3x2x1x4xf64>) -> tensor<f64> {
+  %pos = arith.constant dense<1> : tensor<i32>
+  %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %pos, %dy : tensor<1x3x2x1x4xf64>, tensor<1x4x2x4xf64>, tensor<i32>
+  %a = arith.mulf %dq, %q : tensor<1x3x2x1x4xf64>
+  %b = arith.mulf %dk, %dv : tensor<1x4x2x4xf64>
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %s = linalg.reduce { arith.addf } ins(%a : tensor<1x3x2x1x4xf64>) outs(%z : tensor<f64>) dimensions = [0, 1, 2, 3, 4]
+  %r = linalg.reduce { arith.addf } ins(%b : tensor<1x4x2x4xf64>) outs(%s : tensor<f64>) dimensions = [0, 1, 2, 3]
+  return %r : tensor<f64>
+}
+
+// RANGE labels -2 4
+func.func @cross_entropy_grad(%x: tensor<6x5xf64>, %labels: tensor<6xi32>, %m: tensor<6xf64>, %s: tensor<6xf64>,
+                              %dy: tensor<6xf64>, %c: tensor<6x5xf64>) -> tensor<f64> {
+  %two = arith.constant dense<2.0> : tensor<6xf64>
+  %sum = arith.addf %s, %two : tensor<6xf64>
+  %y = tern.cross_entropy_grad %x, %labels, %m, %sum, %dy {offset = 0 : i64} : tensor<6x5xf64>, tensor<6xi32>, tensor<6xf64>
+  %p = arith.mulf %y, %c : tensor<6x5xf64>
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%p : tensor<6x5xf64>) outs(%z : tensor<f64>) dimensions = [0, 1]
+  return %r : tensor<f64>
 }

@@ -30,11 +30,13 @@ void addEmbeddings(List &list) {
       %y = tern.embedding %t, %i : !t, !i -> !y
       return %y : !y
     })mlir";
-  // Some ids are outside.
+  // Some ids are outside, and read zeros; -1 stands for none.
   list.add("embedding", whole, "EVHT",
            {"f32 77 129 7", "f32 3 1 1", "f16 77 129 7", "f16 1009 7 1",
             "bf16 77 129 7", "bf16 3 64 129"},
            0, {{"ids", {-7, 1009 + 7}}});
+  list.add("embedding_none", whole, "EVHT", {"f32 77 129 7", "f16 3 7 77"}, 0,
+           {{"ids", exactly(-1)}});
   const char *bytes = R"mlir(
     !t = tensor<$Vx$Hxi8>
     !s = tensor<$Vxf32>
@@ -183,6 +185,61 @@ const char *relu2 = R"mlir(
       %m = arith.maximumf %x, %0 : !y
       %a = arith.mulf %m, %m : !y)mlir";
 
+/// Quantizers hide neither a NaN nor an infinity: what is computed from their
+/// integers is a NaN. Elements of one row in two are replaced by $B.
+void addQuantizedSpecials(List &list) {
+  const char *product = R"mlir(
+    #id = affine_map<(m, k) -> (m, k)>
+    !x = tensor<$Mx$Kxf32>
+    !q = tensor<$Mx$Kxi8>
+    !t = tensor<$Mxf32>
+    !w = tensor<$Nx$Kx!tern.trit>
+    !s = tensor<1xf32>
+    !y = tensor<$Mx$Nxf32>
+    tern.param @w : !w from $file(trit)
+    tern.param @s : !s from dense<0.02> : !s
+    func.func @run(%x: !x {tern.input = "x"})
+        -> (!q {tern.output = "q"}, !t {tern.output = "scale"},
+            !y {tern.output = "y"}) {
+      %w = tern.get_param @w : !w
+      %s = tern.get_param @s : !s
+      %ex = tensor.empty() : !x
+      %bad = arith.constant $B : f32
+      %0 = arith.constant 0 : index
+      %1 = arith.constant 1 : index
+      %2 = arith.constant 2 : index
+      %at = arith.constant $P : index
+      %z = linalg.generic {indexing_maps = [#id, #id],
+                           iterator_types = ["parallel", "parallel"]}
+          ins(%x : !x) outs(%ex : !x) {
+      ^bb0(%a: f32, %old: f32):
+        %m = linalg.index 0 : index
+        %k = linalg.index 1 : index
+        %odd = arith.remui %m, %2 : index
+        %row = arith.cmpi eq, %odd, %0 : index
+        %column = arith.cmpi eq, %k, %at : index
+        %here = arith.andi %row, %column : i1
+        %v = arith.select %here, %bad, %a : f32
+        linalg.yield %v : f32
+      } -> !x
+      %q, %t = tern.quantize %z : !x -> !q, !t
+      %p = tern.matmul %q, %w, %s : !q, !w, !s -> !y
+      %e = tensor.empty() : !y
+      %b = linalg.broadcast ins(%t : !t) outs(%e : !y) dimensions = [1]
+      %u = arith.mulf %p, %b : !y
+      %none = arith.constant dense<0.0> : !y
+      %y = arith.maximumf %u, %none : !y
+      return %q, %t, %y : !q, !t, !y
+    })mlir";
+  // The first element, one in the middle of lanes, and the last.
+  for (auto [family, value] : {std::pair("quantize_nan", "0x7FC00000"),
+                               {"quantize_nan_negative", "0xFFC00001"},
+                               {"quantize_infinity", "0x7F800000"},
+                               {"quantize_infinity_negative", "0xFF800000"}})
+    list.add(family, fill(product, {{'B', value}}), "MNKP",
+             {"1 7 77 0", "3 77 129 64", "7 64 1009 1008", "16 65 64 63"});
+}
+
 void addNorms(List &list) {
   const char *norm = R"mlir(
     !x = tensor<$Mx$Kxf32>
@@ -207,6 +264,7 @@ void addNorms(List &list) {
     })mlir";
   list.add("quantize", quantize, "MK",
            {"1 1", "3 7", "7 77", "129 129", "1 1009", "16 64"});
+  addQuantizedSpecials(list);
   // All zeros: the smallest scale.
   list.add("quantize_zeros", quantize, "MK", {"3 77", "7 64"}, 1e-6,
            {{"x", {0, 0}}});
@@ -321,6 +379,28 @@ void addPositions(List &list) {
       "rope", rope, "BSHDPR",
       {"1 1 3 8 77 4", "1 7 5 100 77 50", "2 16 3 64 77 16", "1 129 1 7 200 3"},
       1e-6, {{"p", exactly(50)}});
+  const char *tokens = R"mlir(
+    !x = tensor<$Bx$Sx$Hx$Dxf32>
+    !t = tensor<$Px$Rxf32>
+    !p = tensor<$Bx$Sxi32>
+    tern.param @c : !t from
+        #tern.rope_table<theta = 1.0e4 : f64, scaling = 1.0 : f64, sine = false>
+    tern.param @s : !t from
+        #tern.rope_table<theta = 1.0e4 : f64, scaling = 1.0 : f64, sine = true>
+    func.func @run(%x: !x {tern.input = "x"}, %p: !p {tern.input = "p"})
+        -> (!x {tern.output = "y"}) {
+      %c = tern.get_param @c : !t
+      %s = tern.get_param @s : !t
+      %y = tern.rope %x, %c, %s, %p : !x, !t, !p
+      return %y : !x
+    })mlir";
+  // Some are none, others beyond the table.
+  list.add("rope_tokens", tokens, "BSHDPR",
+           {"1 1 3 8 77 4", "2 7 5 100 77 50", "1 129 1 7 20 3"}, 1e-6,
+           {{"p", {-2, 80}}});
+  // A token before the table, at -1, is not rotated.
+  list.add("rope_none", rope, "BSHDPR", {"1 7 3 48 77 24", "2 1 1 8 77 4"},
+           1e-6, {{"p", exactly(-1)}});
   // Tokens beyond the end of the table.
   list.add("rope_end", rope, "BSHDPR", {"1 7 3 48 77 24"}, 1e-6,
            {{"p", exactly(74)}});
@@ -340,9 +420,15 @@ void addPositions(List &list) {
   for (auto [family, position, length] : {std::tuple("cache_update", 77, 16),
                                           {"cache_update_short", 3, 1},
                                           {"cache_update_nothing", 3, 0},
-                                          {"cache_update_end", 126, 16}})
+                                          {"cache_update_end", 126, 16},
+                                          {"cache_update_none", -1, 16}})
     list.add(family, update, "TCHD", {"1 129 3 7", "16 129 1 77"}, 0,
              {{"position", exactly(position)}, {"length", exactly(length)}});
+}
+
+/// A program whose op has `attributes` before its types.
+std::string withAttributes(std::string program, const std::string &attributes) {
+  return program.insert(program.find(": !q, !k, !p"), attributes + " ");
 }
 
 void addAttention(List &list) {
@@ -365,6 +451,51 @@ void addAttention(List &list) {
            {"1 1 77 1 1 7", "1 1 129 3 5 64", "1 7 77 2 3 100",
             "1 16 1009 3 1 48", "2 17 77 1 4 8"},
            2e-6, ranges);
+
+  // A window, and scores of another scale.
+  ranges["position"] = exactly(60);
+  for (auto [family, attributes] :
+       {std::pair("attention_scaled", "{scale = 0.3 : f64}"),
+        {"attention_window_1", "{window = 1 : i64}"},
+        {"attention_window_5", "{scale = 0.3 : f64, window = 5 : i64}"},
+        {"attention_window_70", "{window = 70 : i64}"}})
+    list.add(family, withAttributes(attention, attributes), "BSCHGD",
+             {"1 1 77 1 1 7", "1 7 77 2 3 100", "1 16 1009 3 1 48",
+              "2 17 77 1 4 8", "1 40 77 1 2 8"},
+             2e-6, ranges);
+
+  // Samples that share a row: three segments, and tokens of none.
+  const char *packed = R"mlir(
+    !q = tensor<$Bx$Sx$Hx$Gx$Dxf32>
+    !k = tensor<$Bx$Cx$Hx$Dxf32>
+    !p = tensor<i32>
+    !s = tensor<$Bx$Sxi32>
+    !t = tensor<$Bx$Cxi32>
+    func.func @run(%q: !q {tern.input = "q"}, %k: !k {tern.input = "k"},
+                   %v: !k {tern.input = "v"}, %p: !p {tern.input = "position"},
+                   %s: !s {tern.input = "s"}, %t: !t {tern.input = "t"})
+        -> (!q {tern.output = "y"}) {
+      %y = tern.attention %q, %k, %v, %p segments %s, %t : !q, !k, !p
+      return %y : !q
+    })mlir";
+  std::map<std::string, Range> segments = ranges;
+  segments["s"] = segments["t"] = {-3, 2};
+  segments["position"] = exactly(3);
+  for (auto [family, attributes] :
+       {std::pair("attention_segments", ""),
+        {"attention_segments_window", "{window = 9 : i64}"}})
+    list.add(
+        family, withAttributes(packed, attributes), "BSCHGD",
+        {"1 1 7 1 1 7", "1 7 77 2 3 100", "2 17 77 1 4 8", "3 64 65 1 1 16"},
+        2e-6, segments);
+
+  // The first token sees no column, or the first few.
+  for (auto [family, position] :
+       {std::pair("attention_none", -1), {"attention_before", -5}}) {
+    ranges["position"] = exactly(position);
+    list.add(family, attention, "BSCHGD",
+             {"1 1 77 1 1 7", "1 7 77 2 3 100", "2 17 77 1 4 8"}, 2e-6, ranges);
+  }
 
   // As a forward program does it: new keys are seen by the same tokens.
   const char *cached = R"mlir(

@@ -9,6 +9,8 @@
 
 #include "CaseList.h"
 
+#include <cmath>
+
 #include <tuple>
 
 using namespace sterna::test;
@@ -36,6 +38,9 @@ void addIntegerGradients(List &list) {
                fill(quantize, {{'E', element}, {'R', seed}}), "MNS",
                {"1 1 1", "7 77 1", "16 129 129"}, 1e-6,
                {{"seed", {-1e9, 1e9}}});
+  list.add("quantize_gradient_i8_nan", fill(quantize, {{'E', "i8"}, {'R', ""}}),
+           "MNS", {"1 1 1", "7 77 77"}, 1e-6,
+           {{"dy", exactly(NAN)}, {"seed", {0, 0}}});
   const char *matmul = R"mlir(
     !q = tensor<$Mx$Nx$E>
     !t = tensor<$Mxf32>
@@ -57,6 +62,11 @@ void addIntegerGradients(List &list) {
           fill(matmul, {{'E', element}, {'L', layout}}), "MNK",
           {"1 1 1", "1 7 3", "7 77 129", "16 64 128", "77 129 77", "5 1009 33"},
           0, {{"q", {-limit, limit}}});
+  // A sum of zero, too, is a NaN then.
+  list.add("quantized_matmul_transposed_i8_nan",
+           fill(matmul, {{'E', "i8"}, {'L', ""}}), "MNK",
+           {"1 7 3", "16 64 128"}, 1e-6,
+           {{"q", {0, 0}}, {"step", exactly(NAN)}});
 }
 
 } // namespace
@@ -97,6 +107,17 @@ void sterna::test::addGradients(List &list) {
       fill(matmul, {{'S', "$Nx$C"}, {'G', " {group = $D : i64}"}, {'L', ""}}),
       "MNKDC", {"1 77 129 64 3", "7 129 77 32 3"});
   addIntegerGradients(list);
+  const char *embedding = R"mlir(
+    !i = tensor<$Txi32>
+    !y = tensor<$Tx$Hxf32>
+    !t = tensor<$Vx$Hxf32>
+    func.func @run(%i: !i {tern.input = "ids"}, %dy: !y {tern.input = "dy"})
+        -> (!t {tern.output = "dt"}) {
+      %d = tern.embedding_grad %i, %dy {offset = 3 : i64} : !i, !y -> !t
+      return %d : !t
+    })mlir";
+  list.add("embedding_grad", embedding, "THV", {"1 1 1", "77 129 7", "7 3 77"},
+           1e-6, {{"ids", {-2, 12}}});
   const char *attention = R"mlir(
     !q = tensor<$Bx$Sx$Hx$Gx$Dxf32>
     !k = tensor<$Bx$Cx$Hx$Dxf32>
@@ -112,6 +133,34 @@ void sterna::test::addGradients(List &list) {
   list.add("attention_grad", attention, "BSCHGD",
            {"1 1 1 1 1 1", "1 7 7 2 3 36", "2 17 17 1 2 8"}, 5e-6,
            {{"q", {-4, 4}}, {"k", {-4, 4}}, {"position", exactly(0)}});
+  const char *packed = R"mlir(
+    !q = tensor<$Bx$Sx$Hx$Gx$Dxf32>
+    !k = tensor<$Bx$Cx$Hx$Dxf32>
+    !p = tensor<i32>
+    !s = tensor<$Bx$Sxi32>
+    !t = tensor<$Bx$Cxi32>
+    func.func @run(%q: !q {tern.input = "q"}, %k: !k {tern.input = "k"},
+                   %v: !k {tern.input = "v"}, %dy: !q {tern.input = "dy"},
+                   %s: !s {tern.input = "s"}, %t: !t {tern.input = "t"})
+        -> (!q {tern.output = "dq"}, !k {tern.output = "dk"},
+            !k {tern.output = "dv"}) {
+      %p = arith.constant dense<0> : !p
+      %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %p, %dy $X : !q, !k, !p
+      return %dq, %dk, %dv : !q, !k, !k
+    })mlir";
+  for (auto [family, attributes] :
+       {std::pair("attention_grad_window",
+                  "{scale = 0.3 : f64, window = 5 : i64}"),
+        {"attention_grad_segments", "segments %s, %t"},
+        {"attention_grad_all",
+         "segments %s, %t {scale = 0.3 : f64, window = 5 : i64}"}})
+    list.add(family, fill(packed, {{'X', attributes}}), "BSCHGD",
+             {"1 1 1 1 1 1", "1 7 7 2 3 36", "2 17 17 1 2 8", "1 33 33 1 1 16"},
+             5e-6,
+             {{"q", {-4, 4}}, {"k", {-4, 4}}, {"s", {-1, 2}}, {"t", {-1, 2}}});
+  list.add("attention_grad_none", attention, "BSCHGD",
+           {"1 1 1 1 1 1", "1 7 7 2 3 36", "2 17 17 1 2 8"}, 5e-6,
+           {{"q", {-4, 4}}, {"k", {-4, 4}}, {"position", exactly(-3)}});
   const char *loss = R"mlir(
     !x = tensor<$Tx$Vxf32>
     !l = tensor<$Txi32>

@@ -42,9 +42,10 @@ def scaled(gradient, scale, limit):
     """Gradients in steps, and the step of each row, in f32."""
     x = gradient * scale
     largest = np.abs(x).max(axis=1, keepdims=True)
-    multiplier = np.float32(limit) / np.maximum(largest, np.float32(1e-30))
+    multiplier = np.float32(limit) / np.fmax(largest, np.float32(1e-30))
     y = np.fmin(np.fmax(x * multiplier, np.float32(-limit)), np.float32(limit))
-    return y, (np.float32(1) / multiplier)[:, 0]
+    step = np.where(np.isfinite(largest), np.float32(1) / multiplier, np.nan)
+    return y, step[:, 0].astype(np.float32)
 
 
 def quantize(gradient, scale, dtype, seed=None):
@@ -98,7 +99,7 @@ def check_values(module, folder):
             )
             expect("zeros are not zeros", not got[0][1].any() and step[1] > 0)
             expect("a NaN is hidden", np.isnan(got[1][2]))
-            expect("an infinity is hidden", np.isinf(got[1][3]))
+            expect("an infinity is hidden", np.isnan(got[1][3]))
     trits = random.integers(-1, 2, (21, 6)).astype(np.int8)
     q = random.integers(-32639, 32640, (9, 21)).astype(np.int16)
     step = random.uniform(0, 1, 9).astype(np.float32)

@@ -15,19 +15,24 @@
 
 namespace sterna {
 
-/// Builds, at the insertion point of `builder`, the gradients of `scalar` with
-/// respect to `wanted` times `seed`, the cotangent of `scalar` (of its type).
+/// Builds, at the insertion point of `builder`, the gradients of `output` with
+/// respect to `wanted` times `seed`, the cotangent of `output` (of its type).
 ///
-/// All values belong to one block, whose ops are walked once; the insertion
-/// point is in that block, after `scalar` and `seed`. `scalar` and `wanted` are
-/// floats or float tensors; the types on the way are static. Returns one value
-/// for each element of `wanted`, of its type, a constant zero where it has no
-/// influence. New ops have the location of the op that they differentiate,
-/// named "grad". Fails after an error at the first op without a rule; ops built
-/// until then stay.
+/// Ops are walked once, in the block of the insertion point, which is after
+/// `output` and `seed`. `output` and `wanted` are floats or float tensors; the
+/// types on the way are static. Returns one value for each element of `wanted`,
+/// of its type, a constant zero where it has no influence. New ops have the
+/// location of the op that they differentiate, named "grad". Fails after an
+/// error at the first op that has no rule, or that depends on `wanted` through
+/// something that has no gradient: integers, memory, calls. Ops built until
+/// then stay.
 mlir::FailureOr<llvm::SmallVector<mlir::Value>>
-buildGradients(mlir::OpBuilder &builder, mlir::Value scalar, mlir::Value seed,
-               llvm::ArrayRef<mlir::Value> wanted);
+buildGradients(mlir::OpBuilder &builder, mlir::Value output, mlir::Value seed,
+               mlir::ValueRange wanted);
+
+/// Whether `output` of the ops of `block` depends on `input`, other than by
+/// selections.
+bool dependsOn(mlir::Block &block, mlir::Value output, mlir::Value input);
 
 } // namespace sterna
 

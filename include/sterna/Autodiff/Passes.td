@@ -13,13 +13,13 @@
 include "mlir/Pass/PassBase.td"
 
 def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
-  let summary = "Build the training programs from the adapted loss";
+  let summary = "Build the training programs from a loss";
   let description = [{
-    From `@eval_lora`, whose result is the sum of the token losses, builds the
-    two programs of a training step. Trainable are the arguments with
-    `tern.state` of kind `lora_a` or `lora_b`.
+    From the function `loss`, whose result is the sum of the token losses, builds
+    the two programs of a training step. Trainable are its arguments with
+    `tern.state` of one of the kinds `trainable`.
 
-    `@train_micro` has the arguments of `@eval_lora`, then the inputs
+    `@train_micro` has the arguments of the loss, then the inputs
     `loss_scale` and `accumulate`, then one gradient of each trainable argument.
     It returns `loss * loss_scale` and the new gradients, which replace the old
     ones where `accumulate` is 0 and are added to them elsewhere. The forward
@@ -34,6 +34,8 @@ def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
     is larger, and so gradients and moments: `tern.states` says which begins at
     which element, each at a multiple of 16. What is between holds zeros, and
     keeps them.
+
+    With `loss=eval_lora trainable=lora_a,lora_b`:
 
     ```mlir
     func.func @eval_lora(%tokens, %labels, %lora_scale, %a {tern.state = ...})
@@ -53,6 +55,12 @@ def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
             tensor<1x1024xf32> {tern.tied = 5}, ...)
     ```
   }];
+  let options = [
+    Option<"loss", "loss", "std::string", "",
+           "Name of the function that returns the loss">,
+    ListOption<"trainable", "trainable", "std::string",
+               "Kinds of state that training changes">
+  ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",
                            "::mlir::linalg::LinalgDialect",
@@ -70,8 +78,18 @@ def DifferentiatePass : Pass<"sterna-differentiate", "::mlir::ModuleOp"> {
     order, zeros for an argument without influence.
 
     Reverse mode on values: every op between a float tensor argument and the
-    result has a rule (`DifferentiableOpInterface`); an op without one is an
-    error. Nothing is built for operands that no float tensor argument reaches.
+    result has a rule (`DifferentiableOpInterface`) or a reference decomposition
+    (`DecomposableOpInterface`) into ops that have; an op without either is an
+    error. So is a way through anything that has no gradient, such as integers
+    made from floats, memory, or a call: a gradient of zero is never the answer to
+    a missing rule. A value that only selects, as the condition of `arith.select`
+    does, has no gradient by right. Nothing is built for operands that no float
+    tensor argument reaches.
+
+    Where a function has no derivative, the rules are those of PyTorch:
+    minima and maxima (`arith.maximumf`, `maxnumf`, reductions) give the cotangent
+    to the operand that the result is, a NaN included, and equal shares of it where
+    several are; `math.absf` has derivative 0 at 0, and a NaN at a NaN.
 
     ```mlir
     func.func @f(%x: tensor<f64>) -> tensor<f64> {

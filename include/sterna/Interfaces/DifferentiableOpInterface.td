@@ -30,7 +30,13 @@ def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
     }], "::mlir::FailureOr<::mlir::SmallVector<::mlir::Value>>", "buildCotangents",
       (ins "::mlir::OpBuilder &":$builder,
            "::mlir::ValueRange":$cotangents,
-           "::llvm::ArrayRef<bool>":$wanted)>
+           "::llvm::ArrayRef<bool>":$wanted)>,
+    InterfaceMethod<[{
+      Whether operand `index` chooses which of the others the results are, as
+      the condition of a selection does. The results are piecewise constant in
+      it, so that its gradient is zero by right: activity stops there.
+    }], "bool", "isSelector", (ins "unsigned":$index), "",
+      /*defaultImplementation=*/[{ return false; }]>
   ];
 }
 

@@ -12,8 +12,11 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -38,6 +41,23 @@ Value getBuffer(Value memref) {
   while (auto view = memref.getDefiningOp<ViewLikeOpInterface>())
     memref = view.getViewSource();
   return memref;
+}
+
+/// Whether the regions of `op` may run more than once.
+bool isLoop(Operation *op) {
+  if (auto loop = dyn_cast<scf::ForOp>(op)) {
+    std::optional<APInt> count = loop.getStaticTripCount();
+    return !count || count->ugt(1);
+  }
+  return !isa<scf::IfOp, func::FuncOp>(op);
+}
+
+bool isInLoop(Operation *op) {
+  for (Operation *parent = op->getParentOp(); !isa<func::FuncOp>(parent);
+       parent = parent->getParentOp())
+    if (isLoop(parent))
+      return true;
+  return false;
 }
 
 /// Builds the loops of one linalg op for the invocation `id`.
@@ -287,6 +307,9 @@ private:
       return b.getZeroAttr(type);
     if (isa<arith::MaxNumFOp>(combiner))
       return b.getFloatAttr(type, -infinity);
+    if (isa<arith::MaxSIOp>(combiner))
+      return b.getIntegerAttr(
+          type, APInt::getSignedMinValue(type.getIntOrFloatBitWidth()));
     return {};
   }
 
@@ -330,6 +353,9 @@ private:
           });
       store(loop.getResult(0), output, at);
     });
+    // The next iteration writes the partial results again.
+    if (isInLoop(op))
+      mlir::gpu::BarrierOp::create(b, loc);
   }
 
   linalg::GenericOp op;
@@ -341,40 +367,56 @@ private:
   int64_t iterations, terms;
 };
 
-/// The buffers that an op reads and writes, its region included.
+/// The buffers that an op reads and writes; null stands for any.
 struct Accesses {
-  llvm::SetVector<Value> reads, writes;
+  llvm::SmallSetVector<Value, 4> reads, writes;
 
   static Accesses of(Operation *op) {
     Accesses accesses;
-    if (auto linalg = dyn_cast<linalg::LinalgOp>(op)) {
-      for (OpOperand *input : linalg.getDpsInputOperands())
-        accesses.reads.insert(getBuffer(input->get()));
-      for (Value output : linalg.getDpsInits())
-        accesses.writes.insert(getBuffer(output));
+    auto effects = getEffectsRecursively(op);
+    if (!effects) {
+      accesses.writes.insert(Value());
+      return accesses;
     }
-    op->walk([&](Operation *nested) {
-      if (auto load = dyn_cast<memref::LoadOp>(nested))
-        accesses.reads.insert(getBuffer(load.getMemRef()));
-      if (auto store = dyn_cast<memref::StoreOp>(nested))
-        accesses.writes.insert(getBuffer(store.getMemRef()));
-    });
+    for (const MemoryEffects::EffectInstance &effect : *effects) {
+      if (isa<MemoryEffects::Read>(effect.getEffect()))
+        accesses.reads.insert(bufferOf(effect));
+      if (isa<MemoryEffects::Write>(effect.getEffect()))
+        accesses.writes.insert(bufferOf(effect));
+    }
     return accesses;
   }
 
+  bool empty() const { return reads.empty() && writes.empty(); }
+
   bool conflictsWith(const Accesses &other) const {
     auto meets = [](const auto &x, const auto &y) {
-      return llvm::any_of(x, [&](Value buffer) { return y.contains(buffer); });
+      if (x.empty() || y.empty())
+        return false;
+      return x.contains(Value()) || y.contains(Value()) ||
+             llvm::any_of(x, [&](Value buffer) { return y.contains(buffer); });
     };
     return meets(writes, other.reads) || meets(writes, other.writes) ||
            meets(reads, other.writes);
   }
 
-  void add(const Accesses &other) {
-    reads.insert_range(other.reads);
-    writes.insert_range(other.writes);
+private:
+  /// The buffer, if it is known to be no other's view.
+  static Value bufferOf(const MemoryEffects::EffectInstance &effect) {
+    if (!effect.getValue())
+      return {};
+    Value buffer = getBuffer(effect.getValue());
+    auto argument = dyn_cast<BlockArgument>(buffer);
+    bool isRoot =
+        argument ? isa<func::FuncOp>(argument.getOwner()->getParentOp())
+                 : isa<memref::AllocOp, memref::AllocaOp, memref::GetGlobalOp>(
+                       buffer.getDefiningOp());
+    return isRoot ? buffer : Value();
   }
 };
+
+/// Ops that may have run since the last barrier, and what they access.
+using Pending = llvm::MapVector<Operation *, Accesses>;
 
 struct DistributeLoops
     : sterna::gpu::impl::DistributeLoopsPassBase<DistributeLoops> {
@@ -384,7 +426,7 @@ struct DistributeLoops
     Value id = mlir::gpu::ThreadIdOp::create(b, function.getLoc(),
                                              mlir::gpu::Dimension::x);
     function.walk([](memref::DeallocOp op) { op.erase(); });
-    Accesses pending;
+    Pending pending;
     addBarriers(function.front(), pending);
     SmallVector<linalg::LinalgOp> ops;
     function.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
@@ -406,41 +448,48 @@ private:
 
   /// Lets each op of `block` wait for those since the last barrier, `pending`,
   /// if they share a buffer that either writes. Invocations deal out the
-  /// iterations of each op anew, so this holds even between elementwise ops.
-  static void addBarriers(Block &block, Accesses &pending) {
+  /// iterations of each op anew, so this holds even between elementwise ops. An
+  /// op does not wait for itself: iterations of a loop around it write
+  /// different parts, as those of the reference decompositions do.
+  static void addBarriers(Block &block, Pending &pending) {
     for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (isa<mlir::gpu::BarrierOp>(op)) {
+        pending.clear();
+        continue;
+      }
       if (!isa<linalg::LinalgOp>(op) && op.getNumRegions() > 0) {
-        for (Region &region : op.getRegions())
-          for (Block &nested : region)
-            addBarriersInLoop(nested, pending);
+        addBarriersInRegions(op, pending);
         continue;
       }
       Accesses accesses = Accesses::of(&op);
-      if (pending.conflictsWith(accesses))
-        addBarrier(OpBuilder(&op), op.getLoc(), pending);
-      pending.add(accesses);
+      if (accesses.empty())
+        continue;
+      if (llvm::any_of(pending, [&](const auto &earlier) {
+            return earlier.first != &op &&
+                   earlier.second.conflictsWith(accesses);
+          })) {
+        OpBuilder b(&op);
+        mlir::gpu::BarrierOp::create(b, op.getLoc());
+        pending.clear();
+      }
+      pending.insert({&op, accesses});
     }
   }
 
-  /// As above for the body of a loop, whose ops also wait for those of the
-  /// iteration before. An op alone does not wait for itself: iterations write
-  /// different parts, as those of the reference decompositions do.
-  static void addBarriersInLoop(Block &body, Accesses &pending) {
-    auto all = llvm::map_to_vector(
-        body, [](Operation &op) { return Accesses::of(&op); });
-    bool carried = false;
-    for (size_t i = 0; i < all.size(); ++i)
-      for (size_t j = 0; j < i; ++j)
-        carried |= all[i].conflictsWith(all[j]);
-    addBarriers(body, pending);
-    if (carried)
-      addBarrier(OpBuilder::atBlockTerminator(&body), body.back().getLoc(),
-                 pending);
-  }
-
-  static void addBarrier(OpBuilder b, Location loc, Accesses &pending) {
-    mlir::gpu::BarrierOp::create(b, loc);
-    pending = {};
+  /// Regions of a loop run any number of times, one after the other or not at
+  /// all: what is pending before or after any of them is pending at the start
+  /// of the others and after the loop. A second time over them finds what an
+  /// iteration must wait for. Those of a condition all start alike.
+  static void addBarriersInRegions(Operation &op, Pending &pending) {
+    const Pending before = pending;
+    for (int time = 0; time < (isLoop(&op) ? 2 : 1); ++time)
+      for (Region &region : op.getRegions())
+        for (Block &block : region) {
+          Pending state = isLoop(&op) ? pending : before;
+          addBarriers(block, state);
+          for (const auto &earlier : state)
+            pending.insert(earlier);
+        }
   }
 };
 

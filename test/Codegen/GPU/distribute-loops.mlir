@@ -165,3 +165,142 @@ func.func @independent(%x: memref<128xf32>, %y: memref<128xf32>, %z: memref<128x
   linalg.exp ins(%x : memref<128xf32>) outs(%z : memref<128xf32>)
   return
 }
+
+// A loop that may not run, here for its bounds, has no barrier for what stands
+// around it: @z waits for @y after the loop too.
+// CHECK-LABEL: func.func @around_a_loop(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: memref<128xf32>, %[[Y:[a-z0-9]+]]: memref<128xf32>
+// CHECK: memref.store %{{.+}}, %[[Y]]
+// CHECK: scf.for
+// CHECK: gpu.barrier
+// CHECK: }
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: memref.load %[[Y]]
+func.func @around_a_loop(%x: memref<128xf32>, %y: memref<128xf32>, %z: memref<128xf32>, %t: memref<128xf32>, %u: memref<128xf32>, %n: index) {
+  %0 = arith.constant 0 : index
+  %1 = arith.constant 1 : index
+  linalg.exp ins(%x : memref<128xf32>) outs(%y : memref<128xf32>)
+  scf.for %i = %0 to %n step %1 {
+    linalg.exp ins(%x : memref<128xf32>) outs(%t : memref<128xf32>)
+    linalg.exp ins(%t : memref<128xf32>) outs(%u : memref<128xf32>)
+  }
+  linalg.exp ins(%y : memref<128xf32>) outs(%z : memref<128xf32>)
+  return
+}
+
+// Nor has a condition that is false, or whose other branch has the barrier.
+// CHECK-LABEL: func.func @around_a_condition(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: memref<128xf32>, %[[Y:[a-z0-9]+]]: memref<128xf32>, %[[Z:[a-z0-9]+]]: memref<128xf32>
+// CHECK: memref.store %{{.+}}, %[[Y]]
+// CHECK: scf.if
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: memref.load %[[Y]]
+// CHECK: } else {
+// CHECK-NOT: gpu.barrier
+// CHECK: memref.load %[[X]]
+// CHECK: }
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: memref.load %[[Y]]
+func.func @around_a_condition(%x: memref<128xf32>, %y: memref<128xf32>, %z: memref<128xf32>, %t: memref<128xf32>, %c: i1) {
+  linalg.exp ins(%x : memref<128xf32>) outs(%y : memref<128xf32>)
+  scf.if %c {
+    linalg.exp ins(%y : memref<128xf32>) outs(%t : memref<128xf32>)
+  } else {
+    linalg.exp ins(%x : memref<128xf32>) outs(%t : memref<128xf32>)
+  }
+  linalg.exp ins(%y : memref<128xf32>) outs(%z : memref<128xf32>)
+  return
+}
+
+// An iteration waits for the one before, whose last op reads what its first one
+// writes, though a condition holds both.
+// CHECK-LABEL: func.func @next_iteration(
+// CHECK-SAME: %{{[a-z0-9]+}}: memref<128xf32>, %{{[a-z0-9]+}}: memref<128xf32>, %[[T:[a-z0-9]+]]: memref<128xf32>
+// CHECK: scf.for
+// CHECK-NEXT: scf.if
+// CHECK: gpu.barrier
+// CHECK: memref.store %{{.+}}, %[[T]]
+// CHECK-NEXT: gpu.barrier
+// CHECK-NEXT: memref.load %[[T]]
+// CHECK-NOT: gpu.barrier
+// CHECK: return
+func.func @next_iteration(%x: memref<128xf32>, %y: memref<128xf32>, %t: memref<128xf32>, %n: index, %c: i1) {
+  %0 = arith.constant 0 : index
+  %1 = arith.constant 1 : index
+  scf.for %i = %0 to %n step %1 {
+    scf.if %c {
+      linalg.exp ins(%x : memref<128xf32>) outs(%t : memref<128xf32>)
+      linalg.exp ins(%t : memref<128xf32>) outs(%y : memref<128xf32>)
+    }
+  }
+  return
+}
+
+// One iteration has none before it.
+// CHECK-LABEL: func.func @one_iteration(
+// CHECK: memref.store
+// CHECK-NEXT: gpu.barrier
+// CHECK-NOT: gpu.barrier
+// CHECK: return
+func.func @one_iteration(%x: memref<128xf32>, %y: memref<128xf32>, %t: memref<128xf32>) {
+  %0 = arith.constant 0 : index
+  %1 = arith.constant 1 : index
+  scf.for %i = %0 to %1 step %1 {
+    linalg.exp ins(%x : memref<128xf32>) outs(%t : memref<128xf32>)
+    linalg.exp ins(%t : memref<128xf32>) outs(%y : memref<128xf32>)
+  }
+  return
+}
+
+// A loop that leaves by a condition runs its first region once more than its
+// second: what either leaves pending counts.
+// CHECK-LABEL: func.func @while_loop(
+// CHECK-SAME: %[[X:[a-z0-9]+]]: memref<128xf32>, %[[Y:[a-z0-9]+]]: memref<128xf32>, %[[T:[a-z0-9]+]]: memref<128xf32>
+// CHECK: scf.while
+// CHECK: gpu.barrier
+// CHECK: memref.store %{{.+}}, %[[T]]
+// CHECK: scf.condition
+// CHECK: gpu.barrier
+// CHECK-NEXT: memref.load %[[T]]
+// CHECK: scf.yield
+// CHECK: gpu.barrier
+// CHECK-NEXT: memref.load %[[T]]
+func.func @while_loop(%x: memref<128xf32>, %y: memref<128xf32>, %t: memref<128xf32>, %z: memref<128xf32>, %n: index) {
+  %0 = arith.constant 0 : index
+  %1 = arith.constant 1 : index
+  %last = scf.while (%i = %0) : (index) -> index {
+    linalg.exp ins(%x : memref<128xf32>) outs(%t : memref<128xf32>)
+    %more = arith.cmpi ult, %i, %n : index
+    scf.condition(%more) %i : index
+  } do {
+  ^bb0(%i: index):
+    linalg.exp ins(%t : memref<128xf32>) outs(%y : memref<128xf32>)
+    %next = arith.addi %i, %1 : index
+    scf.yield %next : index
+  }
+  linalg.exp ins(%t : memref<128xf32>) outs(%z : memref<128xf32>)
+  return
+}
+
+// A sum in lanes within a loop: no invocation begins the next before all have
+// read the partial results.
+// CHECK-LABEL: func.func @lanes_in_a_loop(
+// CHECK: scf.for
+// CHECK: memref.store %{{.+}}, %[[PARTIAL:.+]][
+// CHECK: gpu.barrier
+// CHECK: scf.if
+// CHECK: memref.store
+// CHECK: gpu.barrier
+// CHECK: return
+func.func @lanes_in_a_loop(%x: memref<3x1000xf32>, %y: memref<3xf32>, %n: index) {
+  %0 = arith.constant 0 : index
+  %1 = arith.constant 1 : index
+  scf.for %i = %0 to %n step %1 {
+    linalg.generic {indexing_maps = [#id2, #row], iterator_types = ["parallel", "reduction"]} ins(%x : memref<3x1000xf32>) outs(%y : memref<3xf32>) {
+    ^bb0(%in: f32, %out: f32):
+      %s = arith.addf %out, %in : f32
+      linalg.yield %s : f32
+    }
+  }
+  return
+}

@@ -15,15 +15,18 @@ tern.param @w : tensor<16x8x!tern.trit> from #tern.file<path = "m.gguf", offset 
 // CHECK-DAG: %[[MOST:.+]] = arith.constant 1.270000e+02 : f32
 // CHECK-DAG: %[[LEAST:.+]] = arith.constant -1.280000e+02 : f32
 // CHECK: %[[MAX:.+]] = linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]} ins(%[[X]] :
-// CHECK: math.absf
-// CHECK: arith.maxnumf
+// CHECK: %[[BITS:.+]] = arith.bitcast
+// CHECK: %[[MAGNITUDE:.+]] = arith.andi %[[BITS]]
+// CHECK: arith.maxsi %{{.+}}, %[[MAGNITUDE]]
 // CHECK: %[[Q:.+]] = linalg.generic {{.*}} ins(%[[X]], %[[MAX]] :
-// CHECK: %[[BOUNDED:.+]] = arith.maxnumf %{{.+}}, %[[TINY]]
+// CHECK: %[[BOUNDED:.+]] = arith.select %{{.+}}, %{{.+}}, %[[TINY]]
 // CHECK: arith.divf %[[MOST]], %[[BOUNDED]]
 // CHECK: %[[ROUNDED:.+]] = math.roundeven
-// CHECK: %[[LOW:.+]] = arith.maxnumf %[[ROUNDED]], %[[LEAST]]
-// CHECK: arith.minnumf %[[LOW]], %[[MOST]]
+// CHECK: %[[LOW:.+]] = arith.select %{{.+}}, %[[ROUNDED]], %[[LEAST]]
+// CHECK: arith.select %{{.+}}, %[[LOW]], %[[MOST]]
 // CHECK: %[[T:.+]] = linalg.generic {{.*}} ins(%[[MAX]] :
+// CHECK: %[[FINITE:.+]] = arith.cmpi slt, %{{.+}}, %{{.+}} : i32
+// CHECK: arith.select %[[FINITE]], %{{.+}}, %[[NAN:.+]] : f32
 // CHECK: return %[[Q]], %[[T]]
 func.func @quantize(%x: tensor<4x8xf32>) -> (tensor<4x8xi8>, tensor<4xf32>) {
   %q, %t = tern.quantize %x : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<4xf32>

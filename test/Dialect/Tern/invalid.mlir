@@ -321,6 +321,15 @@ func.func @embedding_c5(%table: tensor<32x8xf16>, %ids: tensor<4xi32>, %s: tenso
 
 // -----
 
+// embedding_grad_c1: a cotangent per id and column
+func.func @embedding_grad_c1(%ids: tensor<4xi32>, %dy: tensor<4x8xf32>) {
+  // expected-error @+1 {{'tern.embedding_grad' op expected cotangent of shape [4, 6], but got [4, 8]}}
+  %d = tern.embedding_grad %ids, %dy : tensor<4xi32>, tensor<4x8xf32> -> tensor<16x6xf32>
+  return
+}
+
+// -----
+
 // panel: blocks of 16 or 20 columns
 // expected-error @+1 {{expected panels of at least one row and blocks of 16 or 20 columns, but got 8 and 32}}
 func.func private @panel(tensor<16x8x!tern.trit, #tern.panel<rows = 8, columns = 32>>)
@@ -354,6 +363,15 @@ func.func @rope_c1(%x: tensor<1x4x2x8xf32>, %cos: tensor<32x5xf32>, %sin: tensor
 
 // -----
 
+// rope_c2: a position for each token
+func.func @rope_c2(%x: tensor<1x4x2x8xf32>, %cos: tensor<32x4xf32>, %sin: tensor<32x4xf32>, %pos: tensor<1x5xi32>) {
+  // expected-error @+1 {{'tern.rope' op expected position of shape [1, 4], but got [1, 5]}}
+  %y = tern.rope %x, %cos, %sin, %pos : tensor<1x4x2x8xf32>, tensor<32x4xf32>, tensor<1x5xi32>
+  return
+}
+
+// -----
+
 // cache_update_c1: other heads
 func.func @cache_update_c1(%c: tensor<32x2x8xf32>, %u: tensor<4x3x8xf32>, %pos: tensor<i32>, %len: tensor<i32>) {
   // expected-error @+1 {{'tern.cache_update' op expected update of shape [4, 2, 8], but got [4, 3, 8]}}
@@ -376,6 +394,42 @@ func.func @attention_c1(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x3x8xf32>, %v: 
 func.func @attention_grad_c1(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x4xf32>, %v: tensor<1x6x2x4xf32>, %pos: tensor<i32>, %do: tensor<1x4x2x3x8xf32>) {
   // expected-error @+1 {{'tern.attention_grad' op expected key of shape [1, 6, 2, 8], but got [1, 6, 2, 4]}}
   %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %pos, %do : tensor<1x4x2x3x8xf32>, tensor<1x6x2x4xf32>, tensor<i32>
+  return
+}
+
+// -----
+
+// attention_c2: segments of tokens alone
+func.func @attention_c2(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>, %s: tensor<1x4xi32>) {
+  // expected-error @+1 {{'tern.attention' op expected segments of queries and of keys, or none}}
+  %o = "tern.attention"(%q, %k, %v, %pos, %s) {operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0>} : (tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>, tensor<1x4xi32>) -> tensor<1x4x2x3x8xf32>
+  return
+}
+
+// -----
+
+// attention_c3: segments of other columns
+func.func @attention_c3(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>, %s: tensor<1x4xi32>) {
+  // expected-error @+1 {{'tern.attention' op failed to verify that keySegments has one i32 a token of key}}
+  %o = "tern.attention"(%q, %k, %v, %pos, %s, %s) {operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1>} : (tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>, tensor<1x4xi32>, tensor<1x4xi32>) -> tensor<1x4x2x3x8xf32>
+  return
+}
+
+// -----
+
+// attention_c4: no column at all
+func.func @attention_c4(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>) {
+  // expected-error @+1 {{'tern.attention' op expected a positive window, but got 0}}
+  %o = tern.attention %q, %k, %v, %pos {window = 0 : i64} : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+  return
+}
+
+// -----
+
+// attention_grad_c4: a negative window
+func.func @attention_grad_c4(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>, %do: tensor<1x4x2x3x8xf32>) {
+  // expected-error @+1 {{'tern.attention_grad' op expected a positive window, but got -1}}
+  %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %pos, %do {window = -1 : i64} : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
   return
 }
 

@@ -117,6 +117,14 @@ func.func @embedding(%table: tensor<32x8xf16>, %shard: tensor<16x8xf16>, %ids: t
   return
 }
 
+// CHECK-LABEL: func.func @embedding_grad(
+func.func @embedding_grad(%ids: tensor<4xi32>, %dy: tensor<4x8xf32>) {
+  // CHECK: %{{.+}} = tern.embedding_grad %{{.+}}, %{{.+}} {offset = 32 : i64} : tensor<4xi32>, tensor<4x8xf32> -> tensor<16x8xf32>
+  %d = tern.embedding_grad %ids, %dy {offset = 32 : i64}
+      : tensor<4xi32>, tensor<4x8xf32> -> tensor<16x8xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @rms_norm(
 func.func @rms_norm(%x: tensor<4x8xf32>, %g: tensor<8xf32>) {
   // CHECK: %{{.+}} = tern.rms_norm %{{.+}}, %{{.+}} {epsilon = 1.000000e-05 : f64} : tensor<4x8xf32>, tensor<8xf32>
@@ -132,12 +140,15 @@ func.func @rms_norm_grad(%x: tensor<4x8xf32>, %g: tensor<8xf32>, %dy: tensor<4x8
 }
 
 // CHECK-LABEL: func.func @rope(
-func.func @rope(%x: tensor<1x4x2x8xf32>, %cos: tensor<32x4xf32>, %sin: tensor<32x4xf32>, %pos: tensor<i32>) {
+func.func @rope(%x: tensor<1x4x2x8xf32>, %cos: tensor<32x4xf32>, %sin: tensor<32x4xf32>, %pos: tensor<i32>, %each: tensor<1x4xi32>) {
   // CHECK: %{{.+}} = tern.rope %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} : tensor<1x4x2x8xf32>, tensor<32x4xf32>, tensor<i32>
+  // CHECK: tern.rope {{.*}} : tensor<1x4x2x8xf32>, tensor<32x4xf32>, tensor<1x4xi32>
   %y = tern.rope %x, %cos, %sin, %pos
       : tensor<1x4x2x8xf32>, tensor<32x4xf32>, tensor<i32>
+  %z = tern.rope %x, %cos, %sin, %each
+      : tensor<1x4x2x8xf32>, tensor<32x4xf32>, tensor<1x4xi32>
   // CHECK: tern.rope {{.*}} {inverse} : tensor<1x4x2x8xf32>
-  %z = tern.rope %y, %cos, %sin, %pos {inverse}
+  %w = tern.rope %y, %cos, %sin, %pos {inverse}
       : tensor<1x4x2x8xf32>, tensor<32x4xf32>, tensor<i32>
   return
 }
@@ -151,17 +162,26 @@ func.func @cache_update(%c: tensor<32x2x8xf32>, %u: tensor<4x2x8xf32>, %pos: ten
 }
 
 // CHECK-LABEL: func.func @attention(
-func.func @attention(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>) {
+func.func @attention(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>,
+                     %qs: tensor<1x4xi32>, %ks: tensor<1x6xi32>) {
   // CHECK: %{{.+}} = tern.attention %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+  // CHECK: tern.attention %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} segments %{{.+}}, %{{.+}} {scale = 5.000000e-01 : f64, window = 2 : i64} : tensor<1x4x2x3x8xf32>
   %o = tern.attention %q, %k, %v, %pos
+      : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+  %p = tern.attention %q, %k, %v, %pos segments %qs, %ks
+      {scale = 0.5 : f64, window = 2 : i64}
       : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
   return
 }
 
 // CHECK-LABEL: func.func @attention_grad(
-func.func @attention_grad(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>, %do: tensor<1x4x2x3x8xf32>) {
+func.func @attention_grad(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>, %do: tensor<1x4x2x3x8xf32>,
+                          %qs: tensor<1x4xi32>, %ks: tensor<1x6xi32>) {
   // CHECK: %{{.+}}, %{{.+}}, %{{.+}} = tern.attention_grad %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
   %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %pos, %do
+      : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+  // CHECK: tern.attention_grad {{.*}} segments %{{.+}}, %{{.+}} {scale = 5.000000e-01 : f64, window = 2 : i64}
+  %a, %b, %c = tern.attention_grad %q, %k, %v, %pos, %do segments %qs, %ks {scale = 0.5 : f64, window = 2 : i64}
       : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
   return
 }

@@ -67,7 +67,7 @@ private:
   /// probabilities.
   Value emitProbabilities(const RowBlock &block, Value row, Value inverse) {
     Value sums = k.loop(
-        k.index(0), block.bound, shape.vectorLanes,
+        block.begin, block.bound, shape.vectorLanes,
         k.floatVector(0, shape.vectorLanes), [&](Value c, ValueRange sums) {
           Value p = k.loadVector(probabilities, {row, c}, shape.vectorLanes);
           p = arith::MulFOp::create(k.b, k.loc, p,
@@ -83,8 +83,8 @@ private:
   /// Turns the gradients of a row's probabilities into those of its scores, the
   /// scale of scores included.
   void emitScoreGrads(const RowBlock &block, Value row, Value product) {
-    Value scale = k.floatVector(rows.inverseRoot(), shape.vectorLanes);
-    k.loop(k.index(0), block.bound, shape.vectorLanes, [&](Value c) {
+    Value scale = k.floatVector(shape.scale, shape.vectorLanes);
+    k.loop(block.begin, block.bound, shape.vectorLanes, [&](Value c) {
       Value p = k.loadVector(probabilities, {row, c}, shape.vectorLanes);
       Value x = k.loadVector(scoreGrads, {row, c}, shape.vectorLanes);
       x = arith::SubFOp::create(k.b, k.loc, x,

@@ -55,46 +55,53 @@ bool isStaticF32(Value value) {
 // Matching
 //===----------------------------------------------------------------------===//
 
-std::optional<AttentionShape> AttentionShape::match(plan::KernelOp kernel,
-                                                    Operation *root,
-                                                    const TargetInfo &target) {
-  if (!isYieldedWhole(kernel, root))
-    return std::nullopt;
-  // Operands are query, key, value, position and, of the gradient, cotangent.
-  AttentionShape shape;
-  shape.vectorLanes = target.vectorLanes;
+bool AttentionShape::match(plan::KernelOp kernel, Operation *root,
+                           const Inputs &inputs, const TargetInfo &target) {
+  if (!isYieldedWhole(kernel, root) || !matchArguments(inputs))
+    return false;
+  vectorLanes = target.vectorLanes;
   // The others hold what is multiplied.
-  shape.accumulators = target.registers * 3 / 4;
-  unsigned *numbers[] = {&shape.query, &shape.key, &shape.value, nullptr,
-                         &shape.cotangent};
-  for (auto [i, operand] : llvm::enumerate(root->getOperands())) {
-    std::optional<unsigned> number = getArgumentNumber(operand);
-    if (!numbers[i]) {
-      DenseIntElementsAttr constant;
-      shape.positionArgument = number;
-      if (matchPattern(operand, m_Constant(&constant)))
-        shape.position = (*constant.begin()).getSExtValue();
-      else if (!number)
-        return std::nullopt;
-      continue;
-    }
-    if (!number || !isStaticF32(operand))
-      return std::nullopt;
-    *numbers[i] = *number;
+  accumulators = target.registers * 3 / 4;
+  auto queryType = cast<RankedTensorType>(inputs.query.getType());
+  auto keyType = cast<RankedTensorType>(inputs.key.getType());
+  batch = queryType.getDimSize(0);
+  tokens = queryType.getDimSize(1);
+  heads = queryType.getDimSize(2);
+  groups = queryType.getDimSize(3);
+  width = queryType.getDimSize(4);
+  columns = keyType.getDimSize(1);
+  int64_t fitting = scoreBytes / (4 * alignedColumns());
+  blockRows = std::min({mostRows, rows(), fitting});
+  return blockRows != 0;
+}
+
+bool AttentionShape::matchArguments(const Inputs &inputs) {
+  for (auto [value, number] : {std::pair(inputs.query, &query),
+                               {inputs.key, &key},
+                               {inputs.value, &this->value},
+                               {inputs.cotangent, &cotangent}}) {
+    std::optional<unsigned> found =
+        value ? getArgumentNumber(value) : std::nullopt;
+    if (value && (!found || !isStaticF32(value)))
+      return false;
+    *number = found.value_or(0);
   }
-  auto query = cast<RankedTensorType>(root->getOperand(0).getType());
-  auto key = cast<RankedTensorType>(root->getOperand(1).getType());
-  shape.batch = query.getDimSize(0);
-  shape.tokens = query.getDimSize(1);
-  shape.heads = query.getDimSize(2);
-  shape.groups = query.getDimSize(3);
-  shape.width = query.getDimSize(4);
-  shape.columns = key.getDimSize(1);
-  int64_t fitting = scoreBytes / (4 * shape.alignedColumns());
-  shape.blockRows = std::min({mostRows, shape.rows(), fitting});
-  if (!shape.blockRows)
-    return std::nullopt;
-  return shape;
+  for (auto [value, number] : {std::pair(inputs.querySegments, &querySegments),
+                               {inputs.keySegments, &keySegments}}) {
+    if (value && !(*number = getArgumentNumber(value)))
+      return false;
+  }
+  return matchPosition(inputs.position);
+}
+
+bool AttentionShape::matchPosition(Value value) {
+  positionArgument = getArgumentNumber(value);
+  DenseIntElementsAttr constant;
+  if (matchPattern(value, m_Constant(&constant))) {
+    position = (*constant.begin()).getSExtValue();
+    return true;
+  }
+  return positionArgument.has_value();
 }
 
 //===----------------------------------------------------------------------===//
@@ -104,6 +111,11 @@ std::optional<AttentionShape> AttentionShape::match(plan::KernelOp kernel,
 AttentionRows::AttentionRows(KernelBuilder &k, const AttentionShape &shape,
                              ValueRange buffers)
     : k(k), shape(shape) {
+  if (shape.keySegments) {
+    querySegments = buffers[*shape.querySegments];
+    keySegments = buffers[*shape.keySegments];
+    segments = k.scratch({shape.alignedColumns()}, k.b.getI32Type());
+  }
   if (!shape.positionArgument) {
     start = k.index(shape.position);
     return;
@@ -112,14 +124,52 @@ AttentionRows::AttentionRows(KernelBuilder &k, const AttentionShape &shape,
   start = arith::IndexCastOp::create(k.b, k.loc, k.b.getIndexType(), position);
 }
 
-Value AttentionRows::boundOf(Value row) {
-  return k.min(k.add(k.add(start, k.div(row, shape.groups)), 1), shape.columns);
+Value AttentionRows::endOf(Value row) {
+  Value end = k.add(k.add(start, k.div(row, shape.groups)), 1);
+  return k.b.createOrFold<arith::MaxSIOp>(k.loc, end, k.index(0));
+}
+
+Value AttentionRows::lowerOf(Value row) {
+  Value lower = k.sub(endOf(row), k.index(*shape.window));
+  return k.b.createOrFold<arith::MaxSIOp>(k.loc, lower, k.index(0));
+}
+
+AttentionRows::Sight AttentionRows::sightOf(const RowBlock &block, Value row) {
+  Value number = k.add(block.first, row);
+  Sight sight{shape.window ? lowerOf(number) : Value(),
+              k.min(endOf(number), shape.columns), Value()};
+  if (!shape.keySegments)
+    return sight;
+  Value own = k.load(querySegments, {block.batch, k.div(number, shape.groups)});
+  // No column has this one.
+  Value none = arith::ConstantIntOp::create(k.b, k.loc, -2, 32);
+  Value isNone =
+      arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::slt, own,
+                            arith::ConstantIntOp::create(k.b, k.loc, 0, 32));
+  sight.segment = k.select(isNone, none, own);
+  return sight;
+}
+
+void AttentionRows::copySegments(Value batch) {
+  Value none = arith::ConstantIntOp::create(k.b, k.loc, -1, 32);
+  for (int64_t c = shape.columns; c < shape.alignedColumns(); ++c)
+    k.store(none, segments, k.index(c));
+  k.loop(shape.columns, [&](Value c) {
+    Value segment = k.load(keySegments, {batch, c});
+    segment = arith::MaxSIOp::create(k.b, k.loc, segment, none);
+    k.store(segment, segments, c);
+  });
 }
 
 RowBlock AttentionRows::block(Value batch, Value head, Value first) {
   Value count = k.min(k.sub(k.index(shape.rows()), first), shape.blockRows);
   Value last = k.sub(k.add(first, count), k.index(1));
-  return {batch, head, first, count, boundOf(last)};
+  Value begin = k.index(0);
+  if (shape.window)
+    begin = k.mul(k.div(lowerOf(first), shape.vectorLanes), shape.vectorLanes);
+  if (shape.keySegments)
+    copySegments(batch);
+  return {batch, head, first, count, begin, k.min(endOf(last), shape.columns)};
 }
 
 Value AttentionRows::wideScratch() {
@@ -240,43 +290,80 @@ void AttentionRows::productsOfEight(const RowBlock &block, Value x,
 
 void AttentionRows::products(const RowBlock &block, Value x, Value matrix,
                              Value out) {
-  k.loop(k.index(0), block.bound, shape.vectorLanes, [&](Value first) {
+  k.loop(block.begin, block.bound, shape.vectorLanes, [&](Value first) {
     for (int64_t i = 0; i < shape.vectorLanes; i += lanes)
       productsOfEight(block, x, matrix, k.add(first, i), out);
   });
 }
 
-Value AttentionRows::visible(Value column, Value bound) {
+Value AttentionRows::visible(Value column, const Sight &sight) {
   Type i32 = k.b.getI32Type();
+  int64_t width = shape.vectorLanes;
+  auto compare = [&](arith::CmpIPredicate predicate, Value x,
+                     Value y) -> Value {
+    if (y.getType().isIndex())
+      y = arith::IndexCastOp::create(k.b, k.loc, i32, y);
+    return arith::CmpIOp::create(k.b, k.loc, predicate, x, k.splat(y, width));
+  };
+  auto numbers = llvm::to_vector(llvm::seq<int32_t>(0, int32_t(width)));
   Value first = arith::IndexCastOp::create(k.b, k.loc, i32, column);
-  Value end = arith::IndexCastOp::create(k.b, k.loc, i32, bound);
-  auto numbers =
-      llvm::to_vector(llvm::seq<int32_t>(0, int32_t(shape.vectorLanes)));
-  Value each = arith::AddIOp::create(
-      k.b, k.loc, k.splat(first, shape.vectorLanes), k.intVector(numbers));
-  return arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::ult, each,
-                               k.splat(end, shape.vectorLanes));
+  Value each = arith::AddIOp::create(k.b, k.loc, k.splat(first, width),
+                                     k.intVector(numbers));
+  Value seen = compare(arith::CmpIPredicate::ult, each, sight.bound);
+  if (sight.lower)
+    seen = arith::AndIOp::create(
+        k.b, k.loc, seen,
+        compare(arith::CmpIPredicate::uge, each, sight.lower));
+  if (sight.segment)
+    seen = arith::AndIOp::create(
+        k.b, k.loc, seen,
+        compare(arith::CmpIPredicate::eq,
+                k.loadVector(segments, {column}, width), sight.segment));
+  return seen;
+}
+
+Value AttentionRows::isBlind(const Sight &sight, Value seen) {
+  if (sight.segment) {
+    Value any = vector::ReductionOp::create(k.b, k.loc,
+                                            vector::CombiningKind::OR, seen);
+    Value yes = arith::ConstantIntOp::create(k.b, k.loc, 1, 1);
+    return arith::XOrIOp::create(k.b, k.loc, any, yes);
+  }
+  Value lower = sight.lower ? sight.lower : k.index(0);
+  return arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::ule,
+                               sight.bound, lower);
 }
 
 Value AttentionRows::exponentials(const RowBlock &block, Value row,
                                   Value products) {
-  Value bound = boundOf(k.add(block.first, row));
+  Sight sight = sightOf(block, row);
   int64_t width = shape.vectorLanes;
-  Value scale = k.floatVector(inverseRoot(), width);
+  Value scale = k.floatVector(shape.scale, width);
   Value low = k.floatVector(-infinity, width);
-  Value maxima = k.loop(
-      k.index(0), block.bound, width, low, [&](Value c, ValueRange maxima) {
+  SmallVector<Value> carried{low};
+  if (sight.segment)
+    carried.push_back(k.intVector(0, width, 1));
+  carried = k.loop(
+      block.begin, block.bound, width, carried, [&](Value c, ValueRange old) {
         Value x = k.loadVector(products, {row, c}, width);
         x = arith::MulFOp::create(k.b, k.loc, x, scale);
-        x = k.select(visible(c, bound), x, low);
+        Value seen = visible(c, sight);
+        x = k.select(seen, x, low);
         k.storeVector(x, products, {row, c});
         Value above = arith::CmpFOp::create(
-            k.b, k.loc, arith::CmpFPredicate::OGT, x, maxima[0]);
-        return SmallVector<Value>{k.select(above, x, maxima[0])};
-      })[0];
+            k.b, k.loc, arith::CmpFPredicate::OGT, x, old[0]);
+        SmallVector<Value> next{k.select(above, x, old[0])};
+        if (sight.segment)
+          next.push_back(arith::OrIOp::create(k.b, k.loc, old[1], seen));
+        return next;
+      });
   Value maximum = vector::ReductionOp::create(
-      k.b, k.loc, vector::CombiningKind::MAXNUMF, maxima);
-  Value sums = k.loop(k.index(0), block.bound, width, k.floatVector(0, width),
+      k.b, k.loc, vector::CombiningKind::MAXNUMF, carried[0]);
+  // A row that sees no column is left with exp(-inf), weights of zero.
+  Value zero = arith::ConstantOp::create(k.b, k.loc, k.b.getF32FloatAttr(0));
+  Value blind = isBlind(sight, carried.back());
+  maximum = k.select(blind, zero, maximum);
+  Value sums = k.loop(block.begin, block.bound, width, k.floatVector(0, width),
                       [&](Value c, ValueRange sums) {
                         Value x = k.loadVector(products, {row, c}, width);
                         x = arith::SubFOp::create(k.b, k.loc, x,
@@ -289,11 +376,7 @@ Value AttentionRows::exponentials(const RowBlock &block, Value row,
   Value sum =
       vector::ReductionOp::create(k.b, k.loc, vector::CombiningKind::ADD, sums);
   Value one = arith::ConstantOp::create(k.b, k.loc, k.b.getF32FloatAttr(1));
-  return arith::DivFOp::create(k.b, k.loc, one, sum);
-}
-
-double AttentionRows::inverseRoot() const {
-  return 1 / std::sqrt(double(shape.width));
+  return k.select(blind, zero, arith::DivFOp::create(k.b, k.loc, one, sum));
 }
 
 //===----------------------------------------------------------------------===//
@@ -307,7 +390,7 @@ void AttentionRows::weightedRows(const RowBlock &block, Value weights,
       k.storeVector(k.floatVector(0, shape.vectorLanes), out, {row, at(v)});
   });
   int64_t rowCount = tileOf(shape.blockRows);
-  k.loop(k.index(0), block.bound, columnBlock, [&](Value first) {
+  k.loop(block.begin, block.bound, columnBlock, [&](Value first) {
     Value end = k.min(k.add(first, columnBlock), block.bound);
     k.loop(k.index(0), block.count, rowCount, [&](Value row) {
       SmallVector<Value> rows;
@@ -323,7 +406,7 @@ void AttentionRows::addWeightedColumns(const RowBlock &block, Value weights,
                                        Value x, Value matrix) {
   // Weights behind the bound are zeros up to a whole vector of columns.
   int64_t columnCount = tileOf(std::gcd(shape.columns, shape.vectorLanes));
-  k.loop(k.index(0), block.bound, columnCount, [&](Value first) {
+  k.loop(block.begin, block.bound, columnCount, [&](Value first) {
     SmallVector<Value> columns;
     for (int64_t i = 0; i < columnCount; ++i)
       columns.push_back(k.add(first, i));

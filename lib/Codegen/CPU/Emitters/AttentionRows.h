@@ -25,9 +25,14 @@ struct AttentionShape {
   int64_t batch = 0, tokens = 0, heads = 0, groups = 0, width = 0, columns = 0;
   /// Numbers of kernel arguments.
   unsigned query = 0, key = 0, value = 0, cotangent = 0;
+  /// Those with the segments of tokens and of columns, if they have any.
+  std::optional<unsigned> querySegments, keySegments;
   /// Argument with the position of the first token, or that position.
   std::optional<unsigned> positionArgument;
   int64_t position = 0;
+  /// What scores are multiplied by, and how many columns a token sees.
+  double scale = 1;
+  std::optional<int64_t> window;
   /// Rows of a block.
   int64_t blockRows = 0;
   /// Lanes of the vectors along the width and along columns.
@@ -44,7 +49,22 @@ struct AttentionShape {
     auto root = findRoot<Op>(kernel);
     if (!root)
       return std::nullopt;
-    return match(kernel, root, target);
+    AttentionShape shape;
+    mlir::Value cotangent;
+    if constexpr (std::is_same_v<Op, tern::AttentionGradOp>)
+      cotangent = root.getCotangent();
+    Inputs inputs{
+        root.getQuery(),    root.getKey(),           root.getValue(),
+        root.getPosition(), root.getQuerySegments(), root.getKeySegments(),
+        cotangent};
+    shape.window = root.getWindow();
+    shape.scale = tern::getScoreScale(
+        root.getScaleAttr(),
+        mlir::cast<mlir::RankedTensorType>(root.getQuery().getType())
+            .getDimSize(4));
+    if (!shape.match(kernel, root, inputs, target))
+      return std::nullopt;
+    return shape;
   }
 
   int64_t rows() const { return tokens * groups; }
@@ -53,14 +73,22 @@ struct AttentionShape {
   int64_t alignedColumns() const { return llvm::alignTo(columns, vectorLanes); }
 
 private:
-  static std::optional<AttentionShape>
-  match(plan::KernelOp kernel, mlir::Operation *root, const TargetInfo &target);
+  /// The last three may be absent.
+  struct Inputs {
+    mlir::Value query, key, value, position, querySegments, keySegments,
+        cotangent;
+  };
+
+  bool match(plan::KernelOp kernel, mlir::Operation *root, const Inputs &inputs,
+             const TargetInfo &target);
+  bool matchArguments(const Inputs &inputs);
+  bool matchPosition(mlir::Value value);
 };
 
-/// Rows [first, first + count) of a key-value head of a batch element. `bound`
-/// is the number of columns that the last of them sees.
+/// Rows [first, first + count) of a key-value head of a batch element. They see
+/// no columns but [begin, bound); `begin` is the start of a vector of them.
 struct RowBlock {
-  mlir::Value batch, head, first, count, bound;
+  mlir::Value batch, head, first, count, begin, bound;
 };
 
 /// Builds the steps. Scratch of a block is f32, [rows, aligned width] with
@@ -71,7 +99,8 @@ public:
   AttentionRows(KernelBuilder &k, const AttentionShape &shape,
                 mlir::ValueRange buffers);
 
-  /// The block that starts at row `first`.
+  /// The block that starts at row `first`. Its steps follow at once: segments
+  /// of its columns are copied.
   RowBlock block(mlir::Value batch, mlir::Value head, mlir::Value first);
 
   mlir::Value wideScratch();
@@ -86,8 +115,9 @@ public:
   /// out[r, c] = sum_d x[r, d] * matrix[c, d] for the block's columns.
   void products(const RowBlock &block, mlir::Value x, mlir::Value matrix,
                 mlir::Value out);
-  /// Replaces row `row` of products x by exp((x - max) / sqrt(D)), zero in the
-  /// columns that it does not see, and returns 1 / their sum.
+  /// Replaces row `row` of products x by exp(scale * (x - max)), zero in the
+  /// columns that it does not see, and returns 1 / their sum, 0 where it sees
+  /// none.
   mlir::Value exponentials(const RowBlock &block, mlir::Value row,
                            mlir::Value products);
   /// out[r, d] = sum_c weights[r, c] * matrix[c, d].
@@ -98,9 +128,6 @@ public:
                           mlir::Value x, mlir::Value matrix);
   /// matrix[c, d] = 0 for all columns of the head.
   void clear(mlir::Value batch, mlir::Value head, mlir::Value matrix);
-
-  /// 1 / sqrt(D).
-  double inverseRoot() const;
 
 private:
   /// Elements of vector number `vector` along D: the last may be partial.
@@ -135,10 +162,21 @@ private:
   /// A vector of `width` elements, filled with zeros.
   mlir::Value loadPadded(mlir::Value memref, mlir::ValueRange indices,
                          int64_t width);
-  /// Columns that a row sees.
-  mlir::Value boundOf(mlir::Value row);
-  /// A vector that is true in the lanes from `column` that are below `bound`.
-  mlir::Value visible(mlir::Value column, mlir::Value bound);
+  /// The columns that a row sees are in [lower, bound), where `lower` is null
+  /// for 0, and have the segment `segment`, if that is not null.
+  struct Sight {
+    mlir::Value lower, bound, segment;
+  };
+  Sight sightOf(const RowBlock &block, mlir::Value row);
+  /// One more than the position of a row's token, 0 for a negative one.
+  mlir::Value endOf(mlir::Value row);
+  /// The first column within the window of a row.
+  mlir::Value lowerOf(mlir::Value row);
+  void copySegments(mlir::Value batch);
+  /// A vector that is true in the lanes from `column` that a row sees.
+  mlir::Value visible(mlir::Value column, const Sight &sight);
+  /// Whether a row sees no column; `seen` is what it saw, lane by lane.
+  mlir::Value isBlind(const Sight &sight, mlir::Value seen);
 
   /// The sums of products of rows of `x` with 8 columns, after elements
   /// [d, d + width): those of the first row, then of the next.
@@ -153,7 +191,7 @@ private:
 
   KernelBuilder &k;
   const AttentionShape &shape;
-  mlir::Value start;
+  mlir::Value start, querySegments, keySegments, segments;
 };
 
 } // namespace sterna::cpu

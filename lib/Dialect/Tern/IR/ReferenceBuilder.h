@@ -52,7 +52,8 @@ struct Reference {
   }
   Value zeros(ArrayRef<int64_t> shape, Type type) {
     Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-    return linalg::FillOp::create(b, loc, zero, empty(shape, type)).getResult(0);
+    return linalg::FillOp::create(b, loc, zero, empty(shape, type))
+        .getResult(0);
   }
   Value filled(ArrayRef<int64_t> shape, Type type, double value) {
     return linalg::FillOp::create(b, loc, constant(type, value),
@@ -70,8 +71,7 @@ struct Reference {
       SmallVector<AffineExpr> results;
       for (unsigned dim : operand.dims)
         results.push_back(b.getAffineDimExpr(dim));
-      maps.push_back(
-          AffineMap::get(kinds.size(), 0, results, b.getContext()));
+      maps.push_back(AffineMap::get(kinds.size(), 0, results, b.getContext()));
     };
     for (const Operand &input : inputs) {
       addMap(input);
@@ -107,18 +107,57 @@ struct Reference {
   Value sub(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
   Value div(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
   Value exp(Value x) { return math::ExpOp::create(b, loc, x); }
-  Value max(Value x, Value y) {
-    return arith::MaxNumFOp::create(b, loc, x, y);
-  }
+  Value max(Value x, Value y) { return arith::MaxNumFOp::create(b, loc, x, y); }
   Value select(Value condition, Value x, Value y) {
     return arith::SelectOp::create(b, loc, condition, x, y);
   }
   Value compare(arith::CmpIPredicate predicate, Value x, Value y) {
     return arith::CmpIOp::create(b, loc, predicate, x, y);
   }
-  Value loopIndex(unsigned dim) {
-    return linalg::IndexOp::create(b, loc, dim);
+  // Bounds that are taken for a NaN. Comparisons say that on every target,
+  // where minima and maxima of a NaN are undefined on some.
+  Value atLeast(Value x, double bound) {
+    return bounded(arith::CmpFPredicate::OGT, x, bound);
   }
+  Value clamp(Value x, double low, double high) {
+    return bounded(arith::CmpFPredicate::OLT, atLeast(x, low), high);
+  }
+  Value bounded(arith::CmpFPredicate predicate, Value x, double bound) {
+    Value limit = constant(x.getType(), bound);
+    Value within = arith::CmpFOp::create(b, loc, predicate, x, limit);
+    return select(within, x, limit);
+  }
+
+  // Magnitudes as integers: their bits have the order of the floats, and a NaN
+  // is the largest.
+  Type bitsOf(Type type) {
+    return b.getIntegerType(type.getIntOrFloatBitWidth());
+  }
+  Value magnitude(Value x) {
+    Type type = bitsOf(x.getType());
+    Value mask = arith::ConstantOp::create(
+        b, loc,
+        b.getIntegerAttr(
+            type, APInt::getSignedMaxValue(type.getIntOrFloatBitWidth())));
+    Value bits = arith::BitcastOp::create(b, loc, type, x);
+    return arith::AndIOp::create(b, loc, bits, mask);
+  }
+  Value fromMagnitude(Value bits, Type type) {
+    return arith::BitcastOp::create(b, loc, type, bits);
+  }
+  /// `x` where the float of these bits is finite, else a NaN.
+  Value onlyIfFinite(Value bits, Value x) {
+    auto type = cast<FloatType>(x.getType());
+    const llvm::fltSemantics &semantics = type.getFloatSemantics();
+    Value infinite = arith::ConstantOp::create(
+        b, loc,
+        b.getIntegerAttr(bits.getType(),
+                         APFloat::getInf(semantics).bitcastToAPInt()));
+    Value nan = arith::ConstantOp::create(
+        b, loc, b.getFloatAttr(type, APFloat::getNaN(semantics)));
+    return select(compare(arith::CmpIPredicate::slt, bits, infinite), x, nan);
+  }
+  Value loopIndex(unsigned dim) { return linalg::IndexOp::create(b, loc, dim); }
   Value toIndex(Value x) {
     return arith::IndexCastOp::create(b, loc, b.getIndexType(), x);
   }

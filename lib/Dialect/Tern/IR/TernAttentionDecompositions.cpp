@@ -21,7 +21,9 @@ namespace {
 /// Sizes and common pieces of one attention.
 struct Attention {
   Reference r;
-  Value query, key, value, position;
+  Value query, key, value, position, querySegments, keySegments;
+  double scale;
+  std::optional<int64_t> window;
   Type type = elementOf(query);
   int64_t batch = shapeOf(query)[0], tokens = shapeOf(query)[1];
   int64_t heads = shapeOf(query)[2], groups = shapeOf(query)[3];
@@ -33,7 +35,15 @@ struct Attention {
   SmallVector<int64_t> scoreShape() const {
     return {batch, heads, groups, tokens, columns};
   }
-  Value inverseRoot() { return r.constant(type, 1 / std::sqrt(double(width))); }
+  template <typename Op>
+  Attention(Op op, OpBuilder &b)
+      : r{b, op.getLoc()}, query(op.getQuery()), key(op.getKey()),
+        value(op.getValue()), position(op.getPosition()),
+        querySegments(op.getQuerySegments()), keySegments(op.getKeySegments()),
+        scale(getScoreScale(op.getScaleAttr(), shapeOf(query)[4])),
+        window(op.getWindow()) {}
+
+  Value scoreScale() { return r.constant(type, scale); }
 
   /// `[B, C, H, D]` to `[B, H, D, C]`.
   Value transpose(Value x) {
@@ -73,9 +83,33 @@ struct Attention {
 
   /// Inside loops (b, h, g, s, c): whether token s sees column c.
   Value visible() {
-    Value start = r.toIndex(r.extract(position));
+    using arith::CmpIPredicate;
+    Value start = r.toIndex(r.extract(position)), column = r.loopIndex(4);
     Value last = arith::AddIOp::create(r.b, r.loc, start, r.loopIndex(3));
-    return r.compare(arith::CmpIPredicate::ule, r.loopIndex(4), last);
+    Value seen = r.compare(CmpIPredicate::sle, column, last);
+    auto restrictTo = [&](Value condition) {
+      seen = arith::AndIOp::create(r.b, r.loc, seen, condition);
+    };
+    if (window) {
+      Value hidden = arith::SubIOp::create(r.b, r.loc, last, r.index(*window));
+      restrictTo(r.compare(CmpIPredicate::sgt, column, hidden));
+    }
+    if (querySegments) {
+      Value own = r.extract(querySegments, {r.loopIndex(0), r.loopIndex(3)});
+      Value other = r.extract(keySegments, {r.loopIndex(0), column});
+      restrictTo(r.compare(CmpIPredicate::eq, own, other));
+      restrictTo(r.compare(CmpIPredicate::sge, own, r.constant(0)));
+    }
+    return seen;
+  }
+
+  /// Inside loops: `x` over the sum of a row. That is zero where the row is
+  /// empty alone: the largest score adds 1 to it.
+  Value normalised(Value x, Value sum) {
+    Value zero = r.constant(type, 0);
+    Value isEmpty =
+        arith::CmpFOp::create(r.b, r.loc, arith::CmpFPredicate::OEQ, sum, zero);
+    return r.select(isEmpty, zero, r.div(x, sum));
   }
 
   Value rowSum(Value scores) {
@@ -98,7 +132,7 @@ struct Attention {
   Value exponentials() {
     Value scores =
         update(rowProducts(query, key), {}, [&](OpBuilder &, ValueRange x) {
-          return r.select(visible(), r.mul(x[0], inverseRoot()),
+          return r.select(visible(), r.mul(x[0], scoreScale()),
                           r.constant(type, -infinity));
         });
     Value maximum =
@@ -114,21 +148,22 @@ struct Attention {
 
   Value probabilities() {
     Value exponential = exponentials();
-    return update(exponential, {{rowSum(exponential), {0, 1, 2, 3}}},
-                  [&](OpBuilder &, ValueRange x) { return r.div(x[1], x[0]); });
+    return update(
+        exponential, {{rowSum(exponential), {0, 1, 2, 3}}},
+        [&](OpBuilder &, ValueRange x) { return normalised(x[1], x[0]); });
   }
 };
 
 } // namespace
 
 SmallVector<Value> AttentionOp::decompose(OpBuilder &b) {
-  Attention a{{b, getLoc()}, getQuery(), getKey(), getValue(), getPosition()};
+  Attention a(*this, b);
   Value exponential = a.exponentials();
   Value sum = a.rowSum(exponential);
   Value weighted = a.weightedRows(exponential, getValue());
   return {a.r.loops(
       "ppppp", {{sum, {0, 2, 3, 1}}}, {weighted, {0, 1, 2, 3, 4}},
-      [&](OpBuilder &, ValueRange x) { return a.r.div(x[1], x[0]); })};
+      [&](OpBuilder &, ValueRange x) { return a.normalised(x[1], x[0]); })};
 }
 
 SmallVector<int64_t> AttentionOp::getParallelDimensions(unsigned) {
@@ -136,7 +171,7 @@ SmallVector<int64_t> AttentionOp::getParallelDimensions(unsigned) {
 }
 
 SmallVector<Value> AttentionGradOp::decompose(OpBuilder &b) {
-  Attention a{{b, getLoc()}, getQuery(), getKey(), getValue(), getPosition()};
+  Attention a(*this, b);
   Reference &r = a.r;
   Value p = a.probabilities();
   Value dp = a.rowProducts(getCotangent(), getValue());
@@ -149,7 +184,7 @@ SmallVector<Value> AttentionGradOp::decompose(OpBuilder &b) {
   Value ds = a.update(dp, {{p, {0, 1, 2, 3, 4}}, {product, {0, 1, 2, 3}}},
                       [&](OpBuilder &, ValueRange x) {
                         Value centred = r.mul(x[0], r.sub(x[2], x[1]));
-                        return r.mul(centred, a.inverseRoot());
+                        return r.mul(centred, a.scoreScale());
                       });
   return {a.weightedRows(ds, getKey()), a.weightedColumns(ds, getQuery()),
           a.weightedColumns(p, getCotangent())};

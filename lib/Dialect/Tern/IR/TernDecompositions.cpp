@@ -91,31 +91,29 @@ SmallVector<Value> QuantizeOp::decompose(OpBuilder &b) {
   Reference r{b, getLoc()};
   Type type = elementOf(getInput());
   ArrayRef<int64_t> shape = shapeOf(getInput());
-  Value maximum =
-      r.loops("pr", {{getInput(), {0, 1}}}, {r.zeros(shape[0], type), {0}},
-              [&](OpBuilder &, ValueRange x) {
-                Value a = math::AbsFOp::create(b, getLoc(), x[0]);
-                return r.max(x[1], a);
-              });
+  Value largest = r.loops(
+      "pr", {{getInput(), {0, 1}}}, {r.zeros(shape[0], r.bitsOf(type)), {0}},
+      [&](OpBuilder &, ValueRange x) -> Value {
+        return arith::MaxSIOp::create(b, getLoc(), x[1], r.magnitude(x[0]));
+      });
   auto quantizer = [&](Value largest) {
-    return r.div(r.constant(type, 127), r.max(largest, r.constant(type, 1e-5)));
+    return r.div(r.constant(type, 127),
+                 r.atLeast(r.fromMagnitude(largest, type), 1e-5));
   };
   Value quantized = r.loops(
-      "pp", {{getInput(), {0, 1}}, {maximum, {0}}},
+      "pp", {{getInput(), {0, 1}}, {largest, {0}}},
       {r.empty(shape, b.getI8Type()), {0, 1}},
       [&](OpBuilder &, ValueRange x) -> Value {
         Value rounded = math::RoundEvenOp::create(b, getLoc(),
                                                   r.mul(x[0], quantizer(x[1])));
-        Value low = arith::MaxNumFOp::create(b, getLoc(), rounded,
-                                             r.constant(type, -128));
-        Value high =
-            arith::MinNumFOp::create(b, getLoc(), low, r.constant(type, 127));
-        Value wide = arith::FPToSIOp::create(b, getLoc(), b.getI32Type(), high);
+        Value wide = arith::FPToSIOp::create(b, getLoc(), b.getI32Type(),
+                                             r.clamp(rounded, -128, 127));
         return arith::TruncIOp::create(b, getLoc(), b.getI8Type(), wide);
       });
-  Value scale = r.loops("p", {{maximum, {0}}}, {r.empty(shape[0], type), {0}},
+  Value scale = r.loops("p", {{largest, {0}}}, {r.empty(shape[0], type), {0}},
                         [&](OpBuilder &, ValueRange x) {
-                          return r.div(r.constant(type, 1), quantizer(x[0]));
+                          return r.onlyIfFinite(x[0], r.div(r.constant(type, 1),
+                                                            quantizer(x[0])));
                         });
   return {quantized, scale};
 }
@@ -202,12 +200,60 @@ SmallVector<Value> EmbeddingOp::decompose(OpBuilder &b) {
             r.toFloat(r.extract(getTable(), {row, r.loopIndex(1)}), type);
         if (getScale())
           read = r.mul(read, r.toFloat(r.extract(getScale(), row), type));
-        return getInit() ? r.select(valid, read, x[1]) : read;
+        return r.select(valid, read, getInit() ? x[1] : r.constant(type, 0));
       })};
 }
 
 SmallVector<int64_t> EmbeddingOp::getParallelDimensions(unsigned) {
   return {0, 1};
+}
+
+SmallVector<Value> EmbeddingGradOp::decompose(OpBuilder &b) {
+  Reference r{b, getLoc()};
+  Type type = elementOf(getCotangent());
+  ArrayRef<int64_t> shape = getType().getShape();
+  auto rowType = RankedTensorType::get({1, shape[1]}, type);
+  SmallVector<OpFoldResult> sizes{b.getIndexAttr(1), b.getIndexAttr(shape[1])};
+  SmallVector<OpFoldResult> strides(2, b.getIndexAttr(1));
+  auto rowOf = [&](OpBuilder &nested, Value matrix, Value row) -> Value {
+    return tensor::ExtractSliceOp::create(nested, getLoc(), rowType, matrix,
+                                          {row, b.getIndexAttr(0)}, sizes,
+                                          strides);
+  };
+  auto loop = scf::ForOp::create(
+      b, getLoc(), r.index(0), r.index(shapeOf(getIds())[0]), r.index(1),
+      r.zeros(shape, type),
+      [&](OpBuilder &nested, Location loc, Value t, ValueRange sums) {
+        Reference inner{nested, loc};
+        Value id = inner.extract(getIds(), t);
+        id = arith::SubIOp::create(nested, loc, id,
+                                   inner.constant(int32_t(getOffset())));
+        Value valid = inner.compare(arith::CmpIPredicate::ult, id,
+                                    inner.constant(int32_t(shape[0])));
+        Value row = inner.toIndex(inner.select(valid, id, inner.constant(0)));
+        Value sum = inner.loops(
+            "pp", {{rowOf(nested, getCotangent(), t), {0, 1}}},
+            {rowOf(nested, sums[0], row), {0, 1}},
+            [&](OpBuilder &, ValueRange x) {
+              return inner.select(valid, inner.add(x[1], x[0]), x[1]);
+            });
+        Value next = tensor::InsertSliceOp::create(nested, loc, sum, sums[0],
+                                                   {row, b.getIndexAttr(0)},
+                                                   sizes, strides);
+        scf::YieldOp::create(nested, loc, next);
+      });
+  if (type == elementOf(getResult()))
+    return {loop.getResult(0)};
+  return {r.loops("pp", {{loop.getResult(0), {0, 1}}},
+                  {r.empty(shape, elementOf(getResult())), {0, 1}},
+                  [&](OpBuilder &, ValueRange x) {
+                    return r.toFloat(x[0], elementOf(getResult()));
+                  })};
+}
+
+// Rows go where run-time ids say, so no split of the result is known.
+SmallVector<int64_t> EmbeddingGradOp::getParallelDimensions(unsigned) {
+  return {};
 }
 
 /// `1 / sqrt(mean(x^2) + epsilon)` of each row.
@@ -271,7 +317,14 @@ SmallVector<Value> RopeOp::decompose(OpBuilder &b) {
   Reference r{b, getLoc()};
   Type type = getType().getElementType();
   int64_t half = shapeOf(getCosine())[1], positions = shapeOf(getCosine())[0];
-  Value start = r.toIndex(r.extract(getPosition()));
+  auto tokenPosition = [&] {
+    if (!shapeOf(getPosition()).empty())
+      return r.toIndex(
+          r.extract(getPosition(), {r.loopIndex(0), r.loopIndex(1)}));
+    Value start = r.toIndex(r.extract(getPosition()));
+    return arith::AddIOp::create(b, getLoc(), start, r.loopIndex(1))
+        .getResult();
+  };
   auto body = [&](OpBuilder &, ValueRange x) -> Value {
     Value d = r.loopIndex(3), width = r.index(half);
     Value first = r.compare(arith::CmpIPredicate::ult, d, width);
@@ -281,7 +334,9 @@ SmallVector<Value> RopeOp::decompose(OpBuilder &b) {
     // A dimension that passes through reads itself, within bounds.
     Value partner = r.select(passes, d, r.select(first, above, below));
     Value column = r.select(passes, r.index(0), r.select(first, d, below));
-    Value position = arith::AddIOp::create(b, getLoc(), start, r.loopIndex(1));
+    Value position = tokenPosition();
+    Value isNone = r.compare(arith::CmpIPredicate::slt, position, r.index(0));
+    // Within the table, whatever it is.
     position =
         arith::MinUIOp::create(b, getLoc(), position, r.index(positions - 1));
     Value other = r.extract(
@@ -293,7 +348,8 @@ SmallVector<Value> RopeOp::decompose(OpBuilder &b) {
     Value signedTurn = getInverse() ? r.select(first, turned, negated)
                                     : r.select(first, negated, turned);
     Value rotated = r.add(r.mul(x[0], r.toFloat(cosine, type)), signedTurn);
-    return r.select(passes, x[0], rotated);
+    return r.select(arith::OrIOp::create(b, getLoc(), passes, isNone), x[0],
+                    rotated);
   };
   return {r.loops("pppp", {{getInput(), {0, 1, 2, 3}}},
                   {r.empty(getType().getShape(), type), {0, 1, 2, 3}}, body)};
@@ -312,6 +368,8 @@ SmallVector<Value> CacheUpdateOp::decompose(OpBuilder &b) {
                                      r.index(shapeOf(getCache())[0]), position);
   Value rows = arith::MinSIOp::create(b, getLoc(), length, room);
   rows = arith::MinSIOp::create(b, getLoc(), rows, r.index(update[0]));
+  Value isNone = r.compare(arith::CmpIPredicate::slt, position, r.index(0));
+  rows = r.select(isNone, r.index(0), rows);
   SmallVector<OpFoldResult> sizes{b.getIndexAttr(1), b.getIndexAttr(update[1]),
                                   b.getIndexAttr(update[2])};
   SmallVector<OpFoldResult> strides(3, b.getIndexAttr(1));

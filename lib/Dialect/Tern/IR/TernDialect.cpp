@@ -56,6 +56,12 @@ int64_t PanelAttr::getPackedBytes(int64_t numRows, int64_t numColumns) const {
          llvm::divideCeil(numColumns, getColumns()) * getBlockBytes();
 }
 
+RankedTensorType sterna::tern::getSegmentsType(Type tokens) {
+  auto tensor = cast<RankedTensorType>(tokens);
+  return RankedTensorType::get(tensor.getShape().take_front(2),
+                               IntegerType::get(tokens.getContext(), 32));
+}
+
 RankedTensorType sterna::tern::getRowScaleType(Type matrix) {
   auto type = cast<RankedTensorType>(matrix);
   return RankedTensorType::get(type.getShape().take_front(),

@@ -94,6 +94,38 @@ static Value normWeightCotangent(RmsNormOp op, OpBuilder &b, Value cotangent) {
   return arith::ExtFOp::create(b, op.getLoc(), weight.getType(), sum);
 }
 
+/// The cotangent of what ids outside of the table read: zero for the others.
+static Value initCotangent(EmbeddingOp op, OpBuilder &b, Value cotangent) {
+  Reference r{b, op.getLoc()};
+  int64_t rows = shapeOf(op.getTable())[0];
+  return r.loops(
+      "pp", {{op.getIds(), {0}}, {cotangent, {0, 1}}},
+      {r.empty(shapeOf(cotangent), elementOf(cotangent)), {0, 1}},
+      [&](OpBuilder &, ValueRange x) {
+        Value id = arith::SubIOp::create(b, op.getLoc(), x[0],
+                                         r.constant(int32_t(op.getOffset())));
+        Value valid =
+            r.compare(arith::CmpIPredicate::ult, id, r.constant(int32_t(rows)));
+        return r.select(valid, r.constant(elementOf(cotangent), 0), x[1]);
+      });
+}
+
+Cotangents EmbeddingOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
+                                        ArrayRef<bool> wanted) {
+  // In the order of the operands: table, ids, then those that are there.
+  SmallVector<Value> result(getNumOperands());
+  unsigned init = getNumOperands() - 1;
+  if (getScale() && failed(expectFrozen(*this, wanted.take_front(3), 2)))
+    return failure();
+  if (wanted[0])
+    result[0] =
+        EmbeddingGradOp::create(b, getLoc(), getTable().getType(), getIds(),
+                                cotangents.front(), getOffsetAttr());
+  if (getInit() && wanted[init])
+    result[init] = initCotangent(*this, b, cotangents.front());
+  return result;
+}
+
 Cotangents RmsNormOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
                                       ArrayRef<bool> wanted) {
   SmallVector<Value> result(2);
@@ -121,8 +153,9 @@ Cotangents AttentionOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
   auto gradients = AttentionGradOp::create(
       b, getLoc(), getQuery().getType(), getKey().getType(),
       getValue().getType(), getQuery(), getKey(), getValue(), getPosition(),
-      cotangents.front());
-  SmallVector<Value> result(4);
+      cotangents.front(), getQuerySegments(), getKeySegments(), getScaleAttr(),
+      getWindowAttr());
+  SmallVector<Value> result(getNumOperands());
   for (unsigned index : {0u, 1u, 2u})
     if (wanted[index])
       result[index] = gradients.getResult(index);

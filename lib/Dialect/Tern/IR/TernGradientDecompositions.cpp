@@ -23,32 +23,22 @@ public:
         shape(shapeOf(op.getInput())),
         limit(double(getGradientLimit(elementOf(op.getQuantized())))) {}
 
-  /// `max |x|` of each row. Magnitudes are compared as integers, which have the
-  /// order of the floats but for a NaN, which is the largest.
+  /// The magnitude `max |x|` of each row.
   Value largest() {
-    unsigned width = type.getIntOrFloatBitWidth();
-    Type bits = r.b.getIntegerType(width);
-    Value maximum = r.generic(
-        "pr", {op.getInput(), op.getScale()},
-        {dims({0, 1}), scaleMap(), dims({0})}, r.zeros(shape[0], bits),
-        [&](OpBuilder &b, ValueRange x) -> Value {
-          Value magnitude = arith::BitcastOp::create(b, r.loc, bits, scaled(x));
-          Value mask = arith::ConstantOp::create(
-              b, r.loc,
-              b.getIntegerAttr(bits, APInt::getSignedMaxValue(width)));
-          magnitude = arith::AndIOp::create(b, r.loc, magnitude, mask);
-          return arith::MaxSIOp::create(b, r.loc, x[2], magnitude);
-        });
-    return r.loops("p", {{maximum, {0}}}, {r.empty(shape[0], type), {0}},
-                   [&](OpBuilder &b, ValueRange x) -> Value {
-                     return arith::BitcastOp::create(b, r.loc, type, x[0]);
-                   });
+    return r.generic("pr", {op.getInput(), op.getScale()},
+                     {dims({0, 1}), scaleMap(), dims({0})},
+                     r.zeros(shape[0], r.bitsOf(type)),
+                     [&](OpBuilder &b, ValueRange x) -> Value {
+                       return arith::MaxSIOp::create(b, r.loc, x[2],
+                                                     r.magnitude(scaled(x)));
+                     });
   }
 
   Value step(Value largest) {
     return r.loops("p", {{largest, {0}}}, {r.empty(shape[0], type), {0}},
                    [&](OpBuilder &, ValueRange x) {
-                     return r.div(r.constant(type, 1), multiplier(x[0]));
+                     return r.onlyIfFinite(
+                         x[0], r.div(r.constant(type, 1), multiplier(x[0])));
                    });
   }
 
@@ -67,8 +57,7 @@ public:
           // Clamped first, so that no multiply-add that differs by level can
           // take the product in. A NaN becomes -limit; `step` tells of it.
           Value y = r.mul(scaled(x), multiplier(x[2]));
-          y = arith::MaxNumFOp::create(b, r.loc, y, r.constant(type, -limit));
-          y = arith::MinNumFOp::create(b, r.loc, y, r.constant(type, limit));
+          y = r.clamp(y, -limit, limit);
           Value rounded = op.getSeed() ? roundStochastically(y, x[3])
                                        : math::RoundEvenOp::create(b, r.loc, y);
           Value wide =
@@ -93,11 +82,9 @@ private:
 
   Value scaled(ValueRange x) { return r.mul(x[0], r.toFloat(x[1], type)); }
 
-  /// A NaN stays one, and an infinity becomes a step that is one.
   Value multiplier(Value largest) {
-    Value least = r.constant(type, 1e-30);
-    largest = arith::MaximumFOp::create(r.b, r.loc, largest, least);
-    return r.div(r.constant(type, limit), largest);
+    return r.div(r.constant(type, limit),
+                 r.atLeast(r.fromMagnitude(largest, type), 1e-30));
   }
 
   /// The next integer above `y` as often as `y` is near to it.

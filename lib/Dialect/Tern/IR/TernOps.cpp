@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -166,6 +167,11 @@ LogicalResult EmbeddingOp::verify() {
                      {shapeOf(getIds())[0], shapeOf(getTable())[1]});
 }
 
+LogicalResult EmbeddingGradOp::verify() {
+  return expectShape(*this, "cotangent", getCotangent(), // embedding_grad_c1
+                     {shapeOf(getIds())[0], shapeOf(getResult())[1]});
+}
+
 LogicalResult RmsNormOp::verify() {
   return expectShape(*this, "weight", getWeight(), // rms_norm_c1
                      shapeOf(getInput()).take_back());
@@ -181,7 +187,10 @@ LogicalResult RopeOp::verify() {
   if (width > half) // rope_c1
     return emitOpError() << "expected a table at most " << half
                          << " wide, but got " << width;
-  return success();
+  if (shapeOf(getPosition()).empty())
+    return success();
+  return expectShape(*this, "position", getPosition(), // rope_c2
+                     shapeOf(getInput()).take_front(2));
 }
 
 LogicalResult CacheUpdateOp::verify() {
@@ -190,18 +199,27 @@ LogicalResult CacheUpdateOp::verify() {
                      {shapeOf(getUpdate())[0], cache[1], cache[2]});
 }
 
-static LogicalResult verifyAttention(Operation *op, Value query, Value key) {
-  ArrayRef<int64_t> q = shapeOf(query);
-  return expectShape(op, "key", key, {q[0], shapeOf(key)[1], q[2], q[4]});
+double sterna::tern::getScoreScale(FloatAttr scale, int64_t width) {
+  return scale ? scale.getValueAsDouble() : 1 / std::sqrt(double(width));
 }
 
-LogicalResult AttentionOp::verify() {
-  return verifyAttention(*this, getQuery(), getKey()); // attention_c1
+template <typename Op> static LogicalResult verifyAttention(Op op) {
+  ArrayRef<int64_t> q = shapeOf(op.getQuery());
+  int64_t columns = shapeOf(op.getKey())[1];
+  if (failed(expectShape(op, "key", op.getKey(), {q[0], columns, q[2], q[4]})))
+    return failure();                                           // attention_c1
+  if (bool(op.getQuerySegments()) != bool(op.getKeySegments())) // attention_c2
+    return op.emitOpError("expected segments of queries and of keys, or none");
+  std::optional<int64_t> window = op.getWindow();
+  if (window && *window <= 0) // attention_c4
+    return op.emitOpError()
+           << "expected a positive window, but got " << *window;
+  return success();
 }
 
-LogicalResult AttentionGradOp::verify() {
-  return verifyAttention(*this, getQuery(), getKey()); // attention_grad_c1
-}
+LogicalResult AttentionOp::verify() { return verifyAttention(*this); }
+
+LogicalResult AttentionGradOp::verify() { return verifyAttention(*this); }
 
 LogicalResult CrossEntropyOp::verify() {
   ArrayRef<int64_t> rows = shapeOf(getLogits()).take_front();

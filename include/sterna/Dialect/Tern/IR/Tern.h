@@ -33,6 +33,10 @@ namespace sterna::tern {
 /// The type of the scales of `matrix`, a ranked tensor: one f32 for each row.
 mlir::RankedTensorType getRowScaleType(mlir::Type matrix);
 
+/// The type of the segments of `tokens`, a ranked tensor: one i32 for each
+/// element of its first two dimensions.
+mlir::RankedTensorType getSegmentsType(mlir::Type tokens);
+
 } // namespace sterna::tern
 
 #define GET_OP_CLASSES
@@ -49,6 +53,10 @@ inline int64_t interleavedRow(int64_t row, int64_t headDim) {
   int64_t head = row / headDim, i = row % headDim, half = headDim / 2;
   return head * headDim + (i < half ? 2 * i : 2 * (i - half) + 1);
 }
+
+/// What attention of heads of `width` multiplies scores by: `scale`, or
+/// 1 / sqrt(width) if that is null.
+double getScoreScale(mlir::FloatAttr scale, int64_t width);
 
 /// The largest magnitude of a quantized gradient of integers `element`, i8 or
 /// i16: 127 or 127 * 256 + 127.

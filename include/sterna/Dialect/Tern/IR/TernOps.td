@@ -147,6 +147,8 @@ def Tern_QuantizeOp : Tern_ComputeOp<"quantize"> {
   let description = [{
     Per row: `s = 127 / max(max|x|, 1e-5)`,
     `quantized = clamp(round_half_even(x * s), -128, 127)`, `scale = 1 / s`.
+    `scale` is NaN for a row with an element that is not finite, so that every
+    product with it is: integers cannot tell.
     Never differentiated: `tern.linear` is straight-through.
 
     Constraints: (C1) `quantized` has the shape of `input`; (C2) `scale` has one
@@ -168,7 +170,10 @@ def Tern_MatmulOp : Tern_PartitionedOp<"matmul"> {
   let summary = "Product with a ternary matrix";
   let description = [{
     `y[m, n] = sum_g scale[n, g] * (sum_k lhs[m, k] * weight[n, k])`, the inner
-    sum over the columns of group `g`. It is exact in int32 for an i8 `lhs`.
+    sum over the columns of group `g`. For an i8 `lhs` without groups that sum is
+    exact in int32 and rounded once. With groups each term is a float, its trit
+    times its scale, and the sum is rounded as one of floats; a tuned kernel may
+    sum up a group exactly first.
     Shapes, `scale` and `group` as in `tern.linear` (C1, C2, C3).
 
     ```mlir
@@ -229,7 +234,7 @@ def Tern_QuantizeGradientOp : Tern_ComputeOp<"quantize_gradient"> {
     Jarzynski and Olano 2020, JCGT 9(3)). So it depends on the seed and the
     element's place alone.
 
-    A row with an element that is not finite has a `step` that is not finite.
+    A row with an element that is not finite has a `step` of NaN.
 
     Constraints: (C1) `quantized` has the shape of `input`; (C2) `step` has one
     element a row; (C3) `scale` has 1 or `N` elements.
@@ -304,6 +309,7 @@ def Tern_UnpackOp : Tern_Op<"unpack", [Pure]> {
 
 def Tern_EmbeddingOp : Tern_PartitionedOp<"embedding",
     [AttrSizedOperandSegments,
+     DeclareOpInterfaceMethods<DifferentiableOpInterface>,
      /*embedding_c3*/OptionalTypesMatchWith<"init has the type of result",
                                             "result", "init", "$_self">,
      /*embedding_c4*/OptionalTypesMatchWith<"scale has one f32 a row of table",
@@ -312,9 +318,9 @@ def Tern_EmbeddingOp : Tern_PartitionedOp<"embedding",
   let description = [{
     `result[t, h] = table[ids[t] - offset, h]`, widened to the result's element
     type, where `offset <= ids[t] < offset + V`. The table is the shard of a
-    larger one that begins at row `offset`. An id outside of it reads
-    `init[t, h]`; without `init`, row 0 of `table`. The host checks ids before.
-    Rows of a table of signed bytes are multiplied by their `scale`.
+    larger one that begins at row `offset`. An id outside of it, -1 for none among
+    them, reads `init[t, h]`; without `init`, zero. Rows of a table of signed
+    bytes are multiplied by their `scale`.
 
     Constraints: (C1) the result is `[T, H]` for ids `[T]` and table `[V, H]`;
     (C2) `offset` is at least 0 and `offset + V` at most 2^31; (C3) `init` has
@@ -344,6 +350,30 @@ def Tern_EmbeddingOp : Tern_PartitionedOp<"embedding",
   let assemblyFormat = [{
     $table `,` $ids (`scale` $scale^)? (`init` $init^)? attr-dict `:`
     type($table) `,` type($ids) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Tern_EmbeddingGradOp : Tern_PartitionedOp<"embedding_grad"> {
+  let summary = "Gradient of tern.embedding with respect to its table";
+  let description = [{
+    `result[v, h]` is the sum of `cotangent[t, h]` over the tokens `t` in order
+    with `ids[t] == offset + v`. Other ids have no part in it.
+
+    Constraints: (C1) for ids `[T]` and a result `[V, H]`, `cotangent` is
+    `[T, H]`.
+
+    ```mlir
+    %d = tern.embedding_grad %ids, %dy {offset = 32 : i64}
+        : tensor<4xi32>, tensor<4x8xf32> -> tensor<16x8xf32>
+    ```
+  }];
+  let arguments = (ins 1DTensorOf<[I32]>:$ids, Tern_Matrix:$cotangent,
+                       DefaultValuedAttr<I64Attr, "0">:$offset);
+  let results = (outs Tern_Matrix:$result);
+  let assemblyFormat = [{
+    $ids `,` $cotangent attr-dict `:` type($ids) `,` type($cotangent) `->`
+    type($result)
   }];
   let hasVerifier = 1;
 }
@@ -394,22 +424,28 @@ def Tern_RopeOp : Tern_PartitionedOp<"rope",
      AllTypesMatch<["input", "result"]>, AllTypesMatch<["cosine", "sine"]>]> {
   let summary = "Rotary position embedding, rotate-half";
   let description = [{
-    `input` is `[B, S, H, D]`; token `s` stands at position `position + s`.
+    `input` is `[B, S, H, D]`; token `s` stands at position `position + s`, or at
+    `position[b, s]` where each token has one of its own, as packed samples do.
     Elements `i` and `i + R / 2` of a head, `i < R / 2`, are rotated by the
     angle whose cosine and sine are `cosine[p, i]` and `sine[p, i]` (tables
     `[P, R / 2]`); elements from `R` on pass through (Su et al. 2021,
-    arXiv:2104.09864). `inverse` rotates back: it is the gradient. Positions
-    are clamped to the table.
+    arXiv:2104.09864). `inverse` rotates back: it is the gradient. A token beyond
+    the table stands at its last row. One before it, at -1 for none, is not
+    rotated.
 
-    Constraints: (C1) the table is at most `D / 2` wide.
+    Constraints: (C1) the table is at most `D / 2` wide; (C2) positions of tokens
+    are `[B, S]`.
 
     ```mlir
     %y = tern.rope %x, %cos, %sin, %pos
         : tensor<1x4x2x8xf32>, tensor<32x4xf32>, tensor<i32>
+    %z = tern.rope %x, %cos, %sin, %each
+        : tensor<1x4x2x8xf32>, tensor<32x4xf32>, tensor<1x4xi32>
     ```
   }];
   let arguments = (ins Tern_Heads:$input, Tern_Matrix:$cosine, Tern_Matrix:$sine,
-                       Tern_ScalarInt:$position, UnitAttr:$inverse);
+                       TensorRankOf<[I32], [0, 2]>:$position,
+                       UnitAttr:$inverse);
   let results = (outs Tern_Heads:$result);
   let assemblyFormat = [{
     $input `,` $cosine `,` $sine `,` $position attr-dict `:` type($input) `,`
@@ -424,7 +460,7 @@ def Tern_CacheUpdateOp : Tern_PartitionedOp<"cache_update",
   let description = [{
     `result` is `cache` `[C, H, D]` with rows `position .. position + length - 1`
     replaced by the first `length` rows of `update` `[T, H, D]`. Rows beyond the
-    cache are dropped.
+    cache are dropped, and all where `position` is negative, -1 for none.
 
     Constraints: (C1) `cache` and `update` agree but for the first dimension.
 
@@ -443,45 +479,80 @@ def Tern_CacheUpdateOp : Tern_PartitionedOp<"cache_update",
   let hasVerifier = 1;
 }
 
+// Segments of the tokens of queries and of the columns of keys.
+class Tern_SegmentsOf<string tensor, string segments>
+    : OptionalTypesMatchWith<segments # " has one i32 a token of " # tensor,
+                             tensor, segments, "getSegmentsType($_self)">;
+
 def Tern_AttentionOp : Tern_PartitionedOp<"attention",
-    [DeclareOpInterfaceMethods<DifferentiableOpInterface>,
-     AllTypesMatch<["query", "result"]>, AllTypesMatch<["key", "value"]>]> {
+    [AttrSizedOperandSegments,
+     DeclareOpInterfaceMethods<DifferentiableOpInterface>,
+     AllTypesMatch<["query", "result"]>, AllTypesMatch<["key", "value"]>,
+     Tern_SegmentsOf<"query", "querySegments">,
+     Tern_SegmentsOf<"key", "keySegments">]> {
   let summary = "Causal grouped-query attention";
   let description = [{
     `query` is `[B, S, H, G, D]`: `H` key-value heads, each read by `G` query
     heads; `key` and `value` are `[B, C, H, D]`. Per head
-    `softmax(query * key^T / sqrt(D) + mask) * value`, where token `s` sees
-    columns `c <= position + s` (Vaswani et al. 2017, arXiv:1706.03762; Ainslie
-    et al. 2023, arXiv:2305.13245).
+    `softmax(scale * query * key^T + mask) * value`, where token `s` sees columns
+    `c <= position + s` (Vaswani et al. 2017, arXiv:1706.03762; Ainslie et al.
+    2023, arXiv:2305.13245). `scale` is `1 / sqrt(D)` if absent.
 
-    Constraints: (C1) `B`, `H` and `D` of `query` and `key` agree.
+    A `window` restricts that to the last `window` columns, `c > position + s -
+    window` (Beltagy et al. 2020, arXiv:2004.05150). Segments, `[B, S]` and
+    `[B, C]`, restrict it to columns of the same one, so that samples can share a
+    row; a token whose segment is negative, -1 for none, sees no column. A token
+    that sees none gets zeros.
+
+    Constraints: (C1) `B`, `H` and `D` of `query` and `key` agree; (C2) segments
+    of tokens and columns are given together; (C3) they have one i32 each; (C4)
+    `window` is positive.
 
     ```mlir
     %o = tern.attention %q, %k, %v, %pos
         : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+    %p = tern.attention %q, %k, %v, %pos segments %qs, %ks
+        {scale = 0.5 : f64, window = 2 : i64}
+        : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
     ```
   }];
   let arguments = (ins Tern_GroupedHeads:$query, Tern_Heads:$key,
-                       Tern_Heads:$value, Tern_ScalarInt:$position);
+                       Tern_Heads:$value, Tern_ScalarInt:$position,
+                       Optional<2DTensorOf<[I32]>>:$querySegments,
+                       Optional<2DTensorOf<[I32]>>:$keySegments,
+                       OptionalAttr<F64Attr>:$scale,
+                       OptionalAttr<I64Attr>:$window);
   let results = (outs Tern_GroupedHeads:$result);
   let assemblyFormat = [{
-    $query `,` $key `,` $value `,` $position attr-dict `:` type($query) `,`
+    $query `,` $key `,` $value `,` $position
+    (`segments` $querySegments^ `,` $keySegments)? attr-dict `:` type($query) `,`
     type($key) `,` type($position)
   }];
+  // Every token sees all columns up to its own.
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$query,
+                                 "::mlir::Value":$key, "::mlir::Value":$value,
+                                 "::mlir::Value":$position), [{
+    build($_builder, $_state, result, query, key, value, position,
+          /*querySegments=*/::mlir::Value(), /*keySegments=*/::mlir::Value(),
+          /*scale=*/nullptr, /*window=*/nullptr);
+  }]>];
   let hasVerifier = 1;
 }
 
 def Tern_AttentionGradOp : Tern_PartitionedOp<"attention_grad",
-    [AllTypesMatch<["query", "cotangent", "queryGrad"]>,
-     AllTypesMatch<["key", "value", "keyGrad", "valueGrad"]>]> {
+    [AttrSizedOperandSegments,
+     AllTypesMatch<["query", "cotangent", "queryGrad"]>,
+     AllTypesMatch<["key", "value", "keyGrad", "valueGrad"]>,
+     Tern_SegmentsOf<"query", "querySegments">,
+     Tern_SegmentsOf<"key", "keySegments">]> {
   let summary = "Gradients of tern.attention";
   let description = [{
     Recomputes the probabilities `P` and returns the gradients of query, key and
     value. With `dP = cotangent * value^T`: `dS = P . (dP - rowsum(P . dP))`,
-    `dQ = dS * key / sqrt(D)`, `dK = dS^T * query / sqrt(D)`,
-    `dV = P^T * cotangent`.
+    `dQ = scale * dS * key`, `dK = scale * dS^T * query`, `dV = P^T * cotangent`.
+    Segments, `scale` and `window` are those of `tern.attention`.
 
-    Constraints: (C1) `B`, `H` and `D` of `query` and `key` agree.
+    Constraints: (C1) to (C4) of `tern.attention`.
 
     ```mlir
     %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %pos, %do
@@ -490,12 +561,17 @@ def Tern_AttentionGradOp : Tern_PartitionedOp<"attention_grad",
   }];
   let arguments = (ins Tern_GroupedHeads:$query, Tern_Heads:$key,
                        Tern_Heads:$value, Tern_ScalarInt:$position,
-                       Tern_GroupedHeads:$cotangent);
+                       Tern_GroupedHeads:$cotangent,
+                       Optional<2DTensorOf<[I32]>>:$querySegments,
+                       Optional<2DTensorOf<[I32]>>:$keySegments,
+                       OptionalAttr<F64Attr>:$scale,
+                       OptionalAttr<I64Attr>:$window);
   let results = (outs Tern_GroupedHeads:$queryGrad, Tern_Heads:$keyGrad,
                       Tern_Heads:$valueGrad);
   let assemblyFormat = [{
-    $query `,` $key `,` $value `,` $position `,` $cotangent attr-dict `:`
-    type($query) `,` type($key) `,` type($position)
+    $query `,` $key `,` $value `,` $position `,` $cotangent
+    (`segments` $querySegments^ `,` $keySegments)? attr-dict `:` type($query) `,`
+    type($key) `,` type($position)
   }];
   let hasVerifier = 1;
 }
@@ -508,7 +584,8 @@ def Tern_CrossEntropyOp : Tern_DifferentiableOp<"cross_entropy"> {
   let summary = "Cross entropy of each row against a sparse label";
   let description = [{
     `loss[t] = log(sum_v exp(logits[t, v])) - logits[t, labels[t]]`, and 0 where
-    the label is negative (masked). `optimize` rewrites it together with the
+    the label is negative (masked: -1 and -100 alike). A label beyond the columns
+    has no logit: the host checks labels before. `optimize` rewrites it together with the
     head's product so that logits never exist whole.
 
     Constraints: (C1) `labels` and `loss` have one element a row of `logits`.
@@ -559,7 +636,8 @@ def Tern_SoftmaxStatisticsOp : Tern_ComputeOp<"softmax_statistics",
   let description = [{
     The online softmax of Milakov and Gimelshein (2018, arXiv:1805.02867). Per
     row: `m' = max(m, max_v x)`, `s' = s * exp(m - m') + sum_v exp(x - m')`,
-    `t' = t + x[label - offset]` where the label falls in this chunk.
+    `t' = t + x[label - offset]` where the label falls in this chunk; a negative
+    one falls in none.
     Start from `m = -inf`, `s = 0`, `t = 0`; the loss is `log(s) + m - t`.
 
     Constraints: (C1) `labels` and the statistics have one element a row.
