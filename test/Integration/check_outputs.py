@@ -13,7 +13,9 @@
 FOLDER is emptied. What needs root (nodes, mounts) is left out without it.
 """
 
+import fcntl
 import os
+import select
 import shutil
 import stat
 import subprocess
@@ -95,21 +97,32 @@ def check_files(c, kind, flags, expected):
     c.only(f"{kind} leaves nothing", folder, ["link", "plain", "sub"])
 
 
+def leave_when_written(end):
+    """Close the only reading end of a pipe as soon as something is in it."""
+    select.select([end], [], [], 300)
+    os.close(end)
+
+
 def check_pipe(c, kind, flags, expected):
     """A named pipe, and one whose reader goes away."""
     pipe = c.path(kind + ".pipe")
     os.mkfifo(pipe)
     got = []
-    reader = threading.Thread(target=lambda: got.append(read(pipe)))
+    reader = threading.Thread(
+        target=lambda: got.append(read(pipe)), daemon=True
+    )
     reader.start()
     c.taken(f"{kind} to a pipe", c.compile(pipe, *flags))
-    reader.join()
+    reader.join(timeout=300)
     c.expect(f"{kind} through the pipe", got == [expected])
     c.expect(f"{kind}: the pipe stays", stat.S_ISFIFO(os.stat(pipe).st_mode))
-    reader = threading.Thread(target=lambda: open(pipe, "rb").close())
-    reader.start()
+    # The pipe holds less than an output, so that the writer waits in it.
+    end = os.open(pipe, os.O_RDWR)
+    fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, 4096)
+    leaver = threading.Thread(target=leave_when_written, args=(end,))
+    leaver.start()
     run = c.compile(pipe, *flags)
-    reader.join()
+    leaver.join()
     c.refused(f"{kind} without a reader", run, "Broken pipe")
 
 
