@@ -225,8 +225,8 @@ std::string checkProduct() {
 /// Tokens of a micro-batch.
 constexpr int64_t mostTokens = 1 << 20;
 
-/// Positions whose scores fit the stack of the tuned kernels of attention.
-constexpr int64_t mostContext = 1 << 17;
+/// Positions of a KV cache.
+constexpr int64_t mostContext = 1 << 20;
 
 /// Checks the flags; returns a message or an empty string.
 std::string checkFlags() {
@@ -249,8 +249,7 @@ std::string checkFlags() {
   if (!inRange(batch, 1, 1 << 10))
     return "--batch: expected 1 to 1024";
   if (!inRange(maxContext, 0, mostContext))
-    return "--max-context: expected 1 to " + std::to_string(mostContext) +
-           ", the most that attention keeps scores of on the stack";
+    return "--max-context: expected 1 to " + std::to_string(mostContext);
   if (!inRange(loraRank, 0, 1 << 10))
     return "--lora-rank: expected 0 to 1024";
   if (sequenceLength * batch > mostTokens)

@@ -191,6 +191,7 @@ private:
     data.eos = tokenizer.eos;
     data.unk = tokenizer.unk;
     data.pad = tokenizer.pad;
+    data.endIds = tokenizer.endIds;
     auto built = sterna::Tokenizer::create(std::move(data));
     if (!built.ok())
       return makeError("{0}", built.message());
