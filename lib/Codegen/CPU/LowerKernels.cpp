@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The pass behind --sterna-lower-cpu-kernels: upstream passes in order; the
-// only steps of our own are places of temporaries, what a level has no instruction
-// for, and the library's ABI.
+// only steps of our own are places of temporaries, what a level has no
+// instruction for, and the library's ABI.
 //
 //===----------------------------------------------------------------------===//
 

@@ -225,8 +225,7 @@ private:
     for (const KernelCode &kernel : kernels)
       result.push_back(format::CreateKernelCode(
           builder, kernel.workgroups, kernel.tuned, kernel.offset, kernel.size,
-          builder.CreateVector(kernel.slots), kernel.written,
-          kernel.scratch));
+          builder.CreateVector(kernel.slots), kernel.written, kernel.scratch));
     return result;
   }
 

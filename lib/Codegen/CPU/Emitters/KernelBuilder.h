@@ -65,9 +65,9 @@ public:
 
   //===--- Memory and vectors ---------------------------------------------===//
 
-  /// A temporary, aligned to a cache line, of the thread that runs the kernel: on
-  /// its stack, or in scratch memory if it is large (PlaceTemporaries.cpp). Build
-  /// it outside loops.
+  /// A temporary, aligned to a cache line, of the thread that runs the kernel:
+  /// on its stack, or in scratch memory if it is large (PlaceTemporaries.cpp).
+  /// Build it outside loops.
   mlir::Value scratch(llvm::ArrayRef<int64_t> shape, mlir::Type element);
   mlir::Value load(mlir::Value memref, mlir::ValueRange indices);
   void store(mlir::Value value, mlir::Value memref, mlir::ValueRange indices);
