@@ -1,4 +1,4 @@
-// RUN: sterna-opt %s --sterna-build-training | FileCheck %s
+// RUN: sterna-opt %s --sterna-build-training="loss=eval_lora trainable=lora_a,lora_b" | FileCheck %s
 
 // A flat tensor takes 64 MiB, or one trainable that is larger: A and C fill the
 // first to its last element, B is larger than any, D begins another.
