@@ -267,7 +267,7 @@ std::string TestModule::serialize() const {
       weightsOffset + (weights.size() + page - 1) / page * page;
   std::string metadata = buildMetadata(*this, weightsOffset, codeOffset);
   std::string file("STERNA\r\n");
-  append<uint32_t>(file, 2);
+  append<uint32_t>(file, 3);
   append<uint32_t>(file, 64);
   append<uint64_t>(file, 64);
   append<uint64_t>(file, metadata.size());
