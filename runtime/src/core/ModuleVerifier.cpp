@@ -181,6 +181,14 @@ Status Verifier::verifyKernels(const format::Code &code,
   return Status();
 }
 
+/// Whether the elements of a vector, which may be absent, can be read where
+/// they lie: the verifier of FlatBuffers looks at its length only.
+template <typename T>
+static bool isAligned(const flatbuffers::Vector<T> *vector) {
+  return !vector || vector->size() == 0 ||
+         reinterpret_cast<uintptr_t>(vector->Data()) % sizeof(T) == 0;
+}
+
 Status Verifier::verifyTensor(const std::string &name, format::ElementType type,
                               const flatbuffers::Vector<uint64_t> *shape,
                               uint64_t offset, const std::string &where,
@@ -188,6 +196,8 @@ Status Verifier::verifyTensor(const std::string &name, format::ElementType type,
   if (type > format::ElementType::MAX)
     return Status::error(name + " has the unknown element type " +
                          str(uint64_t(type)));
+  if (!isAligned(shape))
+    return Status::error("the shape of " + name + " is not aligned");
   std::optional<uint64_t> count = elementCount(shape);
   uint64_t width = elementSize(type);
   if (!count || *count > UINT64_MAX / width)
@@ -215,6 +225,8 @@ Status Verifier::verifyTensors() {
   }
   for (const format::Weight *weight : orEmpty(module.weights())) {
     std::string name = "weight '" + weight->name()->str() + "'";
+    if (!isAligned(weight->shape()))
+      return Status::error("the shape of " + name + " is not aligned");
     if (weight->offset() % weightAlignment != 0)
       return Status::error("expected the offset of " + name +
                            " to be a multiple of " + str(weightAlignment) +

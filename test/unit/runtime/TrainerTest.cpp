@@ -304,6 +304,10 @@ TEST_F(TrainerTest, ZeroesWhatAnAdapterLeavesOut) {
   description.state.push_back(
       {"d", format::StateKind::lora_b, {loraOut, rank}, 384, "v_proj"});
   description.stateBytes = 448;
+  // A session has the state that its programs bind.
+  for (uint64_t offset : {320, 384})
+    description.programs[0].dispatches[0].bindings.push_back(
+        {format::Space::state, offset, 32});
   module = loadValid(description);
   ASSERT_TRUE(module);
   auto made = Session::create(module, {0}, onCpu(1));
