@@ -305,12 +305,15 @@ TEST_F(TrainerTest, ZeroesWhatAnAdapterLeavesOut) {
       {"d", format::StateKind::lora_b, {loraOut, rank}, 384, "v_proj"});
   description.stateBytes = 448;
   // A session has the state that its programs bind.
-  for (uint64_t offset : {320, 384})
-    description.programs[0].dispatches[0].bindings.push_back(
-        {format::Space::state, offset, 32});
+  for (test::Program &program : description.programs)
+    if (program.name == "eval_lora")
+      for (uint64_t offset : {320, 384})
+        program.dispatches[0].bindings.push_back(
+            {format::Space::state, offset, 32});
   module = loadValid(description);
   ASSERT_TRUE(module);
-  auto made = Session::create(module, {0}, onCpu(1));
+  auto made =
+      Session::create(module, {*module->findProgram("eval_lora")}, onCpu(1));
   ASSERT_TRUE(made.ok()) << made.message();
   session = std::move(*made);
   ASSERT_TRUE(Adapter::createFresh(*session, 16, 1).ok());
