@@ -22,6 +22,16 @@ namespace sterna::test {
 /// What a ternary type ends with for five trits to a byte.
 constexpr const char *base3Layout = ", #tern.panel<rows = 8, columns = 20>";
 
+/// Types of attention to samples that share a row: queries, keys, a position,
+/// segments of tokens and of columns.
+constexpr const char *packedTypes = R"mlir(
+    !q = tensor<$Bx$Sx$Hx$Gx$Dxf32>
+    !k = tensor<$Bx$Cx$Hx$Dxf32>
+    !p = tensor<i32>
+    !s = tensor<$Bx$Sxi32>
+    !t = tensor<$Bx$Cxi32>
+)mlir";
+
 /// Values of the letters of a template, such as {'M', "7"}.
 using Letters = std::map<char, std::string>;
 

@@ -359,10 +359,11 @@ void addLinears(List &list) {
 //===----------------------------------------------------------------------===//
 
 void addPositions(List &list) {
-  const char *rope = R"mlir(
+  // Of the first token, or of each.
+  const char *positions = R"mlir(
     !x = tensor<$Bx$Sx$Hx$Dxf32>
     !t = tensor<$Px$Rxf32>
-    !p = tensor<i32>
+    !p = tensor<$Qi32>
     tern.param @c : !t from
         #tern.rope_table<theta = 1.0e4 : f64, scaling = 1.0 : f64, sine = false>
     tern.param @s : !t from
@@ -374,28 +375,15 @@ void addPositions(List &list) {
       %y = tern.rope %x, %c, %s, %p : !x, !t, !p
       return %y : !x
     })mlir";
+  std::string rope = fill(positions, {{'Q', ""}});
+  std::string ropeTokens = fill(positions, {{'Q', "$Bx$Sx"}});
   // R is half of what is rotated: all of a head, or a part.
   list.add(
       "rope", rope, "BSHDPR",
       {"1 1 3 8 77 4", "1 7 5 100 77 50", "2 16 3 64 77 16", "1 129 1 7 200 3"},
       1e-6, {{"p", exactly(50)}});
-  const char *tokens = R"mlir(
-    !x = tensor<$Bx$Sx$Hx$Dxf32>
-    !t = tensor<$Px$Rxf32>
-    !p = tensor<$Bx$Sxi32>
-    tern.param @c : !t from
-        #tern.rope_table<theta = 1.0e4 : f64, scaling = 1.0 : f64, sine = false>
-    tern.param @s : !t from
-        #tern.rope_table<theta = 1.0e4 : f64, scaling = 1.0 : f64, sine = true>
-    func.func @run(%x: !x {tern.input = "x"}, %p: !p {tern.input = "p"})
-        -> (!x {tern.output = "y"}) {
-      %c = tern.get_param @c : !t
-      %s = tern.get_param @s : !t
-      %y = tern.rope %x, %c, %s, %p : !x, !t, !p
-      return %y : !x
-    })mlir";
   // Some are none, others beyond the table.
-  list.add("rope_tokens", tokens, "BSHDPR",
+  list.add("rope_tokens", ropeTokens, "BSHDPR",
            {"1 1 3 8 77 4", "2 7 5 100 77 50", "1 129 1 7 20 3"}, 1e-6,
            {{"p", {-2, 80}}});
   // A token before the table, at -1, is not rotated.
@@ -426,22 +414,18 @@ void addPositions(List &list) {
              {{"position", exactly(position)}, {"length", exactly(length)}});
 }
 
-/// A program whose op has `attributes` before its types.
-std::string withAttributes(std::string program, const std::string &attributes) {
-  return program.insert(program.find(": !q, !k, !p"), attributes + " ");
-}
-
 void addAttention(List &list) {
-  const char *attention = R"mlir(
+  const char *anyAttention = R"mlir(
     !q = tensor<$Bx$Sx$Hx$Gx$Dxf32>
     !k = tensor<$Bx$Cx$Hx$Dxf32>
     !p = tensor<i32>
     func.func @run(%q: !q {tern.input = "q"}, %k: !k {tern.input = "k"},
                    %v: !k {tern.input = "v"}, %p: !p {tern.input = "position"})
         -> (!q {tern.output = "y"}) {
-      %y = tern.attention %q, %k, %v, %p : !q, !k, !p
+      %y = tern.attention %q, %k, %v, %p $X : !q, !k, !p
       return %y : !q
     })mlir";
+  std::string attention = fill(anyAttention, {{'X', ""}});
   std::map<std::string, Range> ranges{
       {"q", {-4, 4}}, {"k", {-4, 4}}, {"position", exactly(0)}};
   list.add("attention_first", attention, "BSCHGD",
@@ -459,23 +443,18 @@ void addAttention(List &list) {
         {"attention_window_1", "{window = 1 : i64}"},
         {"attention_window_5", "{scale = 0.3 : f64, window = 5 : i64}"},
         {"attention_window_70", "{window = 70 : i64}"}})
-    list.add(family, withAttributes(attention, attributes), "BSCHGD",
+    list.add(family, fill(anyAttention, {{'X', attributes}}), "BSCHGD",
              {"1 1 77 1 1 7", "1 7 77 2 3 100", "1 16 1009 3 1 48",
               "2 17 77 1 4 8", "1 40 77 1 2 8"},
              2e-6, ranges);
 
   // Samples that share a row: three segments, and tokens of none.
-  const char *packed = R"mlir(
-    !q = tensor<$Bx$Sx$Hx$Gx$Dxf32>
-    !k = tensor<$Bx$Cx$Hx$Dxf32>
-    !p = tensor<i32>
-    !s = tensor<$Bx$Sxi32>
-    !t = tensor<$Bx$Cxi32>
+  std::string packed = std::string(packedTypes) + R"mlir(
     func.func @run(%q: !q {tern.input = "q"}, %k: !k {tern.input = "k"},
                    %v: !k {tern.input = "v"}, %p: !p {tern.input = "position"},
                    %s: !s {tern.input = "s"}, %t: !t {tern.input = "t"})
         -> (!q {tern.output = "y"}) {
-      %y = tern.attention %q, %k, %v, %p segments %s, %t : !q, !k, !p
+      %y = tern.attention %q, %k, %v, %p segments %s, %t $X : !q, !k, !p
       return %y : !q
     })mlir";
   std::map<std::string, Range> segments = ranges;
@@ -485,7 +464,7 @@ void addAttention(List &list) {
        {std::pair("attention_segments", ""),
         {"attention_segments_window", "{window = 9 : i64}"}})
     list.add(
-        family, withAttributes(packed, attributes), "BSCHGD",
+        family, fill(packed, {{'X', attributes}}), "BSCHGD",
         {"1 1 7 1 1 7", "1 7 77 2 3 100", "2 17 77 1 4 8", "3 64 65 1 1 16"},
         2e-6, segments);
 

@@ -133,12 +133,7 @@ void sterna::test::addGradients(List &list) {
   list.add("attention_grad", attention, "BSCHGD",
            {"1 1 1 1 1 1", "1 7 7 2 3 36", "2 17 17 1 2 8"}, 5e-6,
            {{"q", {-4, 4}}, {"k", {-4, 4}}, {"position", exactly(0)}});
-  const char *packed = R"mlir(
-    !q = tensor<$Bx$Sx$Hx$Gx$Dxf32>
-    !k = tensor<$Bx$Cx$Hx$Dxf32>
-    !p = tensor<i32>
-    !s = tensor<$Bx$Sxi32>
-    !t = tensor<$Bx$Cxi32>
+  std::string packed = std::string(packedTypes) + R"mlir(
     func.func @run(%q: !q {tern.input = "q"}, %k: !k {tern.input = "k"},
                    %v: !k {tern.input = "v"}, %dy: !q {tern.input = "dy"},
                    %s: !s {tern.input = "s"}, %t: !t {tern.input = "t"})

@@ -71,14 +71,6 @@ public:
   }
 
 private:
-  /// An error about the file; those of GGUFFile and WeightSource name it too.
-  template <typename... Args>
-  Error makeError(const char *format, Args &&...args) {
-    return llvm::createStringError(
-        file.getPath() + ": " +
-        llvm::formatv(format, std::forward<Args>(args)...).str());
-  }
-
   //===--------------------------------------------------------------------===//
   // Metadata
   //===--------------------------------------------------------------------===//
@@ -93,8 +85,8 @@ private:
     if (!value)
       return value.takeError();
     if (*value == 0 || *value > limit)
-      return makeError("{0}: expected 1 to {1}, but got {2}", key(suffix),
-                       limit, *value);
+      return file.makeError("{0}: expected 1 to {1}, but got {2}", key(suffix),
+                            limit, *value);
     size = *value;
     return Error::success();
   }
@@ -105,8 +97,9 @@ private:
     if (!value)
       return value.takeError();
     if (!(*value > 0) || !std::isfinite(*value))
-      return makeError("{0}: expected a positive finite number, but got {1}",
-                       key(suffix), formatNumber(*value));
+      return file.makeError(
+          "{0}: expected a positive finite number, but got {1}", key(suffix),
+          formatNumber(*value));
     number = *value;
     return Error::success();
   }
@@ -120,17 +113,18 @@ private:
       Expected<uint64_t> part = file.getU64Or("split.no", 0);
       if (!part)
         return part.takeError();
-      return makeError("expected a whole model, but this is part {0} of {1}: "
-                       "merge the parts into one file first, for example with "
-                       "llama-gguf-split --merge",
-                       *part + 1, *parts);
+      return file.makeError(
+          "expected a whole model, but this is part {0} of {1}: "
+          "merge the parts into one file first, for example with "
+          "llama-gguf-split --merge",
+          *part + 1, *parts);
     }
     Expected<StringRef> kind = file.getStringOr("general.type", "model");
     if (!kind)
       return kind.takeError();
     if (*kind != "model")
-      return makeError("general.type: expected model, but got {0}",
-                       quoteText(*kind));
+      return file.makeError("general.type: expected model, but got {0}",
+                            quoteText(*kind));
     return Error::success();
   }
 
@@ -141,9 +135,9 @@ private:
     model.architecture = name->str();
     auto found = findArchitecture(*name);
     if (!found)
-      return makeError("unknown architecture {0}; expected bitnet, "
-                       "bitnet-b1.58, bitnet-25 or llama",
-                       quoteText(*name));
+      return file.makeError("unknown architecture {0}; expected bitnet, "
+                            "bitnet-b1.58, bitnet-25 or llama",
+                            quoteText(*name));
     architecture = *found;
     model.activation = architecture.activation;
     Expected<StringRef> title =
@@ -183,27 +177,28 @@ private:
               readSize("attention.value_length", valueLength, 1 << 14))
         return error;
     if (valueLength != model.headDim)
-      return makeError("{0}: expected the head dimension {1}, but got {2}",
-                       key("attention.value_length"), model.headDim,
-                       valueLength);
+      return file.makeError("{0}: expected the head dimension {1}, but got {2}",
+                            key("attention.value_length"), model.headDim,
+                            valueLength);
     if (model.heads % model.kvHeads)
-      return makeError("expected heads to be a multiple of key-value heads, "
-                       "but got {0} and {1}",
-                       model.heads, model.kvHeads);
+      return file.makeError(
+          "expected heads to be a multiple of key-value heads, "
+          "but got {0} and {1}",
+          model.heads, model.kvHeads);
     model.ropeDim = model.headDim;
     if (file.hasKey(key("rope.dimension_count")))
       if (Error error =
               readSize("rope.dimension_count", model.ropeDim, 1 << 14))
         return error;
     if (model.ropeDim > model.headDim || model.ropeDim % 2)
-      return makeError("{0}: expected an even number of at most {1}, but got "
-                       "{2}",
-                       key("rope.dimension_count"), model.headDim,
-                       model.ropeDim);
+      return file.makeError(
+          "{0}: expected an even number of at most {1}, but got "
+          "{2}",
+          key("rope.dimension_count"), model.headDim, model.ropeDim);
     if (architecture.interleavedRope && model.ropeDim != model.headDim)
-      return makeError("{0}: expected the head dimension {1}, but got {2}",
-                       key("rope.dimension_count"), model.headDim,
-                       model.ropeDim);
+      return file.makeError("{0}: expected the head dimension {1}, but got {2}",
+                            key("rope.dimension_count"), model.headDim,
+                            model.ropeDim);
     return Error::success();
   }
 
@@ -231,8 +226,8 @@ private:
     if (!type)
       return type.takeError();
     if (*type != "none" && *type != "linear")
-      return makeError("{0}: expected none or linear, but got {1}",
-                       key("rope.scaling.type"), quoteText(*type));
+      return file.makeError("{0}: expected none or linear, but got {1}",
+                            key("rope.scaling.type"), quoteText(*type));
     double factor = 1, older = 1;
     bool hasFactor = file.hasKey(key("rope.scaling.factor"));
     if (hasFactor)
@@ -242,9 +237,10 @@ private:
       if (Error error = readPositive("rope.scale_linear", older))
         return error;
     if (hasFactor && older != 1 && older != factor)
-      return makeError("expected {0} and {1} to be equal, but got {2} and {3}",
-                       key("rope.scaling.factor"), key("rope.scale_linear"),
-                       formatNumber(factor), formatNumber(older));
+      return file.makeError(
+          "expected {0} and {1} to be equal, but got {2} and {3}",
+          key("rope.scaling.factor"), key("rope.scale_linear"),
+          formatNumber(factor), formatNumber(older));
     if (*type == "linear")
       model.ropeScaling = hasFactor ? factor : older;
     return Error::success();
@@ -259,9 +255,9 @@ private:
       return scale.takeError();
     float expected = 1 / std::sqrt(float(model.headDim));
     if (*scale != 0 && !(std::fabs(*scale - expected) <= 1e-6 * expected))
-      return makeError("{0}: expected {1}, 1 / sqrt({2}), but got {3}",
-                       key("attention.scale"), formatNumber(expected),
-                       model.headDim, formatNumber(*scale));
+      return file.makeError("{0}: expected {1}, 1 / sqrt({2}), but got {3}",
+                            key("attention.scale"), formatNumber(expected),
+                            model.headDim, formatNumber(*scale));
     return Error::success();
   }
 
@@ -277,8 +273,8 @@ private:
     else if (*name == "relu2" || *name == "relu_squared")
       model.activation = FeedForwardActivation::ReLUSquared;
     else
-      return makeError("{0}: expected silu or relu2, but got {1}",
-                       key("hidden_activation"), quoteText(*name));
+      return file.makeError("{0}: expected silu or relu2, but got {1}",
+                            key("hidden_activation"), quoteText(*name));
     return Error::success();
   }
 
@@ -288,10 +284,10 @@ private:
     else if (architecture.int8Activations)
       model.int8Activations = *architecture.int8Activations;
     else
-      return makeError("architecture '{0}' does not say whether linears "
-                       "quantize their input; give --activations=int8 or "
-                       "--activations=float",
-                       model.architecture);
+      return file.makeError("architecture '{0}' does not say whether linears "
+                            "quantize their input; give --activations=int8 or "
+                            "--activations=float",
+                            model.architecture);
     return Error::success();
   }
 
@@ -304,19 +300,21 @@ private:
   Error readVocabulary() {
     const GGUFTensor *table = file.findTensor("token_embd.weight");
     if (!table)
-      return makeError("missing tensor token_embd.weight");
+      return file.makeError("missing tensor token_embd.weight");
     if (table->dims.size() != 2)
-      return makeError("token_embd.weight: expected 2 dimensions, but got {0}",
-                       table->dims.size());
+      return file.makeError(
+          "token_embd.weight: expected 2 dimensions, but got {0}",
+          table->dims.size());
     model.vocabulary = table->dims[0];
     int64_t stated = model.vocabulary;
     if (file.hasKey(key("vocab_size")))
       if (Error error = readSize("vocab_size", stated, UINT32_MAX))
         return error;
     if (stated != model.vocabulary)
-      return makeError("{0}: expected {1}, the rows of token_embd.weight, but "
-                       "got {2}",
-                       key("vocab_size"), model.vocabulary, stated);
+      return file.makeError(
+          "{0}: expected {1}, the rows of token_embd.weight, but "
+          "got {2}",
+          key("vocab_size"), model.vocabulary, stated);
     auto tokenizer = importTokenizer(file, model.vocabulary);
     if (!tokenizer)
       return tokenizer.takeError();
@@ -341,9 +339,10 @@ private:
         return error;
     for (const GGUFTensor &tensor : file.getTensors())
       if (!usedTensors.contains(tensor.name))
-        return makeError("unexpected tensor {0}: the definition of '{1}' has "
-                         "no use for it",
-                         quoteText(tensor.name), model.architecture);
+        return file.makeError(
+            "unexpected tensor {0}: the definition of '{1}' has "
+            "no use for it",
+            quoteText(tensor.name), model.architecture);
     return Error::success();
   }
 
@@ -358,9 +357,10 @@ private:
       }
     hasSubNorms = architecture.subNorms && !present.empty();
     if (hasSubNorms && !missing.empty())
-      return makeError("missing tensor {0}: expected both sub-norms in each "
-                       "layer or none at all, but there is {1}",
-                       missing, present);
+      return file.makeError(
+          "missing tensor {0}: expected both sub-norms in each "
+          "layer or none at all, but there is {1}",
+          missing, present);
     return Error::success();
   }
 
@@ -401,16 +401,17 @@ private:
   Expected<const GGUFTensor *> find(StringRef name, ArrayRef<int64_t> shape) {
     const GGUFTensor *tensor = file.findTensor(name);
     if (!tensor)
-      return makeError("missing tensor {0}", name);
+      return file.makeError("missing tensor {0}", name);
     if (ArrayRef<int64_t>(tensor->dims) != shape)
-      return makeError(
+      return file.makeError(
           "{0}: expected shape [{1:$[, ]}], but got [{2:$[, ]}]", name,
           llvm::make_range(shape.begin(), shape.end()),
           llvm::make_range(tensor->dims.begin(), tensor->dims.end()));
     if (!tensor->getWeightType())
-      return makeError("{0}: expected F32, F16, BF16, Q8_0, TQ1_0 or TQ2_0, "
-                       "but got {1}",
-                       name, tensor->getTypeName());
+      return file.makeError(
+          "{0}: expected F32, F16, BF16, Q8_0, TQ1_0 or TQ2_0, "
+          "but got {1}",
+          name, tensor->getTypeName());
     usedTensors.insert(name);
     return tensor;
   }
@@ -440,8 +441,8 @@ private:
       element = b.getF32Type();
       break;
     default:
-      return makeError("{0}: expected F32, F16, BF16 or Q8_0, but got {1}",
-                       name, (*tensor)->getTypeName());
+      return file.makeError("{0}: expected F32, F16, BF16 or Q8_0, but got {1}",
+                            name, (*tensor)->getTypeName());
     }
     // Norm weights are few: one type for all keeps kernels few as well, and
     // they are checked now, tables while they are packed.
@@ -467,8 +468,9 @@ private:
       return std::move(error);
     for (auto [index, value] : llvm::enumerate(values))
       if (!std::isfinite(value))
-        return makeError("{0}: expected finite numbers, but element {1} is {2}",
-                         tensor.name, index, formatNumber(value));
+        return file.makeError(
+            "{0}: expected finite numbers, but element {1} is {2}", tensor.name,
+            index, formatNumber(value));
     return values;
   }
 
@@ -486,9 +488,10 @@ private:
     bool quantize = !analysis->isTernary;
     if (quantize) {
       if (!options.quantizeAbsmean)
-        return makeError("{0} is not ternary: {1}; --quantize=absmean makes "
-                         "latent weights ternary",
-                         name, analysis->contradiction);
+        return file.makeError(
+            "{0} is not ternary: {1}; --quantize=absmean makes "
+            "latent weights ternary",
+            name, analysis->contradiction);
       Expected<float> multiplier = weight->computeAbsmeanMultiplier();
       if (!multiplier)
         return multiplier.takeError();
@@ -499,9 +502,10 @@ private:
       return error;
     for (auto [index, scale] : llvm::enumerate(analysis->scales))
       if (!std::isfinite(scale))
-        return makeError("{0}: expected scales within the range of f32, but "
-                         "scale {1} is {2}",
-                         name, index, formatNumber(scale));
+        return file.makeError(
+            "{0}: expected scales within the range of f32, but "
+            "scale {1} is {2}",
+            name, index, formatNumber(scale));
     Parameter parameter;
     parameter.type = RankedTensorType::get({rows, columns},
                                            tern::TritType::get(b.getContext()));
@@ -520,7 +524,7 @@ private:
       return Error::success();
     if (tensor->dims.size() != 1 ||
         (tensor->dims[0] != 1 && tensor->dims[0] != rows))
-      return makeError("{0}: expected 1 or {1} scales", scaleName, rows);
+      return file.makeError("{0}: expected 1 or {1} scales", scaleName, rows);
     usedTensors.insert(scaleName);
     Expected<std::vector<float>> read = readFinite(*tensor);
     if (!read)

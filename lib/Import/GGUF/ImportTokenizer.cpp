@@ -12,7 +12,6 @@
 #include "text/Tokenizer.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/FormatVariadic.h"
 
 #include <cmath>
 
@@ -42,27 +41,21 @@ public:
   }
 
 private:
-  template <typename... Args>
-  Error makeError(const char *format, Args &&...args) {
-    return llvm::createStringError(
-        file.getPath() + ": " +
-        llvm::formatv(format, std::forward<Args>(args)...).str());
-  }
-
   Error readVocabulary() {
     auto kind = file.getString("tokenizer.ggml.model");
     if (!kind)
       return kind.takeError();
     tokenizer.model = kind->str();
     if (tokenizer.model != "llama")
-      return makeError("tokenizer.ggml.model: expected llama (SentencePiece), "
-                       "but got {0}",
-                       sterna::quoteText(tokenizer.model));
+      return file.makeError(
+          "tokenizer.ggml.model: expected llama (SentencePiece), "
+          "but got {0}",
+          sterna::quoteText(tokenizer.model));
     auto split = file.getStringOr("tokenizer.ggml.pre", "default");
     if (!split)
       return split.takeError();
     if (*split != "default")
-      return makeError(
+      return file.makeError(
           "tokenizer.ggml.pre: expected default, for SentencePiece "
           "does not split text first, but got {0}",
           sterna::quoteText(*split));
@@ -85,24 +78,28 @@ private:
   Error checkVocabulary() {
     size_t count = tokenizer.pieces.size();
     if (count == 0 || int64_t(count) > rows)
-      return makeError("tokenizer.ggml.tokens: expected 1 to {0} tokens, the "
-                       "rows of token_embd.weight, but got {1}",
-                       rows, count);
+      return file.makeError(
+          "tokenizer.ggml.tokens: expected 1 to {0} tokens, the "
+          "rows of token_embd.weight, but got {1}",
+          rows, count);
     if (tokenizer.scores.size() != count || types.size() != count)
-      return makeError("tokenizer: expected {0} scores and types, but got {1} "
-                       "and {2}",
-                       count, tokenizer.scores.size(), types.size());
+      return file.makeError(
+          "tokenizer: expected {0} scores and types, but got {1} "
+          "and {2}",
+          count, tokenizer.scores.size(), types.size());
     for (size_t i = 0; i < count; ++i) {
       std::string piece = sterna::quoteText(tokenizer.pieces[i]);
       if (std::isnan(tokenizer.scores[i]))
-        return makeError("tokenizer.ggml.scores: the score of token {0}, {1}, "
-                         "is not a number",
-                         i, piece);
+        return file.makeError(
+            "tokenizer.ggml.scores: the score of token {0}, {1}, "
+            "is not a number",
+            i, piece);
       if (types[i] < int64_t(sterna::TokenType::Normal) ||
           types[i] > int64_t(sterna::TokenType::Byte))
-        return makeError("tokenizer.ggml.token_type: expected 1 to 6 for token "
-                         "{0}, {1}, but got {2}",
-                         i, piece, types[i]);
+        return file.makeError(
+            "tokenizer.ggml.token_type: expected 1 to 6 for token "
+            "{0}, {1}, but got {2}",
+            i, piece, types[i]);
     }
     tokenizer.types.assign(types.begin(), types.end());
     return Error::success();
@@ -123,9 +120,10 @@ private:
       if (*id == -1 || *id == int64_t(UINT32_MAX))
         continue;
       if (*id < 0 || *id >= int64_t(tokenizer.pieces.size()))
-        return makeError("{0}: expected less than {1}, or -1 for none, but got "
-                         "{2}",
-                         key, tokenizer.pieces.size(), *id);
+        return file.makeError(
+            "{0}: expected less than {1}, or -1 for none, but got "
+            "{2}",
+            key, tokenizer.pieces.size(), *id);
       setSpecialToken(role, int32_t(*id));
     }
     llvm::sort(tokenizer.endIds);
@@ -175,7 +173,7 @@ private:
     if (!map)
       return map.takeError();
     if (!map->empty())
-      return makeError(
+      return file.makeError(
           "{0}: expected none, for text is tokenized as it is, but "
           "got {1} bytes",
           key, map->size());
@@ -194,7 +192,7 @@ private:
     data.endIds = tokenizer.endIds;
     auto built = sterna::Tokenizer::create(std::move(data));
     if (!built.ok())
-      return makeError("{0}", built.message());
+      return file.makeError("{0}", built.message());
     return Error::success();
   }
 

@@ -10,7 +10,6 @@
 #include "KnownKeys.h"
 
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/FormatVariadic.h"
 
 using namespace llvm;
 using namespace sterna;
@@ -76,12 +75,10 @@ static Error checkOff(const GGUFFile &file, StringRef key, const OffKey &known,
     return value.takeError();
   if (*value == known.off || *value == known.alsoOff)
     return Error::success();
-  return createStringError(
-      formatv("{0}: {1}: expected {2}, but got {3}, which changes the model in "
-              "a way that '{4}' is not compiled for",
-              file.getPath(), key, formatNumber(known.off),
-              formatNumber(*value), architecture)
-          .str());
+  return file.makeError("{0}: expected {1}, but got {2}, which changes the "
+                        "model in a way that '{3}' is not compiled for",
+                        key, formatNumber(known.off), formatNumber(*value),
+                        architecture);
 }
 
 static Error checkKey(const GGUFFile &file, StringRef key,
@@ -101,10 +98,11 @@ static Error checkKey(const GGUFFile &file, StringRef key,
       if (suffix == known.name)
         return checkOff(file, key, known, architecture);
   }
-  return createStringError(
-      Twine(file.getPath()) + ": unknown metadata key " + quoteText(key) +
-      ": it may change what the model computes; docs/import.md lists the keys "
-      "that are understood");
+  return file.makeError(
+      "unknown metadata key {0}: it may change what the model "
+      "computes; docs/import.md lists the keys that are "
+      "understood",
+      quoteText(key));
 }
 
 Error sterna::checkUnreadKeys(const GGUFFile &file, StringRef architecture) {

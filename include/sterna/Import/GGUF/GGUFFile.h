@@ -17,6 +17,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <cstdint>
@@ -94,6 +95,14 @@ public:
 
   llvm::StringRef getPath() const { return buffer->getBufferIdentifier(); }
   uint32_t getVersion() const { return version; }
+
+  /// An error about the file: its path, then `format` as of llvm::formatv.
+  template <typename... Args>
+  llvm::Error makeError(const char *format, Args &&...args) const {
+    return llvm::createStringError(
+        getPath() + ": " +
+        llvm::formatv(format, std::forward<Args>(args)...).str());
+  }
 
   /// Returns the tensors in the order of the file.
   llvm::ArrayRef<GGUFTensor> getTensors() const { return tensors; }
