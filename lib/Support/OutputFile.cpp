@@ -105,9 +105,8 @@ Error OutputFile::flush() {
     stream->clear_error();
     return failure(code);
   }
-  if (file && spoolDescriptor < 0 && ::fsync(file->getDescriptor()) != 0)
-    return failure(lastError());
-  return Error::success();
+  return file && spoolDescriptor < 0 ? toError(file->flush())
+                                     : Error::success();
 }
 
 Error OutputFile::copySpool() {

@@ -25,7 +25,6 @@ bool isControl(std::string_view character) {
 }
 
 void appendEscaped(std::string &result, char byte) {
-  constexpr char digits[] = "0123456789abcdef";
   switch (byte) {
   case '\n':
     result += "\\n";
@@ -37,14 +36,23 @@ void appendEscaped(std::string &result, char byte) {
     result += "\\t";
     return;
   default:
-    auto value = static_cast<unsigned char>(byte);
-    result += "\\x";
-    result += digits[value >> 4];
-    result += digits[value & 15];
+    result += "\\x" + sterna::hexadecimal(&byte, 1);
   }
 }
 
 } // namespace
+
+std::string hexadecimal(const void *data, size_t size) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const auto *byte = static_cast<const unsigned char *>(data),
+                  *end = byte + size;
+       byte != end; ++byte) {
+    text += digits[*byte >> 4];
+    text += digits[*byte & 15];
+  }
+  return text;
+}
 
 std::string escapeControls(std::string_view text) {
   std::string result;

@@ -22,6 +22,9 @@ namespace sterna {
 /// `\n`, `\r`, `\t` or `\xNN`: one line that moves no terminal's cursor.
 std::string escapeControls(std::string_view text);
 
+/// Bytes as hexadecimal digits, two each: "0a" for a line feed.
+std::string hexadecimal(const void *data, size_t size);
+
 /// The beginning of `text`, for messages: escaped, and cut with "..." after
 /// `most` characters.
 std::string excerpt(std::string_view text, size_t most = 60);

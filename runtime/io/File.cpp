@@ -11,6 +11,8 @@
 
 #include "io/File.h"
 
+#include "io/Escape.h"
+
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -102,12 +104,8 @@ std::optional<std::string> temporaryNameBeside(const std::string &target) {
   unsigned char random[16];
   if (::getrandom(random, sizeof random, 0) != sizeof random)
     return std::nullopt;
-  std::string name = folderOf(target) + ".sterna-";
-  for (unsigned char byte : random) {
-    name += "0123456789abcdef"[byte >> 4];
-    name += "0123456789abcdef"[byte & 15];
-  }
-  return name + ".partial";
+  return folderOf(target) + ".sterna-" + hexadecimal(random, sizeof random) +
+         ".partial";
 }
 
 } // namespace
@@ -163,8 +161,7 @@ AtomicFile::~AtomicFile() {
     ::unlink(temporary.c_str());
 }
 
-Expected<AtomicFile> AtomicFile::create(const std::string &path,
-                                        unsigned permissions) {
+Expected<AtomicFile> AtomicFile::create(const std::string &path) {
   Expected<Place> place = findPlace(path);
   if (!place.ok())
     return place.status();
@@ -178,8 +175,7 @@ Expected<AtomicFile> AtomicFile::create(const std::string &path,
   if (!temporary)
     return systemError("create", path);
   int descriptor =
-      ::open(temporary->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-             static_cast<mode_t>(permissions));
+      ::open(temporary->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor < 0)
     return systemError("create", path);
   AtomicFile file(path, std::move(place->target), std::move(*temporary),
@@ -203,28 +199,40 @@ Status AtomicFile::write(const void *data, size_t size) {
   return Status::success();
 }
 
-Status AtomicFile::commit() {
-  bool renames = !temporary.empty();
-  if (renames && ::fsync(descriptor) != 0)
+Status AtomicFile::flush() {
+  // Pipes and terminals have nothing to flush.
+  if (!temporary.empty() && ::fsync(descriptor) != 0)
     return systemError("write", path);
+  return Status::success();
+}
+
+Status AtomicFile::commit() {
+  if (Status status = flush(); !status.ok())
+    return status;
   // Some file systems tell only now that there was no room.
   int closing = descriptor;
   descriptor = -1;
   bool written = ::close(closing) == 0;
-  if (!renames)
+  if (temporary.empty())
     return written ? Status::success() : systemError("write", path);
-  // What came to the path meanwhile is not replaced unless it is a file.
-  struct stat info;
-  bool blocked = ::lstat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
-  if (blocked)
-    errno = S_ISDIR(info.st_mode) ? EISDIR : EEXIST;
-  if (!written || blocked || ::rename(temporary.c_str(), target.c_str()) != 0) {
-    Status failure = systemError("write", path);
-    ::unlink(temporary.c_str());
-    return failure;
+  if (written && renameToTarget()) {
+    flushDirectoryOf(target);
+    return Status::success();
   }
-  flushDirectoryOf(target);
-  return Status::success();
+  Status failure = systemError("write", path);
+  ::unlink(temporary.c_str());
+  return failure;
+}
+
+/// What came to the path meanwhile is not replaced unless it is a file. Sets
+/// errno on failure.
+bool AtomicFile::renameToTarget() const {
+  struct stat info;
+  if (::lstat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    errno = S_ISDIR(info.st_mode) ? EISDIR : EEXIST;
+    return false;
+  }
+  return ::rename(temporary.c_str(), target.c_str()) == 0;
 }
 
 Status writeFileAtomically(const std::string &path,
@@ -254,12 +262,18 @@ Expected<OutputFolder> OutputFolder::create(const std::string &path) {
   while (end < path.size()) {
     end = path.find('/', end + 1);
     std::string parent = path.substr(0, end);
-    if (::mkdir(parent.c_str(), 0777) == 0)
+    if (::mkdir(parent.c_str(), 0777) == 0) {
       folder.created.push_back(parent);
+      continue;
+    }
+    int reason = errno;
+    struct stat info;
     // Parents that exist may not even be writable.
-    else if (struct stat info; ::stat(parent.c_str(), &info) != 0)
+    if (::stat(parent.c_str(), &info) != 0) {
+      errno = reason;
       return systemError("create the folder", path);
-    else if (!S_ISDIR(info.st_mode))
+    }
+    if (!S_ISDIR(info.st_mode))
       return Status::error("cannot create the folder '" + path + "': '" +
                            parent + "' is not a folder");
   }

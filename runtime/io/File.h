@@ -40,10 +40,8 @@ Expected<std::string> readFile(const std::string &path,
 /// Destroyed without commit(), it leaves nothing behind.
 class AtomicFile {
 public:
-  /// Opens the output at `path`; a new file gets `permissions` less the umask.
-  /// Fails where a folder is.
-  static Expected<AtomicFile> create(const std::string &path,
-                                     unsigned permissions = 0666);
+  /// Opens the output at `path`. Fails where a folder is.
+  static Expected<AtomicFile> create(const std::string &path);
 
   AtomicFile(AtomicFile &&other) noexcept;
   AtomicFile(const AtomicFile &) = delete;
@@ -59,10 +57,14 @@ public:
   int getDescriptor() const { return descriptor; }
   const std::string &getTemporary() const { return temporary; }
 
-  /// Flushes to the disk and gives the file its name. Call once, last.
+  /// Flushes to the disk what was written, so that commit() finds room.
+  Status flush();
+
+  /// Flushes, and gives the file its name. Call once, last.
   Status commit();
 
 private:
+  bool renameToTarget() const;
   AtomicFile(std::string path, std::string target, std::string temporary,
              int descriptor);
 

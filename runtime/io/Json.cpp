@@ -57,7 +57,6 @@ public:
     return false;
   }
 
-  bool stoppedByLimit = false;
   JsonFailure failure;
 
 private:
@@ -96,7 +95,7 @@ private:
   }
 
   bool stop(std::string reason) {
-    stoppedByLimit = true;
+    failure.byLimit = true;
     failure.reason = std::move(reason);
     return false;
   }
@@ -188,7 +187,7 @@ std::optional<JsonFailure> readJson(std::string_view text, Json &value,
   if (done)
     return std::nullopt;
   JsonFailure failure = std::move(builder.failure);
-  if (builder.stoppedByLimit) {
+  if (failure.byLimit) {
     failure.offset = static_cast<size_t>(furthest - text.data());
     return failure;
   }

@@ -33,7 +33,8 @@ struct JsonLimits {
 
 /// Why and where a text cannot be read.
 struct JsonFailure {
-  size_t offset = 0; // of the byte where reading stopped
+  size_t offset = 0;    // of the byte where reading stopped
+  bool byLimit = false; // JSON so far, but more than is read
   std::string reason;
 };
 

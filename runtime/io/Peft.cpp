@@ -15,6 +15,7 @@
 #include "io/File.h"
 #include "io/Json.h"
 #include "io/Safetensors.h"
+#include "io/Text.h"
 
 #include <algorithm>
 #include <array>
@@ -51,11 +52,6 @@ constexpr std::string_view kHarmlessKeys[] = {
 constexpr std::string_view kPlainInitialisations[] = {"gaussian", "eva",
                                                       "orthogonal"};
 
-template <class List, class Item>
-bool contains(const List &list, const Item &item) {
-  return std::find(std::begin(list), std::end(list), item) != std::end(list);
-}
-
 /// True for what PEFT writes when a setting is off.
 bool isOff(const Json &value) {
   return value.is_null() || value == false ||
@@ -66,12 +62,6 @@ std::string_view blockOf(std::string_view target) {
   return target == "gate_proj" || target == "up_proj" || target == "down_proj"
              ? "mlp"
              : "self_attn";
-}
-
-size_t targetIndex(const std::string &target) {
-  const std::vector<std::string> &all = loraTargets();
-  return static_cast<size_t>(std::find(all.begin(), all.end(), target) -
-                             all.begin());
 }
 
 /// Removes `prefix` from the front of `text`; false when it is not there.
@@ -429,6 +419,12 @@ std::string configText(const PeftConfig &config,
 
 } // namespace
 
+size_t targetIndex(const std::string &target) {
+  const std::vector<std::string> &all = loraTargets();
+  return static_cast<size_t>(std::find(all.begin(), all.end(), target) -
+                             all.begin());
+}
+
 Status writePeft(const std::string &directory, const PeftConfig &config,
                  const std::vector<LoraPairView> &pairs) {
   std::vector<NamedTensorView> tensors;
@@ -463,6 +459,8 @@ Status writePeft(const std::string &directory, const PeftConfig &config,
   if (!configFile.ok())
     return configFile.status();
   if (Status status = configFile->write(text.data(), text.size()); !status.ok())
+    return status;
+  if (Status status = configFile->flush(); !status.ok())
     return status;
   if (Status status = writeSafetensors(directory + "/adapter_model.safetensors",
                                        std::move(tensors));

@@ -70,6 +70,9 @@ struct PeftAdapter {
 /// gate_proj, up_proj, down_proj.
 const std::vector<std::string> &loraTargets();
 
+/// The position of `target` among them; their number if it is none of them.
+size_t targetIndex(const std::string &target);
+
 /// The name of a matrix in adapter_model.safetensors, for example
 /// `base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight`. `matrix`
 /// is 'A' or 'B'; `target` is one of loraTargets().
@@ -83,11 +86,12 @@ std::string peftTensorName(uint32_t layer, const std::string &target,
 /// that disagree with the rank, and on numbers or a scale that are not finite.
 Expected<PeftAdapter> readPeft(const std::string &directory);
 
-/// Writes an adapter into `directory`, which is created when absent. The two
-/// files appear when both are complete, the configuration last; on failure
-/// nothing is left. Every pair has the rank of `config`; of its settings rank,
-/// alpha, `useRslora` and `baseModel` are written, and the targets of `pairs`.
-/// Fails on numbers or a scale that are not finite.
+/// Writes an adapter into `directory`, which is created when absent. Both
+/// files are on the disk before the first gets its name, the configuration
+/// last; on failure nothing is left, but if only the last step fails, the
+/// matrices. Every pair has the rank of `config`; of its settings rank, alpha,
+/// `useRslora` and `baseModel` are written, and the targets of `pairs`. Fails
+/// on numbers or a scale that are not finite.
 Status writePeft(const std::string &directory, const PeftConfig &config,
                  const std::vector<LoraPairView> &pairs);
 

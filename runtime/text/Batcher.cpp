@@ -18,11 +18,10 @@
 
 namespace sterna {
 
-std::vector<uint64_t> shuffledOrder(uint64_t count, uint64_t seed) {
+std::vector<uint64_t> shuffledOrder(uint64_t count, SplitMix64 random) {
   std::vector<uint64_t> order(count);
   for (uint64_t i = 0; i < count; ++i)
     order[i] = i;
-  SplitMix64 random(seed);
   for (uint64_t i = count; i > 1; --i)
     std::swap(order[i - 1], order[random.below(i)]);
   return order;
@@ -40,9 +39,8 @@ uint64_t Batcher::batchesPerEpoch() const {
 
 void Batcher::fill(uint64_t epoch, uint64_t index, Batch &batch) {
   if (options.shuffle && orderEpoch != epoch) {
-    // Hashing twice keeps the orders of neighbouring epochs unrelated.
-    uint64_t seed = SplitMix64(options.seed).next() ^ epoch;
-    order = shuffledOrder(samples.size(), SplitMix64(seed).next());
+    order =
+        shuffledOrder(samples.size(), SplitMix64::at({options.seed, epoch}));
     orderEpoch = epoch;
   }
   const size_t columns = options.sequenceLength;

@@ -13,6 +13,7 @@
 #ifndef STERNA_TEXT_BATCHER_H
 #define STERNA_TEXT_BATCHER_H
 
+#include "random/SplitMix64.h"
 #include "text/Dataset.h"
 
 #include <cstdint>
@@ -21,7 +22,7 @@
 namespace sterna {
 
 /// A permutation of 0 .. count − 1 drawn by Fisher–Yates from `seed`.
-std::vector<uint64_t> shuffledOrder(uint64_t count, uint64_t seed);
+std::vector<uint64_t> shuffledOrder(uint64_t count, SplitMix64 random);
 
 struct BatchOptions {
   uint32_t batch = 1;            // rows

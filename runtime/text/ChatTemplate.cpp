@@ -273,7 +273,9 @@ Status renderLlama2(Renderer &renderer, const Tokenizer &tokenizer,
     if (userTurn) {
       renderer.token(tokenizer.bos(), span);
       renderer.marker("[INST] ", span);
-      renderer.content(system + content, span);
+      if (!system.empty())
+        renderer.content(system, insideOf(messages[0]));
+      renderer.content(content, span);
       renderer.marker(" [/INST]", span);
       system.clear();
     } else {
@@ -310,19 +312,23 @@ ChatTemplate ChatTemplate::choose(std::string_view jinja) {
 std::string ChatTemplate::noticeOn(const Tokenizer &tokenizer) const {
   const Layout &layout = layoutOf(kind);
   std::string missing;
+  bool endIsMissing = false;
   for (std::string_view text : {layout.headerBegin, layout.headerEnd,
                                 layout.endOfOthers, layout.endOfAssistant})
     for (std::string_view token : controlTokensIn(text)) {
       std::string name = "'" + std::string(token) + "'";
-      if (!tokenizer.isSpecial(tokenizer.find(token)) &&
-          missing.find(name) == std::string::npos)
+      if (tokenizer.isSpecial(tokenizer.find(token)))
+        continue;
+      endIsMissing |= text == layout.endOfAssistant;
+      if (missing.find(name) == std::string::npos)
         missing += (missing.empty() ? "" : ", ") + name;
     }
   if (!missing.empty())
     return "the vocabulary has no control tokens " + missing + " of the " +
            std::string(layout.name) +
-           " layout: they are trained letter by letter, and generation does "
-           "not stop at the end of a turn";
+           " layout: they are trained letter by letter" +
+           (endIsMissing ? ", and generation does not stop at the end of a turn"
+                         : "");
   if (layout.endOfAssistant == kEos && tokenizer.eos() < 0)
     return "the vocabulary has no EOS, which ends a turn in the " +
            std::string(layout.name) +

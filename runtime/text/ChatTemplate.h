@@ -35,10 +35,6 @@ struct ChatMessage {
 struct ChatSpan {
   bool assistant = false; // written by the assistant, its end token included
   bool weighted = true;   // of a message that is
-
-  bool operator==(const ChatSpan &other) const {
-    return assistant == other.assistant && weighted == other.weighted;
-  }
 };
 
 /// Token ids of a rendered conversation, those of its text as a whole, and a

@@ -10,7 +10,9 @@
 
 #include "text/DataFormat.h"
 
+#include "io/Escape.h"
 #include "io/Json.h"
+#include "io/Text.h"
 #include "io/Utf8.h"
 
 #include <algorithm>
@@ -19,8 +21,6 @@
 namespace sterna {
 
 namespace {
-
-constexpr std::string_view kBlanks = " \t\r\n";
 
 /// Suffixes of files of rows, a line each.
 constexpr std::string_view kLineSuffixes[] = {"jsonl", "ndjson", "jl",
@@ -76,10 +76,6 @@ constexpr Signature kSignatures[] = {
     {"\xfe\xff"sv, 0, "UTF-16 text", kConvert},
 };
 
-template <class List> bool contains(const List &list, std::string_view item) {
-  return std::find(std::begin(list), std::end(list), item) != std::end(list);
-}
-
 /// What follows the last dot of the file's own name, in small letters.
 std::string suffixOf(const std::string &path) {
   size_t name = path.rfind('/') + 1; // 0 where there is none
@@ -104,13 +100,11 @@ Status refuseOther(const std::string &path, std::string_view content) {
         content.substr(known.offset, known.bytes.size()) == known.bytes)
       return Status::error("'" + path + "' is " + std::string(known.name) +
                            ", not UTF-8 text: " + std::string(known.advice));
-  constexpr char digits[] = "0123456789ABCDEF";
-  auto byte = static_cast<unsigned char>(content[bad]);
-  std::string advice =
-      byte == 0 ? "UTF-16 or no text at all" : "Latin-1 or no text at all";
+  std::string advice = content[bad] == 0 ? "UTF-16 or no text at all"
+                                         : "Latin-1 or no text at all";
   return Status::error("'" + path + "', " + describePlace(content, bad) +
                        ": expected UTF-8 text, but got the byte 0x" +
-                       digits[byte >> 4] + digits[byte & 15] + " (" + advice +
+                       hexadecimal(&content[bad], 1) + " (" + advice +
                        "?): " + std::string(kConvert));
 }
 
@@ -121,10 +115,13 @@ std::string_view trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
 }
 
+/// Whether a text is JSON of a kind, be it more than may be read: then the
+/// reader of rows says so.
 bool isJson(std::string_view text,
             bool (nlohmann::json::*kind)() const noexcept) {
   nlohmann::json value;
-  return !readJson(text, value) && (value.*kind)();
+  std::optional<JsonFailure> failure = readJson(text, value);
+  return (!failure || failure->byLimit) && (value.*kind)();
 }
 
 /// For files whose name says nothing.

@@ -13,6 +13,7 @@
 
 #include "io/File.h"
 #include "io/Json.h"
+#include "io/Text.h"
 #include "text/Batcher.h"
 #include "text/DataFormat.h"
 #include "text/DatasetRows.h"
@@ -29,10 +30,6 @@ namespace sterna {
 namespace {
 
 using Json = nlohmann::json;
-
-bool isBlank(std::string_view line) {
-  return line.find_first_not_of(" \t\r\n") == std::string_view::npos;
-}
 
 /// `text` with CR LF, and CR alone, as LF; counts them in `changed`.
 std::string withLineFeeds(std::string_view text, uint64_t &changed) {
@@ -162,7 +159,7 @@ Status FileReader::read(std::string_view content) {
 }
 
 Status FileReader::readLines(std::string_view content) {
-  size_t first = content.find_first_not_of(" \t\r\n");
+  size_t first = content.find_first_not_of(kBlanks);
   if (content[first] == '[')
     return Status::error(
         "'" + path +
@@ -296,7 +293,7 @@ Expected<Dataset> splitValidation(Dataset &dataset, double fraction,
         std::to_string(fraction) + " of " + std::to_string(rows.size()) +
         (rows.size() == 1 ? " row" : " rows") +
         " holds out all: rows are held out whole, give --validation a file");
-  std::vector<uint64_t> order = shuffledOrder(rows.size(), seed);
+  std::vector<uint64_t> order = shuffledOrder(rows.size(), SplitMix64(seed));
   std::set<uint64_t> chosen;
   for (size_t i = 0; i < count; ++i)
     chosen.insert(rows[order[i]]);

@@ -62,9 +62,8 @@ struct Dataset {
 /// are JSON objects, by keys:
 ///
 /// - `input_ids`, optional `labels` (aligned, -100 masked; default: input_ids)
-/// - `messages`: list of `role`, `content` and optional `weight` (0: the turn
-/// is
-///   not trained), see ChatTemplate.h
+/// - `messages`: list of `role`, `content` and optional `weight` (0 leaves the
+///   turn out of training), see ChatTemplate.h
 /// - `prompt`, `completion`: BOS, both texts, EOS
 /// - `instruction`, optional `system`, `input`, `output`: a conversation whose
 ///   user says instruction, blank line, input

@@ -34,12 +34,6 @@ Expected<std::string> stringAt(const Json &row, const char *key) {
   return found->get<std::string>();
 }
 
-/// Whether a row has a key and a value for it.
-bool has(const Json &row, const char *key) {
-  auto found = row.find(key);
-  return found != row.end() && !found->is_null();
-}
-
 /// A list of whole numbers; their range is checked later, together with what
 /// the tokenizer gives.
 Expected<std::vector<int32_t>> integersAt(const Json &row, const char *key) {

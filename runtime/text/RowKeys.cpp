@@ -11,10 +11,10 @@
 #include "text/RowKeys.h"
 
 #include "io/Escape.h"
+#include "io/Text.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,20 +77,11 @@ constexpr Advice kAdvice[] = {
     {"token_type_ids", "segments are not supported"},
 };
 
-template <class List> bool contains(const List &list, std::string_view item) {
-  return std::find(std::begin(list), std::end(list), item) != std::end(list);
-}
-
 /// Whether the value of a key says nothing, as exported tables have it in rows
 /// without the key.
 bool saysNothing(const Json &value) {
   return value.is_null() || value == "" ||
          (value.is_structured() && value.empty());
-}
-
-bool has(const Json &row, std::string_view key) {
-  auto found = row.find(key);
-  return found != row.end() && !found->is_null();
 }
 
 std::string inQuotes(std::string_view key) { return "'" + excerpt(key) + "'"; }
@@ -117,6 +108,11 @@ std::string wrappedHint(const Json &row) {
 }
 
 } // namespace
+
+bool has(const Json &row, std::string_view key) {
+  auto found = row.find(key);
+  return found != row.end() && !found->is_null();
+}
 
 Expected<RowKind> recogniseRow(const Json &row) {
   const KindKeys *found = nullptr;

@@ -16,8 +16,12 @@
 #include "io/Status.h"
 
 #include <nlohmann/json_fwd.hpp>
+#include <string_view>
 
 namespace sterna {
+
+/// Whether `row` has `key` and a value for it, other than null.
+bool has(const nlohmann::json &row, std::string_view key);
 
 enum class RowKind { Tokens, Messages, Completion, Instruction, Text };
 

@@ -22,12 +22,6 @@ std::string shapeText(uint64_t rows, uint64_t columns) {
   return "[" + std::to_string(rows) + ", " + std::to_string(columns) + "]";
 }
 
-/// Position of a linear in its block, for a fixed order of linears.
-size_t targetOrder(const std::string &target) {
-  const std::vector<std::string> &all = loraTargets();
-  return size_t(std::find(all.begin(), all.end(), target) - all.begin());
-}
-
 std::string compiledTargets(const Module &module) {
   std::string list;
   for (const flatbuffers::String *target :
@@ -58,12 +52,12 @@ Adapter::findLinears(const Module &module) {
     if (!isA && tensor->kind() != format::StateKind::lora_b)
       continue;
     std::string target = tensor->target() ? tensor->target()->str() : "";
-    if (tensor->layer() < 0 || targetOrder(target) == loraTargets().size() ||
+    if (tensor->layer() < 0 || targetIndex(target) == loraTargets().size() ||
         !hasShape(*tensor, isA ? rank : 0, isA ? 0 : rank))
       return Status::error("state tensor '" + tensor->name()->str() +
                            "' is no LoRA matrix of rank " +
                            std::to_string(rank));
-    Linear &linear = byPlace[{tensor->layer(), targetOrder(target)}];
+    Linear &linear = byPlace[{tensor->layer(), targetIndex(target)}];
     linear.layer = uint32_t(tensor->layer());
     linear.target = target;
     (isA ? linear.a : linear.b) = tensor;

@@ -31,5 +31,7 @@ double Schedule::learningRate(uint64_t step) const {
 }
 
 uint64_t sterna::warmupStepsOf(double ratio, uint64_t steps) {
-  return uint64_t(std::ceil(ratio * double(steps)));
+  // Of counts that a double rounds up, the conversion back could overflow.
+  double warmup = std::ceil(ratio * double(steps));
+  return warmup < double(steps) ? uint64_t(warmup) : steps;
 }

@@ -39,9 +39,9 @@ Expected<Trainer> Trainer::create(TrainPrograms &programs,
       }))
     return Status::error("the data has no token to train on");
   Trainer trainer(programs, samples, options);
-  do
-    trainer.fill(trainer.firstStep);
-  while (trainer.current.trainedTokens == 0 && ++trainer.firstStep > 0);
+  trainer.fill(trainer.firstStep);
+  while (trainer.current.trainedTokens == 0)
+    trainer.fill(++trainer.firstStep);
   return Expected<Trainer>(std::move(trainer));
 }
 
@@ -109,12 +109,13 @@ Expected<std::optional<StepReport>> Trainer::step() {
   settings.learningRate = options.schedule.learningRate(current.index);
   settings.weightDecay = options.weightDecay;
   settings.maxGradNorm = options.maxGradNorm;
-  settings.step = ++updates;
+  settings.step = updates + 1;
   Expected<float> norm = programs->apply(settings);
   if (!norm.ok())
     return norm.status();
   if (!std::isfinite(*norm))
     return notFinite("gradient");
+  ++updates;
   StepReport report;
   report.step = current.index + 1;
   report.loss = *loss;
@@ -157,6 +158,7 @@ Expected<TrainerState> Trainer::state() const {
   TrainerState state;
   state.step = position;
   state.updates = updates;
+  state.skipped = skipped;
   for (const format::StateTensor *stored : tensors()) {
     NamedTensor tensor;
     tensor.name = stored->name()->str();
@@ -195,5 +197,6 @@ Status Trainer::restore(const TrainerState &state) {
       return status;
   position = state.step;
   updates = state.updates;
+  skipped = state.skipped;
   return Status();
 }

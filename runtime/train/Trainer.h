@@ -45,6 +45,7 @@ struct StepReport {
 struct TrainerState {
   uint64_t step = 0;    // steps of the run behind it, skipped ones too
   uint64_t updates = 0; // those that moved the parameters
+  uint64_t skipped = 0; // wholly masked batches
   /// Parameters and moments, in the module's order of state tensors.
   std::vector<NamedTensor> tensors;
 };

@@ -8,6 +8,7 @@
 
 #include "Limits.h"
 #include "Probes.h"
+#include "io/File.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FileSystem.h"
@@ -172,16 +173,13 @@ void keepBest(std::vector<Limit> &limits, unsigned threads) {
     limit.best = std::max(limit.rate, known.getNumber(key).value_or(0));
     known[key] = limit.best;
   }
-  std::error_code error =
-      llvm::sys::fs::create_directories(llvm::sys::path::parent_path(path));
-  if (!error) {
-    llvm::raw_fd_ostream stream(path, error);
-    if (!error)
-      stream << llvm::formatv("{0:2}\n", llvm::json::Value(std::move(all)));
-  }
-  if (error)
-    llvm::errs() << "sterna-bench: cannot keep the limits in '" << path
-                 << "': " << error.message() << "\n";
+  // A folder that cannot be made is told by the file in it.
+  (void)llvm::sys::fs::create_directories(llvm::sys::path::parent_path(path));
+  std::string text =
+      llvm::formatv("{0:2}\n", llvm::json::Value(std::move(all))).str();
+  if (Status status = writeFileAtomically(path, text); !status.ok())
+    llvm::errs() << "sterna-bench: the limits are not kept: "
+                 << status.message() << "\n";
 }
 
 } // namespace

@@ -51,11 +51,6 @@ void describe(CLI::App &command, Options &options) {
             "optimizer steps (default 5)");
 }
 
-double secondsSince(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
-
 std::vector<int32_t> randomTokens(uint64_t count, uint32_t vocabulary) {
   SplitMix64 random(seed);
   std::vector<int32_t> tokens(count);

@@ -78,11 +78,6 @@ struct Output {
   uint32_t decoded = 0; // tokens that were read again, one at a time
 };
 
-double secondsSince(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
-
 void emit(Output &output, const std::string &text) {
   output.text += text;
   std::fwrite(text.data(), 1, text.size(), stdout);

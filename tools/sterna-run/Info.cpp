@@ -31,9 +31,10 @@ constexpr const char *footer =
     "  sterna-run info model.stn --verify\n"
     "\n"
     "Peak bytes are what the plan needs: the weights that the programs read, "
-    "their\nstate, the largest arena and the parameter block. A tuned kernel "
-    "was emitted by\nhand-written code for this device, a portable one by the "
-    "general path.\n";
+    "their\nstate, the largest arena and the parameter block. Each thread of a "
+    "CPU "
+    "takes its\nscratch memory beside that. A tuned kernel was emitted by "
+    "hand-written code for this\ndevice, a portable one by the general path.\n";
 
 void describe(CLI::App &command, Options &options) {
   command.add_flag("--verify", options.verify,

@@ -17,7 +17,6 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
-#include <cmath>
 #include <limits>
 #include <string>
 #include <type_traits>

@@ -99,6 +99,11 @@ void sterna::printMemory(const char *title, int width, const Json &summary) {
               summary["target"].get<std::string>().c_str());
 }
 
+double sterna::secondsSince(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+      .count();
+}
+
 double sterna::median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   size_t middle = values.size() / 2;

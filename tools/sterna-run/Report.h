@@ -14,6 +14,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -51,6 +52,9 @@ void describeMemory(const Session &session, Json &summary);
 
 /// Prints a line of what describeMemory has added, after a title of `width`.
 void printMemory(const char *title, int width, const Json &summary);
+
+/// Seconds since `begin`.
+double secondsSince(std::chrono::steady_clock::time_point begin);
 
 /// The middle of `values` (of the two middle ones, their mean); not empty.
 double median(std::vector<double> values);

@@ -138,11 +138,9 @@ void describe(CLI::App &command, Options &options) {
 Expected<OutputFolder> prepareOutput(const Options &options) {
   namespace fs = std::filesystem;
   std::error_code error;
-  if (fs::exists(options.output, error) &&
-      !fs::is_directory(options.output, error))
-    return Status::error("the output '" + options.output + "' is not a folder");
-  if (fs::is_directory(options.output, error) &&
-      !fs::is_empty(options.output, error) && !options.overwrite)
+  bool isEmpty = !fs::is_directory(options.output, error) ||
+                 fs::is_empty(options.output, error);
+  if (!isEmpty && !error && !options.overwrite)
     return Status::error("the output folder '" + options.output +
                          "' is not empty: choose another or use --overwrite");
   Expected<OutputFolder> folder = OutputFolder::create(options.output);

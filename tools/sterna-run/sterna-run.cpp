@@ -15,6 +15,7 @@
 #include "src/core/Executable.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -86,7 +87,8 @@ void addOptions(CLI::App &app, CommonOptions &common) {
       ->check(
           [](const std::string &name) { return parseDevice(name).message(); });
   addNumber(app, "--threads", common.device.threads,
-            "threads of the CPU to compute with (default: all cores)",
+            "threads of the CPU to compute with (default: as many as this "
+            "process may use cores)",
             {1u, 1024u});
   app.add_flag("--json", common.json,
                "print one JSON object as the last line of standard output");
@@ -214,4 +216,8 @@ std::string sterna::spell(std::string text, const CommonOptions &common) {
   return text;
 }
 
-int main(int argc, char **argv) { return exitStatus(argc, argv); }
+int main(int argc, char **argv) {
+  // A reader that goes away is an error like a full disk, told and cleaned up.
+  std::signal(SIGPIPE, SIG_IGN);
+  return exitStatus(argc, argv);
+}

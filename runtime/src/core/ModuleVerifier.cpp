@@ -181,12 +181,13 @@ Status Verifier::verifyKernels(const format::Code &code,
   return Status();
 }
 
-/// Whether the elements of a vector, which may be absent, can be read where
-/// they lie: the verifier of FlatBuffers looks at its length only.
-template <typename T>
-static bool isAligned(const flatbuffers::Vector<T> *vector) {
+/// Whether elements of eight bytes, as of `Vector` they are, can be read where
+/// they lie: the verifier of FlatBuffers looks at a vector's length only. It
+/// may be absent.
+template <typename Vector> static bool isAligned(const Vector *vector) {
+  static_assert(alignof(format::Binding) == alignof(uint64_t));
   return !vector || vector->size() == 0 ||
-         reinterpret_cast<uintptr_t>(vector->Data()) % sizeof(T) == 0;
+         reinterpret_cast<uintptr_t>(vector->Data()) % alignof(uint64_t) == 0;
 }
 
 Status Verifier::verifyTensor(const std::string &name, format::ElementType type,
@@ -304,6 +305,8 @@ Status Verifier::verifyDispatch(const format::Dispatch &dispatch,
   if (dispatch.kernel() >= kernels)
     return Status::error(where + " runs kernel " + str(dispatch.kernel()) +
                          ", but the module has " + str(kernels));
+  if (!isAligned(dispatch.bindings()))
+    return Status::error("the bindings of " + where + " are not aligned");
   for (const format::Binding *binding : orEmpty(dispatch.bindings())) {
     if (binding->space() > format::Space::MAX)
       return Status::error("a binding of " + where +

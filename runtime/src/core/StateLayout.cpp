@@ -78,10 +78,9 @@ StateLayout::StateLayout(const Module &module,
     range.end += std::min(-range.end % alignment, stateBytes - range.end);
   }
   for (const Range &range : join(std::move(whole))) {
-    // No further than before, so this cannot overflow.
-    uint64_t place = (total + alignment - 1) / alignment * alignment;
-    runs.push_back({range.begin, range.end, place});
-    total = place + (range.end - range.begin);
+    // All but the last end at a multiple of the alignment, too.
+    runs.push_back({range.begin, range.end, total});
+    total += range.end - range.begin;
   }
 }
 

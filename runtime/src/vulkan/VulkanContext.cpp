@@ -85,8 +85,16 @@ Expected<VkCommandBuffer> VulkanContext::allocateCommands() {
   return commands;
 }
 
+Status VulkanContext::hanging(const std::string &what) const {
+  return Status::error("Vulkan device '" + chosen->name() + "': " + what +
+                       " did not end within " + std::to_string(longestRun) +
+                       " s: the device hangs, or is too slow for the model");
+}
+
 Status VulkanContext::submit(VkCommandBuffer commands,
                              const std::string &what) {
+  if (hangs)
+    return hanging(what);
   VkSubmitInfo info = {};
   info.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
   info.commandBufferCount = 1;
@@ -98,9 +106,7 @@ Status VulkanContext::submit(VkCommandBuffer commands,
                                        longestRun * 1000000000);
   if (result == VK_TIMEOUT) {
     hangs = true;
-    return Status::error("Vulkan device '" + chosen->name() + "': " + what +
-                         " did not end within " + std::to_string(longestRun) +
-                         " s: the device hangs, or is too slow for the model");
+    return hanging(what);
   }
   running = running && result != VK_SUCCESS;
   if (result == VK_SUCCESS)

@@ -73,6 +73,8 @@ private:
   VkCommandPool pool = VK_NULL_HANDLE;
   VkFence fence = VK_NULL_HANDLE;
   bool running = false; // something is submitted, and its end was not seen
+  Status hanging(const std::string &what) const;
+
   bool hangs = false;
 };
 

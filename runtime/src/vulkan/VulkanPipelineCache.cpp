@@ -10,6 +10,8 @@
 
 #include "src/vulkan/VulkanPipelineCache.h"
 
+#include "io/Escape.h"
+
 #include "io/File.h"
 
 #define XXH_INLINE_ALL
@@ -27,16 +29,6 @@ constexpr char magic[9] = "STERNAPC";
 constexpr size_t headerBytes = 16;
 /// More than any driver writes; what is larger is not ours.
 constexpr uint64_t maxFileBytes = 1 << 30;
-
-std::string hexadecimal(const uint8_t *data, size_t size) {
-  const char *digits = "0123456789abcdef";
-  std::string text;
-  for (size_t i = 0; i < size; ++i) {
-    text += digits[data[i] >> 4];
-    text += digits[data[i] & 15];
-  }
-  return text;
-}
 
 std::string cacheFolder() {
   // A relative path counts as none, as the XDG specification wants it.

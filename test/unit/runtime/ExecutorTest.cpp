@@ -107,6 +107,35 @@ TEST(Executor, RunsIndependentDispatches) {
   }
 }
 
+TEST(Executor, GivesEachThreadScratchMemory) {
+  TestModule description = emptyModule();
+  test::Program program;
+  program.name = "scratch";
+  program.outputs = {{"out", ElementType::i32, {cells}, 0}};
+  program.dispatches.push_back(
+      {Scratchpad, {Binding(Space::block, 0, bytes)}, false});
+  description.programs = {program};
+  description.blockBytes = bytes;
+  std::shared_ptr<const Module> module = loadValid(description);
+  ASSERT_TRUE(module);
+  constexpr uint64_t pages = 2 * 4096;
+  for (unsigned threads : {1u, 2u, 3u, 5u}) {
+    auto session = Session::create(module, {0}, onCpu(threads));
+    ASSERT_TRUE(session.ok()) << session.message();
+    EXPECT_EQ((*session)->plannedBytes().scratch, threads * pages);
+    auto prepared = (*session)->program("scratch");
+    ASSERT_TRUE(prepared.ok());
+    auto out = prepared->output<int32_t>("out", cells);
+    ASSERT_TRUE(out.ok());
+    for (int repeat = 0; repeat < 50; ++repeat) {
+      std::fill(*out, *out + cells, 0);
+      ASSERT_TRUE(prepared->run().ok());
+      for (uint64_t i = 0; i < cells; ++i)
+        ASSERT_EQ((*out)[i], 1) << threads << " " << i;
+    }
+  }
+}
+
 TEST(Executor, NamesWhatIsMissing) {
   std::shared_ptr<const Module> module = loadValid(toyModel());
   ASSERT_TRUE(module);

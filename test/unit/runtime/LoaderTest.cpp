@@ -122,6 +122,14 @@ TEST(Loader, SurvivesRandomMetadata) {
   }
 }
 
+TEST(Loader, RefusesAbsurdScratchMemory) {
+  TestModule module = toyModel();
+  module.kernels[Squares].scratch = (uint64_t(1) << 30) + 1;
+  expectError(module.serialize(), "bytes of scratch");
+  module.kernels[Squares].scratch = UINT64_MAX;
+  expectError(module.serialize(), "bytes of scratch");
+}
+
 TEST(Loader, FindsDamagedCode) {
   TestModule module = toyModel();
   module.damageCode = true;
@@ -159,7 +167,7 @@ TEST(Loader, ChecksBindings) {
 TEST(Loader, ChecksKernelIndices) {
   TestModule module = toyModel();
   module.programs[0].dispatches[0].kernel = KernelCount;
-  expectError(module.serialize(), "runs kernel 8, but the module has 8");
+  expectError(module.serialize(), "runs kernel 9, but the module has 9");
 }
 
 TEST(Loader, ChecksKernelCode) {
@@ -243,13 +251,13 @@ TEST(Loader, RefusesCodeThatIsNoElf) {
 
 TEST(Loader, RefusesCodeWithOtherKernels) {
   TestModule module = toyModel();
-  module.kernels.push_back({"ninth", 1});
+  module.kernels.push_back({"tenth", 1});
   std::shared_ptr<const Module> loaded = loadValid(module);
   ASSERT_TRUE(loaded);
   Expected<std::unique_ptr<Session>> session =
       Session::create(loaded, {0}, onCpu(1));
   ASSERT_FALSE(session.ok());
-  EXPECT_NE(session.message().find("expected 9 kernels"), std::string::npos);
+  EXPECT_NE(session.message().find("expected 10 kernels"), std::string::npos);
 }
 
 TEST(Plan, CountsSharedBytesOnce) {

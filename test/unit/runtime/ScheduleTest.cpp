@@ -48,6 +48,8 @@ TEST(Schedule, AcceptsWarmUpBeyondTheRun) {
 TEST(Schedule, CountsSteps) {
   EXPECT_EQ(warmupStepsOf(0.1, 25), 3u);
   EXPECT_EQ(warmupStepsOf(0, 25), 0u);
+  EXPECT_EQ(warmupStepsOf(1, 25), 25u);
+  EXPECT_EQ(warmupStepsOf(1, UINT64_MAX), UINT64_MAX);
   EXPECT_EQ(stepsPerEpoch(7, 2, 3), 2u);
   EXPECT_EQ(stepsPerEpoch(1, 2, 3), 1u);
 }

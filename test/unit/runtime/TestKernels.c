@@ -11,7 +11,14 @@
 
 #include "sterna/kernel_library.h"
 
-enum { vocabulary = 16, hidden = 4, sequence = 6, batch = 2, cells = 64 };
+enum {
+  vocabulary = 16,
+  hidden = 4,
+  sequence = 6,
+  batch = 2,
+  cells = 64,
+  scratchBytes = 5000
+};
 
 // out[w] = w * w
 static void squares(void *const *bindings, uint32_t begin, uint32_t end,
@@ -135,10 +142,27 @@ static void apply(void *const *bindings, uint32_t begin, uint32_t end,
   *(float *)bindings[3] = gradient[0] < 0 ? -gradient[0] : gradient[0];
 }
 
+// For each workgroup, out: 1 if the scratch memory is aligned and keeps what
+// this call writes there, as it would not if it were shared.
+static void scratchpad(void *const *bindings, uint32_t begin, uint32_t end,
+                       void *scratch) {
+  volatile uint32_t *words = scratch;
+  int32_t *out = bindings[0];
+  for (uint32_t group = begin; group < end; ++group) {
+    int32_t sound = ((uintptr_t)scratch & 63) == 0;
+    for (uint32_t i = 0; i < scratchBytes / 4; ++i)
+      words[i] = group * 7919 + i;
+    for (uint32_t i = 0; i < scratchBytes / 4; ++i)
+      sound &= words[i] == group * 7919 + i;
+    out[group] = sound;
+  }
+}
+
 const sterna_kernel_library_t *sterna_kernel_library_query(void) {
   static const sterna_kernel_fn_t kernels[] = {
-      squares, neighbours, forwardPlain, forwardLora, head, eval, micro, apply};
+      squares, neighbours, forwardPlain, forwardLora, head,
+      eval,    micro,      apply,        scratchpad};
   static const sterna_kernel_library_t library = {STERNA_KERNEL_LIBRARY_VERSION,
-                                                  8, kernels};
+                                                  9, kernels};
   return &library;
 }

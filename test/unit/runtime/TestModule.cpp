@@ -114,7 +114,7 @@ std::string buildMetadata(const TestModule &module, uint64_t weightsOffset,
   for (const KernelGrid &kernel : module.kernels)
     kernelCode.push_back(format::CreateKernelCodeDirect(
         builder, kernel.workgroups, /*tuned=*/false, kernel.offset, kernel.size,
-        &kernel.slots, kernel.written));
+        &kernel.slots, kernel.written, kernel.scratch));
   std::vector<flatbuffers::Offset<format::Code>> code = {
       format::CreateCodeDirect(builder, module.target.c_str(), &features,
                                codeOffset, module.code.size(),
@@ -289,9 +289,11 @@ std::string TestModule::serialize() const {
 
 TestModule sterna::test::emptyModule() {
   TestModule module;
-  module.kernels = {{"squares", 64},     {"neighbours", 64},   {"forward", 1},
-                    {"forward_lora", 1}, {"head", vocabulary}, {"eval", 1},
-                    {"micro", 1},        {"apply", 1}};
+  module.kernels = {
+      {"squares", 64},     {"neighbours", 64},   {"forward", 1},
+      {"forward_lora", 1}, {"head", vocabulary}, {"eval", 1},
+      {"micro", 1},        {"apply", 1},         {"scratchpad", 64}};
+  module.kernels[Scratchpad].scratch = scratchBytes;
   module.code = readAll(STERNA_TEST_KERNELS);
   module.weights.assign(100, 'w');
   return module;

@@ -31,6 +31,7 @@ enum Kernel : uint32_t {
   Eval,
   Micro,
   Apply,
+  Scratchpad,
   KernelCount
 };
 
@@ -43,6 +44,8 @@ constexpr uint32_t batch = 2;
 constexpr uint32_t rank = 2;
 constexpr uint32_t loraIn = 4;
 constexpr uint32_t loraOut = 3;
+/// Of the kernel Scratchpad, as in TestKernels.c.
+constexpr uint64_t scratchBytes = 5000;
 
 struct Field {
   std::string name;
@@ -73,7 +76,8 @@ struct State {
   std::string target;
 };
 
-/// A kernel and its code; the last four are for a GPU.
+/// A kernel and its code; slots, their use and its place are for a GPU, scratch
+/// is for a CPU.
 struct KernelGrid {
   std::string name;
   uint32_t workgroups;
@@ -81,6 +85,7 @@ struct KernelGrid {
   uint64_t size = 0;
   std::vector<uint8_t> slots = {};
   uint8_t written = 15;
+  uint64_t scratch = 0;
 };
 
 struct TestModule {

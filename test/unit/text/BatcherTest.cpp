@@ -133,8 +133,8 @@ TEST(BatcherTest, PadsAndMasks) {
 }
 
 TEST(BatcherTest, ShuffleIsPinned) {
-  EXPECT_EQ(shuffledOrder(0, 42), std::vector<uint64_t>());
-  EXPECT_EQ(shuffledOrder(8, 42),
+  EXPECT_EQ(shuffledOrder(0, SplitMix64(42)), std::vector<uint64_t>());
+  EXPECT_EQ(shuffledOrder(8, SplitMix64(42)),
             (std::vector<uint64_t>{3, 1, 6, 2, 4, 0, 7, 5}));
 }
 

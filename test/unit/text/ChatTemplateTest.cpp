@@ -181,6 +181,25 @@ TEST(ChatTemplateTest, TurnsWithoutWeight) {
   }
 }
 
+TEST(ChatTemplateTest, SystemPromptWithoutWeightInAUsersTurn) {
+  Tokenizer tokenizer = chatTokenizer();
+  std::vector<ChatMessage> messages = {
+      {"system", "Yes?"}, {"user", "Hi"}, {"assistant", "Bye"}};
+  ChatTemplate llama2 = ChatTemplate::choose(kLlama2);
+  auto all = llama2.render(tokenizer, messages);
+  messages[0].weighted = false;
+  auto some = llama2.render(tokenizer, messages);
+  ASSERT_TRUE(all.ok() && some.ok());
+  EXPECT_EQ(all->ids, some->ids);
+  std::string left;
+  for (size_t i = 0; i < some->ids.size(); ++i)
+    if (!some->spans[i].weighted)
+      left += tokenizer.tokenBytes(some->ids[i]);
+  EXPECT_NE(left.find("Yes?"), std::string::npos) << left;
+  EXPECT_EQ(left.find("Hi"), std::string::npos) << left;
+  EXPECT_EQ(left.find("Bye"), std::string::npos) << left;
+}
+
 TEST(ChatTemplateTest, SaysWhereTurnsHaveNoEnd) {
   const std::pair<const char *, const char *> cases[] = {
       {kChatMl, "'<|im_start|>', '<|im_end|>'"},

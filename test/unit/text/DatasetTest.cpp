@@ -418,7 +418,7 @@ TEST_F(DatasetTest, RefusesWhatIsNoText) {
                   "0x00 (UTF-16"},
       {"ab\ntr\xe8s"s,
        "line 2, column 3: expected UTF-8 text, but got the byte "
-       "0xE8 (Latin-1"},
+       "0xe8 (Latin-1"},
       {"cut \xc3"s, "column 5"},
   };
   for (const auto &[content, expected] : cases)
@@ -468,6 +468,19 @@ TEST_F(DatasetTest, SaysWhatIsWrongWithJson) {
   ASSERT_FALSE(list.ok());
   EXPECT_NE(list.message().find("line 2, column 14"), std::string::npos)
       << list.message();
+}
+
+TEST_F(DatasetTest, RowsBeyondALimitAreNoPlainText) {
+  std::string deep = std::string(100, '[') + std::string(100, ']');
+  for (const std::string &content :
+       {std::string("{\"text\":\"a\",\"text\":\"b\"}"),
+        "{\"text\":\"a\",\"meta\":" + deep + "}\n", "[" + deep + "]"})
+    for (const char *name : {"x.txt", "x"}) {
+      Expected<Dataset> dataset = load(name, content);
+      ASSERT_FALSE(dataset.ok()) << content;
+      EXPECT_NE(dataset.message().find("line 1, column"), std::string::npos)
+          << dataset.message();
+    }
 }
 
 TEST_F(DatasetTest, EmptyTextsAreLeftOutAndCounted) {
