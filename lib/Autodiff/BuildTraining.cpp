@@ -48,7 +48,8 @@ constexpr StringLiteral applyFunction = "train_apply";
 /// The `tern.state` of an argument of one of `kinds`, null for any other.
 DictionaryAttr trainableState(func::FuncOp function, unsigned index,
                               ArrayRef<std::string> kinds) {
-  auto state = function.getArgAttrOfType<DictionaryAttr>(index, stateAttr);
+  auto state =
+      function.getArgAttrOfType<DictionaryAttr>(index, tern::stateAttr);
   if (!state)
     return {};
   auto kind = state.getAs<StringAttr>("kind");
@@ -87,12 +88,13 @@ FailureOr<SmallVector<Trainable>> findTrainables(func::FuncOp function,
              << function.getArgument(index).getType();
     if (!state.getAs<StringAttr>("name"))
       return function.emitError("expected trainable argument #")
-             << index << " to have a name in its " << stateAttr << " attribute";
+             << index << " to have a name in its " << tern::stateAttr
+             << " attribute";
     trainables.push_back({type, state, index});
   }
   if (trainables.empty())
     return function.emitError("expected an argument of '")
-           << function.getName() << "' with " << stateAttr << " of kind "
+           << function.getName() << "' with " << tern::stateAttr << " of kind "
            << llvm::join(kinds, " or ") << ", but there is none to train";
   return trainables;
 }
@@ -109,7 +111,7 @@ Value addArgument(func::FuncOp function, Type type, DictionaryAttr attributes) {
 Value addScalarInput(func::FuncOp function, StringRef name) {
   Builder b(function.getContext());
   return addArgument(function, RankedTensorType::get({}, b.getF32Type()),
-                     singleAttr(inputAttr, b.getStringAttr(name)));
+                     singleAttr(tern::inputAttr, b.getStringAttr(name)));
 }
 
 /// `fresh` where `accumulate` is 0, else `old + fresh`. A selection, not a
@@ -130,7 +132,7 @@ LogicalResult buildTrainMicro(func::FuncOp function,
   for (const Trainable &trainable : trainables)
     wanted.push_back(function.getArgument(trainable.argument));
   Value lossScale = addScalarInput(function, "loss_scale");
-  function.setArgAttr(function.getNumArguments() - 1, lossScaleAttr,
+  function.setArgAttr(function.getNumArguments() - 1, tern::lossScaleAttr,
                       UnitAttr::get(function.getContext()));
   Value accumulate = addScalarInput(function, "accumulate");
 
@@ -146,18 +148,18 @@ LogicalResult buildTrainMicro(func::FuncOp function,
     unsigned index = function.getNumArguments();
     Value old = addArgument(
         function, trainable.type,
-        singleAttr(stateAttr, companionState(trainable, "gradient")));
+        singleAttr(tern::stateAttr, companionState(trainable, "gradient")));
     // Right where the gradient is ready, so that it need not be kept.
     builder.setInsertionPointAfterValue(gradient);
     results.push_back(accumulateGradient({builder, gradient.getLoc()}, gradient,
                                          old, accumulate));
     if (failed(function.insertResult(
             function.getNumResults(), trainable.type,
-            singleAttr(tiedAttr, builder.getI64IntegerAttr(index)))))
+            singleAttr(tern::tiedAttr, builder.getI64IntegerAttr(index)))))
       return failure();
   }
   terminator->setOperands(results);
-  function.setResultAttr(0, outputAttr, builder.getStringAttr("loss"));
+  function.setResultAttr(0, tern::outputAttr, builder.getStringAttr("loss"));
   return success();
 }
 

@@ -91,6 +91,24 @@ private:
     return result.combiner ? &result : nullptr;
   }
 
+  /// Whether each iteration makes an element of its own.
+  bool isElementwise(const LoopResult &result) {
+    return llvm::all_of(llvm::seq(op.getNumLoops()), [&](unsigned dim) {
+      return result.map.isFunctionOfDim(dim);
+    });
+  }
+
+  /// Whether a scalar depends on what a reduction has so far, as in a prefix
+  /// sum. Of elementwise results that is their start.
+  bool readsRunningValue(Value scalar) {
+    return llvm::any_of(llvm::zip_equal(loopResults, op.getRegionOutputArgs()),
+                        [&](auto pair) {
+                          auto &[result, old] = pair;
+                          return !isElementwise(result) &&
+                                 dependsOn(*op.getBlock(), scalar, old);
+                        });
+  }
+
   /// Finds what each iteration contributes to the result, and its cotangent.
   LogicalResult prepare(unsigned index, LoopResult &result) {
     if (!result.map.isProjectedPermutation(/*allowZeroInResults=*/true))
@@ -98,11 +116,10 @@ private:
                             "loop indices only, but result #")
              << index << " is at " << AffineMapAttr::get(result.map);
     Value yielded = op.getBlock()->getTerminator()->getOperand(index);
-    bool isElementwise =
-        llvm::all_of(llvm::seq(op.getNumLoops()), [&](unsigned dim) {
-          return result.map.isFunctionOfDim(dim);
-        });
-    if (isElementwise) {
+    if (isElementwise(result)) {
+      if (readsRunningValue(yielded))
+        return op.emitOpError("has no differentiation rule for a result that "
+                              "reads another one while that is reduced");
       result.term = yielded;
       result.parts = {{result.cotangent, result.map}};
       return success();

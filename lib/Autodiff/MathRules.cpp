@@ -116,7 +116,8 @@ struct ErfRule : SelectsNothing {
 };
 
 /// y = x^p: dx = p x^(p - 1) dy, 0 where p is 0; dp = y log(x) dy, 0 where x
-/// is 0. Those two are the limits where the formulas give no number.
+/// is 0 and p is not negative. Those two are the limits where the formulas give
+/// no number.
 struct PowRule : SelectsNothing {
   static Value cotangent(Build &build, math::PowFOp op, unsigned index,
                          Value dy) {
@@ -134,6 +135,10 @@ struct PowRule : SelectsNothing {
     }
     Value limit = build.compare(arith::CmpFPredicate::OEQ,
                                 index == 0 ? power : base, zero);
+    if (index == 1)
+      limit = arith::AndIOp::create(
+          build.b, build.loc, limit,
+          build.compare(arith::CmpFPredicate::OGE, power, zero));
     return build.mul(dy, build.select(limit, zero, derivative));
   }
 };

@@ -11,6 +11,7 @@
 
 #include "TensorBuilder.h"
 #include "TrainingStep.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -84,7 +85,7 @@ struct Chunk {
       state.set("offset", b.getI64IntegerAttr(offset));
       states.push_back(state.getDictionary(context));
     }
-    return singleAttr(statesAttr, b.getArrayAttr(states));
+    return singleAttr(tern::statesAttr, b.getArrayAttr(states));
   }
 };
 
@@ -211,14 +212,14 @@ func::FuncOp declareTrainApply(ModuleOp module, Location loc,
   SmallVector<Type> arguments(numInputs, scalar), results{scalar};
   SmallVector<DictionaryAttr> argumentAttrs;
   SmallVector<DictionaryAttr> resultAttrs{
-      singleAttr(outputAttr, b.getStringAttr("grad_norm"))};
+      singleAttr(tern::outputAttr, b.getStringAttr("grad_norm"))};
   for (StringRef name : inputNames)
-    argumentAttrs.push_back(singleAttr(inputAttr, b.getStringAttr(name)));
+    argumentAttrs.push_back(singleAttr(tern::inputAttr, b.getStringAttr(name)));
   for (const Chunk &chunk : chunks) {
     for (State tied : {parameter, moment1, moment2}) {
       results.push_back(chunk.getType());
-      resultAttrs.push_back(
-          singleAttr(tiedAttr, b.getI64IntegerAttr(arguments.size() + tied)));
+      resultAttrs.push_back(singleAttr(
+          tern::tiedAttr, b.getI64IntegerAttr(arguments.size() + tied)));
     }
     arguments.append(numStates, chunk.getType());
     for (StringRef kind : stateKinds)

@@ -15,14 +15,6 @@
 
 namespace sterna {
 
-/// Attributes of a program function's arguments and results.
-constexpr llvm::StringLiteral inputAttr = "tern.input";
-constexpr llvm::StringLiteral outputAttr = "tern.output";
-constexpr llvm::StringLiteral stateAttr = "tern.state";
-constexpr llvm::StringLiteral statesAttr = "tern.states";
-constexpr llvm::StringLiteral tiedAttr = "tern.tied";
-constexpr llvm::StringLiteral lossScaleAttr = "tern.loss_scale";
-
 /// A tensor that training changes: its type, its `tern.state` attribute, and
 /// which argument of the loss it is.
 struct Trainable {

@@ -293,7 +293,7 @@ private:
   };
 
   Argument input(StringRef name, RankedTensorType type) {
-    return {type, b.getNamedAttr("tern.input", b.getStringAttr(name))};
+    return {type, b.getNamedAttr(tern::inputAttr, b.getStringAttr(name))};
   }
 
   Argument cache(int64_t layer, StringRef which) {
@@ -304,7 +304,7 @@ private:
          b.getNamedAttr("layer", b.getI64IntegerAttr(layer)),
          b.getNamedAttr("target", b.getStringAttr(""))});
     return {tensor({options.maxContext, model.kvHeads, model.headDim}),
-            b.getNamedAttr("tern.state", state)};
+            b.getNamedAttr(tern::stateAttr, state)};
   }
 
   func::FuncOp startFunction(StringRef name, ArrayRef<Argument> arguments) {
@@ -333,10 +333,10 @@ private:
   }
 
   NamedAttribute output(StringRef name) {
-    return b.getNamedAttr("tern.output", b.getStringAttr(name));
+    return b.getNamedAttr(tern::outputAttr, b.getStringAttr(name));
   }
   NamedAttribute tied(int64_t argument) {
-    return b.getNamedAttr("tern.tied", b.getI64IntegerAttr(argument));
+    return b.getNamedAttr(tern::tiedAttr, b.getI64IntegerAttr(argument));
   }
 
   void buildForward(int64_t tokens) {

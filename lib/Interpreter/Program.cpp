@@ -91,10 +91,10 @@ LogicalResult ProgramMemory::fillInputs(ArrayRef<Array> inputs) {
   return success();
 }
 
-llvm::SetVector<StringRef> ProgramMemory::findNames(plan::Space space) {
+llvm::SetVector<StringRef> ProgramMemory::findWeightNames() {
   llvm::SetVector<StringRef> names;
   for (auto buffer : program.getBody().getOps<plan::BufferOp>())
-    if (buffer.getSpace() == space)
+    if (buffer.getSpace() == plan::Space::weights)
       names.insert(buffer.getName().value_or(""));
   return names;
 }
@@ -162,7 +162,7 @@ ProgramMemory::fillState(ModuleOp module,
 LogicalResult
 ProgramMemory::fillWeights(ModuleOp module,
                            const std::map<std::string, Array> &params) {
-  for (StringRef name : findNames(plan::Space::weights)) {
+  for (StringRef name : findWeightNames()) {
     auto param = module.lookupSymbol<tern::ParamOp>(name);
     auto offset = param ? param->getAttrOfType<IntegerAttr>("offset") : nullptr;
     if (!offset || offset.getInt() < 0)

@@ -59,7 +59,7 @@ private:
                                 const std::map<std::string, Array> &params);
   mlir::LogicalResult fillWeights(mlir::ModuleOp module,
                                   const std::map<std::string, Array> &params);
-  llvm::SetVector<llvm::StringRef> findNames(plan::Space space);
+  llvm::SetVector<llvm::StringRef> findWeightNames();
   llvm::SmallVector<plan::BufferOp> findWrittenState(mlir::ModuleOp module);
   Array &arrayOf(plan::Space space) { return arrays[unsigned(space)]; }
   void write(plan::Space space, int64_t offset, const Array &array);

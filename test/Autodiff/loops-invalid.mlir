@@ -36,6 +36,24 @@ func.func @f(%x: tensor<4xf32>, %c: tensor<f32>) -> tensor<f32> {
 // -----
 
 #id = affine_map<(i) -> (i)>
+#none = affine_map<(i) -> ()>
+
+// A prefix sum: its elements are those of a sum that goes on.
+func.func @f(%x: tensor<3xf32>, %c: tensor<f32>, %e: tensor<3xf32>) -> tensor<f32> {
+  // expected-error @+1 {{'linalg.generic' op has no differentiation rule for a result that reads another one while that is reduced}}
+  %sum, %scan = linalg.generic {indexing_maps = [#id, #none, #id], iterator_types = ["reduction"]}
+      ins(%x : tensor<3xf32>) outs(%c, %e : tensor<f32>, tensor<3xf32>) {
+  ^bb0(%a: f32, %old: f32, %unused: f32):
+    %s = arith.addf %old, %a : f32
+    linalg.yield %s, %s : f32, f32
+  } -> (tensor<f32>, tensor<3xf32>)
+  %z = linalg.reduce { arith.addf } ins(%scan : tensor<3xf32>) outs(%c : tensor<f32>) dimensions = [0]
+  return %z : tensor<f32>
+}
+
+// -----
+
+#id = affine_map<(i) -> (i)>
 #double = affine_map<(i) -> (2 * i)>
 
 func.func @f(%x: tensor<1xf32>, %c: tensor<1xf32>) -> tensor<f32> {

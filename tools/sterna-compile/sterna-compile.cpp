@@ -80,8 +80,8 @@ cl::opt<int64_t> batch("batch",
                        cl::init(1), cl::cat(category));
 cl::opt<int64_t> maxContext(
     "max-context",
-    cl::desc("Tokens that generation can attend to, up to 131072 (default: the "
-             "model's, at most 2048)"),
+    cl::desc("Tokens that generation can attend to, up to 1048576 (default: "
+             "the model's, at most 2048)"),
     cl::init(0), cl::cat(category));
 cl::opt<int64_t> loraRank("lora-rank",
                           cl::desc("Rank of LoRA adapters; 0 compiles none"),
@@ -248,7 +248,7 @@ std::string checkFlags() {
     return "--seq-len: expected 2 to 65536";
   if (!inRange(batch, 1, 1 << 10))
     return "--batch: expected 1 to 1024";
-  if (!inRange(maxContext, 0, mostContext))
+  if (maxContext.getNumOccurrences() && !inRange(maxContext, 1, mostContext))
     return "--max-context: expected 1 to " + std::to_string(mostContext);
   if (!inRange(loraRank, 0, 1 << 10))
     return "--lora-rank: expected 0 to 1024";

@@ -22,10 +22,10 @@ namespace sterna {
 /// `output` and `seed`. `output` and `wanted` are floats or float tensors; the
 /// types on the way are static. Returns one value for each element of `wanted`,
 /// of its type, a constant zero where it has no influence. New ops have the
-/// location of the op that they differentiate, named "grad". Fails after an
-/// error at the first op that has no rule, or that depends on `wanted` through
-/// something that has no gradient: integers, memory, calls. Ops built until
-/// then stay.
+/// location of the op that they differentiate, named "grad"; scalars in the
+/// body of new loops have it plain. Fails after an error at the first op that
+/// has no rule, or that depends on `wanted` through something that has no
+/// gradient: integers, memory, calls. Ops built until then stay.
 mlir::FailureOr<llvm::SmallVector<mlir::Value>>
 buildGradients(mlir::OpBuilder &builder, mlir::Value output, mlir::Value seed,
                mlir::ValueRange wanted);

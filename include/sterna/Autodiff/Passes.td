@@ -86,7 +86,7 @@ def DifferentiatePass : Pass<"sterna-differentiate", "::mlir::ModuleOp"> {
     does, has no gradient by right. Nothing is built for operands that no float
     tensor argument reaches.
 
-    Where a function has no derivative, the rules are those of PyTorch:
+    Where a function has no derivative, the rules are these:
     minima and maxima (`arith.maximumf`, `maxnumf`, reductions) give the cotangent
     to the operand that the result is, a NaN included, and equal shares of it where
     several are; `math.absf` has derivative 0 at 0, and a NaN at a NaN.

@@ -255,10 +255,6 @@ Expected<uint64_t> GGUFFile::getU64Or(StringRef key, uint64_t value) const {
   return hasKey(key) ? getU64(key) : Expected<uint64_t>(value);
 }
 
-Expected<float> GGUFFile::getF32Or(StringRef key, float value) const {
-  return hasKey(key) ? getF32(key) : Expected<float>(value);
-}
-
 Expected<bool> GGUFFile::getBoolOr(StringRef key, bool value) const {
   return hasKey(key) ? getBool(key) : Expected<bool>(value);
 }

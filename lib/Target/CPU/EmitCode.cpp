@@ -25,6 +25,7 @@
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/ToolOutputFile.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
 
@@ -61,39 +62,17 @@ sterna::cpu::createTargetMachine(const Level &level, StringRef name) {
       std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
-namespace {
-
-/// A temporary file, which is removed at the end of its scope, whatever ends
-/// it.
-class TemporaryFile {
-public:
-  TemporaryFile() = default;
-  TemporaryFile(const TemporaryFile &) = delete;
-  TemporaryFile &operator=(const TemporaryFile &) = delete;
-  ~TemporaryFile() {
-    if (path.empty())
-      return;
-    llvm::sys::fs::remove(path);
-    llvm::sys::DontRemoveFileOnSignal(path);
-  }
-
-  /// Creates the file, which ends in `ending`.
-  Error create(StringRef ending, int &descriptor) {
-    if (auto code = llvm::sys::fs::createTemporaryFile("sterna-kernels", ending,
-                                                       descriptor, path))
-      return llvm::createStringError(code, "cannot create a temporary file: " +
-                                               code.message());
-    llvm::sys::RemoveFileOnSignal(path);
-    return Error::success();
-  }
-
-  StringRef getPath() const { return path; }
-
-private:
+/// Creates a temporary file whose name ends in `ending`. It is removed at the
+/// end of the scope, whatever ends it.
+static Expected<std::unique_ptr<llvm::CleanupInstaller>>
+createTemporary(StringRef ending, int &descriptor) {
   SmallString<128> path;
-};
-
-} // namespace
+  if (auto code = llvm::sys::fs::createTemporaryFile("sterna-kernels", ending,
+                                                     descriptor, path))
+    return llvm::createStringError(code, "cannot create a temporary file: " +
+                                             code.message());
+  return std::make_unique<llvm::CleanupInstaller>(path);
+}
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::LoopAnalysisManager loops;
@@ -163,14 +142,14 @@ static Error checkSpace(StringRef object) {
 }
 
 static Expected<std::string> link(StringRef object) {
-  TemporaryFile output;
   int descriptor;
-  if (Error error = output.create("so", descriptor))
-    return std::move(error);
+  auto output = createTemporary("so", descriptor);
+  if (!output)
+    return output.takeError();
   llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
-  std::string objectPath = object.str(), outputPath = output.getPath().str();
+  std::string objectPath = object.str(), outputPath = (*output)->Filename;
   if (Error error = checkSpace(object))
     return std::move(error);
   const char *arguments[] = {"ld.lld", "-shared",          "--no-undefined",
@@ -180,6 +159,8 @@ static Expected<std::string> link(StringRef object) {
                                     {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
     return llvm::createStringError("lld: " + StringRef(errors).trim());
+  if (!result.canRunAgain)
+    return llvm::createStringError("lld cannot run again in this process");
   auto buffer = llvm::MemoryBuffer::getFile(outputPath);
   if (!buffer)
     return llvm::createStringError(buffer.getError(),
@@ -218,14 +199,14 @@ static Expected<std::string> emitLibrary(ModuleOp module, const Level &level) {
       sterna::cpu::translateKernels(module, level, **machine, context);
   if (!kernels)
     return kernels.takeError();
-  TemporaryFile object;
   int descriptor;
-  if (Error error = object.create("o", descriptor))
+  auto object = createTemporary("o", descriptor);
+  if (!object)
+    return object.takeError();
+  if (Error error = writeTemporaryObject(**kernels, **machine,
+                                         (*object)->getFilename(), descriptor))
     return std::move(error);
-  if (Error error = writeTemporaryObject(**kernels, **machine, object.getPath(),
-                                         descriptor))
-    return std::move(error);
-  return link(object.getPath());
+  return link((*object)->getFilename());
 }
 
 sterna::CodeObject sterna::cpu::describeCode(ModuleOp module,

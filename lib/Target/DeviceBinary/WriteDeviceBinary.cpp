@@ -11,6 +11,7 @@
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Support/OutputFile.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
+#include "sterna/device_binary.h"
 
 #include "module_generated.h"
 
@@ -34,7 +35,8 @@ using llvm::Expected;
 
 namespace {
 
-constexpr uint64_t headerBytes = 64, pageBytes = 4096;
+constexpr uint64_t headerBytes = STERNA_DEVICE_BINARY_HEADER_SIZE;
+constexpr uint64_t pageBytes = 4096;
 
 uint64_t checksum(const void *data, size_t size) {
   return XXH3_64bits(data, size);
@@ -230,9 +232,9 @@ private:
   }
 
   void writeHeader(uint64_t metadataOffset, uint64_t fileBytes) {
-    char header[headerBytes] = {'S', 'T', 'E', 'R', 'N', 'A', '\r', '\n'};
+    char header[headerBytes] = STERNA_DEVICE_BINARY_MAGIC;
     using namespace llvm::support::endian;
-    write32le(header + 8, 3);
+    write32le(header + 8, STERNA_DEVICE_BINARY_VERSION);
     write32le(header + 12, headerBytes);
     write64le(header + 16, metadataOffset);
     write64le(header + 24, builder.GetSize());

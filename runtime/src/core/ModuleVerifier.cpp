@@ -9,6 +9,7 @@
 #include "src/core/ModuleVerifier.h"
 
 #include "src/core/Module.h"
+#include "sterna/device_binary.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -21,12 +22,12 @@ using namespace sterna;
 
 namespace {
 
-constexpr char magic[9] = "STERNA\r\n";
-constexpr uint32_t formatVersion = 3;
+constexpr char magic[9] = STERNA_DEVICE_BINARY_MAGIC;
+constexpr uint32_t formatVersion = STERNA_DEVICE_BINARY_VERSION;
+constexpr uint32_t headerSize = STERNA_DEVICE_BINARY_HEADER_SIZE;
 
 /// Of a thread; more than any kernel has use for.
 constexpr uint64_t maxScratch = uint64_t(1) << 30;
-constexpr uint32_t headerSize = 64;
 constexpr uint32_t reservedBegin = 48; // to the header's end
 constexpr uint64_t pageSize = 4096;
 constexpr uint64_t weightAlignment = 64;

@@ -285,6 +285,15 @@ func.func @embedding_c2(%table: tensor<32x8xf16>, %ids: tensor<4xi32>) {
 
 // -----
 
+// embedding_grad_c2: beyond 31 bits, as 64
+func.func @embedding_grad_c2(%ids: tensor<4xi32>, %dy: tensor<4x8xf32>) {
+  // expected-error @+1 {{'tern.embedding_grad' op expected ids of at most 31 bits, but got rows 4294967296 to 4294967296 + 32}}
+  %d = tern.embedding_grad %ids, %dy {offset = 4294967296 : i64} : tensor<4xi32>, tensor<4x8xf32> -> tensor<32x8xf32>
+  return
+}
+
+// -----
+
 // embedding_c3: element type of the result
 func.func @embedding_c3(%table: tensor<32x8xf16>, %ids: tensor<4xi32>, %init: tensor<4x8xf16>) {
   // expected-error @+1 {{'tern.embedding' op failed to verify that init has the type of result}}

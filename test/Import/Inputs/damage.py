@@ -19,7 +19,7 @@ DAMAGE is one of the following; NAME and KEY may have escapes of Python
                        is Python, nan and inf included
   item=KEY:INDEX:VALUE another element of a key that holds an array
   element=NAME:VALUE   a tensor whose last element is VALUE
-  tensor=NAME:SHAPE    with a tensor more, or another one, of ones in that shape
+  tensor=NAME:SHAPE    with a tensor more, or another one, of twos in that shape
   offset=NAME:OTHER    a tensor that begins 32 bytes into another
   cut=BYTES            only the first BYTES of the file
   byte=OFFSET:VALUE    another byte of the file
@@ -63,7 +63,7 @@ def change(metadata, tensors, damage, value):
     elif damage == "extra-tensor":
         tensors[value] = (np.ones(64, np.float32), "f32")
     elif damage == "tensor":
-        tensors[name] = (np.ones(evaluate(rest), np.float32), "f32")
+        tensors[name] = (np.full(evaluate(rest), 2, np.float32), "f32")
     elif damage == "element":
         tensors[name][0].reshape(-1)[-1] = evaluate(rest)
     elif damage == "shape":

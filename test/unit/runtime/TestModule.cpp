@@ -9,6 +9,7 @@
 #include "TestModule.h"
 
 #include "src/core/Module.h"
+#include "sterna/device_binary.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -267,7 +268,7 @@ std::string TestModule::serialize() const {
       weightsOffset + (weights.size() + page - 1) / page * page;
   std::string metadata = buildMetadata(*this, weightsOffset, codeOffset);
   std::string file("STERNA\r\n");
-  append<uint32_t>(file, 3);
+  append<uint32_t>(file, STERNA_DEVICE_BINARY_VERSION);
   append<uint32_t>(file, 64);
   append<uint64_t>(file, 64);
   append<uint64_t>(file, metadata.size());

@@ -146,7 +146,6 @@ public:
   llvm::Expected<llvm::StringRef> getStringOr(llvm::StringRef key,
                                               llvm::StringRef value) const;
   llvm::Expected<uint64_t> getU64Or(llvm::StringRef key, uint64_t value) const;
-  llvm::Expected<float> getF32Or(llvm::StringRef key, float value) const;
   llvm::Expected<bool> getBoolOr(llvm::StringRef key, bool value) const;
 
 private:

@@ -26,7 +26,8 @@ namespace {
 constexpr float infinity = std::numeric_limits<float>::infinity();
 /// Rows that share what they read from the cache, at most.
 constexpr int64_t mostRows = 8;
-/// Stack for one row of scores per row of a block.
+/// Scores of a block, which are to stay in the second-level cache; one row may
+/// be more.
 constexpr int64_t scoreBytes = 512 * 1024;
 /// Columns that all rows weight before any goes on, so that they are read from
 /// the first-level cache.
@@ -57,8 +58,6 @@ bool isStaticF32(Value value) {
 
 bool AttentionShape::match(plan::KernelOp kernel, Operation *root,
                            const Inputs &inputs, const TargetInfo &target) {
-  if (!isYieldedWhole(kernel, root) || !matchArguments(inputs))
-    return false;
   vectorLanes = target.vectorLanes;
   // The others hold what is multiplied.
   accumulators = target.registers * 3 / 4;
@@ -71,8 +70,8 @@ bool AttentionShape::match(plan::KernelOp kernel, Operation *root,
   width = queryType.getDimSize(4);
   columns = keyType.getDimSize(1);
   int64_t fitting = scoreBytes / (4 * alignedColumns());
-  blockRows = std::min({mostRows, rows(), fitting});
-  return blockRows != 0;
+  blockRows = std::min({mostRows, rows(), std::max<int64_t>(fitting, 1)});
+  return isYieldedWhole(kernel, root) && matchArguments(inputs);
 }
 
 bool AttentionShape::matchArguments(const Inputs &inputs) {

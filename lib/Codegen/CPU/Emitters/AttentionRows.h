@@ -41,8 +41,7 @@ struct AttentionShape {
   int64_t accumulators = 0;
 
   /// The shape of a kernel that yields all results of the tern.attention or
-  /// tern.attention_grad in it, and does nothing else; none for another kernel,
-  /// or when one row of scores is too long to be a block.
+  /// tern.attention_grad in it, and does nothing else; none for another kernel.
   template <typename Op>
   static std::optional<AttentionShape> match(plan::KernelOp kernel,
                                              const TargetInfo &target) {

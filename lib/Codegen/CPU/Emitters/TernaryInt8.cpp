@@ -39,7 +39,7 @@ constexpr int64_t mostAdditions = 64;
 constexpr int64_t prefetchBytes = 4096;
 /// Workgroups at most. Each call copies the tokens anew, so they are not small.
 constexpr int64_t mostGroups = 16;
-/// Stack for a tile of tokens.
+/// Scratch memory for a tile of tokens.
 constexpr int64_t mostTileBytes = 1024 * 1024;
 
 /// A matched kernel.

@@ -21,8 +21,8 @@ using namespace sterna::plan;
 namespace {
 
 /// Bytes that are taken: disjoint intervals, begin to end, joined where they
-/// touch. VerifyPlan.cpp has a set of its own, for it shares no code with what it
-/// verifies.
+/// touch. VerifyPlan.cpp has a set of its own, for it shares no code with what
+/// it verifies.
 class TakenBytes {
 public:
   void insert(int64_t begin, int64_t end) {

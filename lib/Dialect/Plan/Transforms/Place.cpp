@@ -50,7 +50,7 @@ private:
       auto type = cast<RankedTensorType>(argument.getType());
       unsigned number = argument.getArgNumber();
       if (auto name =
-              function.getArgAttrOfType<StringAttr>(number, "tern.input")) {
+              function.getArgAttrOfType<StringAttr>(number, tern::inputAttr)) {
         result.places[argument] = placeInBlock(name, type, result.inputs);
         continue;
       }
@@ -77,14 +77,14 @@ private:
         return function.emitError()
                << "expected result " << number
                << " to be computed by a dispatch of its own";
-      if (auto output =
-              function.getResultAttrOfType<StringAttr>(number, "tern.output")) {
+      if (auto output = function.getResultAttrOfType<StringAttr>(
+              number, tern::outputAttr)) {
         auto type = cast<RankedTensorType>(operand.get().getType());
         result.places[value] = placeInBlock(output, type, result.outputs);
         continue;
       }
       auto tied =
-          function.getResultAttrOfType<IntegerAttr>(number, "tern.tied");
+          function.getResultAttrOfType<IntegerAttr>(number, tern::tiedAttr);
       BlockArgument argument = function.getArgument(tied.getInt());
       if (failed(checkLastUse(argument, value.getDefiningOp())))
         return failure();

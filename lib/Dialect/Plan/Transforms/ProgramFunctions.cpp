@@ -20,9 +20,9 @@ SmallVector<func::FuncOp> plan::getProgramFunctions(ModuleOp module) {
     if (!function.isExternal() && function.getNumArguments() != 0 &&
         llvm::all_of(function.getArguments(), [&](BlockArgument argument) {
           unsigned number = argument.getArgNumber();
-          return function.getArgAttr(number, "tern.input") ||
-                 function.getArgAttr(number, "tern.state") ||
-                 function.getArgAttr(number, "tern.states");
+          return function.getArgAttr(number, tern::inputAttr) ||
+                 function.getArgAttr(number, tern::stateAttr) ||
+                 function.getArgAttr(number, tern::statesAttr);
         }))
       functions.push_back(function);
   return functions;
@@ -72,7 +72,7 @@ std::optional<BlockArgument> plan::findTiedArgument(func::FuncOp function,
   Operation *terminator = function.front().getTerminator();
   for (OpOperand &operand : terminator->getOpOperands()) {
     auto tied = function.getResultAttrOfType<IntegerAttr>(
-        operand.getOperandNumber(), "tern.tied");
+        operand.getOperandNumber(), tern::tiedAttr);
     if (tied && getViewed(operand.get()).first == value)
       return function.getArgument(tied.getInt());
   }
@@ -83,7 +83,7 @@ llvm::DenseSet<Operation *> plan::getBackwardOps(func::FuncOp function) {
   llvm::DenseSet<Operation *> backward;
   llvm::DenseSet<Value> dependent;
   for (BlockArgument argument : function.getArguments())
-    if (function.getArgAttr(argument.getArgNumber(), "tern.loss_scale"))
+    if (function.getArgAttr(argument.getArgNumber(), tern::lossScaleAttr))
       dependent.insert(argument);
   if (dependent.empty())
     return backward;

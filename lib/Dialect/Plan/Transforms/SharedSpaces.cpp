@@ -24,11 +24,11 @@ template <typename T> T getAttr(BlockArgument argument, StringRef name) {
 
 /// The states of a flat argument, in order; null for any other.
 ArrayAttr getStates(BlockArgument argument) {
-  return getAttr<ArrayAttr>(argument, "tern.states");
+  return getAttr<ArrayAttr>(argument, tern::statesAttr);
 }
 
 DictionaryAttr getState(BlockArgument argument) {
-  return getAttr<DictionaryAttr>(argument, "tern.state");
+  return getAttr<DictionaryAttr>(argument, tern::stateAttr);
 }
 
 class StatePlacer {

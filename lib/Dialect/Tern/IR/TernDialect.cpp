@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -40,6 +41,81 @@ void TernDialect::initialize() {
 #define GET_OP_LIST
 #include "sterna/Dialect/Tern/IR/TernOps.cpp.inc"
       >();
+}
+
+/// Checks that `description` of a state tensor has what every reader takes for
+/// given; a part of a flat one says where it lies, too.
+static LogicalResult verifyState(Operation *op, StringRef attribute,
+                                 Attribute description, bool isPart) {
+  auto state = dyn_cast<DictionaryAttr>(description);
+  if (!state)
+    return op->emitOpError("expected ")
+           << attribute << " to describe state tensors, but got "
+           << description;
+  auto expect = [&](StringRef name, bool isThere) -> LogicalResult {
+    if (isThere)
+      return success();
+    return op->emitOpError("expected '")
+           << name << "' in " << attribute << " of a fitting type, but got "
+           << description;
+  };
+  auto isInteger = [&](StringRef name) {
+    auto value = state.getAs<IntegerAttr>(name);
+    return value && value.getType().isSignlessInteger(64);
+  };
+  for (StringRef name : {"name", "kind", "target"})
+    if (failed(expect(name, bool(state.getAs<StringAttr>(name)))))
+      return failure();
+  if (failed(expect("layer", isInteger("layer"))))
+    return failure();
+  if (!isPart)
+    return success();
+  auto type = state.getAs<TypeAttr>("type");
+  auto tensor = type ? dyn_cast<RankedTensorType>(type.getValue()) : nullptr;
+  if (failed(expect("type", tensor && tensor.hasStaticShape())))
+    return failure();
+  return expect("offset", isInteger("offset"));
+}
+
+LogicalResult TernDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                                    unsigned,
+                                                    NamedAttribute attribute) {
+  Attribute value = attribute.getValue();
+  StringRef name = attribute.getName();
+  if (name == stateAttr)
+    return verifyState(op, name, value, /*isPart=*/false);
+  if (name == inputAttr && !isa<StringAttr>(value))
+    return op->emitOpError("expected ")
+           << name << " to be a name, but got " << value;
+  if (name != statesAttr)
+    return success();
+  auto states = dyn_cast<ArrayAttr>(value);
+  if (!states)
+    return op->emitOpError("expected ")
+           << name << " to be a list of state tensors, but got " << value;
+  for (Attribute state : states)
+    if (failed(verifyState(op, name, state, /*isPart=*/true)))
+      return failure();
+  return success();
+}
+
+LogicalResult
+TernDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned,
+                                         NamedAttribute attribute) {
+  Attribute value = attribute.getValue();
+  StringRef name = attribute.getName();
+  if (name == outputAttr && !isa<StringAttr>(value))
+    return op->emitOpError("expected ")
+           << name << " to be a name, but got " << value;
+  if (name != tiedAttr)
+    return success();
+  auto argument = dyn_cast<IntegerAttr>(value);
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  if (argument && function && !argument.getValue().isNegative() &&
+      argument.getValue().ult(function.getNumArguments()))
+    return success();
+  return op->emitOpError("expected ")
+         << name << " to be the number of an argument, but got " << value;
 }
 
 LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError,

@@ -153,11 +153,18 @@ LogicalResult UnpackOp::verify() {
                      shapeOf(getInput()));
 }
 
+/// Checks that ids name the rows of a table that begin at `offset`.
+static LogicalResult expectIds(Operation *op, int64_t offset, int64_t rows) {
+  if (offset >= 0 && offset <= (int64_t(1) << 31) - rows)
+    return success();
+  return op->emitOpError() << "expected ids of at most 31 bits, but got rows "
+                           << offset << " to " << offset << " + " << rows;
+}
+
 LogicalResult EmbeddingOp::verify() {
-  int64_t offset = getOffset(), rows = shapeOf(getTable())[0];
-  if (offset < 0 || offset > (int64_t(1) << 31) - rows) // embedding_c2
-    return emitOpError() << "expected ids of at most 31 bits, but got rows "
-                         << offset << " to " << offset << " + " << rows;
+  if (failed(expectIds(*this, getOffset(), // embedding_c2
+                       shapeOf(getTable())[0])))
+    return failure();
   auto table = cast<RankedTensorType>(getTable().getType());
   if (table.getElementType().isInteger(8) != bool(getScale())) // embedding_c5
     return emitOpError()
@@ -168,6 +175,9 @@ LogicalResult EmbeddingOp::verify() {
 }
 
 LogicalResult EmbeddingGradOp::verify() {
+  if (failed(expectIds(*this, getOffset(), // embedding_grad_c2
+                       shapeOf(getResult())[0])))
+    return failure();
   return expectShape(*this, "cotangent", getCotangent(), // embedding_grad_c1
                      {shapeOf(getIds())[0], shapeOf(getResult())[1]});
 }

@@ -42,7 +42,7 @@ public:
 
   unsigned run() {
     b.setInsertionPointToStart(&function.front());
-    scale = addArgument(RankedTensorType::get({}, b.getF32Type()), "tern.input",
+    scale = addArgument(RankedTensorType::get({}, b.getF32Type()), inputAttr,
                         b.getStringAttr("lora_scale"));
     unsigned count = 0;
     for (auto linear : llvm::to_vector(function.getOps<LinearOp>()))
@@ -63,7 +63,7 @@ private:
                  int64_t layer, StringRef module, ArrayRef<int64_t> shape) {
     std::string name = (weight.drop_back(strlen("weight")) + suffix).str();
     return addArgument(
-        RankedTensorType::get(shape, b.getF32Type()), "tern.state",
+        RankedTensorType::get(shape, b.getF32Type()), stateAttr,
         b.getDictionaryAttr(
             {b.getNamedAttr("name", b.getStringAttr(name)),
              b.getNamedAttr("kind", b.getStringAttr(kind)),

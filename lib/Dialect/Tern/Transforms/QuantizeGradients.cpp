@@ -80,7 +80,7 @@ private:
     Builder b(&getContext());
     unsigned index = function.getNumArguments();
     auto attributes = b.getDictionaryAttr(
-        b.getNamedAttr("tern.input", b.getStringAttr("rounding_seeds")));
+        b.getNamedAttr(inputAttr, b.getStringAttr("rounding_seeds")));
     if (failed(function.insertArgument(
             index, RankedTensorType::get(count, b.getI32Type()), attributes,
             function.getLoc())))

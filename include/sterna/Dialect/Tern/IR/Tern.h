@@ -44,6 +44,15 @@ mlir::RankedTensorType getSegmentsType(mlir::Type tokens);
 
 namespace sterna::tern {
 
+/// Attributes of a program function's arguments and results; TernDialect.td
+/// says what they hold.
+constexpr llvm::StringLiteral inputAttr = "tern.input";
+constexpr llvm::StringLiteral stateAttr = "tern.state";
+constexpr llvm::StringLiteral statesAttr = "tern.states";
+constexpr llvm::StringLiteral lossScaleAttr = "tern.loss_scale";
+constexpr llvm::StringLiteral outputAttr = "tern.output";
+constexpr llvm::StringLiteral tiedAttr = "tern.tied";
+
 /// The negative label that marks a masked position; any negative one does.
 constexpr int32_t maskedLabel = -100;
 

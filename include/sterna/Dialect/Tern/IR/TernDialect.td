@@ -26,7 +26,22 @@ def Tern_Dialect : Dialect {
 
     Every op has a reference decomposition into upstream ops
     (`--sterna-decompose`), so that a new target works from day one.
+
+    A program function says with these attributes, which are verified, what its
+    arguments and results are to the host:
+
+    - `tern.input = "name"`: an input of the program.
+    - `tern.state = {name, kind, layer, target}`: a tensor that is kept between
+      programs, of a kind such as "kv_cache" or "lora_a"; for adapters, of the
+      linear `target` in `layer`.
+    - `tern.states = [{name, kind, layer, target, type, offset}, ...]`: several
+      of them side by side in one flat tensor; `offset` counts elements.
+    - `tern.loss_scale`: the factor that every cotangent has.
+    - `tern.output = "name"`, of a result: an output of the program.
+    - `tern.tied = number`, of a result: replaces the argument of that number.
   }];
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect",

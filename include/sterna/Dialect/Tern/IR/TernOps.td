@@ -361,7 +361,8 @@ def Tern_EmbeddingGradOp : Tern_PartitionedOp<"embedding_grad"> {
     with `ids[t] == offset + v`. Other ids have no part in it.
 
     Constraints: (C1) for ids `[T]` and a result `[V, H]`, `cotangent` is
-    `[T, H]`.
+    `[T, H]`; (C2) `offset` is not negative, and the last row's id has at most
+    31 bits.
 
     ```mlir
     %d = tern.embedding_grad %ids, %dy {offset = 32 : i64}
@@ -556,6 +557,11 @@ def Tern_AttentionGradOp : Tern_PartitionedOp<"attention_grad",
 
     ```mlir
     %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %pos, %do
+        : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+    ```
+
+    ```mlir
+    %a, %b, %c = tern.attention_grad %q, %k, %v, %pos, %do segments %qs, %ks {scale = 0.5 : f64, window = 2 : i64}
         : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
     ```
   }];
