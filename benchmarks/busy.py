@@ -49,6 +49,12 @@ PARTS = {
         "train_tokens_per_second",
     ),
 }
+# A process that never sleeps, and ends with this one whatever ends that.
+SPIN = [
+    sys.executable,
+    "-c",
+    "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass",
+]
 # Threads, and busy processes beside them.
 SETTINGS = ((1, 0), (2, 0), (2, 1), (3, 0))
 
@@ -72,8 +78,7 @@ def compile_models(builds, folder):
 def measure(tools, module, part, threads, busy):
     """Tokens/s of one run beside `busy` processes."""
     _, _, flags, key = PARTS[part]
-    spin = [sys.executable, "-c", "while True: pass"]
-    others = [subprocess.Popen(spin) for _ in range(busy)]
+    others = [subprocess.Popen(SPIN) for _ in range(busy)]
     try:
         command = [tools / "sterna-run", "bench", module, "--json"]
         command += [f"--threads={threads}", *flags]
@@ -113,13 +118,16 @@ def main():
         modules = compile_models(builds, pathlib.Path(folder))
         for part in PARTS:
             results = {}
+            # In turns, for the second of two runs may be faster.
+            order = list(builds)
             for _ in range(args.repeat):
                 for setting in SETTINGS:
-                    for name, tools in builds.items():
+                    for name in order:
                         value = measure(
-                            tools, modules[part, name], part, *setting
+                            builds[name], modules[part, name], part, *setting
                         )
                         results.setdefault((name, *setting), []).append(value)
+                order.reverse()
             for (name, threads, busy), values in results.items():
                 print_row(part, name, threads, busy, values)
 
