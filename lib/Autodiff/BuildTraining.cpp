@@ -30,14 +30,13 @@ DictionaryAttr sterna::singleAttr(StringRef name, Attribute value) {
       context, NamedAttribute(StringAttr::get(context, name), value));
 }
 
-DictionaryAttr sterna::companionState(const Trainable &trainable,
-                                      StringRef kind) {
-  MLIRContext *context = trainable.state.getContext();
-  NamedAttrList state(trainable.state);
-  auto name = trainable.state.getAs<StringAttr>("name");
-  state.set("name", StringAttr::get(context, name.getValue() + "." + kind));
-  state.set("kind", StringAttr::get(context, kind));
-  return state.getDictionary(context);
+tern::StateAttr sterna::companionState(const Trainable &trainable,
+                                       tern::StateKind kind) {
+  tern::StateAttr state = trainable.state;
+  std::string name =
+      (state.getName() + "." + format::EnumNameStateKind(kind)).str();
+  return tern::StateAttr::get(state.getContext(), name, kind, state.getLayer(),
+                              state.getTarget());
 }
 
 namespace {
@@ -46,15 +45,13 @@ constexpr StringLiteral microFunction = "train_micro";
 constexpr StringLiteral applyFunction = "train_apply";
 
 /// The `tern.state` of an argument of one of `kinds`, null for any other.
-DictionaryAttr trainableState(func::FuncOp function, unsigned index,
-                              ArrayRef<std::string> kinds) {
+tern::StateAttr trainableState(func::FuncOp function, unsigned index,
+                               ArrayRef<tern::StateKind> kinds) {
   auto state =
-      function.getArgAttrOfType<DictionaryAttr>(index, tern::stateAttr);
-  if (!state)
-    return {};
-  auto kind = state.getAs<StringAttr>("kind");
-  return kind && llvm::is_contained(kinds, kind.getValue()) ? state
-                                                            : DictionaryAttr();
+      function.getArgAttrOfType<tern::StateAttr>(index, tern::stateAttr);
+  return state && llvm::is_contained(kinds, state.getKind())
+             ? state
+             : tern::StateAttr();
 }
 
 /// Fails with an error where `function` is not a loss to train.
@@ -73,11 +70,11 @@ LogicalResult checkLoss(func::FuncOp function) {
 }
 
 /// Collects the states of `kinds` of `function`, in the order of its arguments.
-FailureOr<SmallVector<Trainable>> findTrainables(func::FuncOp function,
-                                                 ArrayRef<std::string> kinds) {
+FailureOr<SmallVector<Trainable>>
+findTrainables(func::FuncOp function, ArrayRef<tern::StateKind> kinds) {
   SmallVector<Trainable> trainables;
   for (unsigned index = 0; index < function.getNumArguments(); ++index) {
-    DictionaryAttr state = trainableState(function, index, kinds);
+    tern::StateAttr state = trainableState(function, index, kinds);
     if (!state)
       continue;
     auto type =
@@ -86,16 +83,14 @@ FailureOr<SmallVector<Trainable>> findTrainables(func::FuncOp function,
       return function.emitError("expected trainable argument #")
              << index << " to be a static tensor of f32, but got "
              << function.getArgument(index).getType();
-    if (!state.getAs<StringAttr>("name"))
-      return function.emitError("expected trainable argument #")
-             << index << " to have a name in its " << tern::stateAttr
-             << " attribute";
     trainables.push_back({type, state, index});
   }
   if (trainables.empty())
     return function.emitError("expected an argument of '")
            << function.getName() << "' with " << tern::stateAttr << " of kind "
-           << llvm::join(kinds, " or ") << ", but there is none to train";
+           << llvm::join(llvm::map_range(kinds, format::EnumNameStateKind),
+                         " or ")
+           << ", but there is none to train";
   return trainables;
 }
 
@@ -148,7 +143,7 @@ LogicalResult buildTrainMicro(func::FuncOp function,
     unsigned index = function.getNumArguments();
     Value old = addArgument(
         function, trainable.type,
-        singleAttr(tern::stateAttr, companionState(trainable, "gradient")));
+        singleAttr(tern::stateAttr, companionState(trainable, tern::StateKind::gradient)));
     // Right where the gradient is ready, so that it need not be kept.
     builder.setInsertionPointAfterValue(gradient);
     results.push_back(accumulateGradient({builder, gradient.getLoc()}, gradient,
@@ -186,8 +181,17 @@ struct BuildTraining : sterna::impl::BuildTrainingPassBase<BuildTraining> {
     for (StringRef name : {microFunction, applyFunction})
       if (Operation *taken = symbols.lookup(name))
         return taken->emitError("'") << name << "' exists already";
+    SmallVector<tern::StateKind> kinds;
+    for (const std::string &name : trainable) {
+      std::optional<tern::StateKind> kind = tern::symbolizeStateKind(name);
+      if (!kind)
+        return module.emitError("expected 'trainable' to name kinds of state, "
+                                "but got '")
+               << name << "'";
+      kinds.push_back(*kind);
+    }
     FailureOr<SmallVector<Trainable>> trainables =
-        findTrainables(function, trainable);
+        findTrainables(function, kinds);
     if (failed(trainables))
       return failure();
     func::FuncOp micro = function.clone();

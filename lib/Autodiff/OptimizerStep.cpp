@@ -50,8 +50,9 @@ constexpr StringLiteral inputNames[numInputs] = {
 
 /// State arguments of one chunk, in order.
 enum State { parameter, gradient, moment1, moment2, numStates };
-constexpr StringLiteral stateKinds[numStates] = {"", "gradient", "moment1",
-                                                 "moment2"};
+constexpr std::optional<tern::StateKind> stateKinds[numStates] = {
+    std::nullopt, tern::StateKind::gradient, tern::StateKind::moment1,
+    tern::StateKind::moment2};
 
 /// Trainables that lie side by side, as one flat tensor.
 struct Chunk {
@@ -72,20 +73,16 @@ struct Chunk {
         trainables.front()->type.getElementType());
   }
 
-  /// The `tern.states` of the flat tensor of all trainables or, unless `kind`
-  /// is empty, of what accompanies them.
-  DictionaryAttr describe(StringRef kind) const {
-    SmallVector<Attribute> states;
+  /// The `tern.states` of the flat tensor of all trainables or, with a `kind`,
+  /// of what accompanies them.
+  DictionaryAttr describe(std::optional<tern::StateKind> kind) const {
+    SmallVector<Attribute> parts;
     MLIRContext *context = trainables.front()->state.getContext();
-    Builder b(context);
-    for (auto [trainable, offset] : llvm::zip_equal(trainables, offsets)) {
-      NamedAttrList state(kind.empty() ? trainable->state
-                                       : companionState(*trainable, kind));
-      state.set("type", TypeAttr::get(trainable->type));
-      state.set("offset", b.getI64IntegerAttr(offset));
-      states.push_back(state.getDictionary(context));
-    }
-    return singleAttr(tern::statesAttr, b.getArrayAttr(states));
+    for (auto [trainable, offset] : llvm::zip_equal(trainables, offsets))
+      parts.push_back(tern::StatePartAttr::get(
+          context, kind ? companionState(*trainable, *kind) : trainable->state,
+          trainable->type, offset));
+    return singleAttr(tern::statesAttr, ArrayAttr::get(context, parts));
   }
 };
 
@@ -222,7 +219,7 @@ func::FuncOp declareTrainApply(ModuleOp module, Location loc,
           tern::tiedAttr, b.getI64IntegerAttr(arguments.size() + tied)));
     }
     arguments.append(numStates, chunk.getType());
-    for (StringRef kind : stateKinds)
+    for (std::optional<tern::StateKind> kind : stateKinds)
       argumentAttrs.push_back(chunk.describe(kind));
   }
   auto function = func::FuncOp::create(b, loc, "train_apply",

@@ -12,6 +12,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
 
 namespace sterna {
 
@@ -19,16 +20,17 @@ namespace sterna {
 /// which argument of the loss it is.
 struct Trainable {
   mlir::RankedTensorType type;
-  mlir::DictionaryAttr state;
+  tern::StateAttr state;
   unsigned argument;
 };
 
 /// A dictionary with the one entry `name = value`.
 mlir::DictionaryAttr singleAttr(llvm::StringRef name, mlir::Attribute value);
 
-/// The `tern.state` of `<name of the matrix>.<kind>`.
-mlir::DictionaryAttr companionState(const Trainable &trainable,
-                                    llvm::StringRef kind);
+/// The `tern.state` of the tensor of `kind` that accompanies a trainable, called
+/// `<name of the trainable>.<kind>`.
+tern::StateAttr companionState(const Trainable &trainable,
+                               tern::StateKind kind);
 
 /// Builds `@train_apply` at the end of `module`: the norm of all gradients,
 /// clipping, and one step of AdamW for all of `trainables`.

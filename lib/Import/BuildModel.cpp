@@ -32,7 +32,7 @@ public:
 
   OwningOpRef<ModuleOp> build() {
     module = ModuleOp::create(loc, model.name);
-    module->getOperation()->setAttr("tern.model", describe());
+    describe();
     b.setInsertionPointToEnd(module->getBody());
     declareParameters();
     for (int64_t tokens : {1, 16, 128})
@@ -49,25 +49,19 @@ private:
   // Parameters
   //===--------------------------------------------------------------------===//
 
-  DictionaryAttr describe() {
-    auto integer = [&](StringRef name, int64_t value) {
-      return b.getNamedAttr(name, b.getI64IntegerAttr(value));
-    };
-    return b.getDictionaryAttr(
-        {b.getNamedAttr("name", b.getStringAttr(model.name)),
-         b.getNamedAttr("architecture", b.getStringAttr(model.architecture)),
-         b.getNamedAttr(
-             "activations",
-             b.getStringAttr(model.int8Activations ? "int8" : "float")),
-         integer("layers", model.layers), integer("hidden", model.hidden),
-         integer("feed_forward", model.feedForward),
-         integer("heads", model.heads), integer("kv_heads", model.kvHeads),
-         integer("head_dim", model.headDim),
-         integer("vocabulary", model.vocabulary),
-         integer("max_context", options.maxContext),
-         integer("model_context", model.contextLength),
-         integer("sequence_length", options.sequenceLength),
-         integer("batch", options.batch)});
+  void describe() {
+    Operation *op = *module;
+    op->setAttr(tern::modelAttr,
+                tern::ModelAttr::get(
+                    b.getContext(), model.name, model.architecture,
+                    model.layers, model.hidden, model.feedForward, model.heads,
+                    model.kvHeads, model.headDim, model.vocabulary,
+                    model.contextLength, model.int8Activations));
+    op->setAttr(tern::shapesAttr,
+                tern::ShapesAttr::get(b.getContext(), options.maxContext,
+                                      options.sequenceLength, options.batch));
+    op->setAttr(tern::tokenizerAttr,
+                describeTokenizer(b.getContext(), model.tokenizer));
   }
 
   void declareParameters() {
@@ -158,8 +152,10 @@ private:
     return tensor::CollapseShapeOp::create(b, loc, target, x, *reassociation);
   }
 
-  Value linear(Value x, const Twine &name) {
-    std::string symbol = name.str();
+  /// The linear `projection` of `layer`.
+  Value linear(Value x, int64_t layer, tern::Projection projection) {
+    std::string symbol =
+        "blk." + std::to_string(layer) + "." + matrixOf(projection) + ".weight";
     const Parameter *parameter = model.find(symbol);
     Value weight = get(symbol);
     if (failed)
@@ -171,8 +167,29 @@ private:
     auto linear = tern::LinearOp::create(
         b, named(symbol), tensor({rows, parameter->type.getDimSize(0)}), x,
         weight, get(scaleName(symbol)),
-        model.int8Activations ? b.getUnitAttr() : UnitAttr(), group);
+        model.int8Activations ? b.getUnitAttr() : UnitAttr(), group,
+        tern::RoleAttr::get(b.getContext(), layer, projection));
     return linear;
+  }
+
+  static const char *matrixOf(tern::Projection projection) {
+    switch (projection) {
+    case tern::Projection::Q:
+      return "attn_q";
+    case tern::Projection::K:
+      return "attn_k";
+    case tern::Projection::V:
+      return "attn_v";
+    case tern::Projection::O:
+      return "attn_output";
+    case tern::Projection::Gate:
+      return "ffn_gate";
+    case tern::Projection::Up:
+      return "ffn_up";
+    case tern::Projection::Down:
+      return "ffn_down";
+    }
+    llvm_unreachable("every projection has a matrix");
   }
 
   Value norm(Value x, const Twine &name) {
@@ -217,7 +234,7 @@ private:
         x = tern::CheckpointOp::create(b, loc, x.getType(), x);
       Value a = attention(x, layer, prefix, batch, tokens, position, remember);
       x = arith::AddFOp::create(b, loc, x, a);
-      x = arith::AddFOp::create(b, loc, x, feedForward(x, prefix));
+      x = arith::AddFOp::create(b, loc, x, feedForward(x, layer, prefix));
     }
     if (checkpoint)
       x = tern::CheckpointOp::create(b, loc, x.getType(), x);
@@ -227,9 +244,9 @@ private:
   Value attention(Value x, int64_t layer, StringRef prefix, int64_t batch,
                   int64_t tokens, Value position, Remember remember) {
     Value h = norm(x, prefix + "attn_norm.weight");
-    Value q = linear(h, prefix + "attn_q.weight");
-    Value k = linear(h, prefix + "attn_k.weight");
-    Value v = linear(h, prefix + "attn_v.weight");
+    Value q = linear(h, layer, tern::Projection::Q);
+    Value k = linear(h, layer, tern::Projection::K);
+    Value v = linear(h, layer, tern::Projection::V);
     if (failed)
       return x;
     int64_t groups = model.heads / model.kvHeads, width = model.headDim;
@@ -250,19 +267,19 @@ private:
                                         values, position);
     o = reshape(o, {batch * tokens, model.heads * width});
     o = optionalNorm(o, prefix + "attn_sub_norm.weight");
-    return linear(o, prefix + "attn_output.weight");
+    return linear(o, layer, tern::Projection::O);
   }
 
-  Value feedForward(Value x, StringRef prefix) {
+  Value feedForward(Value x, int64_t layer, StringRef prefix) {
     Value h = norm(x, prefix + "ffn_norm.weight");
-    Value gate = linear(h, prefix + "ffn_gate.weight");
-    Value up = linear(h, prefix + "ffn_up.weight");
+    Value gate = linear(h, layer, tern::Projection::Gate);
+    Value up = linear(h, layer, tern::Projection::Up);
     if (failed)
       return x;
     Location at = named(prefix + "ffn_act");
     Value u = arith::MulFOp::create(b, at, activate(gate, at), up);
     u = optionalNorm(u, prefix + "ffn_sub_norm.weight");
-    return linear(u, prefix + "ffn_down.weight");
+    return linear(u, layer, tern::Projection::Down);
   }
 
   Value embed(Value tokens) {
@@ -298,11 +315,8 @@ private:
 
   Argument cache(int64_t layer, StringRef which) {
     std::string name = ("blk." + Twine(layer) + ".cache_" + which).str();
-    DictionaryAttr state = b.getDictionaryAttr(
-        {b.getNamedAttr("name", b.getStringAttr(name)),
-         b.getNamedAttr("kind", b.getStringAttr("kv_cache")),
-         b.getNamedAttr("layer", b.getI64IntegerAttr(layer)),
-         b.getNamedAttr("target", b.getStringAttr(""))});
+    auto state = tern::StateAttr::get(b.getContext(), name,
+                                      tern::StateKind::kv_cache, layer, "");
     return {tensor({options.maxContext, model.kvHeads, model.headDim}),
             b.getNamedAttr(tern::stateAttr, state)};
   }

@@ -4,14 +4,14 @@
 // first to its last element, B is larger than any, D begins another.
 // CHECK-LABEL: func.func @train_apply(
 // CHECK-SAME: tensor<16384x1024xf32> {tern.states = [
-// CHECK-SAME: name = "a", offset = 0 : i64
-// CHECK-SAME: name = "c", offset = 16777200 : i64
+// CHECK-SAME: name = "a"{{[^#]*}}, offset = 0>
+// CHECK-SAME: name = "c"{{[^#]*}}, offset = 16777200>
 // CHECK-SAME: name = "a.gradient"
 // CHECK-SAME: tensor<16385x1024xf32> {tern.states = [
-// CHECK-SAME: name = "b", offset = 0 : i64
+// CHECK-SAME: name = "b"{{[^#]*}}, offset = 0>
 // CHECK-SAME: name = "b.gradient"
 // CHECK-SAME: tensor<1x1024xf32> {tern.states = [
-// CHECK-SAME: name = "d", offset = 0 : i64
+// CHECK-SAME: name = "d"{{[^#]*}}, offset = 0>
 // CHECK-SAME: name = "d.gradient"
 
 // One norm, and one update for each flat tensor.
@@ -24,10 +24,10 @@
 // CHECK: return
 
 func.func @eval_lora(
-    %a: tensor<16777197xf32> {tern.state = {kind = "lora_a", layer = 0 : i64, name = "a", target = "q_proj"}},
-    %c: tensor<16xf32> {tern.state = {kind = "lora_a", layer = 1 : i64, name = "c", target = "q_proj"}},
-    %b: tensor<16777217xf32> {tern.state = {kind = "lora_b", layer = 0 : i64, name = "b", target = "q_proj"}},
-    %d: tensor<1xf32> {tern.state = {kind = "lora_b", layer = 1 : i64, name = "d", target = "q_proj"}})
+    %a: tensor<16777197xf32> {tern.state = #tern.state<name = "a", kind = lora_a, target = "q_proj">},
+    %c: tensor<16xf32> {tern.state = #tern.state<name = "c", kind = lora_a, layer = 1, target = "q_proj">},
+    %b: tensor<16777217xf32> {tern.state = #tern.state<name = "b", kind = lora_b, target = "q_proj">},
+    %d: tensor<1xf32> {tern.state = #tern.state<name = "d", kind = lora_b, layer = 1, target = "q_proj">})
     -> (tensor<f32> {tern.output = "loss"}) {
   %start = arith.constant dense<0.0> : tensor<f32>
   %s = linalg.reduce { arith.addf } ins(%a : tensor<16777197xf32>) outs(%start : tensor<f32>) dimensions = [0]

@@ -24,14 +24,14 @@ func.func @eval_lora(%x: tensor<2xf32>) -> tensor<2xf32> {
 // -----
 
 // expected-error @+1 {{expected trainable argument #0 to be a static tensor of f32, but got 'tensor<f64>'}}
-func.func @eval_lora(%x: tensor<f64> {tern.state = {kind = "lora_a", layer = 0 : i64, name = "a", target = "q_proj"}}) -> tensor<f32> {
+func.func @eval_lora(%x: tensor<f64> {tern.state = #tern.state<name = "a", kind = lora_a, target = "q_proj">}) -> tensor<f32> {
   %y = arith.truncf %x : tensor<f64> to tensor<f32>
   return %y : tensor<f32>
 }
 
 // -----
 
-func.func @eval_lora(%x: tensor<f32> {tern.state = {kind = "lora_a", layer = 0 : i64, name = "a", target = "q_proj"}}) -> tensor<f32> {
+func.func @eval_lora(%x: tensor<f32> {tern.state = #tern.state<name = "a", kind = lora_a, target = "q_proj">}) -> tensor<f32> {
   return %x : tensor<f32>
 }
 // expected-error @+1 {{'train_apply' exists already}}

@@ -8,8 +8,8 @@
 func.func @eval_lora(
     %x: tensor<4x8xf32> {tern.input = "tokens"},
     %scale: tensor<f32> {tern.input = "lora_scale"},
-    %a: tensor<2x8xf32> {tern.state = {kind = "lora_a", layer = 0 : i64, name = "q.lora_a", target = "q_proj"}},
-    %b: tensor<6x2xf32> {tern.state = {kind = "lora_b", layer = 0 : i64, name = "q.lora_b", target = "q_proj"}})
+    %a: tensor<2x8xf32> {tern.state = #tern.state<name = "q.lora_a", kind = lora_a, target = "q_proj">},
+    %b: tensor<6x2xf32> {tern.state = #tern.state<name = "q.lora_b", kind = lora_b, target = "q_proj">})
     -> (tensor<f32> {tern.output = "loss"}) {
   %zero = arith.constant 0.0 : f32
   %eu = tensor.empty() : tensor<4x2xf32>
@@ -32,12 +32,12 @@ func.func @eval_lora(
 // CHECK-LABEL: func.func @train_micro(
 // CHECK-SAME: %[[X:[^ ]+]]: tensor<4x8xf32> {tern.input = "tokens"}
 // CHECK-SAME: %[[LORA:[^ ]+]]: tensor<f32> {tern.input = "lora_scale"}
-// CHECK-SAME: %[[A:[^ ]+]]: tensor<2x8xf32> {tern.state = {kind = "lora_a"
-// CHECK-SAME: %[[B:[^ ]+]]: tensor<6x2xf32> {tern.state = {kind = "lora_b"
+// CHECK-SAME: %[[A:[^ ]+]]: tensor<2x8xf32> {tern.state = #tern.state<name = "q.lora_a", kind = lora_a
+// CHECK-SAME: %[[B:[^ ]+]]: tensor<6x2xf32> {tern.state = #tern.state<name = "q.lora_b", kind = lora_b
 // CHECK-SAME: %[[SEED:[^ ]+]]: tensor<f32> {tern.input = "loss_scale", tern.loss_scale}
 // CHECK-SAME: %[[ACCUMULATE:[^ ]+]]: tensor<f32> {tern.input = "accumulate"}
-// CHECK-SAME: %[[GA:[^ ]+]]: tensor<2x8xf32> {tern.state = {kind = "gradient", layer = 0 : i64, name = "q.lora_a.gradient", target = "q_proj"}}
-// CHECK-SAME: %[[GB:[^ ]+]]: tensor<6x2xf32> {tern.state = {kind = "gradient", layer = 0 : i64, name = "q.lora_b.gradient", target = "q_proj"}}
+// CHECK-SAME: %[[GA:[^ ]+]]: tensor<2x8xf32> {tern.state = #tern.state<name = "q.lora_a.gradient", kind = gradient, target = "q_proj">}
+// CHECK-SAME: %[[GB:[^ ]+]]: tensor<6x2xf32> {tern.state = #tern.state<name = "q.lora_b.gradient", kind = gradient, target = "q_proj">}
 // CHECK-SAME: -> (tensor<f32> {tern.output = "loss"}, tensor<2x8xf32> {tern.tied = 6 : i64}, tensor<6x2xf32> {tern.tied = 7 : i64})
 // CHECK: %[[LOSS:.+]] = linalg.reduce
 // CHECK: linalg.broadcast ins(%[[SEED]] : tensor<f32>)
@@ -60,12 +60,11 @@ func.func @eval_lora(
 // CHECK-SAME: {tern.input = "bias_correction1"}
 // CHECK-SAME: {tern.input = "bias_correction2"}
 // CHECK-SAME: %[[P:[^ ]+]]: tensor<1x1024xf32> {tern.states = [
-// CHECK-SAME: {kind = "lora_a", layer = 0 : i64, name = "q.lora_a", offset = 0 : i64, target = "q_proj", type = tensor<2x8xf32>},
-// CHECK-SAME: {kind = "lora_b", layer = 0 : i64, name = "q.lora_b", offset = 16 : i64, target = "q_proj", type = tensor<6x2xf32>}]}
-// CHECK-SAME: %[[G:[^ ]+]]: tensor<1x1024xf32> {tern.states = [{kind = "gradient",
-// CHECK-SAME: name = "q.lora_a.gradient"
-// CHECK-SAME: %[[M:[^ ]+]]: tensor<1x1024xf32> {tern.states = [{kind = "moment1",
-// CHECK-SAME: %[[V:[^ ]+]]: tensor<1x1024xf32> {tern.states = [{kind = "moment2",
+// CHECK-SAME: #tern.state_part<state = <name = "q.lora_a", kind = lora_a, target = "q_proj">, type = tensor<2x8xf32>, offset = 0>,
+// CHECK-SAME: #tern.state_part<state = <name = "q.lora_b", kind = lora_b, target = "q_proj">, type = tensor<6x2xf32>, offset = 16>]}
+// CHECK-SAME: %[[G:[^ ]+]]: tensor<1x1024xf32> {tern.states = [#tern.state_part<state = <name = "q.lora_a.gradient", kind = gradient,
+// CHECK-SAME: %[[M:[^ ]+]]: tensor<1x1024xf32> {tern.states = [#tern.state_part<state = <name = "q.lora_a.moment1", kind = moment1,
+// CHECK-SAME: %[[V:[^ ]+]]: tensor<1x1024xf32> {tern.states = [#tern.state_part<state = <name = "q.lora_a.moment2", kind = moment2,
 // CHECK-SAME: -> (tensor<f32> {tern.output = "grad_norm"}, tensor<1x1024xf32> {tern.tied = 5 : i64}, tensor<1x1024xf32> {tern.tied = 7 : i64}, tensor<1x1024xf32> {tern.tied = 8 : i64})
 // CHECK: %[[LANES:.+]] = tensor.expand_shape %[[G]]
 // CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "reduction", "parallel"]} ins(%[[LANES]] : tensor<1x16x64xf32>)

@@ -399,8 +399,7 @@ void addPositions(List &list) {
     !c = tensor<$Cx$Hx$Dxf32>
     func.func @run(%p: !p {tern.input = "position"},
                    %l: !p {tern.input = "length"}, %u: !u {tern.input = "u"},
-                   %c: !c {tern.state = {kind = "kv_cache", layer = 0 : i64,
-                                         name = "c", target = ""}})
+                   %c: !c {tern.state = #tern.state<name = "c", kind = kv_cache>})
         -> (!c {tern.tied = 3 : i64}) {
       %y = tern.cache_update %c, %u, %p, %l : !c, !u, !p, !p
       return %y : !c
@@ -486,10 +485,8 @@ void addAttention(List &list) {
     func.func @run(%q: !q {tern.input = "q"}, %k: !u {tern.input = "k"},
                    %v: !u {tern.input = "v"}, %p: !p {tern.input = "position"},
                    %l: !p {tern.input = "length"},
-                   %kc: !c {tern.state = {kind = "kv_cache", layer = 0 : i64,
-                                          name = "kc", target = ""}},
-                   %vc: !c {tern.state = {kind = "kv_cache", layer = 0 : i64,
-                                          name = "vc", target = ""}})
+                   %kc: !c {tern.state = #tern.state<name = "kc", kind = kv_cache>},
+                   %vc: !c {tern.state = #tern.state<name = "vc", kind = kv_cache>})
         -> (!q {tern.output = "y"}, !c {tern.tied = 5 : i64},
             !c {tern.tied = 6 : i64}) {
       %k1 = tern.cache_update %kc, %k, %p, %l : !c, !u, !p, !p

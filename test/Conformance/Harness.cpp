@@ -177,9 +177,9 @@ bool Harness::interpretCase(const Case &c) {
   isTied.clear();
   arguments.clear();
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {
-    auto input = function.getArgAttrOfType<StringAttr>(i, "tern.input");
-    auto state = function.getArgAttrOfType<DictionaryAttr>(i, "tern.state");
-    StringAttr name = input ? input : state.getAs<StringAttr>("name");
+    auto input = function.getArgAttrOfType<StringAttr>(i, tern::inputAttr);
+    auto state = function.getArgAttrOfType<tern::StateAttr>(i, tern::stateAttr);
+    StringRef name = input ? input.getValue() : state.getName();
     auto type = cast<ShapedType>(function.getArgumentTypes()[i]);
     auto range = c.ranges.find(name.str());
     Range bounds = range != c.ranges.end()             ? range->second
@@ -190,8 +190,8 @@ bool Harness::interpretCase(const Case &c) {
     arguments.push_back(randomArray(name, type, bounds));
   }
   for (unsigned i = 0; i < function.getNumResults(); ++i) {
-    auto tied = function.getResultAttrOfType<IntegerAttr>(i, "tern.tied");
-    auto output = function.getResultAttrOfType<StringAttr>(i, "tern.output");
+    auto tied = function.getResultAttrOfType<IntegerAttr>(i, tern::tiedAttr);
+    auto output = function.getResultAttrOfType<StringAttr>(i, tern::outputAttr);
     isTied.push_back(bool(tied));
     resultNames.push_back(tied ? argumentNames[tied.getInt()] : output.str());
   }
@@ -205,15 +205,12 @@ bool Harness::interpretCase(const Case &c) {
 
 std::optional<std::string>
 Harness::compile(ModuleOp module, const Target &target, std::string &error) {
-  Builder b(context.get());
   // The least that the device binary wants to know of a model.
-  module->setAttr("tern.model",
-                  b.getDictionaryAttr(
-                      {b.getNamedAttr("name", b.getStringAttr("conformance")),
-                       b.getNamedAttr("architecture", b.getStringAttr("none")),
-                       b.getNamedAttr("activations", b.getStringAttr("int8")),
-                       b.getNamedAttr("vocabulary", b.getI64IntegerAttr(1)),
-                       b.getNamedAttr("hidden", b.getI64IntegerAttr(1))}));
+  module->setAttr(tern::modelAttr,
+                  tern::ModelAttr::get(context.get(), "conformance", "none", 1,
+                                       1, 1, 1, 1, 1, 1, 1, true));
+  module->setAttr(tern::shapesAttr,
+                  tern::ShapesAttr::get(context.get(), 1, 1, 1));
   if (!runPhases(module, target)) {
     error = "cannot be compiled: " + diagnostics;
     return std::nullopt;
@@ -225,9 +222,7 @@ Harness::compile(ModuleOp module, const Target &target, std::string &error) {
     return std::nullopt;
   }
   std::string path = folder.path("case.stn");
-  TokenizerDescription tokenizer;
-  tokenizer.model = "none";
-  auto report = writeDeviceBinary(module, tokenizer, {*code}, path);
+  auto report = writeDeviceBinary(module, {*code}, path);
   if (!report) {
     error = "cannot be written: " + llvm::toString(report.takeError());
     return std::nullopt;

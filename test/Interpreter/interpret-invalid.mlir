@@ -54,7 +54,7 @@ func.func @dynamic(%x: tensor<?xf32>) -> tensor<?xf32> {
   return %x : tensor<?xf32>
 }
 
-plan.state @s : memref<2xf32> at 0 {kind = "lora_a", layer = 0 : i64, target = "q_proj"}
+plan.state @s : memref<2xf32> at 0 is <name = "s", kind = lora_a, target = "q_proj">
 
 plan.program @program arena 0 inputs [{name = "x", offset = 0 : i64, type = memref<2xf32>}] outputs [] peak {} {
   %0 = plan.buffer weights at 0 name "w" : memref<2xf32>

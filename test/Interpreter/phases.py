@@ -59,7 +59,7 @@ class Signature:
         arguments, results = header.split(" -> ")
         self.inputs, self.state, self.names, self.flat = {}, {}, [], {}
         pattern = TYPE + (r' \{(?:tern\.loss_scale, )?tern\.(?:'
-                          r'input = "([^"]+)"|state = \{([^}]*)|'
+                          r'input = "([^"]+)"|state = #tern.state<([^>]*)|'
                           r'states = \[([^]]*))')
         for *match, name, state, states in re.findall(pattern, arguments):
             type_ = array_type(match)
@@ -81,9 +81,10 @@ class Signature:
     @staticmethod
     def _read_states(text):
         """{name: (offset, type)} of the states that lie in a flat tensor."""
-        pattern = r'name = "([^"]+)", offset = (\d+) : i64, .*?type = ' + TYPE
+        pattern = (r'state = <name = "([^"]+)"[^>]*>, type = ' + TYPE +
+                   r', offset = (\d+)')
         return {name: (int(offset), array_type(match))
-                for name, offset, *match in re.findall(pattern, text)}
+                for name, *match, offset in re.findall(pattern, text)}
 
     def _read_program(self, header, text):
         inputs, outputs = header.split(" outputs ")

@@ -7,7 +7,7 @@
 // RUN: %{to}=import && FileCheck %s --check-prefix=IMPORT --input-file=%t.mlir
 // IMPORT: tern.param @blk.0.attn_q.weight : tensor<64x64x!tern.trit> from #tern.file<
 // IMPORT: func.func @forward_1(
-// IMPORT: tern.linear {{.*}} {int8_activations}
+// IMPORT: tern.linear {{.*}} {int8_activations, role = #tern.role<layer = 0, projection = q_proj>}
 // IMPORT: func.func @forward_16(
 // IMPORT: func.func @forward_128(
 // IMPORT: func.func @head(

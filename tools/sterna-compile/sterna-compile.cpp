@@ -317,7 +317,6 @@ llvm::Error checkOutputs(ArrayRef<std::string> inputs) {
 /// What comes of the model's file.
 struct Imported {
   OwningOpRef<ModuleOp> module; // null: an error was emitted
-  TokenizerDescription tokenizer;
   int64_t contextLength = 0;
 };
 
@@ -336,7 +335,6 @@ llvm::Expected<Imported> import(MLIRContext &context) {
                             : std::min<int64_t>(model->contextLength, 2048);
   Imported result;
   result.module = buildModel(&context, *model, programs);
-  result.tokenizer = std::move(model->tokenizer);
   result.contextLength = model->contextLength;
   return result;
 }
@@ -380,7 +378,8 @@ void printPlan(ModuleOp module) {
   SmallVector<StringRef> order;
   for (auto state : module.getOps<plan::StateOp>()) {
     auto type = cast<MemRefType>(state.getType());
-    auto [it, isNew] = kinds.try_emplace(state.getKind(), 0);
+    auto [it, isNew] = kinds.try_emplace(
+        format::EnumNameStateKind(state.getState().getKind()), 0);
     it->second += type.getNumElements() * type.getElementTypeBitWidth() / 8;
     if (isNew)
       order.push_back(it->first());
@@ -430,12 +429,12 @@ void recordLayoutCosts(ModuleOp module) {
       add(entry, "many_tokens", b.getF32FloatAttr(float(cost.manyTokens)));
       costs.push_back(b.getDictionaryAttr(entry));
     }
-  module->setAttr("tern.layout_costs", b.getArrayAttr(costs));
+  module->setAttr("plan.layout_costs", b.getArrayAttr(costs));
 }
 
 /// Links what --emit names; an executable with `runtime`.
-llvm::Error link(ModuleOp module, const TokenizerDescription &tokenizer,
-                 const llvm::MemoryBuffer *runtime, Stopwatch &stopwatch) {
+llvm::Error link(ModuleOp module, const llvm::MemoryBuffer *runtime,
+                 Stopwatch &stopwatch) {
   // lld parses options of its own and resets ours.
   std::string path = outputPath;
   bool vulkan = isTarget("vulkan");
@@ -462,11 +461,11 @@ llvm::Error link(ModuleOp module, const TokenizerDescription &tokenizer,
   }
   auto report = stopwatch.measure("link", [&] {
     if (linked)
-      return writeObject(*linked, *chosenPlatforms().front(), module, tokenizer,
-                         code, path);
-    return runtime ? writeExecutable(runtime->getMemBufferRef(), module,
-                                     tokenizer, code, path)
-                   : writeDeviceBinary(module, tokenizer, code, path);
+      return writeObject(*linked, *chosenPlatforms().front(), module, code,
+                         path);
+    return runtime ? writeExecutable(runtime->getMemBufferRef(), module, code,
+                                     path)
+                   : writeDeviceBinary(module, code, path);
   });
   if (!report)
     return report.takeError();
@@ -523,8 +522,7 @@ int compile(const llvm::MemoryBuffer *runtime) {
     return writeIR(*module);
   printPlan(*module);
   recordLayoutCosts(*module);
-  if (llvm::Error error =
-          link(*module, imported->tokenizer, runtime, stopwatch))
+  if (llvm::Error error = link(*module, runtime, stopwatch))
     return errors.fail(llvm::toString(std::move(error)));
   return EXIT_SUCCESS;
 }

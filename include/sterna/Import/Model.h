@@ -12,6 +12,7 @@
 
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
 #include "llvm/ADT/StringMap.h"
 
 #include <optional>
@@ -73,6 +74,10 @@ struct ProgramOptions {
   /// Rows of the KV cache.
   int64_t maxContext = 0;
 };
+
+/// `tokenizer` as an attribute of the module.
+tern::TokenizerAttr describeTokenizer(mlir::MLIRContext *context,
+                                      const TokenizerDescription &tokenizer);
 
 /// Builds the module of the `import` phase: a `tern.param` for each tensor and
 /// the functions `forward_1`, `forward_16`, `forward_128`, `head` and `eval`

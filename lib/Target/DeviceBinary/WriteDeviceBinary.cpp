@@ -7,6 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Support/OutputFile.h"
@@ -95,13 +97,15 @@ std::string describeLocation(Location location) {
 
 class DeviceBinaryWriter {
 public:
-  DeviceBinaryWriter(ModuleOp module, const TokenizerDescription &tokenizer,
+  DeviceBinaryWriter(ModuleOp module,
                      const std::vector<CodeObject> &codeObjects,
                      llvm::raw_fd_ostream &out)
-      : module(module), tokenizer(tokenizer), codeObjects(codeObjects),
-        out(out), base(out.tell()) {}
+      : module(module), codeObjects(codeObjects), out(out), base(out.tell()) {}
 
   Expected<LinkReport> run() {
+    if (!module->hasAttr(tern::modelAttr) || !module->hasAttr(tern::shapesAttr))
+      return llvm::createStringError("the module does not describe its model: "
+                                     "expected tern.model and tern.shapes");
     out.write_zeros(headerBytes);
     auto weights = writeWeights();
     if (!weights)
@@ -283,7 +287,7 @@ private:
 
   Offsets<format::LayoutCost> describeLayoutCosts() {
     Offsets<format::LayoutCost> result;
-    auto costs = module->getAttrOfType<ArrayAttr>("tern.layout_costs");
+    auto costs = module->getAttrOfType<ArrayAttr>("plan.layout_costs");
     if (!costs)
       return result;
     for (auto cost : costs.getAsRange<DictionaryAttr>()) {
@@ -396,20 +400,12 @@ private:
     for (auto state : module.getOps<plan::StateOp>()) {
       auto type = cast<MemRefType>(state.getType());
       result.push_back(format::CreateStateTensor(
-          builder, string(state.getSymName()), stateKind(state.getKind()),
+          builder, string(state.getSymName()), state.getState().getKind(),
           elementType(type.getElementType()),
           builder.CreateVector(shapeOf(type.getShape())), state.getOffset(),
-          state.getLayer(), string(state.getTarget())));
+          state.getState().getLayer(), string(state.getState().getTarget())));
     }
     return result;
-  }
-
-  format::StateKind stateKind(StringRef kind) {
-    for (format::StateKind value : format::EnumValuesStateKind())
-      if (kind == format::EnumNameStateKind(value))
-        return value;
-    problem = ("the device binary has no kind of state '" + kind + "'").str();
-    return format::StateKind::MIN;
   }
 
   format::ElementType elementType(Type type) {
@@ -430,46 +426,81 @@ private:
     return format::ElementType::MIN;
   }
 
+  /// Zeroes and empty texts where the module says nothing.
   Offset<format::Model> describeModel() {
-    auto model = module->getAttrOfType<DictionaryAttr>("tern.model");
-    auto integer = [&](StringRef name) {
-      auto value = model.getAs<IntegerAttr>(name);
-      return uint32_t(value ? value.getInt() : 0);
-    };
-    auto text = [&](StringRef name) {
-      return string(model.getAs<StringAttr>(name).getValue());
-    };
-    std::vector<flatbuffers::Offset<flatbuffers::String>> targets;
-    if (auto names = model.getAs<ArrayAttr>("lora_targets"))
-      for (auto name : names.getAsRange<StringAttr>())
-        targets.push_back(string(name.getValue()));
-    bool trainable = module.lookupSymbol("train_micro") != nullptr;
+    auto model = module->getAttrOfType<tern::ModelAttr>(tern::modelAttr);
+    auto shapes = module->getAttrOfType<tern::ShapesAttr>(tern::shapesAttr);
+    auto lora = module->getAttrOfType<tern::LoraAttr>(tern::loraAttr);
+    auto gradients = module->getAttrOfType<TypeAttr>(tern::gradientsAttr);
+    auto name = string(model.getName());
+    auto architecture = string(model.getArchitecture());
+    auto activations = string(model.getInt8Activations() ? "int8" : "float");
+    std::vector<flatbuffers::Offset<flatbuffers::String>> names;
+    if (lora)
+      for (auto target : lora.getTargets().getAsRange<StringAttr>())
+        names.push_back(string(target.getValue()));
+    auto targets = builder.CreateVector(names);
+    auto gradientType =
+        gradients ? string(gradients.getValue().isInteger(8) ? "int8" : "int16")
+                  : 0;
     return format::CreateModel(
-        builder, text("name"), text("architecture"), integer("layers"),
-        integer("hidden"), integer("feed_forward"), integer("heads"),
-        integer("kv_heads"), integer("head_dim"), integer("vocabulary"),
-        integer("max_context"), integer("sequence_length"), integer("batch"),
-        integer("lora_rank"), builder.CreateVector(targets),
-        text("activations"), trainable,
-        model.contains("gradients") ? text("gradients") : 0,
-        integer("model_context"));
+        builder, name, architecture, model.getLayers(), model.getHidden(),
+        model.getFeedForward(), model.getHeads(), model.getKvHeads(),
+        model.getHeadDim(), model.getVocabulary(), shapes.getMaxContext(),
+        shapes.getSequenceLength(), shapes.getBatch(),
+        lora ? lora.getRank() : 0, targets, activations,
+        module.lookupSymbol("train_micro") != nullptr, gradientType,
+        model.getContextLength());
   }
 
   Offset<format::Tokenizer> describeTokenizer() {
+    auto tokenizer =
+        module->getAttrOfType<tern::TokenizerAttr>(tern::tokenizerAttr);
+    if (!tokenizer)
+      return 0;
+    auto bytes = contents<char>("pieces", tokenizer.getPieces());
+    auto lengths = contents<int32_t>("lengths", tokenizer.getLengths());
+    auto scores = contents<float>("scores", tokenizer.getScores());
+    auto types = contents<int32_t>("types", tokenizer.getTypes());
     std::vector<flatbuffers::Offset<flatbuffers::String>> pieces;
-    for (const std::string &piece : tokenizer.pieces)
-      pieces.push_back(string(piece));
+    size_t start = 0;
+    for (int32_t length : lengths) {
+      if (length < 0 || size_t(length) > bytes.size() - start) {
+        problem = "the pieces of the vocabulary end before its last token";
+        return 0;
+      }
+      pieces.push_back(string(StringRef(bytes.data() + start, length)));
+      start += length;
+    }
+    auto model = string(tokenizer.getModel());
+    auto chatTemplate = string(tokenizer.getChatTemplate());
     return format::CreateTokenizer(
-        builder, string(tokenizer.model), builder.CreateVector(pieces),
-        builder.CreateVector(tokenizer.scores),
-        builder.CreateVector(tokenizer.types), tokenizer.bos, tokenizer.eos,
-        tokenizer.unk, tokenizer.pad, tokenizer.addBos,
-        tokenizer.addSpacePrefix, string(tokenizer.chatTemplate),
-        builder.CreateVector(tokenizer.endIds));
+        builder, model, builder.CreateVector(pieces),
+        builder.CreateVector(scores.data(), scores.size()),
+        builder.CreateVector(types.data(), types.size()), tokenizer.getBos(),
+        tokenizer.getEos(), tokenizer.getUnk(), tokenizer.getPad(),
+        tokenizer.getAddBos(), tokenizer.getAddSpacePrefix(), chatTemplate,
+        builder.CreateVector(tokenizer.getEndIds().asArrayRef().data(),
+                             tokenizer.getEndIds().size()));
+  }
+
+  /// The elements of a resource of the vocabulary; none where it is not there.
+  template <typename T>
+  ArrayRef<T> contents(StringRef name, DenseResourceElementsAttr array) {
+    size_t count = array.getType().getNumElements();
+    const AsmResourceBlob *blob = array.getRawHandle().getBlob();
+    if (count == 0)
+      return {};
+    if (!blob || blob->getData().size() != count * sizeof(T)) {
+      problem = ("the resource '" + name + "' of the vocabulary is missing or " +
+                 "damaged: expected " + Twine(count * sizeof(T)) + " bytes")
+                    .str();
+      return {};
+    }
+    return blob->getDataAs<T>();
   }
 
   ModuleOp module;
-  const TokenizerDescription &tokenizer;
   const std::vector<CodeObject> &codeObjects;
   llvm::raw_fd_ostream &out;
   uint64_t base; // where the device binary starts in it
@@ -483,18 +514,17 @@ private:
 
 } // namespace
 
-Expected<LinkReport> sterna::writeDeviceBinary(
-    ModuleOp module, const TokenizerDescription &tokenizer,
-    const std::vector<CodeObject> &code, llvm::raw_fd_ostream &out) {
-  return DeviceBinaryWriter(module, tokenizer, code, out).run();
+Expected<LinkReport>
+sterna::writeDeviceBinary(ModuleOp module, const std::vector<CodeObject> &code,
+                          llvm::raw_fd_ostream &out) {
+  return DeviceBinaryWriter(module, code, out).run();
 }
 
 Expected<LinkReport>
-sterna::writeDeviceBinary(ModuleOp module,
-                          const TokenizerDescription &tokenizer,
-                          const std::vector<CodeObject> &code, StringRef path) {
+sterna::writeDeviceBinary(ModuleOp module, const std::vector<CodeObject> &code,
+                          StringRef path) {
   return writeWhole(path, /*executable=*/false, [&](llvm::raw_fd_ostream &out) {
-    return writeDeviceBinary(module, tokenizer, code, out);
+    return writeDeviceBinary(module, code, out);
   });
 }
 

@@ -141,7 +141,7 @@ func.func @view_of_another(%x: tensor<4x8xf32> {tern.input = "x"}) -> (tensor<4x
 // State that a result replaces is tied to its argument.
 // CHECK-LABEL: func.func @tied(
 // CHECK: plan.kernel @{{.+}} tied [0] {
-func.func @tied(%s: tensor<4xf32> {tern.state = {kind = "gradient", layer = 0 : i64, name = "g", target = "q_proj"}},
+func.func @tied(%s: tensor<4xf32> {tern.state = #tern.state<name = "g", kind = gradient, target = "q_proj">},
                 %x: tensor<4xf32> {tern.input = "x"}) -> (tensor<4xf32> {tern.tied = 0 : i64}) {
   %y = arith.addf %s, %x : tensor<4xf32>
   return %y : tensor<4xf32>

@@ -126,3 +126,9 @@ plan.program @launch_c2 arena 64 inputs [] outputs [] peak {} {
   // expected-error @+1 {{'plan.launch' op expected 2 buffers, but got 1}}
   plan.launch @k(%0) : memref<4xf32>
 }
+
+// -----
+
+// state_c1: one name
+// expected-error @+1 {{expected the state to be called 'a', but got 'b'}}
+plan.state @a : memref<4xf32> at 0 is <name = "b", kind = lora_a>

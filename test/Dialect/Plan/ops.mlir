@@ -30,9 +30,9 @@ func.func @on_tensors(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
   return %z : tensor<4xf32>
 }
 
-// CHECK: plan.state @blk.0.attn_q.lora_a : memref<8x64xf32> at 0 {kind = "lora_a", layer = 0 : i64, target = "q_proj"}
-plan.state @"blk.0.attn_q.lora_a" : memref<8x64xf32> at 0
-    {kind = "lora_a", layer = 0 : i64, target = "q_proj"}
+// CHECK: plan.state @a : memref<8x64xf32> at 0 is <name = "a", kind = lora_a, target = "q_proj">
+plan.state @a : memref<8x64xf32> at 0
+    is <name = "a", kind = lora_a, target = "q_proj">
 
 // CHECK-LABEL: plan.program @p arena 64 inputs [] outputs [] peak {activations = 64 : i64} {
 // CHECK-NEXT: %{{.+}} = plan.buffer arena at 0 : memref<16xf32>

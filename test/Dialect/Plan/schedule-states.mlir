@@ -17,7 +17,7 @@ plan.kernel @grow_all tied [0] {
 
 // CHECK-LABEL: plan.program @attend
 // CHECK: plan.buffer state at 0 name "cache" : memref<4xf32>
-func.func @attend(%x: tensor<4xf32> {tern.state = {kind = "kv_cache", layer = 0 : i64, name = "cache", target = ""}})
+func.func @attend(%x: tensor<4xf32> {tern.state = #tern.state<name = "cache", kind = kv_cache>})
     -> (tensor<4xf32> {tern.tied = 0 : i64}) {
   %y = plan.dispatch @grow(%x) : (tensor<4xf32>) -> tensor<4xf32>
   return %y : tensor<4xf32>
@@ -25,7 +25,7 @@ func.func @attend(%x: tensor<4xf32> {tern.state = {kind = "kv_cache", layer = 0 
 
 // CHECK-LABEL: plan.program @second
 // CHECK: plan.buffer state at 128 name "b" : memref<4xf32>
-func.func @second(%x: tensor<4xf32> {tern.state = {kind = "lora_b", layer = 0 : i64, name = "b", target = "q_proj"}})
+func.func @second(%x: tensor<4xf32> {tern.state = #tern.state<name = "b", kind = lora_b, target = "q_proj">})
     -> (tensor<4xf32> {tern.tied = 0 : i64}) {
   %y = plan.dispatch @grow(%x) : (tensor<4xf32>) -> tensor<4xf32>
   return %y : tensor<4xf32>
@@ -36,11 +36,11 @@ func.func @second(%x: tensor<4xf32> {tern.state = {kind = "lora_b", layer = 0 : 
 // CHECK: plan.buffer state at 256 name "a.moment1" : memref<3x16xf32>
 func.func @flat(
     %x: tensor<3x16xf32> {tern.states = [
-      {kind = "lora_a", layer = 0 : i64, name = "a", offset = 0 : i64, target = "q_proj", type = tensor<2x4xf32>},
-      {kind = "lora_b", layer = 0 : i64, name = "b", offset = 16 : i64, target = "q_proj", type = tensor<4xf32>}]},
+      #tern.state_part<state = <name = "a", kind = lora_a, target = "q_proj">, type = tensor<2x4xf32>, offset = 0>,
+      #tern.state_part<state = <name = "b", kind = lora_b, target = "q_proj">, type = tensor<4xf32>, offset = 16>]},
     %m: tensor<3x16xf32> {tern.states = [
-      {kind = "moment1", layer = 0 : i64, name = "a.moment1", offset = 0 : i64, target = "q_proj", type = tensor<2x4xf32>},
-      {kind = "moment1", layer = 0 : i64, name = "b.moment1", offset = 16 : i64, target = "q_proj", type = tensor<4xf32>}]})
+      #tern.state_part<state = <name = "a.moment1", kind = moment1, target = "q_proj">, type = tensor<2x4xf32>, offset = 0>,
+      #tern.state_part<state = <name = "b.moment1", kind = moment1, target = "q_proj">, type = tensor<4xf32>, offset = 16>]})
     -> (tensor<3x16xf32> {tern.tied = 0 : i64}, tensor<3x16xf32> {tern.tied = 1 : i64}) {
   %y = plan.dispatch @grow_all(%x) : (tensor<3x16xf32>) -> tensor<3x16xf32>
   %n = plan.dispatch @grow_all(%m) : (tensor<3x16xf32>) -> tensor<3x16xf32>
@@ -52,8 +52,8 @@ func.func @flat(
 // CHECK: plan.buffer state at 256 name "a.moment1" : memref<3x16xf32>
 func.func @again(
     %m: tensor<3x16xf32> {tern.states = [
-      {kind = "moment1", layer = 0 : i64, name = "a.moment1", offset = 0 : i64, target = "q_proj", type = tensor<2x4xf32>},
-      {kind = "moment1", layer = 0 : i64, name = "b.moment1", offset = 16 : i64, target = "q_proj", type = tensor<4xf32>}]})
+      #tern.state_part<state = <name = "a.moment1", kind = moment1, target = "q_proj">, type = tensor<2x4xf32>, offset = 0>,
+      #tern.state_part<state = <name = "b.moment1", kind = moment1, target = "q_proj">, type = tensor<4xf32>, offset = 16>]})
     -> (tensor<3x16xf32> {tern.tied = 0 : i64}) {
   %n = plan.dispatch @grow_all(%m) : (tensor<3x16xf32>) -> tensor<3x16xf32>
   return %n : tensor<3x16xf32>

@@ -77,7 +77,7 @@ func.func @diamond(%x: tensor<16xf32> {tern.input = "x"}) -> (tensor<16xf32> {te
 // CHECK: %[[SLICE:.+]] = plan.buffer block at 32 : memref<4xf32>
 // CHECK: plan.launch @accumulate(%[[S]], %[[SLICE]]) : memref<4xf32>, memref<4xf32>
 func.func @state(%x: tensor<16xf32> {tern.input = "x"},
-                 %s: tensor<4xf32> {tern.state = {kind = "gradient", layer = 3 : i64, name = "g", target = "q_proj"}})
+                 %s: tensor<4xf32> {tern.state = #tern.state<name = "g", kind = gradient, layer = 3, target = "q_proj">})
     -> (tensor<4xf32> {tern.tied = 1 : i64}) {
   %part = tensor.extract_slice %x[8] [4] [1] : tensor<16xf32> to tensor<4xf32>
   %r = plan.dispatch @accumulate(%s, %part) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
@@ -95,4 +95,4 @@ func.func @weights(%x: tensor<1x16xf32> {tern.input = "x"}, %s: tensor<1xf32> {t
 }
 
 // What lives from run to run is listed once for all programs.
-// CHECK: plan.state @g : memref<4xf32> at 0 {kind = "gradient", layer = 3 : i64, target = "q_proj"}
+// CHECK: plan.state @g : memref<4xf32> at 0 is <name = "g", kind = gradient, layer = 3, target = "q_proj">

@@ -6,13 +6,13 @@
 // UNKNOWN: error: unknown LoRA target 'head'; expected all or a list of q, k, v, o, gate, up, down
 // RANK: error: expected a rank of at least 1, but got 0
 
-// The model's description names the rank and the modules, as PEFT calls them.
-// CHECK: module attributes {tern.model = {lora_rank = 2 : i64, lora_targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"], name = "m"}}
-// GATE: lora_targets = ["gate_proj"]
-module attributes {tern.model = {name = "m"}} {
+// The module names the rank and the projections, as PEFT calls them.
+// CHECK: module attributes {tern.lora = #tern.lora<rank = 2, targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]>}
+// GATE: targets = ["gate_proj"]
+module {
   tern.param @blk.3.attn_q.weight : tensor<16x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 0, storage = tq2_0>
   tern.param @blk.3.ffn_gate.weight : tensor<16x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 64, storage = tq2_0>
-  tern.param @other.weight : tensor<16x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 128, storage = tq2_0>
+  tern.param @blk.3.ffn_up.weight : tensor<16x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 128, storage = tq2_0>
 
   // The program without adapters stays as it was.
   // CHECK-LABEL: func.func @forward(
@@ -21,9 +21,9 @@ module attributes {tern.model = {name = "m"}} {
   // A branch reads the unquantized input: x A^T, scaled, B^T, and the sum.
   // CHECK-LABEL: func.func @forward_lora(
   // CHECK-SAME: %[[X:.+]]: tensor<4x8xf32> {tern.input = "x"}, %{{[a-z0-9]+}}: tensor<1xf32> {tern.input = "s"}, %[[SCALE:.+]]: tensor<f32> {tern.input = "lora_scale"}
-  // CHECK-SAME: %[[A:.+]]: tensor<2x8xf32> {tern.state = {kind = "lora_a", layer = 3 : i64, name = "blk.3.attn_q.lora_a", target = "q_proj"}}
-  // CHECK-SAME: %[[B:.+]]: tensor<16x2xf32> {tern.state = {kind = "lora_b", layer = 3 : i64, name = "blk.3.attn_q.lora_b", target = "q_proj"}}
-  // CHECK: %[[Y:.+]] = tern.linear %[[X]], {{.*}} {int8_activations}
+  // CHECK-SAME: %[[A:.+]]: tensor<2x8xf32> {tern.state = #tern.state<name = "blk.3.attn_q.lora_a", kind = lora_a, layer = 3, target = "q_proj">}
+  // CHECK-SAME: %[[B:.+]]: tensor<16x2xf32> {tern.state = #tern.state<name = "blk.3.attn_q.lora_b", kind = lora_b, layer = 3, target = "q_proj">}
+  // CHECK: %[[Y:.+]] = tern.linear %[[X]], {{.*}} {int8_activations,
   // CHECK: %[[U:.+]] = linalg.matmul {{.*}} ins(%[[X]], %[[A]] : tensor<4x8xf32>, tensor<2x8xf32>)
   // CHECK: %[[F:.+]] = linalg.broadcast ins(%[[SCALE]] : tensor<f32>)
   // CHECK: %[[SCALED:.+]] = arith.mulf %[[U]], %[[F]]
@@ -32,7 +32,7 @@ module attributes {tern.model = {name = "m"}} {
   // CHECK: tern.linear
   // CHECK: linalg.matmul
   // CHECK: linalg.matmul
-  // A linear that is none of a block's is left alone.
+  // A linear without a role is left alone, whatever its parameter is called.
   // CHECK: %[[OTHER:.+]] = tern.linear
   // CHECK-NOT: linalg.matmul
   // CHECK: return %[[SUM]], %{{.+}}, %[[OTHER]]
@@ -43,10 +43,10 @@ module attributes {tern.model = {name = "m"}} {
   func.func @forward(%x: tensor<4x8xf32> {tern.input = "x"}, %s: tensor<1xf32> {tern.input = "s"})
       -> (tensor<4x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>) {
     %q = tern.get_param @blk.3.attn_q.weight : tensor<16x8x!tern.trit>
-    %a = tern.linear %x, %q, %s {int8_activations} : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>
+    %a = tern.linear %x, %q, %s {int8_activations, role = #tern.role<layer = 3, projection = q_proj>} : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>
     %g = tern.get_param @blk.3.ffn_gate.weight : tensor<16x8x!tern.trit>
-    %b = tern.linear %x, %g, %s : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>
-    %o = tern.get_param @other.weight : tensor<16x8x!tern.trit>
+    %b = tern.linear %x, %g, %s {role = #tern.role<layer = 3, projection = gate_proj>} : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>
+    %o = tern.get_param @blk.3.ffn_up.weight : tensor<16x8x!tern.trit>
     %c = tern.linear %x, %o, %s : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>
     return %a, %b, %c : tensor<4x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>
   }

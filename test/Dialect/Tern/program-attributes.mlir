@@ -2,8 +2,8 @@
 
 // What a program function says of its arguments and results.
 func.func @whole(%x: tensor<4xf32> {tern.input = "x"},
-    %s: tensor<4xf32> {tern.state = {name = "s", kind = "kv_cache", layer = 0 : i64, target = ""}},
-    %f: tensor<8xf32> {tern.states = [{name = "a", kind = "lora_a", layer = 0 : i64, target = "q_proj", type = tensor<2x2xf32>, offset = 4 : i64}]})
+    %s: tensor<4xf32> {tern.state = #tern.state<name = "s", kind = kv_cache>},
+    %f: tensor<8xf32> {tern.states = [#tern.state_part<state = <name = "a", kind = lora_a, target = "q_proj">, type = tensor<2x2xf32>, offset = 4>]})
     -> (tensor<4xf32> {tern.output = "y"}, tensor<4xf32> {tern.tied = 1 : i64}) {
   return %x, %s : tensor<4xf32>, tensor<4xf32>
 }
@@ -15,38 +15,44 @@ func.func private @input(%x: tensor<4xf32> {tern.input = 3 : i64})
 
 // -----
 
-// expected-error @+1 {{expected tern.state to describe state tensors, but got "s"}}
+// expected-error @+1 {{expected tern.state to be a #tern.state, but got "s"}}
 func.func private @state(%x: tensor<4xf32> {tern.state = "s"})
 
 // -----
 
-// expected-error @+1 {{expected 'layer' in tern.state of a fitting type, but got {kind = "kv_cache", name = "s", target = ""}}}
-func.func private @no_layer(%x: tensor<4xf32> {tern.state = {name = "s", kind = "kv_cache", target = ""}})
+// expected-error @+2 {{expected a kind of state, one of lora_a, lora_b, moment1, moment2, gradient, kv_cache, but got 'lora'}}
+// expected-error @+1 {{failed to parse}}
+func.func private @kind(%x: tensor<4xf32> {tern.state = #tern.state<name = "s", kind = lora>})
 
 // -----
 
-// expected-error @+1 {{expected 'target' in tern.state of a fitting type}}
-func.func private @target(%x: tensor<4xf32> {tern.state = {name = "s", kind = "kv_cache", layer = 0 : i64, target = 1 : i64}})
+// expected-error @+1 {{expected a state tensor to have a name}}
+func.func private @no_name(%x: tensor<4xf32> {tern.state = #tern.state<name = "", kind = lora_a>})
 
 // -----
 
-// expected-error @+1 {{expected tern.states to be a list of state tensors, but got {}}}
+// expected-error @+1 {{expected tern.states to be a list of #tern.state_part, not empty, but got {}}}
 func.func private @states(%x: tensor<4xf32> {tern.states = {}})
 
 // -----
 
-// expected-error @+1 {{expected 'type' in tern.states of a fitting type}}
-func.func private @no_type(%x: tensor<4xf32> {tern.states = [{name = "s", kind = "lora_a", layer = 0 : i64, target = "", offset = 0 : i64}]})
+// expected-error @+1 {{expected tern.states to be a list of #tern.state_part, not empty, but got []}}
+func.func private @no_states(%x: tensor<4xf32> {tern.states = []})
 
 // -----
 
-// expected-error @+1 {{expected 'type' in tern.states of a fitting type}}
-func.func private @dynamic(%x: tensor<4xf32> {tern.states = [{name = "s", kind = "lora_a", layer = 0 : i64, target = "", type = tensor<?xf32>, offset = 0 : i64}]})
+// expected-error @+1 {{expected state tensor 's' to have a static shape and an offset that is not negative, but got 'tensor<?xf32>' at 0}}
+func.func private @dynamic(%x: tensor<4xf32> {tern.states = [#tern.state_part<state = <name = "s", kind = lora_a>, type = tensor<?xf32>, offset = 0>]})
 
 // -----
 
-// expected-error @+1 {{expected 'offset' in tern.states of a fitting type}}
-func.func private @no_offset(%x: tensor<4xf32> {tern.states = [{name = "s", kind = "lora_a", layer = 0 : i64, target = "", type = tensor<4xf32>}]})
+// expected-error @+1 {{but got 'tensor<4xf32>' at -1}}
+func.func private @negative(%x: tensor<4xf32> {tern.states = [#tern.state_part<state = <name = "s", kind = lora_a>, type = tensor<4xf32>, offset = -1>]})
+
+// -----
+
+// expected-error @+1 {{has an attribute 'tern.inputs' that the dialect does not know of an argument}}
+func.func private @misspelt(%x: tensor<4xf32> {tern.inputs = "x"})
 
 // -----
 
@@ -55,5 +61,15 @@ func.func private @output() -> (tensor<4xf32> {tern.output})
 
 // -----
 
-// expected-error @+1 {{expected tern.tied to be the number of an argument, but got 1 : i64}}
+// expected-error @+1 {{has an attribute 'tern.result' that the dialect does not know of a result}}
+func.func private @result() -> (tensor<4xf32> {tern.result = "y"})
+
+// -----
+
+// expected-error @+1 {{expected tern.tied to be the number of an argument of the result's type, but got 1 : i64}}
 func.func private @tied(%x: tensor<4xf32>) -> (tensor<4xf32> {tern.tied = 1 : i64})
+
+// -----
+
+// expected-error @+1 {{expected tern.tied to be the number of an argument of the result's type, but got 0 : i64}}
+func.func private @tied_type(%x: tensor<4xf32>) -> (tensor<2x2xf32> {tern.tied = 0 : i64})

@@ -1,11 +1,11 @@
 // RUN: sterna-opt %s --sterna-quantize-gradients | FileCheck %s --check-prefixes=CHECK,INT16
 // RUN: sterna-opt %s --sterna-quantize-gradients=type=int8 | FileCheck %s --check-prefixes=CHECK,INT8
 
-module attributes {tern.model = {name = "m"}} {
+module {
 
 // The device binary says how the model was compiled.
-// INT16: tern.model = {gradients = "int16", name = "m"}
-// INT8: tern.model = {gradients = "int8", name = "m"}
+// INT16: module attributes {tern.gradients = i16}
+// INT8: module attributes {tern.gradients = i8}
 
 // Each product has a quantizer with the scale of its matrix, one or one a row,
 // and with a seed of its own where rounding is stochastic.

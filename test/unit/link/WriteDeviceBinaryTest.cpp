@@ -24,10 +24,15 @@ namespace {
 /// Two parameters of 16 bytes each, planned at 0 and 64 in 128 bytes.
 constexpr char source[] = R"(
 module attributes {plan.weights_bytes = 128 : i64,
-    tern.model = {name = "m", architecture = "a", activations = "int8"}} {
+    tern.model = #tern.model<name = "m", architecture = "a", layers = 1,
+        hidden = 1, feedForward = 1, heads = 1, kvHeads = 1, headDim = 1,
+        vocabulary = 1, contextLength = 1, int8Activations = true>,
+    tern.shapes = #tern.shapes<maxContext = 1, sequenceLength = 1,
+                               batch = 1>} {
   tern.param @first : tensor<4xf32> from dense<1.0> : tensor<4xf32>
   tern.param @second : tensor<4xf32> from dense<2.0> : tensor<4xf32>
-  plan.state @moments : memref<4xf32> at 0 {kind = "moment1", layer = 0 : i64, target = "q_proj"}
+  plan.state @moments : memref<4xf32> at 0
+      is <name = "moments", kind = moment1, target = "q_proj">
 }
 )";
 
@@ -55,7 +60,7 @@ protected:
   /// What is wrong with the module; empty if it is written.
   std::string write() {
     std::string path = testing::TempDir() + "/sterna-link-test.stn";
-    auto report = writeDeviceBinary(*module, TokenizerDescription(), {}, path);
+    auto report = writeDeviceBinary(*module, {}, path);
     EXPECT_EQ(llvm::sys::fs::exists(path), bool(report));
     llvm::sys::fs::remove(path);
     return report ? "" : llvm::toString(report.takeError());

@@ -10,7 +10,6 @@
 #define STERNA_TARGET_DEVICEBINARY_DEVICEBINARY_H
 
 #include "mlir/IR/BuiltinOps.h"
-#include "sterna/Import/Model.h"
 #include "sterna/Target/CodeObject.h"
 #include "llvm/Support/Error.h"
 
@@ -28,16 +27,15 @@ struct LinkReport {
 
 /// Writes the device binary of the scheduled `module` to `path`, streaming the
 /// weights from their sources through packing. The file appears whole or not at
-/// all.
+/// all. Fails where the module does not describe its model and its plan.
 llvm::Expected<LinkReport>
-writeDeviceBinary(mlir::ModuleOp module, const TokenizerDescription &tokenizer,
-                  const std::vector<CodeObject> &code, llvm::StringRef path);
+writeDeviceBinary(mlir::ModuleOp module, const std::vector<CodeObject> &code,
+                  llvm::StringRef path);
 
 /// Writes it to `out` instead, from where that stands: a multiple of 4096
 /// bytes. Errors of the stream itself are left in it.
 llvm::Expected<LinkReport>
-writeDeviceBinary(mlir::ModuleOp module, const TokenizerDescription &tokenizer,
-                  const std::vector<CodeObject> &code,
+writeDeviceBinary(mlir::ModuleOp module, const std::vector<CodeObject> &code,
                   llvm::raw_fd_ostream &out);
 
 /// Lets `write` fill a file that appears under its name when it is complete;

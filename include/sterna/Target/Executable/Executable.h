@@ -29,7 +29,6 @@ openRuntime(llvm::StringRef folder,
 /// whole or not at all.
 llvm::Expected<LinkReport>
 writeExecutable(llvm::MemoryBufferRef runtime, mlir::ModuleOp module,
-                const TokenizerDescription &tokenizer,
                 const std::vector<CodeObject> &code, llvm::StringRef path);
 
 } // namespace sterna

@@ -28,7 +28,7 @@ std::vector<std::string> objectFiles(llvm::StringRef path);
 /// program with them on `platform` (.txt).
 llvm::Expected<LinkReport>
 writeObject(const cpu::LinkedObject &object, const cpu::Platform &platform,
-            mlir::ModuleOp module, const TokenizerDescription &tokenizer,
+            mlir::ModuleOp module,
             const std::vector<CodeObject> &code, llvm::StringRef path);
 
 } // namespace sterna

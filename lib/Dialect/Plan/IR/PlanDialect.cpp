@@ -82,6 +82,13 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return success();
 }
 
+LogicalResult StateOp::verify() {
+  if (getState().getName() != getSymName()) // state_c1
+    return emitOpError() << "expected the state to be called '" << getSymName()
+                         << "', but got '" << getState().getName() << "'";
+  return success();
+}
+
 LogicalResult ProgramOp::verify() {
   for (Operation &op : getBody().front().without_terminator()) {
     if (!isa<BufferOp, LaunchOp, BarrierOp>(op)) // program_c1

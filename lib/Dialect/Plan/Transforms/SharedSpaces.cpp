@@ -27,8 +27,8 @@ ArrayAttr getStates(BlockArgument argument) {
   return getAttr<ArrayAttr>(argument, tern::statesAttr);
 }
 
-DictionaryAttr getState(BlockArgument argument) {
-  return getAttr<DictionaryAttr>(argument, tern::stateAttr);
+tern::StateAttr getState(BlockArgument argument) {
+  return getAttr<tern::StateAttr>(argument, tern::stateAttr);
 }
 
 class StatePlacer {
@@ -57,26 +57,23 @@ private:
     ArrayAttr states = getStates(argument);
     if (!states)
       return success();
-    if (states.empty())
-      return emitError(argument.getLoc()) << "expected a state tensor at least";
     auto type = cast<RankedTensorType>(argument.getType());
     int64_t end = 0;
-    for (Attribute attribute : states) {
-      auto state = cast<DictionaryAttr>(attribute);
-      auto name = state.getAs<StringAttr>("name");
+    for (auto state : states.getAsRange<tern::StatePartAttr>()) {
+      StringRef name = state.getState().getName();
       auto [it, isNew] = flatOf.try_emplace(name, argument);
       if (!isNew && (getStates(it->second) != states ||
                      it->second.getType() != argument.getType()))
         return emitError(argument.getLoc())
-               << "state tensor " << name << " is a part of two flat tensors";
-      auto part = cast<RankedTensorType>(typeOf(state));
-      int64_t offset = offsetOf(state);
+               << "state tensor '" << name << "' is a part of two flat tensors";
+      RankedTensorType part = state.getType();
+      int64_t offset = state.getOffset();
       bool follows = end == 0 ? offset == 0 : offset >= end;
       end = offset + part.getNumElements();
       if (part.getElementType() != type.getElementType() || !follows ||
           end > type.getNumElements())
         return emitError(argument.getLoc())
-               << "expected state tensor " << name << ", " << part << " at "
+               << "expected state tensor '" << name << "', " << part << " at "
                << offset << ", to follow the one before within " << type;
     }
     return success();
@@ -88,10 +85,10 @@ private:
         placeFlat(argument);
       return success();
     }
-    DictionaryAttr state = getState(argument);
+    tern::StateAttr state = getState(argument);
     if (!state)
       return success();
-    auto name = state.getAs<StringAttr>("name");
+    StringRef name = state.getName();
     auto type = cast<RankedTensorType>(argument.getType());
     MemRefType buffer = tern::getBufferType(type);
     if (!placed.count(name)) {
@@ -103,7 +100,7 @@ private:
     }
     if (Type known = placed.lookup(name).getType(); known != buffer)
       return emitError(argument.getLoc())
-             << "expected state tensor " << name << " to be " << known
+             << "expected state tensor '" << name << "' to be " << known
              << ", as elsewhere, but got " << buffer;
     return success();
   }
@@ -111,29 +108,16 @@ private:
   void placeFlat(BlockArgument argument) {
     auto type = cast<RankedTensorType>(argument.getType());
     int64_t offset = space.place(getBufferBytes(tern::getBufferType(type)));
-    for (Attribute attribute : getStates(argument)) {
-      auto state = cast<DictionaryAttr>(attribute);
-      auto part = cast<RankedTensorType>(typeOf(state));
-      declare(state, tern::getBufferType(part),
-              offset + offsetOf(state) * type.getElementTypeBitWidth() / 8,
+    for (auto part : getStates(argument).getAsRange<tern::StatePartAttr>())
+      declare(part.getState(), tern::getBufferType(part.getType()),
+              offset + part.getOffset() * type.getElementTypeBitWidth() / 8,
               argument.getLoc());
-    }
   }
 
-  void declare(DictionaryAttr state, MemRefType type, int64_t offset,
+  void declare(tern::StateAttr state, MemRefType type, int64_t offset,
                Location loc) {
-    auto name = state.getAs<StringAttr>("name");
-    placed[name] = StateOp::create(b, loc, name, type, offset,
-                                   state.getAs<StringAttr>("kind"),
-                                   state.getAs<IntegerAttr>("layer").getInt(),
-                                   state.getAs<StringAttr>("target"));
-  }
-
-  static Type typeOf(DictionaryAttr state) {
-    return state.getAs<TypeAttr>("type").getValue();
-  }
-  static int64_t offsetOf(DictionaryAttr state) {
-    return state.getAs<IntegerAttr>("offset").getInt();
+    placed[state.getName()] =
+        StateOp::create(b, loc, state.getName(), type, offset, state);
   }
 
   OpBuilder b;
@@ -171,8 +155,9 @@ sterna::plan::placeShared(ModuleOp module, ArrayRef<func::FuncOp> functions) {
 }
 
 StringAttr sterna::plan::getStateName(BlockArgument argument) {
-  DictionaryAttr state = getState(argument);
+  tern::StateAttr state = getState(argument);
   if (ArrayAttr states = getStates(argument))
-    state = cast<DictionaryAttr>(states[0]);
-  return state ? state.getAs<StringAttr>("name") : StringAttr();
+    state = cast<tern::StatePartAttr>(states[0]).getState();
+  return state ? StringAttr::get(state.getContext(), state.getName())
+               : StringAttr();
 }

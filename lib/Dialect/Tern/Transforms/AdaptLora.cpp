@@ -2,8 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The pass behind --sterna-adapt-lora. Linears are recognised by the parameter
-// that they read, `blk.<layer>.<matrix>.weight`.
+// The pass behind --sterna-adapt-lora. Linears are recognised by their role.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,20 +22,10 @@ using namespace sterna::tern;
 
 namespace {
 
-/// A linear that LoRA can adapt: its flag, its matrix, and PEFT's module.
-struct Target {
-  llvm::StringLiteral flag, matrix, module;
-};
-constexpr Target allTargets[] = {
-    {"q", "attn_q", "q_proj"},         {"k", "attn_k", "k_proj"},
-    {"v", "attn_v", "v_proj"},         {"o", "attn_output", "o_proj"},
-    {"gate", "ffn_gate", "gate_proj"}, {"up", "ffn_up", "up_proj"},
-    {"down", "ffn_down", "down_proj"}};
-
 /// Adds branches to one function.
 class Adapter {
 public:
-  Adapter(func::FuncOp function, int64_t rank, ArrayRef<Target> targets)
+  Adapter(func::FuncOp function, int64_t rank, ArrayRef<Projection> targets)
       : function(function), b(function.getContext()), rank(rank),
         targets(targets) {}
 
@@ -59,38 +48,37 @@ private:
     return function.getArgument(number);
   }
 
-  Value addState(StringRef weight, StringRef suffix, StringRef kind,
-                 int64_t layer, StringRef module, ArrayRef<int64_t> shape) {
-    std::string name = (weight.drop_back(strlen("weight")) + suffix).str();
+  Value addState(LinearOp linear, StateKind kind, ArrayRef<int64_t> shape) {
+    RoleAttr role = linear.getRoleAttr();
+    std::string name =
+        nameOf(linear) + "." + sterna::format::EnumNameStateKind(kind);
     return addArgument(
         RankedTensorType::get(shape, b.getF32Type()), stateAttr,
-        b.getDictionaryAttr(
-            {b.getNamedAttr("name", b.getStringAttr(name)),
-             b.getNamedAttr("kind", b.getStringAttr(kind)),
-             b.getNamedAttr("layer", b.getI64IntegerAttr(layer)),
-             b.getNamedAttr("target", b.getStringAttr(module))}));
+        StateAttr::get(b.getContext(), name, kind, role.getLayer(),
+                       stringifyProjection(role.getProjection())));
+  }
+
+  /// What the linear's parameter is called or, without one, its role.
+  static std::string nameOf(LinearOp linear) {
+    if (auto param = linear.getWeight().getDefiningOp<GetParamOp>()) {
+      StringRef name = param.getParam();
+      name.consume_back(".weight");
+      return name.str();
+    }
+    RoleAttr role = linear.getRoleAttr();
+    return ("layers." + Twine(role.getLayer()) + "." +
+            stringifyProjection(role.getProjection()))
+        .str();
   }
 
   bool adapt(LinearOp linear) {
-    auto param = linear.getWeight().getDefiningOp<GetParamOp>();
-    if (!param)
-      return false;
-    SmallVector<StringRef> parts;
-    param.getParam().split(parts, '.');
-    int64_t layer;
-    if (parts.size() != 4 || parts[0] != "blk" ||
-        parts[1].getAsInteger(10, layer))
-      return false;
-    const Target *target = llvm::find_if(
-        targets, [&](const Target &t) { return t.matrix == parts[2]; });
-    if (target == targets.end())
+    RoleAttr role = linear.getRoleAttr();
+    if (!role || !llvm::is_contained(targets, role.getProjection()))
       return false;
     int64_t in = linear.getInput().getType().getDimSize(1);
     int64_t out = linear.getType().getDimSize(1);
-    Value a = addState(param.getParam(), "lora_a", "lora_a", layer,
-                       target->module, {rank, in});
-    Value bMatrix = addState(param.getParam(), "lora_b", "lora_b", layer,
-                             target->module, {out, rank});
+    Value a = addState(linear, StateKind::lora_a, {rank, in});
+    Value bMatrix = addState(linear, StateKind::lora_b, {out, rank});
     addBranch(linear, a, bMatrix);
     return true;
   }
@@ -128,7 +116,7 @@ private:
   OpBuilder b;
   Location loc = function.getLoc();
   int64_t rank;
-  ArrayRef<Target> targets;
+  ArrayRef<Projection> targets;
   Value scale;
 };
 
@@ -136,7 +124,7 @@ struct AdaptLora : sterna::tern::impl::AdaptLoraPassBase<AdaptLora> {
   using AdaptLoraPassBase::AdaptLoraPassBase;
 
   void runOnOperation() override {
-    SmallVector<Target> selected;
+    SmallVector<Projection> selected;
     if (failed(select(selected)))
       return signalPassFailure();
     describe(selected);
@@ -152,43 +140,40 @@ struct AdaptLora : sterna::tern::impl::AdaptLoraPassBase<AdaptLora> {
   }
 
 private:
-  LogicalResult select(SmallVectorImpl<Target> &selected) {
+  LogicalResult select(SmallVectorImpl<Projection> &selected) {
     if (rank < 1)
       return getOperation().emitError()
              << "expected a rank of at least 1, but got " << int64_t(rank);
     bool all = targets.empty();
-    for (StringRef name : targets) {
-      all |= name == "all";
-      if (name != "all" && llvm::none_of(allTargets, [&](const Target &t) {
-            return matches(t, name);
-          }))
+    SmallVector<Projection> named;
+    for (const std::string &name : targets) {
+      if (name == "all") {
+        all = true;
+        continue;
+      }
+      std::optional<Projection> projection = symbolizeProjection(name);
+      if (!projection)
+        projection = symbolizeProjection(name + "_proj");
+      if (!projection)
         return getOperation().emitError()
                << "unknown LoRA target '" << name
                << "'; expected all or a list of q, k, v, o, gate, up, down";
+      named.push_back(*projection);
     }
-    for (const Target &target : allTargets)
-      if (all || llvm::any_of(targets, [&](StringRef name) {
-            return matches(target, name);
-          }))
-        selected.push_back(target);
+    for (uint32_t i = 0; i <= getMaxEnumValForProjection(); ++i)
+      if (all || llvm::is_contained(named, Projection(i)))
+        selected.push_back(Projection(i));
     return success();
   }
 
-  static bool matches(const Target &target, StringRef name) {
-    return name == target.flag || name == target.module;
-  }
-
-  /// Records rank and targets in the module's description.
-  void describe(ArrayRef<Target> selected) {
-    Builder b(&getContext());
-    NamedAttrList model(
-        getOperation()->getAttrOfType<DictionaryAttr>("tern.model"));
+  /// Records rank and targets in the module.
+  void describe(ArrayRef<Projection> selected) {
     SmallVector<StringRef> names;
-    for (const Target &target : selected)
-      names.push_back(target.module);
-    model.set("lora_rank", b.getI64IntegerAttr(rank));
-    model.set("lora_targets", b.getStrArrayAttr(names));
-    getOperation()->setAttr("tern.model", model.getDictionary(&getContext()));
+    for (Projection target : selected)
+      names.push_back(stringifyProjection(target));
+    getOperation()->setAttr(
+        loraAttr, LoraAttr::get(&getContext(), rank,
+                                Builder(&getContext()).getStrArrayAttr(names)));
   }
 };
 

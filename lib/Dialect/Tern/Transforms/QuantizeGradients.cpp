@@ -109,12 +109,7 @@ private:
 
   /// What the device binary says of the model.
   void record() {
-    auto model = getOperation()->getAttrOfType<DictionaryAttr>("tern.model");
-    if (!model)
-      return;
-    NamedAttrList entries(model);
-    entries.set("gradients", StringAttr::get(&getContext(), type));
-    getOperation()->setAttr("tern.model", entries.getDictionary(&getContext()));
+    getOperation()->setAttr(gradientsAttr, TypeAttr::get(elementType()));
   }
 };
 

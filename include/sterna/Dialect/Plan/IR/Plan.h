@@ -17,6 +17,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
 
 #include "sterna/Dialect/Plan/IR/PlanDialect.h.inc"
 #include "sterna/Dialect/Plan/IR/PlanEnums.h.inc"

@@ -24,6 +24,7 @@ def Plan_Dialect : Dialect {
     command buffer and a Metal encoder all replay it.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = ["::sterna::tern::TernDialect"];
 }
 
 def Plan_DeviceProfileAttr : AttrDef<Plan_Dialect, "DeviceProfile"> {

@@ -17,6 +17,7 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "sterna/Dialect/Plan/IR/PlanDialect.td"
+include "sterna/Dialect/Tern/IR/TernDialect.td"
 
 class Plan_Op<string mnemonic, list<Trait> traits = []>
     : Op<Plan_Dialect, mnemonic, traits>;
@@ -94,19 +95,19 @@ def Plan_DispatchOp : Plan_Op<"dispatch",
 def Plan_StateOp : Plan_Op<"state", [Symbol]> {
   let summary = "Tensor that lives from one program run to the next";
   let description = [{
-    `kind` is one of `lora_a`, `lora_b`, `moment1`, `moment2`, `gradient`,
-    `kv_cache`; `layer` and `target` name the linear of an adapter. `offset` is
-    its place in the state space, in bytes.
+    `offset` is its place in the state space, in bytes.
+
+    Constraint: (C1) the symbol is the name that `state` has.
 
     ```mlir
-    plan.state @"blk.0.attn_q.lora_a" : memref<8x64xf32> at 0
-        {kind = "lora_a", layer = 0 : i64, target = "q_proj"}
+    plan.state @a : memref<8x64xf32> at 0
+        is <name = "a", kind = lora_a, target = "q_proj">
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyMemRef>:$type,
-                       I64Attr:$offset, StrAttr:$kind, I64Attr:$layer,
-                       StrAttr:$target);
-  let assemblyFormat = "$sym_name `:` $type `at` $offset attr-dict";
+                       I64Attr:$offset, Tern_StateAttr:$state);
+  let assemblyFormat = "$sym_name `:` $type `at` $offset `is` $state attr-dict";
+  let hasVerifier = 1;
 }
 
 def Plan_ProgramOp : Plan_Op<"program", [

@@ -21,6 +21,21 @@
 #include "sterna/Interfaces/DecomposableOpInterface.h"
 #include "sterna/Interfaces/DifferentiableOpInterface.h"
 
+#include "module_generated.h"
+
+namespace sterna::tern {
+
+/// What a state tensor holds: one enumeration of compiler and device binary.
+using StateKind = format::StateKind;
+
+/// Parses the name of a kind; reports any other.
+mlir::FailureOr<StateKind> parseStateKind(mlir::AsmParser &parser);
+
+/// The kind called `name`, such as "lora_a".
+std::optional<StateKind> symbolizeStateKind(llvm::StringRef name);
+
+} // namespace sterna::tern
+
 #include "sterna/Dialect/Tern/IR/TernDialect.h.inc"
 #include "sterna/Dialect/Tern/IR/TernEnums.h.inc"
 #define GET_TYPEDEF_CLASSES
@@ -52,6 +67,13 @@ constexpr llvm::StringLiteral statesAttr = "tern.states";
 constexpr llvm::StringLiteral lossScaleAttr = "tern.loss_scale";
 constexpr llvm::StringLiteral outputAttr = "tern.output";
 constexpr llvm::StringLiteral tiedAttr = "tern.tied";
+
+/// Attributes of a module.
+constexpr llvm::StringLiteral modelAttr = "tern.model";
+constexpr llvm::StringLiteral tokenizerAttr = "tern.tokenizer";
+constexpr llvm::StringLiteral shapesAttr = "tern.shapes";
+constexpr llvm::StringLiteral loraAttr = "tern.lora";
+constexpr llvm::StringLiteral gradientsAttr = "tern.gradients";
 
 /// The negative label that marks a masked position; any negative one does.
 constexpr int32_t maskedLabel = -100;

@@ -31,15 +31,23 @@ def Tern_Dialect : Dialect {
     arguments and results are to the host:
 
     - `tern.input = "name"`: an input of the program.
-    - `tern.state = {name, kind, layer, target}`: a tensor that is kept between
-      programs, of a kind such as "kv_cache" or "lora_a"; for adapters, of the
-      linear `target` in `layer`.
-    - `tern.states = [{name, kind, layer, target, type, offset}, ...]`: several
-      of them side by side in one flat tensor; `offset` counts elements.
+    - `tern.state = #tern.state<...>`: a tensor that is kept between programs.
+    - `tern.states = [#tern.state_part<...>, ...]`: several of them side by side
+      in one flat tensor.
     - `tern.loss_scale`: the factor that every cotangent has.
     - `tern.output = "name"`, of a result: an output of the program.
-    - `tern.tied = number`, of a result: replaces the argument of that number.
+    - `tern.tied = number`, of a result: replaces the argument of that number,
+      which has its type.
+
+    A module says with these, also verified, what the device binary tells of it:
+
+    - `tern.model = #tern.model<...>`: facts of the model.
+    - `tern.tokenizer = #tern.tokenizer<...>`: its vocabulary.
+    - `tern.shapes = #tern.shapes<...>`: the sizes its programs have.
+    - `tern.lora = #tern.lora<...>`: the adapters it was given.
+    - `tern.gradients = i16`: the integers of its ternary products' gradients.
   }];
+  let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
   let hasRegionResultAttrVerify = 1;
   let useDefaultAttributePrinterParser = 1;
@@ -162,6 +170,152 @@ def Tern_RopeTableSourceAttr : AttrDef<Tern_Dialect, "RopeTableSource"> {
   let parameters = (ins "::mlir::FloatAttr":$theta, "::mlir::FloatAttr":$scaling,
                         "bool":$sine);
   let assemblyFormat = "`<` struct(params) `>`";
+}
+
+//===----------------------------------------------------------------------===//
+// Programs
+//===----------------------------------------------------------------------===//
+
+// The device binary's enumeration: what it cannot name is no kind of state.
+def Tern_StateKind : AttrParameter<"::sterna::tern::StateKind",
+                                   "kind of a state tensor"> {
+  let parser = "::sterna::tern::parseStateKind($_parser)";
+  let printer = "$_printer << ::sterna::format::EnumNameStateKind($_self)";
+}
+
+def Tern_StateAttr : AttrDef<Tern_Dialect, "State"> {
+  let mnemonic = "state";
+  let summary = "A tensor that lives from one program run to the next";
+  let description = [{
+    `kind` is one of the device binary's (`StateKind` in module.fbs). A tensor
+    of an adapter belongs to the projection `target` ("q_proj", ...) of `layer`,
+    one of a KV cache to `layer` alone.
+
+    Constraint: `name` is not empty.
+
+    Example: `#tern.state<name = "blk.0.attn_q.lora_a", kind = lora_a,
+    layer = 0, target = "q_proj">`
+  }];
+  let parameters = (ins StringRefParameter<>:$name, Tern_StateKind:$kind,
+      DefaultValuedParameter<"int64_t", "0">:$layer,
+      StringRefParameter<"projection of an adapter", [{""}]>:$target);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tern_StatePartAttr : AttrDef<Tern_Dialect, "StatePart"> {
+  let mnemonic = "state_part";
+  let summary = "A state tensor inside of a flat tensor";
+  let description = [{
+    `offset` counts elements of the flat tensor.
+
+    Constraints: `type` has a static shape, `offset` is not negative.
+
+    Example: `#tern.state_part<state = #tern.state<name = "a", kind = lora_a>,
+    type = tensor<8x64xf32>, offset = 0>`
+  }];
+  let parameters = (ins "StateAttr":$state, "::mlir::RankedTensorType":$type,
+                        "int64_t":$offset);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tern_Projection : I32EnumAttr<"Projection",
+    "A matrix of a transformer block, by its name in PEFT", [
+      I32EnumAttrCase<"Q", 0, "q_proj">, I32EnumAttrCase<"K", 1, "k_proj">,
+      I32EnumAttrCase<"V", 2, "v_proj">, I32EnumAttrCase<"O", 3, "o_proj">,
+      I32EnumAttrCase<"Gate", 4, "gate_proj">,
+      I32EnumAttrCase<"Up", 5, "up_proj">,
+      I32EnumAttrCase<"Down", 6, "down_proj">
+    ]> {
+  let cppNamespace = "::sterna::tern";
+}
+
+def Tern_RoleAttr : AttrDef<Tern_Dialect, "Role"> {
+  let mnemonic = "role";
+  let summary = "Which linear of the model an op is";
+  let description = [{
+    What `--sterna-adapt-lora` goes by, whatever the parameter is called.
+
+    Example: `#tern.role<layer = 3, projection = q_proj>`
+  }];
+  let parameters = (ins "int64_t":$layer,
+                        EnumParameter<Tern_Projection>:$projection);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+//===----------------------------------------------------------------------===//
+// The model
+//===----------------------------------------------------------------------===//
+
+def Tern_ModelAttr : AttrDef<Tern_Dialect, "Model"> {
+  let mnemonic = "model";
+  let summary = "Facts of the model, as the device binary tells them";
+  let description = [{
+    `contextLength` is the number of tokens that the model was made for;
+    `int8Activations` says whether ternary linears quantize their input.
+  }];
+  let parameters = (ins StringRefParameter<>:$name,
+      StringRefParameter<>:$architecture, "int64_t":$layers, "int64_t":$hidden,
+      "int64_t":$feedForward, "int64_t":$heads, "int64_t":$kvHeads,
+      "int64_t":$headDim, "int64_t":$vocabulary, "int64_t":$contextLength,
+      "bool":$int8Activations);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Tern_ShapesAttr : AttrDef<Tern_Dialect, "Shapes"> {
+  let mnemonic = "shapes";
+  let summary = "Sizes that the programs have";
+  let description = [{
+    `maxContext` is the number of rows of the KV cache; training and evaluation
+    run `batch` sequences of `sequenceLength` tokens.
+  }];
+  let parameters = (ins "int64_t":$maxContext, "int64_t":$sequenceLength,
+                        "int64_t":$batch);
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Tern_LoraAttr : AttrDef<Tern_Dialect, "Lora"> {
+  let mnemonic = "lora";
+  let summary = "Adapters that the programs have";
+  let description = [{
+    Constraint: `targets` holds names of projections alone.
+
+    Example: `#tern.lora<rank = 8, targets = ["q_proj", "v_proj"]>`
+  }];
+  let parameters = (ins "int64_t":$rank, "::mlir::ArrayAttr":$targets);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tern_TokenizerAttr : AttrDef<Tern_Dialect, "Tokenizer"> {
+  let mnemonic = "tokenizer";
+  let summary = "Vocabulary of the model";
+  let description = [{
+    As `Tokenizer` in module.fbs: token `i` has `lengths[i]` bytes of `pieces`,
+    which lie one after the other, the score `scores[i]` and the type
+    `types[i]`; `scores` and `types` may be empty. Ids of special tokens are -1
+    where there is none; `endIds` end a generation, beside `eos`. The four
+    arrays are resources, which stand at the end of a file of IR.
+
+    Constraints: the arrays are of i8, i32, f32 and i32, of one dimension; where
+    scores and types are not empty, each has an element for each token.
+  }];
+  let parameters = (ins StringRefParameter<>:$model,
+      "::mlir::DenseResourceElementsAttr":$pieces,
+      "::mlir::DenseResourceElementsAttr":$lengths,
+      "::mlir::DenseResourceElementsAttr":$scores,
+      "::mlir::DenseResourceElementsAttr":$types,
+      DefaultValuedParameter<"int64_t", "-1">:$bos,
+      DefaultValuedParameter<"int64_t", "-1">:$eos,
+      DefaultValuedParameter<"int64_t", "-1">:$unk,
+      DefaultValuedParameter<"int64_t", "-1">:$pad,
+      DefaultValuedParameter<"bool", "true">:$addBos,
+      DefaultValuedParameter<"bool", "true">:$addSpacePrefix,
+      StringRefParameter<"Jinja template", [{""}]>:$chatTemplate,
+      "::mlir::DenseI32ArrayAttr":$endIds);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
 }
 
 #endif // STERNA_DIALECT_TERN_IR_TERNDIALECT_TD

@@ -120,7 +120,8 @@ def Tern_LinearOp : Tern_DifferentiableOp<"linear"> {
     columns `[g * group, (g + 1) * group)` of row `n`.
 
     Both quantizers are straight-through for differentiation:
-    `dX = dY * (scale . weight)`.
+    `dX = dY * (scale . weight)`. `role` says which linear of the model this is;
+    one without it is not adapted.
 
     Constraints: (C1) the inner dimensions agree; (C2) the result is `[M, N]`;
     (C3) `scale` is `[1]`, `[N]` or `[N, ceil(K / group)]`, and `group` is
@@ -133,7 +134,8 @@ def Tern_LinearOp : Tern_DifferentiableOp<"linear"> {
   }];
   let arguments = (ins Tern_Matrix:$input, Tern_TritMatrix:$weight,
                        Tern_Scales:$scale, UnitAttr:$int8_activations,
-                       OptionalAttr<I64Attr>:$group);
+                       OptionalAttr<I64Attr>:$group,
+                       OptionalAttr<Tern_RoleAttr>:$role);
   let results = (outs Tern_Matrix:$result);
   let assemblyFormat = [{
     $input `,` $weight `,` $scale attr-dict `:` type($input) `,` type($weight)

@@ -1,0 +1,198 @@
+//===- TernAttributes.cpp - Rules of attributes ---------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Verifiers of the attributes, and of what modules and program functions say
+// with them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace sterna::tern;
+
+std::optional<StateKind> sterna::tern::symbolizeStateKind(StringRef name) {
+  for (StateKind kind : format::EnumValuesStateKind())
+    if (name == format::EnumNameStateKind(kind))
+      return kind;
+  return std::nullopt;
+}
+
+FailureOr<StateKind> sterna::tern::parseStateKind(AsmParser &parser) {
+  StringRef name;
+  llvm::SMLoc loc = parser.getCurrentLocation();
+  if (failed(parser.parseKeyword(&name)))
+    return failure();
+  if (std::optional<StateKind> kind = symbolizeStateKind(name))
+    return *kind;
+  InFlightDiagnostic diagnostic = parser.emitError(loc)
+                                  << "expected a kind of state, one of ";
+  llvm::interleaveComma(format::EnumValuesStateKind(), diagnostic,
+                        [&](StateKind kind) {
+                          diagnostic << format::EnumNameStateKind(kind);
+                        });
+  return diagnostic << ", but got '" << name << "'";
+}
+
+//===----------------------------------------------------------------------===//
+// Attributes
+//===----------------------------------------------------------------------===//
+
+LogicalResult StateAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                StringRef name, StateKind, int64_t,
+                                StringRef) {
+  if (name.empty())
+    return emitError() << "expected a state tensor to have a name";
+  return success();
+}
+
+LogicalResult
+StatePartAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                      StateAttr state, RankedTensorType type, int64_t offset) {
+  if (!type.hasStaticShape() || offset < 0)
+    return emitError() << "expected state tensor '" << state.getName()
+                       << "' to have a static shape and an offset that is not "
+                          "negative, but got "
+                       << type << " at " << offset;
+  return success();
+}
+
+LogicalResult LoraAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                               int64_t, ArrayAttr targets) {
+  for (Attribute target : targets) {
+    auto name = dyn_cast<StringAttr>(target);
+    if (!name || !symbolizeProjection(name))
+      return emitError() << "expected targets of adapters to be projections, "
+                            "such as \"q_proj\", but got "
+                         << target;
+  }
+  return success();
+}
+
+LogicalResult
+TokenizerAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
+                      DenseResourceElementsAttr pieces,
+                      DenseResourceElementsAttr lengths,
+                      DenseResourceElementsAttr scores,
+                      DenseResourceElementsAttr types, int64_t, int64_t,
+                      int64_t, int64_t, bool, bool, StringRef,
+                      DenseI32ArrayAttr) {
+  int64_t tokens = lengths.getType().getNumElements();
+  auto check = [&](StringRef name, DenseResourceElementsAttr array, bool fits,
+                   bool ofTokens) -> LogicalResult {
+    int64_t count = array.getType().getNumElements();
+    if (fits && array.getType().getRank() == 1 &&
+        (!ofTokens || count == 0 || count == tokens))
+      return success();
+    return emitError() << "expected '" << name << "' of a vocabulary of "
+                       << tokens << " tokens to fit it, but got "
+                       << array.getType();
+  };
+  auto element = [](DenseResourceElementsAttr array) {
+    return array.getType().getElementType();
+  };
+  return success(
+      succeeded(check("pieces", pieces, element(pieces).isInteger(8), false)) &&
+      succeeded(
+          check("lengths", lengths, element(lengths).isInteger(32), true)) &&
+      succeeded(check("scores", scores, element(scores).isF32(), true)) &&
+      succeeded(check("types", types, element(types).isInteger(32), true)));
+}
+
+LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                int64_t rows, int64_t columns) {
+  if (rows > 0 && (columns == 16 || columns == 20))
+    return success();
+  return emitError() << "expected panels of at least one row and blocks of 16 "
+                        "or 20 columns, but got "
+                     << rows << " and " << columns;
+}
+
+int64_t PanelAttr::getPackedBytes(int64_t numRows, int64_t numColumns) const {
+  return llvm::divideCeil(numRows, getRows()) *
+         llvm::divideCeil(numColumns, getColumns()) * getBlockBytes();
+}
+
+//===----------------------------------------------------------------------===//
+// Modules and program functions
+//===----------------------------------------------------------------------===//
+
+/// Checks that `attribute` of `op` has a value for which `isFitting` holds.
+static LogicalResult expect(Operation *op, NamedAttribute attribute,
+                            StringRef what, bool isFitting) {
+  if (isFitting)
+    return success();
+  return op->emitOpError("expected ")
+         << attribute.getName().getValue() << " to be " << what << ", but got "
+         << attribute.getValue();
+}
+
+static LogicalResult refuse(Operation *op, NamedAttribute attribute,
+                            StringRef where) {
+  return op->emitOpError("has an attribute '")
+         << attribute.getName().getValue() << "' that the dialect does not know " << where;
+}
+
+LogicalResult TernDialect::verifyOperationAttribute(Operation *op,
+                                                    NamedAttribute attribute) {
+  Attribute value = attribute.getValue();
+  StringRef name = attribute.getName();
+  if (name == modelAttr)
+    return expect(op, attribute, "a #tern.model", isa<ModelAttr>(value));
+  if (name == tokenizerAttr)
+    return expect(op, attribute, "a #tern.tokenizer",
+                  isa<TokenizerAttr>(value));
+  if (name == shapesAttr)
+    return expect(op, attribute, "a #tern.shapes", isa<ShapesAttr>(value));
+  if (name == loraAttr)
+    return expect(op, attribute, "a #tern.lora", isa<LoraAttr>(value));
+  if (name == gradientsAttr) {
+    auto type = dyn_cast<TypeAttr>(value);
+    return expect(op, attribute, "i8 or i16",
+                  type && (type.getValue().isInteger(8) ||
+                           type.getValue().isInteger(16)));
+  }
+  return refuse(op, attribute, "here");
+}
+
+LogicalResult TernDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                                    unsigned,
+                                                    NamedAttribute attribute) {
+  Attribute value = attribute.getValue();
+  StringRef name = attribute.getName();
+  if (name == inputAttr)
+    return expect(op, attribute, "a name", isa<StringAttr>(value));
+  if (name == stateAttr)
+    return expect(op, attribute, "a #tern.state", isa<StateAttr>(value));
+  if (name == lossScaleAttr)
+    return expect(op, attribute, "a unit", isa<UnitAttr>(value));
+  if (name != statesAttr)
+    return refuse(op, attribute, "of an argument");
+  auto states = dyn_cast<ArrayAttr>(value);
+  return expect(op, attribute, "a list of #tern.state_part, not empty",
+                states && !states.empty() &&
+                    llvm::all_of(states, llvm::IsaPred<StatePartAttr>));
+}
+
+LogicalResult
+TernDialect::verifyRegionResultAttribute(Operation *op, unsigned,
+                                         unsigned number,
+                                         NamedAttribute attribute) {
+  Attribute value = attribute.getValue();
+  StringRef name = attribute.getName();
+  if (name == outputAttr)
+    return expect(op, attribute, "a name", isa<StringAttr>(value));
+  if (name != tiedAttr)
+    return refuse(op, attribute, "of a result");
+  auto tied = dyn_cast<IntegerAttr>(value);
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  return expect(op, attribute, "the number of an argument of the result's type",
+                tied && function && !tied.getValue().isNegative() &&
+                    tied.getValue().ult(function.getNumArguments()) &&
+                    function.getArgumentTypes()[tied.getInt()] ==
+                        function.getResultTypes()[number]);
+}
