@@ -10,7 +10,7 @@
 
 #include "Harness.h"
 
-#include "src/vulkan/VulkanInstance.h"
+#include "vulkan/VulkanInstance.h"
 
 #include <algorithm>
 #include <cmath>

@@ -12,7 +12,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "src/core/Session.h"
+#include "core/Session.h"
 #include "sterna/InitAll.h"
 #include "sterna/Interpreter/Interpreter.h"
 #include "sterna/Pipelines/Pipelines.h"

@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "InputFile.h"
-#include "src/core/Module.h"
+#include "core/Module.h"
 
 #include <cstring>
 #include <string>

@@ -11,7 +11,7 @@
 #ifndef STERNA_TOOLS_STERNA_BENCH_LIMITS_H
 #define STERNA_TOOLS_STERNA_BENCH_LIMITS_H
 
-#include "src/core/ThreadPool.h"
+#include "core/ThreadPool.h"
 
 #include <string>
 #include <vector>

@@ -9,8 +9,8 @@
 
 #include "Command.h"
 #include "Report.h"
+#include "generate/LanguageModel.h"
 #include "random/SplitMix64.h"
-#include "src/generate/LanguageModel.h"
 #include "train/Adapter.h"
 #include "train/TrainPrograms.h"
 

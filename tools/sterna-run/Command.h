@@ -11,7 +11,7 @@
 #define STERNA_TOOLS_STERNARUN_COMMAND_H
 
 #include "NumberOption.h"
-#include "src/core/Device.h"
+#include "core/Device.h"
 
 #include <CLI/CLI.hpp>
 

@@ -9,9 +9,9 @@
 
 #include "Command.h"
 #include "Report.h"
-#include "src/cpu/CpuFeatures.h"
-#include "src/vulkan/VulkanDevice.h"
-#include "src/vulkan/VulkanInstance.h"
+#include "cpu/CpuFeatures.h"
+#include "vulkan/VulkanDevice.h"
+#include "vulkan/VulkanInstance.h"
 
 using namespace sterna;
 

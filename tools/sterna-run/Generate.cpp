@@ -9,7 +9,7 @@
 #include "Command.h"
 #include "Report.h"
 #include "Setup.h"
-#include "src/generate/Sampler.h"
+#include "generate/Sampler.h"
 
 #include <algorithm>
 #include <chrono>

@@ -9,9 +9,9 @@
 
 #include "Command.h"
 #include "Report.h"
+#include "core/Plan.h"
+#include "cpu/CpuFeatures.h"
 #include "io/Escape.h"
-#include "src/core/Plan.h"
-#include "src/cpu/CpuFeatures.h"
 
 #include <map>
 

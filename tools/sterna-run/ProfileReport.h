@@ -9,7 +9,7 @@
 #ifndef STERNA_TOOLS_STERNARUN_PROFILEREPORT_H
 #define STERNA_TOOLS_STERNARUN_PROFILEREPORT_H
 
-#include "src/core/Profile.h"
+#include "core/Profile.h"
 
 #include <string>
 

@@ -10,7 +10,7 @@
 #ifndef STERNA_TOOLS_STERNARUN_REPORT_H
 #define STERNA_TOOLS_STERNARUN_REPORT_H
 
-#include "src/core/Session.h"
+#include "core/Session.h"
 
 #include <nlohmann/json.hpp>
 

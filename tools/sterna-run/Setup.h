@@ -10,7 +10,7 @@
 #ifndef STERNA_TOOLS_STERNARUN_SETUP_H
 #define STERNA_TOOLS_STERNARUN_SETUP_H
 
-#include "src/generate/LanguageModel.h"
+#include "generate/LanguageModel.h"
 #include "text/Dataset.h"
 #include "text/Tokenizer.h"
 

@@ -11,8 +11,8 @@
 #include "Command.h"
 #include "ProfileReport.h"
 #include "Report.h"
+#include "core/Executable.h"
 #include "io/File.h"
-#include "src/core/Executable.h"
 
 #include <cerrno>
 #include <csignal>

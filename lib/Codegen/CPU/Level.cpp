@@ -8,7 +8,7 @@
 
 #include "sterna/Codegen/CPU/Level.h"
 
-#include "src/cpu/ArmCore.h"
+#include "cpu/ArmCore.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"

@@ -46,9 +46,8 @@ With CMake; SOURCE is Sterna's source tree
 
 static constexpr char linuxNote[] = R"(By hand; BUILD is a build of Sterna
   cc -c app.c -ISOURCE/runtime/include
-  c++ app.o {0}.o -LBUILD/runtime -LBUILD/runtime/io -LBUILD/runtime/text \
-    -lsterna_runtime -lsterna_text -lsterna_io -lsterna_arm_core \
-    -lpthread -ldl
+  c++ app.o {0}.o -LBUILD/runtime -lsterna_runtime -lsterna_text \
+    -lsterna_io -lsterna_arm_core -lpthread -ldl
 )";
 
 static constexpr char androidNote[] = R"(With the NDK

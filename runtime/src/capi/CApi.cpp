@@ -9,7 +9,7 @@
 
 #include "sterna/sterna.h"
 
-#include "src/core/Session.h"
+#include "core/Session.h"
 
 #include <atomic>
 #include <cstddef>
@@ -165,7 +165,8 @@ sterna_status_t sterna_module_load_linked(sterna_string_view_t path,
   if (out_module)
     *out_module = nullptr;
   if (!code)
-    return guarded([] { return invalid("expected linked code, but got null"); });
+    return guarded(
+        [] { return invalid("expected linked code, but got null"); });
   return loadModule(path, code, out_module);
 }
 

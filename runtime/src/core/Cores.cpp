@@ -7,7 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/Cores.h"
+#include "core/Cores.h"
 
 #include <algorithm>
 #include <fstream>

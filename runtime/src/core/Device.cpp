@@ -6,11 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/Device.h"
+#include "core/Device.h"
 
-#include "src/core/Cores.h"
-#include "src/cpu/CpuDevice.h"
-#include "src/vulkan/VulkanDevice.h"
+#include "core/Cores.h"
+#include "cpu/CpuDevice.h"
+#include "vulkan/VulkanDevice.h"
 
 using namespace sterna;
 

@@ -12,10 +12,10 @@
 #ifndef STERNA_RUNTIME_CORE_DEVICE_H
 #define STERNA_RUNTIME_CORE_DEVICE_H
 
+#include "core/Module.h"
+#include "core/Plan.h"
+#include "core/StateLayout.h"
 #include "io/Status.h"
-#include "src/core/Module.h"
-#include "src/core/Plan.h"
-#include "src/core/StateLayout.h"
 
 #include <cstdint>
 #include <memory>

@@ -8,9 +8,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/Executable.h"
+#include "core/Executable.h"
 
-#include "src/core/Mapping.h"
+#include "core/Mapping.h"
 #include "sterna/executable_trailer.h"
 
 #include <algorithm>

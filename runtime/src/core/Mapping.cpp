@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/Mapping.h"
+#include "core/Mapping.h"
 
 #include <cerrno>
 #include <cstring>

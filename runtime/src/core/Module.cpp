@@ -6,10 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/Module.h"
+#include "core/Module.h"
 
-#include "src/core/Executable.h"
-#include "src/core/ModuleVerifier.h"
+#include "core/Executable.h"
+#include "core/ModuleVerifier.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -10,9 +10,9 @@
 #ifndef STERNA_RUNTIME_CORE_MODULE_H
 #define STERNA_RUNTIME_CORE_MODULE_H
 
+#include "core/Mapping.h"
 #include "io/Status.h"
 #include "module_generated.h"
-#include "src/core/Mapping.h"
 #include "sterna/kernel_library.h"
 
 #include <cstdint>

@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/ModuleVerifier.h"
+#include "core/ModuleVerifier.h"
 
-#include "src/core/Module.h"
+#include "core/Module.h"
 #include "sterna/device_binary.h"
 
 #define XXH_INLINE_ALL

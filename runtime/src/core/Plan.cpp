@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/Plan.h"
+#include "core/Plan.h"
 
-#include "src/core/StateLayout.h"
+#include "core/StateLayout.h"
 
 #include <algorithm>
 #include <utility>

@@ -11,7 +11,7 @@
 #ifndef STERNA_RUNTIME_CORE_PLAN_H
 #define STERNA_RUNTIME_CORE_PLAN_H
 
-#include "src/core/Module.h"
+#include "core/Module.h"
 
 #include <cstdint>
 #include <string>

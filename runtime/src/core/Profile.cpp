@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/Profile.h"
+#include "core/Profile.h"
 
 #include <algorithm>
 

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/Session.h"
+#include "core/Session.h"
 
 #include <algorithm>
 

@@ -11,7 +11,7 @@
 #ifndef STERNA_RUNTIME_CORE_SESSION_H
 #define STERNA_RUNTIME_CORE_SESSION_H
 
-#include "src/core/Device.h"
+#include "core/Device.h"
 
 #include <string>
 #include <vector>

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/StateLayout.h"
+#include "core/StateLayout.h"
 
 #include <algorithm>
 

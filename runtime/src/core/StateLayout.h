@@ -11,7 +11,7 @@
 #ifndef STERNA_RUNTIME_CORE_STATELAYOUT_H
 #define STERNA_RUNTIME_CORE_STATELAYOUT_H
 
-#include "src/core/Module.h"
+#include "core/Module.h"
 
 #include <cstdint>
 #include <optional>

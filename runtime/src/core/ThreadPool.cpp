@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/ThreadPool.h"
+#include "core/ThreadPool.h"
 
-#include "src/core/Cores.h"
+#include "core/Cores.h"
 
 #include <algorithm>
 #include <string>

@@ -1,4 +1,4 @@
-//===- ArmCore.h - What is known of Arm's cores -----------------*- C++ -*-===//
+//===- ArmCore.h - What is known of Arm's cores ---------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -7,13 +7,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/cpu/CpuDevice.h"
+#include "cpu/CpuDevice.h"
 
-#include "src/core/Plan.h"
-#include "src/core/Profile.h"
-#include "src/core/ThreadPool.h"
-#include "src/cpu/CpuFeatures.h"
-#include "src/cpu/KernelLibrary.h"
+#include "core/Plan.h"
+#include "core/Profile.h"
+#include "core/ThreadPool.h"
+#include "cpu/CpuFeatures.h"
+#include "cpu/KernelLibrary.h"
 
 #include <algorithm>
 #include <cstring>

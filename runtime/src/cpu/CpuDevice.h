@@ -9,7 +9,7 @@
 #ifndef STERNA_RUNTIME_CPU_CPUDEVICE_H
 #define STERNA_RUNTIME_CPU_CPUDEVICE_H
 
-#include "src/core/Device.h"
+#include "core/Device.h"
 
 namespace sterna {
 

@@ -7,9 +7,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/cpu/CpuFeatures.h"
+#include "cpu/CpuFeatures.h"
 
-#include "src/cpu/ArmCore.h"
+#include "cpu/ArmCore.h"
 
 #include <algorithm>
 #include <cstdlib>

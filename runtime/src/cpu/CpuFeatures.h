@@ -10,8 +10,8 @@
 #ifndef STERNA_RUNTIME_CPU_CPUFEATURES_H
 #define STERNA_RUNTIME_CPU_CPUFEATURES_H
 
+#include "core/Module.h"
 #include "io/Status.h"
-#include "src/core/Module.h"
 
 #include <string>
 #include <vector>

@@ -7,7 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/cpu/KernelLibrary.h"
+#include "cpu/KernelLibrary.h"
 
 #include <cerrno>
 #include <cstring>

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/generate/LanguageModel.h"
+#include "generate/LanguageModel.h"
 
 #include <algorithm>
 #include <cstring>

@@ -11,8 +11,8 @@
 #ifndef STERNA_RUNTIME_GENERATE_LANGUAGEMODEL_H
 #define STERNA_RUNTIME_GENERATE_LANGUAGEMODEL_H
 
-#include "src/core/Session.h"
-#include "src/generate/PromptPlan.h"
+#include "core/Session.h"
+#include "generate/PromptPlan.h"
 
 #include <functional>
 #include <memory>

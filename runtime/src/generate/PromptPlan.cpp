@@ -7,7 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/generate/PromptPlan.h"
+#include "generate/PromptPlan.h"
 
 #include <algorithm>
 #include <string>

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/vulkan/VulkanApi.h"
+#include "vulkan/VulkanApi.h"
 
 using namespace sterna;
 

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/vulkan/VulkanBuffer.h"
+#include "vulkan/VulkanBuffer.h"
 
 #include <algorithm>
 #include <cstring>

@@ -10,7 +10,7 @@
 #ifndef STERNA_RUNTIME_VULKAN_VULKANBUFFER_H
 #define STERNA_RUNTIME_VULKAN_VULKANBUFFER_H
 
-#include "src/vulkan/VulkanContext.h"
+#include "vulkan/VulkanContext.h"
 
 #include <cstdint>
 

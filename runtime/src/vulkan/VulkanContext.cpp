@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/vulkan/VulkanContext.h"
+#include "vulkan/VulkanContext.h"
 
 using namespace sterna;
 

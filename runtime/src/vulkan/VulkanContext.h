@@ -10,7 +10,7 @@
 #ifndef STERNA_RUNTIME_VULKAN_VULKANCONTEXT_H
 #define STERNA_RUNTIME_VULKAN_VULKANCONTEXT_H
 
-#include "src/vulkan/VulkanInstance.h"
+#include "vulkan/VulkanInstance.h"
 
 #include <memory>
 #include <string>

@@ -7,11 +7,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/vulkan/VulkanDevice.h"
+#include "vulkan/VulkanDevice.h"
 
-#include "src/core/Plan.h"
-#include "src/vulkan/VulkanBuffer.h"
-#include "src/vulkan/VulkanRecorder.h"
+#include "core/Plan.h"
+#include "vulkan/VulkanBuffer.h"
+#include "vulkan/VulkanRecorder.h"
 
 #include <algorithm>
 #include <numeric>

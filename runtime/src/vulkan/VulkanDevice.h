@@ -10,7 +10,7 @@
 #ifndef STERNA_RUNTIME_VULKAN_VULKANDEVICE_H
 #define STERNA_RUNTIME_VULKAN_VULKANDEVICE_H
 
-#include "src/core/Device.h"
+#include "core/Device.h"
 
 #include <optional>
 

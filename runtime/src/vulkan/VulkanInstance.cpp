@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/vulkan/VulkanInstance.h"
+#include "vulkan/VulkanInstance.h"
 
 #include <algorithm>
 #include <cstring>

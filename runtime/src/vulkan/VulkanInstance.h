@@ -11,7 +11,7 @@
 #ifndef STERNA_RUNTIME_VULKAN_VULKANINSTANCE_H
 #define STERNA_RUNTIME_VULKAN_VULKANINSTANCE_H
 
-#include "src/vulkan/VulkanApi.h"
+#include "vulkan/VulkanApi.h"
 
 #include <cstdint>
 #include <memory>

@@ -8,7 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/vulkan/VulkanPipelineCache.h"
+#include "vulkan/VulkanPipelineCache.h"
 
 #include "io/Escape.h"
 

@@ -13,7 +13,7 @@
 #ifndef STERNA_RUNTIME_VULKAN_VULKANPIPELINECACHE_H
 #define STERNA_RUNTIME_VULKAN_VULKANPIPELINECACHE_H
 
-#include "src/vulkan/VulkanContext.h"
+#include "vulkan/VulkanContext.h"
 
 #include <cstdint>
 #include <string>

@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/vulkan/VulkanPipelines.h"
+#include "vulkan/VulkanPipelines.h"
 
-#include "src/vulkan/VulkanPipelineCache.h"
+#include "vulkan/VulkanPipelineCache.h"
 
 #include <cstring>
 

@@ -10,9 +10,9 @@
 #ifndef STERNA_RUNTIME_VULKAN_VULKANPIPELINES_H
 #define STERNA_RUNTIME_VULKAN_VULKANPIPELINES_H
 
-#include "src/core/Module.h"
-#include "src/vulkan/VulkanContext.h"
-#include "src/vulkan/VulkanPlan.h"
+#include "core/Module.h"
+#include "vulkan/VulkanContext.h"
+#include "vulkan/VulkanPlan.h"
 
 #include <map>
 #include <utility>

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/vulkan/VulkanPlan.h"
+#include "vulkan/VulkanPlan.h"
 
 #include <algorithm>
 #include <string>

@@ -12,8 +12,8 @@
 #ifndef STERNA_RUNTIME_VULKAN_VULKANPLAN_H
 #define STERNA_RUNTIME_VULKAN_VULKANPLAN_H
 
-#include "src/core/StateLayout.h"
-#include "src/vulkan/VulkanInstance.h"
+#include "core/StateLayout.h"
+#include "vulkan/VulkanInstance.h"
 
 #include <array>
 #include <cstdint>

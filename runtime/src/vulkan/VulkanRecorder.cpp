@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/vulkan/VulkanRecorder.h"
+#include "vulkan/VulkanRecorder.h"
 
 #include <algorithm>
 

@@ -10,9 +10,9 @@
 #ifndef STERNA_RUNTIME_VULKAN_VULKANRECORDER_H
 #define STERNA_RUNTIME_VULKAN_VULKANRECORDER_H
 
-#include "src/vulkan/VulkanPipelines.h"
-#include "src/vulkan/VulkanPlan.h"
-#include "src/vulkan/VulkanTimestamps.h"
+#include "vulkan/VulkanPipelines.h"
+#include "vulkan/VulkanPlan.h"
+#include "vulkan/VulkanTimestamps.h"
 
 #include <array>
 #include <map>

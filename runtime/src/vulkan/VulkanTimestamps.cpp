@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/vulkan/VulkanTimestamps.h"
+#include "vulkan/VulkanTimestamps.h"
 
 #include <algorithm>
 

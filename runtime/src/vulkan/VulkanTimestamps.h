@@ -10,8 +10,8 @@
 #ifndef STERNA_RUNTIME_VULKAN_VULKANTIMESTAMPS_H
 #define STERNA_RUNTIME_VULKAN_VULKANTIMESTAMPS_H
 
-#include "src/core/Profile.h"
-#include "src/vulkan/VulkanContext.h"
+#include "core/Profile.h"
+#include "vulkan/VulkanContext.h"
 
 namespace sterna {
 

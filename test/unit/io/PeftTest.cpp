@@ -21,7 +21,7 @@
 namespace sterna {
 namespace {
 
-constexpr char kName[] = "base_model.model.model.layers.0.self_attn.q_proj.";
+constexpr char name[] = "base_model.model.model.layers.0.self_attn.q_proj.";
 
 /// Writes a configuration in which the settings `changes` replace others, and
 /// one pair of rank 2 for q_proj, 3 → 5, whose first element of A is `first`.
@@ -36,10 +36,10 @@ void writeFolder(const TemporaryFolder &folder, const std::string &changes,
   data[0] = first;
   ASSERT_TRUE(
       writeSafetensors(folder.path("adapter_model.safetensors"),
-                       {{kName + std::string("lora_A") + infix + ".weight",
+                       {{name + std::string("lora_A") + infix + ".weight",
                          {2, 3},
                          data.data()},
-                        {kName + std::string("lora_B") + infix + ".weight",
+                        {name + std::string("lora_B") + infix + ".weight",
                          {5, 2},
                          data.data()}})
           .ok());
@@ -269,8 +269,8 @@ TEST(PeftTest, RefusesHalfPairsAndWrongShapes) {
   writeFolder(folder, "");
   std::string path = folder.path("adapter_model.safetensors");
   std::vector<float> data(15, 1.0f);
-  std::string a = kName + std::string("lora_A.weight");
-  std::string b = kName + std::string("lora_B.weight");
+  std::string a = name + std::string("lora_A.weight");
+  std::string b = name + std::string("lora_B.weight");
   auto refused = [&](std::vector<NamedTensorView> tensors) {
     EXPECT_TRUE(writeSafetensors(path, std::move(tensors)).ok());
     return !readPeft(folder.path()).ok();
@@ -282,7 +282,7 @@ TEST(PeftTest, RefusesHalfPairsAndWrongShapes) {
   EXPECT_TRUE(refused({{a, {6}, data.data()}, {b, {5, 2}, data.data()}}));
   EXPECT_TRUE(refused(
       {{a, {2, 3}, data.data()},
-       {kName + std::string("lora_A.default.weight"), {2, 3}, data.data()},
+       {name + std::string("lora_A.default.weight"), {2, 3}, data.data()},
        {b, {5, 2}, data.data()}}));
   EXPECT_FALSE(refused({{a, {2, 3}, data.data()}, {b, {5, 2}, data.data()}}));
 }

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/cpu/ArmCore.h"
+#include "cpu/ArmCore.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/Cores.h"
+#include "core/Cores.h"
 
 #include "../io/TemporaryFolder.h"
 

@@ -8,8 +8,8 @@
 
 #include "TestModule.h"
 
-#include "src/core/Executable.h"
-#include "src/core/Module.h"
+#include "core/Executable.h"
+#include "core/Module.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 
 #include "TestModule.h"
 
-#include "src/core/Session.h"
+#include "core/Session.h"
 
 #include <gtest/gtest.h>
 

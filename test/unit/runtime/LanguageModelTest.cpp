@@ -8,7 +8,7 @@
 
 #include "TestModule.h"
 
-#include "src/generate/LanguageModel.h"
+#include "generate/LanguageModel.h"
 
 #include <gtest/gtest.h>
 

@@ -8,9 +8,9 @@
 
 #include "TestModule.h"
 
-#include "src/core/Module.h"
-#include "src/core/Plan.h"
-#include "src/core/Session.h"
+#include "core/Module.h"
+#include "core/Plan.h"
+#include "core/Session.h"
 
 #include <gtest/gtest.h>
 

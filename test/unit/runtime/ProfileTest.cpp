@@ -8,9 +8,9 @@
 
 #include "VulkanModule.h"
 
-#include "src/core/Profile.h"
-#include "src/core/Session.h"
-#include "src/vulkan/VulkanTimestamps.h"
+#include "core/Profile.h"
+#include "core/Session.h"
+#include "vulkan/VulkanTimestamps.h"
 
 using namespace sterna;
 using namespace sterna::test;

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/generate/Sampler.h"
+#include "generate/Sampler.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 
 #include "TestModule.h"
 
-#include "src/core/Module.h"
+#include "core/Module.h"
 #include "sterna/device_binary.h"
 
 #define XXH_INLINE_ALL

@@ -11,7 +11,7 @@
 #ifndef STERNA_TEST_UNIT_RUNTIME_TESTMODULE_H
 #define STERNA_TEST_UNIT_RUNTIME_TESTMODULE_H
 
-#include "src/core/Device.h"
+#include "core/Device.h"
 
 #include <cstdint>
 #include <memory>

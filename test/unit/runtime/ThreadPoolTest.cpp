@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "src/core/ThreadPool.h"
+#include "core/ThreadPool.h"
 
 #include <gtest/gtest.h>
 

@@ -144,7 +144,7 @@ TEST_F(TrainerTest, RunsOverEpochs) {
 
 TEST_F(TrainerTest, SkipsMaskedBatches) {
   options.steps = 2;
-  Sample masked{{1, 2}, {1, kMaskedLabel}};
+  Sample masked{{1, 2}, {1, maskedLabel}};
   auto result = run({masked, masked, sample({9, 4})});
   ASSERT_TRUE(result.ok()) << result.message();
   EXPECT_EQ(result->steps, 1u);
@@ -162,8 +162,8 @@ TEST_F(TrainerTest, StopsWhenTheLossIsNotFinite) {
 }
 
 TEST_F(TrainerTest, MeasuresTheFirstStepAgain) {
-  std::vector<Sample> samples = {{{1, 2}, {1, kMaskedLabel}},
-                                 {{1, 2}, {1, kMaskedLabel}},
+  std::vector<Sample> samples = {{{1, 2}, {1, maskedLabel}},
+                                 {{1, 2}, {1, maskedLabel}},
                                  sample({9, 4}),
                                  sample({9, 8})};
   options.steps = 8;
@@ -415,7 +415,7 @@ TEST_F(TrainerTest, SavesGradients) {
   ASSERT_TRUE(adapter.ok()) << adapter.message();
   Batch one;
   one.tokens.assign(batch * sequence, 0);
-  one.labels.assign(batch * sequence, kMaskedLabel);
+  one.labels.assign(batch * sequence, maskedLabel);
   one.labels[1] = 5;
   auto loss = programs_->micro(one, 1, /*accumulate=*/false);
   ASSERT_TRUE(loss.ok());

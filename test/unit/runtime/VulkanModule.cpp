@@ -8,7 +8,7 @@
 
 #include "VulkanModule.h"
 
-#include "src/vulkan/VulkanInstance.h"
+#include "vulkan/VulkanInstance.h"
 
 #include <cstdlib>
 #include <filesystem>

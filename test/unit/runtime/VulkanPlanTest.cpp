@@ -9,7 +9,7 @@
 
 #include "VulkanModule.h"
 
-#include "src/vulkan/VulkanPlan.h"
+#include "vulkan/VulkanPlan.h"
 
 #include <cstring>
 

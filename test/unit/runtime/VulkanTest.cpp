@@ -9,9 +9,9 @@
 
 #include "VulkanModule.h"
 
-#include "src/core/Session.h"
-#include "src/vulkan/VulkanBuffer.h"
-#include "src/vulkan/VulkanDevice.h"
+#include "core/Session.h"
+#include "vulkan/VulkanBuffer.h"
+#include "vulkan/VulkanDevice.h"
 
 #include <cstdio>
 #include <cstdlib>

@@ -25,7 +25,7 @@ using Ids = std::vector<int32_t>;
 std::vector<Sample> numberedSamples(int32_t count) {
   std::vector<Sample> samples;
   for (int32_t i = 0; i < count; ++i)
-    samples.push_back({{i, 1, 2}, {i, 1, kMaskedLabel}});
+    samples.push_back({{i, 1, 2}, {i, 1, maskedLabel}});
   return samples;
 }
 
@@ -121,7 +121,7 @@ TEST(BatcherTest, PadsAndMasks) {
   Batcher batcher(samples, fourRows());
   Batch batch;
   batcher.fill(0, 0, batch);
-  Ids tokens(20, 7), labels(20, kMaskedLabel);
+  Ids tokens(20, 7), labels(20, maskedLabel);
   tokens[0] = labels[0] = 0;
   tokens[1] = labels[1] = 1;
   tokens[2] = 2;

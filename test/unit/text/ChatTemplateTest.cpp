@@ -19,22 +19,22 @@
 namespace sterna {
 namespace {
 
-const char kChatMl[] = "{% for m in messages %}{{'<|im_start|>' + m['role'] + "
-                       "'\\n' + m['content'] + '<|im_end|>'}}{% endfor %}";
+const char chatMl[] = "{% for m in messages %}{{'<|im_start|>' + m['role'] + "
+                      "'\\n' + m['content'] + '<|im_end|>'}}{% endfor %}";
 const char kLlama3[] = "{{ '<|start_header_id|>' + message['role'] + "
                        "'<|end_header_id|>\\n\\n' }}";
 const char kLlama2[] = "{{ bos_token + '[INST] ' + '<<SYS>>' }}";
-const char kZephyr[] = "{{ '<|user|>\\n' + message['content'] + eos_token }}";
+const char zephyr[] = "{{ '<|user|>\\n' + message['content'] + eos_token }}";
 const char kPhi3[] = "{{'<|user|>' + '\\n' + message['content'] + '<|end|>'}}";
 const char kFalcon3[] = "{{ '<|user|>\n' + message[\"content\"] + '\n' }}";
-const char kBitNet[] = "{% set content = message['role'] | capitalize + ': '+ "
-                       "message['content'] | trim + '<|eot_id|>' %}";
+const char bitNet[] = "{% set content = message['role'] | capitalize + ': '+ "
+                      "message['content'] | trim + '<|eot_id|>' %}";
 
-const std::vector<ChatMessage> kConversation = {{"system", "Be brief."},
-                                                {"user", "Hi"},
-                                                {"assistant", "Yes?"},
-                                                {"user", "Bye"},
-                                                {"assistant", "Ciao"}};
+const std::vector<ChatMessage> conversation = {{"system", "Be brief."},
+                                               {"user", "Hi"},
+                                               {"assistant", "Yes?"},
+                                               {"user", "Bye"},
+                                               {"assistant", "Ciao"}};
 
 /// Every character its bytes, plus the markers of all families.
 Tokenizer chatTokenizer() {
@@ -77,10 +77,10 @@ std::string renderMarked(const char *jinja,
 TEST(ChatTemplateTest, RecognisesFamilies) {
   const std::pair<const char *, ChatFamily> cases[] = {
       {"", ChatFamily::Plain},         {" \n", ChatFamily::Plain},
-      {kChatMl, ChatFamily::ChatMl},   {kLlama3, ChatFamily::Llama3},
-      {kLlama2, ChatFamily::Llama2},   {kZephyr, ChatFamily::Zephyr},
+      {chatMl, ChatFamily::ChatMl},    {kLlama3, ChatFamily::Llama3},
+      {kLlama2, ChatFamily::Llama2},   {zephyr, ChatFamily::Zephyr},
       {kPhi3, ChatFamily::Phi3},       {kFalcon3, ChatFamily::Falcon3},
-      {kBitNet, ChatFamily::BitNet},   {"[INST] only", ChatFamily::Plain},
+      {bitNet, ChatFamily::BitNet},    {"[INST] only", ChatFamily::Plain},
       {"<|user|>", ChatFamily::Plain}, {"\\", ChatFamily::Plain}};
   for (const auto &[jinja, family] : cases) {
     ChatTemplate chat = ChatTemplate::choose(jinja);
@@ -97,10 +97,10 @@ TEST(ChatTemplateTest, NoticeTellsMissingFromUnknown) {
 }
 
 TEST(ChatTemplateTest, RendersEveryFamily) {
-  EXPECT_EQ(renderMarked("", kConversation),
+  EXPECT_EQ(renderMarked("", conversation),
             "<s>System: Be brief.\nUser: Hi\nAssistant:{ Yes?</s>}\n"
             "User: Bye\nAssistant:{ Ciao</s>}");
-  EXPECT_EQ(renderMarked(kChatMl, kConversation),
+  EXPECT_EQ(renderMarked(chatMl, conversation),
             "<s><|im_start|>system\nBe brief.<|im_end|>\n"
             "<|im_start|>user\nHi<|im_end|>\n"
             "<|im_start|>assistant\n{Yes?<|im_end|>}\n"
@@ -109,30 +109,30 @@ TEST(ChatTemplateTest, RendersEveryFamily) {
   EXPECT_EQ(renderMarked(kLlama3, {{"user", " Hi "}, {"assistant", "Yes"}}),
             "<s><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
             "<|start_header_id|>assistant<|end_header_id|>\n\n{Yes<|eot_id|>}");
-  EXPECT_EQ(renderMarked(kLlama2, kConversation),
+  EXPECT_EQ(renderMarked(kLlama2, conversation),
             "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST]{ Yes? </s>}"
             "<s>[INST] Bye [/INST]{ Ciao </s>}");
-  EXPECT_EQ(renderMarked(kZephyr, {{"user", "Hi"}, {"assistant", "Yes"}}),
+  EXPECT_EQ(renderMarked(zephyr, {{"user", "Hi"}, {"assistant", "Yes"}}),
             "<s><|user|>\nHi</s>\n<|assistant|>\n{Yes</s>}");
   EXPECT_EQ(renderMarked(kPhi3, {{"user", "Hi"}, {"assistant", "Yes"}}),
             "<s><|user|>\nHi<|end|>\n<|assistant|>\n{Yes<|end|>}");
   EXPECT_EQ(renderMarked(kFalcon3, {{"user", "Hi"}, {"assistant", "Yes"}}),
             "<s><|user|>\nHi\n<|assistant|>\n{Yes</s>}");
-  EXPECT_EQ(renderMarked(kBitNet, {{"user", "Hi"}, {"assistant", "Yes"}}),
+  EXPECT_EQ(renderMarked(bitNet, {{"user", "Hi"}, {"assistant", "Yes"}}),
             "<s>User: Hi<|eot_id|>Assistant:{ Yes<|eot_id|>}");
 }
 
 TEST(ChatTemplateTest, GenerationPrompt) {
   const std::vector<ChatMessage> question = {{"user", "Hi"}};
   EXPECT_EQ(renderMarked("", question, true), "<s>User: Hi\nAssistant:");
-  EXPECT_EQ(renderMarked(kChatMl, question, true),
+  EXPECT_EQ(renderMarked(chatMl, question, true),
             "<s><|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
   EXPECT_EQ(renderMarked(kLlama2, question, true), "<s>[INST] Hi [/INST]");
 }
 
 TEST(ChatTemplateTest, ContentIsNeverAControlToken) {
   Tokenizer tokenizer = chatTokenizer();
-  auto tokens = ChatTemplate::choose(kChatMl).render(
+  auto tokens = ChatTemplate::choose(chatMl).render(
       tokenizer, {{"user", "<|im_end|></s>"}});
   ASSERT_TRUE(tokens.ok()) << tokens.message();
   EXPECT_EQ(std::count(tokens->ids.begin(), tokens->ids.end(),
@@ -162,8 +162,8 @@ TEST(ChatTemplateTest, TokensAreThoseOfTheWholeText) {
 
 TEST(ChatTemplateTest, TurnsWithoutWeight) {
   Tokenizer tokenizer = chatTokenizer();
-  for (const char *jinja : {"", kChatMl, kZephyr, kBitNet}) {
-    std::vector<ChatMessage> messages = kConversation;
+  for (const char *jinja : {"", chatMl, zephyr, bitNet}) {
+    std::vector<ChatMessage> messages = conversation;
     auto all = ChatTemplate::choose(jinja).render(tokenizer, messages);
     messages[2].weighted = false;
     auto some = ChatTemplate::choose(jinja).render(tokenizer, messages);
@@ -202,11 +202,11 @@ TEST(ChatTemplateTest, SystemPromptWithoutWeightInAUsersTurn) {
 
 TEST(ChatTemplateTest, SaysWhereTurnsHaveNoEnd) {
   const std::pair<const char *, const char *> cases[] = {
-      {kChatMl, "'<|im_start|>', '<|im_end|>'"},
+      {chatMl, "'<|im_start|>', '<|im_end|>'"},
       {kLlama3, "'<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'"},
       {kPhi3, "'<|end|>'"},
-      {kBitNet, "'<|eot_id|>'"},
-      {kZephyr, ""},
+      {bitNet, "'<|eot_id|>'"},
+      {zephyr, ""},
       {kFalcon3, ""},
       {kLlama2, ""},
       {"", ""}};

@@ -56,7 +56,7 @@ protected:
     std::string text;
     for (size_t i = 0; i < sample.tokens.size(); ++i) {
       int32_t id = sample.labels[i];
-      if (id == kMaskedLabel)
+      if (id == maskedLabel)
         text += '_';
       else if (tokenizer->isSpecial(id))
         text += tokenizer->data().pieces[static_cast<size_t>(id)];

@@ -25,25 +25,25 @@ namespace {
 using Ids = std::vector<int32_t>;
 
 // Ids of the pieces given to smallVocabulary.
-constexpr int32_t kFirst = 259;
+constexpr int32_t first = 259;
 
 TEST(TokenizerTest, MergesByScoreThenFromTheLeft) {
   // "ab" outranks "bc"; equal pairs merge leftmost first.
   Tokenizer tokenizer = makeTokenizer(
       smallVocabulary({"ab", "bc", "aa", "a", "b", "c", "\xE2\x96\x81"}));
   EXPECT_EQ(tokenizer.encode("abc", false, false, false),
-            (Ids{kFirst, kFirst + 5}));
+            (Ids{first, first + 5}));
   EXPECT_EQ(tokenizer.encode("cbc", false, false, false),
-            (Ids{kFirst + 5, kFirst + 1}));
+            (Ids{first + 5, first + 1}));
   EXPECT_EQ(tokenizer.encode("aaa", false, false, false),
-            (Ids{kFirst + 2, kFirst + 3}));
+            (Ids{first + 2, first + 3}));
 }
 
 TEST(TokenizerTest, MergesMergedPieces) {
   Tokenizer tokenizer =
       makeTokenizer(smallVocabulary({"abcd", "cd", "ab", "a", "b", "c", "d"}));
   EXPECT_EQ(tokenizer.encode("abcdab", false, false, false),
-            (Ids{kFirst, kFirst + 2}));
+            (Ids{first, first + 2}));
 }
 
 TEST(TokenizerTest, AddsBosAndSpace) {
@@ -51,13 +51,13 @@ TEST(TokenizerTest, AddsBosAndSpace) {
                                         "a",
                                         "\xE2\x96\x81", "a"});
   Tokenizer tokenizer = makeTokenizer(data);
-  EXPECT_EQ(tokenizer.encode("a", true, false), (Ids{1, kFirst}));
-  EXPECT_EQ(tokenizer.encode("a", true, false, false), (Ids{1, kFirst + 2}));
+  EXPECT_EQ(tokenizer.encode("a", true, false), (Ids{1, first}));
+  EXPECT_EQ(tokenizer.encode("a", true, false, false), (Ids{1, first + 2}));
   EXPECT_EQ(tokenizer.encode("", true, false), (Ids{1}));
   EXPECT_EQ(tokenizer.encode("", false, false), Ids());
   data.addBos = false;
   data.addSpacePrefix = false;
-  EXPECT_EQ(makeTokenizer(data).encode("a", true, false), (Ids{kFirst + 2}));
+  EXPECT_EQ(makeTokenizer(data).encode("a", true, false), (Ids{first + 2}));
 }
 
 TEST(TokenizerTest, FallsBackToBytesThenUnknown) {
@@ -76,7 +76,7 @@ TEST(TokenizerTest, FallsBackToBytesThenUnknown) {
 TEST(TokenizerTest, ParsesControlTokensOnlyWhenAsked) {
   Tokenizer tokenizer = makeTokenizer(smallVocabulary({"a", "\xE2\x96\x81"}));
   EXPECT_EQ(tokenizer.encode("a</s>a", false, true),
-            (Ids{kFirst + 1, kFirst, 2, kFirst + 1, kFirst}));
+            (Ids{first + 1, first, 2, first + 1, first}));
   Ids plain = tokenizer.encode("a</s>a", false, false);
   EXPECT_EQ(plain.size(), 7u);
   EXPECT_EQ(std::count(plain.begin(), plain.end(), 2), 0);
@@ -111,7 +111,7 @@ TEST(TokenizerTest, LongTextWithoutBoundaries) {
   // A chunk that cannot be cut must not take quadratic time.
   Tokenizer tokenizer = makeTokenizer(smallVocabulary({"aaaa", "aa", "a"}));
   Ids ids = tokenizer.encode(std::string(1 << 20, 'a'), false, false, false);
-  EXPECT_EQ(ids, Ids(1 << 18, kFirst));
+  EXPECT_EQ(ids, Ids(1 << 18, first));
 }
 
 /// The pieces of `text`, letters of one byte, by the definition: as long as two
@@ -230,8 +230,8 @@ TEST(TokenizerTest, RunsOfSpacesTakeLinearTime) {
   Tokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
   Ids ids =
       tokenizer.encode(std::string((1 << 21) + 5, ' '), false, false, false);
-  Ids expected(1 << 17, kFirst + 3);
-  expected.insert(expected.end(), {kFirst + 1, kFirst + 4});
+  Ids expected(1 << 17, first + 3);
+  expected.insert(expected.end(), {first + 1, first + 4});
   EXPECT_EQ(ids, expected);
 }
 
@@ -314,7 +314,7 @@ TEST(TokenizerTest, DecodesWhatItEncodes) {
                                      "\xE2\x96\x81", "a", "b"}));
   for (std::string text : {"", "a", " a", "  ab  ", "\xF0\x9F\x98\x81 b\n"})
     EXPECT_EQ(tokenizer.decode(tokenizer.encode(text, true, false)), text);
-  EXPECT_EQ(tokenizer.decode({-1, 1 << 30, 0, 1, 2, kFirst}), "a");
+  EXPECT_EQ(tokenizer.decode({-1, 1 << 30, 0, 1, 2, first}), "a");
 }
 
 TEST(TokenizerTest, EndOfGeneration) {
@@ -323,7 +323,7 @@ TEST(TokenizerTest, EndOfGeneration) {
   Tokenizer tokenizer = makeTokenizer(data);
   EXPECT_TRUE(tokenizer.isEndOfGeneration(2));
   EXPECT_TRUE(tokenizer.isEndOfGeneration(end));
-  EXPECT_FALSE(tokenizer.isEndOfGeneration(kFirst)) << "an ordinary piece";
+  EXPECT_FALSE(tokenizer.isEndOfGeneration(first)) << "an ordinary piece";
   EXPECT_FALSE(tokenizer.isEndOfGeneration(-1));
   EXPECT_EQ(tokenizer.padOrDefault(), 2);
   EXPECT_TRUE(tokenizer.hasEndOfGeneration());
@@ -331,16 +331,16 @@ TEST(TokenizerTest, EndOfGeneration) {
 
 TEST(TokenizerTest, EndIdsEndAGeneration) {
   TokenizerData data = smallVocabulary({"a", "b"});
-  data.endIds = {kFirst, -1};
+  data.endIds = {first, -1};
   data.eos = -1;
   Tokenizer tokenizer = makeTokenizer(data);
-  EXPECT_TRUE(tokenizer.isEndOfGeneration(kFirst)) << "of any type";
-  for (int32_t id : {-1, 0, 2, kFirst + 1})
+  EXPECT_TRUE(tokenizer.isEndOfGeneration(first)) << "of any type";
+  for (int32_t id : {-1, 0, 2, first + 1})
     EXPECT_FALSE(tokenizer.isEndOfGeneration(id)) << id;
   EXPECT_TRUE(tokenizer.hasEndOfGeneration());
   data.endIds = {-1};
   EXPECT_FALSE(makeTokenizer(data).hasEndOfGeneration());
-  for (int32_t id : {-2, kFirst + 2}) {
+  for (int32_t id : {-2, first + 2}) {
     data.endIds = {id};
     EXPECT_FALSE(Tokenizer::create(data).ok()) << id;
   }

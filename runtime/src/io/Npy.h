@@ -1,0 +1,44 @@
+//===- Npy.h - NumPy array files ------------------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Reads and writes the .npy format (versions 1 to 3, C order, little-endian)
+// for f32 and i32 arrays of any rank. Separate because tools exchange arrays
+// with Python through it and nothing else does.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_RUNTIME_IO_NPY_H
+#define STERNA_RUNTIME_IO_NPY_H
+
+#include "io/Status.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sterna {
+
+/// A dense row-major array; an empty shape is a scalar.
+template <class T> struct NpyArray {
+  std::vector<uint64_t> shape;
+  std::vector<T> data;
+};
+
+/// Writes `data`, row-major, of `shape` (empty: a scalar) to `path`,
+/// atomically. `data` holds the product of `shape` elements.
+Status writeNpy(const std::string &path, const std::vector<uint64_t> &shape,
+                const float *data);
+Status writeNpy(const std::string &path, const std::vector<uint64_t> &shape,
+                const int32_t *data);
+
+/// Reads an array of f32 (`<f4`). Fails on another element type, on Fortran
+/// order, and when the file is not as long as its header says.
+Expected<NpyArray<float>> readNpyF32(const std::string &path);
+
+/// Reads an array of i32 (`<i4`); fails as readNpyF32 does.
+Expected<NpyArray<int32_t>> readNpyI32(const std::string &path);
+
+} // namespace sterna
+
+#endif // STERNA_RUNTIME_IO_NPY_H

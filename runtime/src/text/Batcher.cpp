@@ -1,0 +1,66 @@
+//===- Batcher.cpp - Samples in order, in batches -------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Shuffling and padding behind Batcher.h. Not by std::shuffle, which gives
+// different orders with different standard libraries.
+//
+//===----------------------------------------------------------------------===//
+
+#include "text/Batcher.h"
+
+#include "random/SplitMix64.h"
+
+#include <algorithm>
+#include <cassert>
+
+using namespace sterna;
+
+std::vector<uint64_t> sterna::shuffledOrder(uint64_t count, SplitMix64 random) {
+  std::vector<uint64_t> order(count);
+  for (uint64_t i = 0; i < count; ++i)
+    order[i] = i;
+  for (uint64_t i = count; i > 1; --i)
+    std::swap(order[i - 1], order[random.below(i)]);
+  return order;
+}
+
+Batcher::Batcher(const std::vector<Sample> &samples,
+                 const BatchOptions &options)
+    : samples(samples), options(options) {
+  assert(options.batch >= 1 && "a batch has at least one row");
+}
+
+uint64_t Batcher::batchesPerEpoch() const {
+  return (samples.size() + options.batch - 1) / options.batch;
+}
+
+void Batcher::fill(uint64_t epoch, uint64_t index, Batch &batch) {
+  if (options.shuffle && orderEpoch != epoch) {
+    order =
+        shuffledOrder(samples.size(), SplitMix64::at({options.seed, epoch}));
+    orderEpoch = epoch;
+  }
+  const size_t columns = options.sequenceLength;
+  batch.tokens.assign(options.batch * columns, options.padToken);
+  batch.labels.assign(options.batch * columns, maskedLabel);
+  batch.samples = 0;
+  batch.realTokens = 0;
+  batch.trainedTokens = 0;
+  for (uint64_t row = 0; row < options.batch; ++row) {
+    uint64_t position = index * options.batch + row;
+    if (position >= samples.size())
+      break;
+    const Sample &sample =
+        samples[options.shuffle ? order[position] : position];
+    assert(sample.tokens.size() <= columns && "sample longer than a row");
+    auto offset = static_cast<std::ptrdiff_t>(row * columns);
+    std::copy(sample.tokens.begin(), sample.tokens.end(),
+              batch.tokens.begin() + offset);
+    std::copy(sample.labels.begin(), sample.labels.end(),
+              batch.labels.begin() + offset);
+    ++batch.samples;
+    batch.realTokens += sample.tokens.size();
+    batch.trainedTokens += countTrainedLabels(sample);
+  }
+}

@@ -1,0 +1,84 @@
+//===- Adapter.h - LoRA adapters in a session's state ---------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Moves adapters between PEFT folders and the state space of a session, and
+// starts fresh ones. The rank of a module is fixed: smaller adapters are padded
+// with zeroes, which training leaves zero, and are cut again when saved.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_RUNTIME_TRAIN_ADAPTER_H
+#define STERNA_RUNTIME_TRAIN_ADAPTER_H
+
+#include "core/Session.h"
+#include "io/Peft.h"
+#include "io/Safetensors.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sterna {
+
+class Adapter {
+public:
+  /// A fresh adapter for every linear that the module was compiled for, of the
+  /// compiled rank: B zero; A uniform in ±1/√in, filled row by row in order of
+  /// layer and of loraTargets() from one SplitMix64(seed), each value
+  /// (2 · (next >> 40) / 2²⁴ − 1) / √in. Fails without adapters in the module.
+  static Expected<Adapter> createFresh(Session &session, double alpha,
+                                       uint64_t seed);
+
+  /// Reads the PEFT folder `directory` into the state, and zeroes into the
+  /// linears that it does not adapt. Fails, without using it, if its rank is
+  /// larger than compiled, or if it adapts a linear that the module was not
+  /// compiled for or that has another shape.
+  static Expected<Adapter> load(Session &session, const std::string &directory);
+
+  /// The factor of the adapter's branch: alpha / r, or alpha / √r.
+  float scale() const { return float(config.scale()); }
+
+  /// Replaces the alpha of a loaded adapter.
+  void setAlpha(double alpha) { config.alpha = alpha; }
+
+  /// Writes the adapter from the state into the PEFT folder `directory`.
+  Status save(const Session &session, const std::string &directory) const;
+
+  /// Writes the gradients of the adapter's matrices, named as in the adapter,
+  /// to the safetensors file at `path`.
+  Status saveGradients(const Session &session, const std::string &path) const;
+
+private:
+  /// One adapted linear and its tensors in the state.
+  struct Linear {
+    uint32_t layer = 0;
+    std::string target;
+    uint64_t in = 0;
+    uint64_t out = 0;
+    const format::StateTensor *a = nullptr; // [rank, in]
+    const format::StateTensor *b = nullptr; // [out, rank]
+  };
+  /// A and B as vectors, cut to the adapter's rank.
+  struct Matrices {
+    std::vector<float> a;
+    std::vector<float> b;
+  };
+
+  static Expected<std::vector<Linear>> findLinears(const Module &module);
+  Status checkPair(const LoraPair &pair, const Linear *linear,
+                   const Module &module, const std::string &directory) const;
+  static Status clear(Session &session, const Linear &linear);
+  Status writePair(Session &session, const Linear &linear,
+                   const LoraPair &pair) const;
+  Expected<Matrices> readPair(const Session &session, const Linear &linear,
+                              const format::StateTensor &a,
+                              const format::StateTensor &b) const;
+
+  PeftConfig config;
+  std::vector<Linear> linears; // in order of layer and loraTargets()
+};
+
+} // namespace sterna
+
+#endif // STERNA_RUNTIME_TRAIN_ADAPTER_H

@@ -1,0 +1,60 @@
+//===- Evaluator.h - Loss of a data set -----------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Runs eval or eval_lora over samples. Separate from the trainer, which uses
+// it for validation, because evaluation alone needs no training programs.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_RUNTIME_TRAIN_EVALUATOR_H
+#define STERNA_RUNTIME_TRAIN_EVALUATOR_H
+
+#include "core/Session.h"
+#include "text/Batcher.h"
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace sterna {
+
+struct EvaluationResult {
+  double loss = 0;     // mean over the scored tokens
+  uint64_t tokens = 0; // scored tokens
+};
+
+class Evaluator {
+public:
+  /// Looks up `eval`, or `eval_lora` if `lora` is set, in `session`, which must
+  /// outlive this object. `loraScale` is ignored unless `lora` is set.
+  static Expected<Evaluator> create(Session &session, bool lora,
+                                    float loraScale);
+
+  /// The mean loss over all scored tokens of `samples`, none of which is longer
+  /// than the compiled sequence. `progress(done, total)` is called after each
+  /// batch. Fails if no token is scored or the loss is not finite.
+  Expected<EvaluationResult>
+  evaluate(const std::vector<Sample> &samples, int32_t padToken,
+           const std::function<void(uint64_t, uint64_t)> &progress);
+
+private:
+  Evaluator(Program program, const format::Model &model, float loraScale)
+      : program(program), batchSize(model.batch()),
+        sequenceLength(model.sequence_length()), scale(loraScale) {}
+
+  Expected<float> run(const Batch &batch);
+
+  Program program;
+  uint32_t batchSize;
+  uint32_t sequenceLength;
+  float scale;
+  int32_t *tokens = nullptr;
+  int32_t *labels = nullptr;
+  float *loraScale = nullptr; // null without adapter
+  float *loss = nullptr;
+};
+
+} // namespace sterna
+
+#endif // STERNA_RUNTIME_TRAIN_EVALUATOR_H

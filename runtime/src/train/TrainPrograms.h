@@ -1,0 +1,97 @@
+//===- TrainPrograms.h - One micro-batch, one optimizer step --------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The two programs of training as functions: train_micro and train_apply.
+// Separate from the loop, because the tools for gradients and speed run the
+// same programs without it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_RUNTIME_TRAIN_TRAINPROGRAMS_H
+#define STERNA_RUNTIME_TRAIN_TRAINPROGRAMS_H
+
+#include "core/Session.h"
+#include "text/Batcher.h"
+
+#include <cstdint>
+
+namespace sterna {
+
+/// Where a micro-batch stands in a run: what its random numbers derive from,
+/// beside the seed.
+struct MicroPlace {
+  uint64_t step = 0; // both count from 0
+  uint64_t micro = 0;
+};
+
+/// Settings of one AdamW step; β = (0.9, 0.999), ε = 1e-8.
+struct OptimizerStep {
+  double learningRate = 0;
+  double weightDecay = 0;
+  double maxGradNorm = 0; // 0: no clipping
+  uint64_t step = 1;      // counts from 1, for the bias corrections
+};
+
+class TrainPrograms {
+public:
+  /// Looks up both programs in `session`, which must outlive this object and
+  /// have been created with trainPrograms(module). Where gradients are rounded
+  /// stochastically (--gradient-type=int8), `seed` and the place of the
+  /// micro-batch decide how.
+  static Expected<TrainPrograms> create(Session &session, float loraScale,
+                                        uint64_t seed);
+
+  /// Adds the gradients of a micro-batch to those of earlier ones, or
+  /// overwrites them unless `accumulate` is set. Returns the sum of the token
+  /// losses times `lossScale`.
+  Expected<float> micro(const Batch &batch, float lossScale, bool accumulate,
+                        MicroPlace place = {});
+
+  /// Updates the parameters by the gradients. Returns the gradients' norm
+  /// before clipping.
+  Expected<float> apply(const OptimizerStep &settings);
+
+  /// The session that the programs run in.
+  Session &session() const { return *owner; }
+
+private:
+  struct Micro {
+    Program program;
+    int32_t *tokens = nullptr;
+    int32_t *labels = nullptr;
+    float *loraScale = nullptr;
+    float *lossScale = nullptr;
+    float *accumulate = nullptr;
+    int32_t *roundingSeeds = nullptr; // one for each rounded gradient
+    uint64_t roundings = 0;
+    float *loss = nullptr;
+  };
+  struct Apply {
+    Program program;
+    float *learningRate = nullptr;
+    float *weightDecay = nullptr;
+    float *maxGradNorm = nullptr;
+    float *biasCorrection1 = nullptr;
+    float *biasCorrection2 = nullptr;
+    float *gradNorm = nullptr;
+  };
+
+  TrainPrograms(Session &session, Micro micro, Apply apply,
+                uint64_t batchTokens, float loraScale, uint64_t seed)
+      : owner(&session), microProgram(micro), applyProgram(apply),
+        batchTokens(batchTokens), loraScale(loraScale), seed(seed) {}
+
+  static Status findRoundingSeeds(const Session &session, Micro &micro);
+
+  Session *owner;
+  Micro microProgram;
+  Apply applyProgram;
+  uint64_t batchTokens; // batch times sequence length
+  float loraScale;
+  uint64_t seed; // of stochastic rounding
+};
+
+} // namespace sterna
+
+#endif // STERNA_RUNTIME_TRAIN_TRAINPROGRAMS_H
