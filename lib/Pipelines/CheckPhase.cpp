@@ -9,11 +9,10 @@
 #include "sterna/Pipelines/Pipelines.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Target/Target.h"
 
 using namespace mlir;
 
@@ -52,39 +51,63 @@ struct CheckPhase : sterna::impl::CheckPhasePassBase<CheckPhase> {
       getOperation().emitError() << "unknown phase '" << phase << "'";
       return signalPassFailure();
     }
-    auto reject = [&](Operation *op) {
-      op->emitOpError() << "is not allowed after phase '" << phase << "'";
-      return WalkResult::interrupt();
-    };
-    WalkResult result = getOperation().walk<WalkOrder::PreOrder>(
-        [&](Operation *op) -> WalkResult {
-          if (!isAllowed(op, *known))
-            return reject(op);
-          if (isa<plan::KernelOp>(op))
-            return WalkResult::skip();
-          if (isa<ModuleOp>(op) && op != getOperation())
-            return checkKernels(cast<ModuleOp>(op), reject);
-          return WalkResult::advance();
-        });
-    if (result.wasInterrupted())
-      signalPassFailure();
+    if (failed(*known < Phase::Dispatch ? check(getOperation(), *known, nullptr)
+                                        : checkPlans(*known)))
+      return signalPassFailure();
+    getOperation()->setAttr(tern::phaseAttr,
+                            StringAttr::get(&getContext(), phase));
   }
 
 private:
-  /// A nested module of lowered kernels holds the dialect of its target alone.
-  static WalkResult checkKernels(ModuleOp kernels,
-                                 function_ref<WalkResult(Operation *)> reject) {
-    bool vulkan = kernels.getSymName() == "vulkan_kernels";
+  LogicalResult checkPlans(Phase after) {
+    FailureOr<std::vector<TargetPlan>> plans = getTargetPlans(getOperation());
+    if (failed(plans))
+      return failure();
+    for (Operation &op : *getOperation().getBody())
+      if (llvm::none_of(*plans, [&](const TargetPlan &plan) {
+            return plan.module == &op;
+          }))
+        return reject(&op);
+    for (const TargetPlan &plan : *plans)
+      if (failed(check(plan.module, after, plan.target)))
+        return failure();
+    return success();
+  }
+
+  /// Checks `module`, which from the phase dispatch on is a plan for `target`.
+  LogicalResult check(ModuleOp module, Phase after, const Target *target) {
+    WalkResult result = module.walk<WalkOrder::PreOrder>(
+        [&](Operation *op) -> WalkResult {
+          if (!isAllowed(op, after))
+            return WalkResult(reject(op));
+          if (isa<plan::KernelOp>(op))
+            return WalkResult::skip();
+          if (!isa<ModuleOp>(op) || op == module)
+            return WalkResult::advance();
+          if (target && succeeded(checkKernels(cast<ModuleOp>(op), *target)))
+            return WalkResult::skip();
+          return target ? WalkResult::interrupt() : WalkResult(reject(op));
+        });
+    return failure(result.wasInterrupted());
+  }
+
+  /// A module inside of a plan holds kernels as their target's code generator
+  /// takes them.
+  LogicalResult checkKernels(ModuleOp kernels, const Target &target) {
     for (Operation &op : *kernels.getBody()) {
       WalkResult result = op.walk([&](Operation *nested) {
-        bool lowered = vulkan ? isa<spirv::SPIRVDialect>(nested->getDialect())
-                              : isa<LLVM::LLVMDialect>(nested->getDialect());
-        return lowered ? WalkResult::advance() : reject(nested);
+        return target.isLowered(nested) ? WalkResult::advance()
+                                        : WalkResult(reject(nested));
       });
       if (result.wasInterrupted())
-        return result;
+        return failure();
     }
-    return WalkResult::skip();
+    return success();
+  }
+
+  LogicalResult reject(Operation *op) {
+    op->emitOpError() << "is not allowed after phase '" << phase << "'";
+    return failure();
   }
 };
 

@@ -22,6 +22,7 @@
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 #include "sterna/Pipelines/Pipelines.h"
+#include "sterna/Target/Target.h"
 
 void sterna::registerAllDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -39,6 +40,7 @@ void sterna::registerAllPasses() {
   registerPortableCodegenPasses();
   tern::registerTernPasses();
   plan::registerPlanPasses();
+  registerAllTargets();
   registerPipelinesPasses();
   registerPhases();
 }

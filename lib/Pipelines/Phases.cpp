@@ -7,9 +7,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Autodiff/Passes.h"
-#include "sterna/Codegen/CPU/Passes.h"
-#include "sterna/Codegen/CPU/WeightLayout.h"
-#include "sterna/Codegen/GPU/Passes.h"
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 #include "sterna/Pipelines/Pipelines.h"
@@ -41,38 +38,19 @@ static void addCleanup(OpPassManager &manager) {
   manager.addPass(createCSEPass());
 }
 
-static void addSharding(OpPassManager &manager) {
-  tern::ShardParamsPassOptions shard;
-  shard.maxBytes = sterna::gpu::getMaxShardBytes();
-  manager.addPass(tern::createShardParamsPass(shard));
+/// What each target adds to `phase`.
+static void addTargetPasses(OpPassManager &manager, Phase phase) {
+  RunTargetPipelinesPassOptions options;
+  options.phase = stringifyPhase(phase).str();
+  manager.addPass(createRunTargetPipelinesPass(options));
 }
 
-/// Without a layout of the given name, the pass reports a block of 0 columns.
-static void addLayouts(OpPassManager &manager, const PhaseOptions &options) {
-  SmallVector<const cpu::Level *> levels;
-  for (const std::string &name : options.levels)
-    if (const cpu::Level *level = cpu::findLevel(name))
-      levels.push_back(level);
-  const cpu::WeightLayout *layout =
-      cpu::chooseWeightLayout(options.weightLayout, levels);
-  tern::AssignLayoutsPassOptions assign;
-  assign.columns = layout ? layout->columns : 0;
-  manager.addPass(tern::createAssignLayoutsPass(assign));
-}
-
-static void addCPUPasses(OpPassManager &manager, const PhaseOptions &options) {
-  cpu::EmitKernelsPassOptions emit;
-  emit.tuned = options.tuned;
-  llvm::append_range(emit.levels, options.levels);
-  manager.addPass(cpu::createEmitKernelsPass(emit));
-  manager.addPass(cpu::createLowerKernelsPass());
-}
-
-static void addVulkanPasses(OpPassManager &manager) {
-  manager.addPass(sterna::gpu::createAssignSlotsPass());
-  manager.addPass(sterna::gpu::createEmitKernelsPass());
-  manager.addPass(sterna::gpu::createLowerKernelsPass());
-  manager.addPass(sterna::gpu::createCheckProfilePass());
+static void addSplit(OpPassManager &manager, const PhaseOptions &options) {
+  SplitTargetsPassOptions split;
+  llvm::append_range(split.targets, options.targets);
+  split.weightLayout = options.weightLayout;
+  split.tuned = options.tuned;
+  manager.addPass(createSplitTargetsPass(split));
 }
 
 static void addPasses(OpPassManager &manager, Phase phase,
@@ -117,23 +95,21 @@ static void addPasses(OpPassManager &manager, Phase phase,
     }
     return;
   case Phase::Dispatch:
-    addLayouts(manager, options);
-    if (options.vulkan)
-      addSharding(manager);
-    manager.addPass(plan::createFormDispatchesPass());
+    addSplit(manager, options);
+    addTargetPasses(manager, phase);
+    manager.addNestedPass<ModuleOp>(plan::createFormDispatchesPass());
     return;
   case Phase::Schedule: {
+    OpPassManager &plans = manager.nest<ModuleOp>();
     plan::RecomputePassOptions recompute;
     recompute.enabled = options.checkpoint;
-    manager.addNestedPass<func::FuncOp>(plan::createRecomputePass(recompute));
-    manager.addPass(plan::createSchedulePass());
-    manager.addPass(plan::createVerifyPlanPass());
+    plans.addNestedPass<func::FuncOp>(plan::createRecomputePass(recompute));
+    plans.addPass(plan::createSchedulePass());
+    plans.addPass(plan::createVerifyPlanPass());
     return;
   }
   case Phase::Codegen:
-    addCPUPasses(manager, options);
-    if (options.vulkan)
-      addVulkanPasses(manager);
+    addTargetPasses(manager, phase);
     return;
   }
 }

@@ -18,7 +18,8 @@
 #include <cstdlib>
 #include <unistd.h>
 
-using namespace mlir;
+using llvm::StringRef;
+using llvm::Twine;
 using namespace sterna;
 
 /// Prints a message on one line, whatever names from files are in it.
@@ -39,6 +40,8 @@ int sterna::fail(const Twine &message) {
 
 void sterna::notice(const Twine &message) { printLine("notice", message); }
 
+void sterna::note(const Twine &message) { printLine("note", message); }
+
 void sterna::installErrorHandler() {
   auto handler = [](void *, const char *reason, bool) {
     // After the step that the stopwatch has announced.
@@ -48,42 +51,6 @@ void sterna::installErrorHandler() {
     std::_Exit(EXIT_FAILURE);
   };
   llvm::install_fatal_error_handler(handler);
-}
-
-//===----------------------------------------------------------------------===//
-// Diagnostics of passes
-//===----------------------------------------------------------------------===//
-
-ErrorCollector::ErrorCollector(MLIRContext *context)
-    : handler(context, [this](Diagnostic &d) { return take(d); }) {}
-
-LogicalResult ErrorCollector::take(Diagnostic &diagnostic) {
-  bool isError = diagnostic.getSeverity() == DiagnosticSeverity::Error;
-  if (isError && !first.empty()) {
-    ++others;
-    return success();
-  }
-  if (!isError) {
-    // After the step that the stopwatch has announced.
-    llvm::errs() << "\n";
-    notice(diagnostic.str());
-    return success();
-  }
-  first = diagnostic.str();
-  for (Diagnostic &note : diagnostic.getNotes())
-    notes.push_back(note.str());
-  return success();
-}
-
-int ErrorCollector::fail(const Twine &otherwise) const {
-  if (first.empty())
-    return sterna::fail(otherwise);
-  std::string more =
-      others ? " (the first of " + std::to_string(others + 1) + " errors)" : "";
-  sterna::fail(first + more);
-  for (const std::string &note : notes)
-    printLine("note", note);
-  return EXIT_FAILURE;
 }
 
 //===----------------------------------------------------------------------===//
@@ -114,7 +81,7 @@ static std::string captureErrors(llvm::function_ref<void()> run) {
 /// as one.
 static std::string joinLines(StringRef text, StringRef program) {
   std::string joined;
-  SmallVector<StringRef> lines;
+  llvm::SmallVector<StringRef> lines;
   text.split(lines, '\n', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
   for (StringRef line : lines) {
     line.consume_front(program);

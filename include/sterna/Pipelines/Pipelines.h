@@ -27,9 +27,9 @@ enum class Phase {
   Adapt,         ///< LoRA branches stand beside the selected linears
   Differentiate, ///< train_micro and train_apply exist; no rule is needed now
   Optimize,      ///< quantizers split off, loss head in chunks, canonical
-  Dispatch,      ///< everything computed by dispatches of shared kernels
+  Dispatch,      ///< a module for each target; dispatches of shared kernels
   Schedule,      ///< order, recomputation and every offset fixed, verified
-  Codegen,       ///< kernels in the LLVM or the SPIR-V dialect
+  Codegen,       ///< kernels in the dialect of their target
   Link
 };
 
@@ -64,12 +64,10 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
       *this, "weight-layout",
       llvm::cl::desc("Layout of ternary weights: auto, 2bit or base3"),
       llvm::cl::init("auto")};
-  ListOption<std::string> levels{
-      *this, "levels",
-      llvm::cl::desc("Instruction levels of CPUs to generate code for")};
-  Option<bool> vulkan{*this, "vulkan",
-                      llvm::cl::desc("Generate code for Vulkan devices"),
-                      llvm::cl::init(false)};
+  ListOption<std::string> targets{
+      *this, "targets",
+      llvm::cl::desc("Targets as sterna-compile's --target takes them, host if "
+                     "empty; phase dispatch gives each its own plan")};
   Option<bool> tuned{*this, "tuned",
                      llvm::cl::desc("Use tuned kernels where they match"),
                      llvm::cl::init(true)};

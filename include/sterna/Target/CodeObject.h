@@ -32,6 +32,13 @@ struct KernelCode {
   uint8_t written = 15;
 };
 
+/// What a target's cost model says of a layout of ternary weights: cycles of a
+/// core for 1000 weights, with one token and for each of many.
+struct LayoutCostEstimate {
+  std::string layout;
+  float bits = 0, oneToken = 0, manyTokens = 0;
+};
+
 /// The code object of one target: an instruction level of a CPU, or "vulkan".
 struct CodeObject {
   std::string target;
@@ -42,6 +49,8 @@ struct CodeObject {
   std::vector<KernelCode> kernels;
   /// CPU, instead of bytes: the id of the object that holds the code.
   uint64_t linked = 0;
+  /// Of all layouts, where the target has a cost model.
+  std::vector<LayoutCostEstimate> layoutCosts;
 };
 
 } // namespace sterna

@@ -58,8 +58,7 @@ private:
 struct AssignSlots : sterna::gpu::impl::AssignSlotsPassBase<AssignSlots> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    plan::DeviceProfileAttr profile =
-        sterna::gpu::getPortableProfile(&getContext());
+    plan::DeviceProfileAttr profile = getProfile();
     module->setAttr("vulkan.profile", profile);
     for (auto &[name, launches] : sterna::gpu::getLaunches(module)) {
       SlotTable table(profile.getBindingBytes());
@@ -75,6 +74,17 @@ struct AssignSlots : sterna::gpu::impl::AssignSlotsPassBase<AssignSlots> {
       kernel->setAttr("vulkan.slots",
                       DenseI64ArrayAttr::get(&getContext(), slots));
     }
+  }
+
+private:
+  /// The profile that the plan's target names, else the portable one.
+  plan::DeviceProfileAttr getProfile() {
+    auto target =
+        getOperation()->getAttrOfType<plan::TargetAttr>(plan::targetAttr);
+    auto profile =
+        target ? target.getFacts().getAs<plan::DeviceProfileAttr>("profile")
+               : plan::DeviceProfileAttr();
+    return profile ? profile : sterna::gpu::getPortableProfile(&getContext());
   }
 };
 

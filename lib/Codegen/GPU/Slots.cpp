@@ -45,15 +45,14 @@ sterna::gpu::getLaunchedBuffers(plan::LaunchOp launch) {
   });
 }
 
-/// The smallest maxStorageBufferRange that the standard allows.
-static constexpr int64_t bindingBytes = 128 << 20;
 
-int64_t sterna::gpu::getMaxShardBytes() {
-  return bindingBytes - offsetAlignment;
+int64_t sterna::gpu::getMaxShardBytes(plan::DeviceProfileAttr profile) {
+  return profile.getBindingBytes() - offsetAlignment;
 }
 
 plan::DeviceProfileAttr sterna::gpu::getPortableProfile(MLIRContext *context) {
-  return plan::DeviceProfileAttr::get(context, bindingBytes,
+  // The smallest maxStorageBufferRange that the standard allows.
+  return plan::DeviceProfileAttr::get(context, /*bindingBytes=*/128 << 20,
                                       /*storageBuffers=*/4,
                                       /*pushConstantBytes=*/128,
                                       /*invocations=*/128,

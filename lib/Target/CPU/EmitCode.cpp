@@ -9,6 +9,7 @@
 #include "sterna/Target/CPU/EmitCode.h"
 
 #include "Compile.h"
+#include "sterna/Codegen/CPU/WeightLayout.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 
 #include "lld/Common/Driver.h"
@@ -211,7 +212,15 @@ static Expected<std::string> emitLibrary(ModuleOp module, const Level &level) {
 
 sterna::CodeObject sterna::cpu::describeCode(ModuleOp module,
                                              const Level &level) {
-  CodeObject object{level.name.str(), level.needs, {}, {}};
+  CodeObject object;
+  object.target = level.name.str();
+  object.features = level.needs;
+  for (const WeightLayout &layout : getWeightLayouts()) {
+    LayoutCost cost = estimateCost(layout, level);
+    object.layoutCosts.push_back({layout.name.str(), float(layout.bits()),
+                                  float(cost.oneToken),
+                                  float(cost.manyTokens)});
+  }
   for (auto kernel : module.getOps<plan::KernelOp>()) {
     auto facts = kernel->getAttrOfType<DictionaryAttr>(level.name);
     KernelCode code;

@@ -7,21 +7,17 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "mlir/IR/AsmState.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
+#include "MetadataBuilder.h"
+
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Support/OutputFile.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
 #include "sterna/device_binary.h"
 
-#include "module_generated.h"
-
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 // As the runtime does: LLVM's own XXH3 cannot be fed in parts.
@@ -29,6 +25,8 @@
 #include <xxhash.h>
 
 #include <chrono>
+#include <map>
+#include <tuple>
 
 using namespace mlir;
 using namespace sterna;
@@ -39,6 +37,7 @@ namespace {
 
 constexpr uint64_t headerBytes = STERNA_DEVICE_BINARY_HEADER_SIZE;
 constexpr uint64_t pageBytes = 4096;
+constexpr uint64_t weightAlignment = 64;
 
 uint64_t checksum(const void *data, size_t size) {
   return XXH3_64bits(data, size);
@@ -68,54 +67,32 @@ private:
   uint64_t position = 0;
 };
 
-std::vector<uint64_t> shapeOf(ArrayRef<int64_t> shape) {
-  return {shape.begin(), shape.end()};
-}
-
-/// A location in few words: the name, or file:line:column, of the first part
-/// that has one; empty if none does.
-std::string describeLocation(Location location) {
-  if (auto name = dyn_cast<NameLoc>(location)) {
-    std::string inner = describeLocation(name.getChildLoc());
-    std::string outer = name.getName().str();
-    return inner.empty() ? outer : outer + "(" + inner + ")";
-  }
-  if (auto file = dyn_cast<FileLineColLoc>(location))
-    return llvm::formatv("{0}:{1}:{2}",
-                         llvm::sys::path::filename(file.getFilename()),
-                         file.getLine(), file.getColumn());
-  if (auto call = dyn_cast<CallSiteLoc>(location))
-    return describeLocation(call.getCallee());
-  if (auto opaque = dyn_cast<OpaqueLoc>(location))
-    return describeLocation(opaque.getFallbackLocation());
-  if (auto fused = dyn_cast<FusedLoc>(location))
-    for (Location part : fused.getLocations())
-      if (std::string text = describeLocation(part); !text.empty())
-        return text;
-  return "";
-}
-
 class DeviceBinaryWriter {
 public:
-  DeviceBinaryWriter(ModuleOp module,
-                     const std::vector<CodeObject> &codeObjects,
+  DeviceBinaryWriter(ModuleOp module, ArrayRef<PlanCode> plans,
                      llvm::raw_fd_ostream &out)
-      : module(module), codeObjects(codeObjects), out(out), base(out.tell()) {}
+      : module(module), plans(plans), out(out), base(out.tell()) {}
 
   Expected<LinkReport> run() {
     if (!module->hasAttr(tern::modelAttr) || !module->hasAttr(tern::shapesAttr))
       return llvm::createStringError("the module does not describe its model: "
                                      "expected tern.model and tern.shapes");
     out.write_zeros(headerBytes);
-    auto weights = writeWeights();
-    if (!weights)
-      return weights.takeError();
-    auto code = writeCode();
+    std::vector<PlanBlobs> blobs(plans.size());
+    auto start = std::chrono::steady_clock::now();
+    for (auto [plan, written] : llvm::zip_equal(plans, blobs))
+      if (Error error = writeWeights(plan.module, written))
+        return std::move(error);
+    report.packSeconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+            .count();
+    for (auto [plan, written] : llvm::zip_equal(plans, blobs))
+      written.code = writeCode(plan.code);
     padToPage();
     uint64_t metadataOffset = position();
-    finishMetadata(*weights, code);
-    if (!problem.empty())
-      return llvm::createStringError(problem);
+    finishMetadata(blobs);
+    if (!builder.problem.empty())
+      return llvm::createStringError(builder.problem);
     out.write(reinterpret_cast<const char *>(builder.GetBufferPointer()),
               builder.GetSize());
     writeHeader(metadataOffset, position());
@@ -123,13 +100,6 @@ public:
   }
 
 private:
-  template <typename T> using Offset = flatbuffers::Offset<T>;
-  template <typename T> using Offsets = std::vector<Offset<T>>;
-
-  flatbuffers::Offset<flatbuffers::String> string(StringRef text) {
-    return builder.CreateString(text.data(), text.size());
-  }
-
   /// Bytes from the start of the device binary.
   uint64_t position() const { return out.tell() - base; }
 
@@ -139,58 +109,95 @@ private:
   }
 
   //===--------------------------------------------------------------------===//
-  // Blobs
+  // Weights
   //===--------------------------------------------------------------------===//
 
-  Expected<Offsets<format::Weight>> writeWeights() {
-    padToPage();
-    weightsOffset = position();
-    auto planned = module->getAttrOfType<IntegerAttr>("plan.weights_bytes");
+  /// A parameter in its layout that is in the file already.
+  struct Stored {
+    uint64_t fileOffset = 0, checksum = 0;
+  };
+  using Key = std::tuple<std::string, const void *, const void *>;
+
+  static Key keyOf(tern::ParamOp param) {
+    return {param.getSymName().str(), param.getType().getAsOpaquePointer(),
+            param.getSource().getAsOpaquePointer()};
+  }
+
+  /// Writes the parameters of `plan` that no plan before it has in the same
+  /// layout. If there is none of those, they make up the weights space as the
+  /// plan, by which kernels were compiled, has it.
+  Error writeWeights(ModuleOp plan, PlanBlobs &blobs) {
+    auto planned = plan->getAttrOfType<IntegerAttr>("plan.weights_bytes");
     if (!planned)
       return llvm::createStringError("the module has no plan of its weights: "
                                      "expected plan.weights_bytes");
-    weightsBytes = planned.getInt();
-    Offsets<format::Weight> result;
-    auto start = std::chrono::steady_clock::now();
-    for (auto param : module.getOps<tern::ParamOp>()) {
-      Expected<Offset<format::Weight>> weight = writeWeight(param);
+    uint64_t spaceBytes = planned.getInt();
+    bool isWhole =
+        llvm::none_of(plan.getOps<tern::ParamOp>(), [&](tern::ParamOp param) {
+          return stored.count(keyOf(param));
+        });
+    padToPage();
+    uint64_t start = position(), end = 0;
+    for (auto param : plan.getOps<tern::ParamOp>()) {
+      Expected<uint64_t> offset = placeOf(param, end, spaceBytes);
+      if (!offset)
+        return offset.takeError();
+      uint64_t bytes = bytesOf(param);
+      end = *offset + bytes;
+      if (isWhole)
+        out.write_zeros(start + *offset - position());
+      else
+        out.write_zeros(
+            llvm::offsetToAlignment(position(), llvm::Align(weightAlignment)));
+      Expected<Stored> weight = store(param, bytes);
       if (!weight)
         return weight.takeError();
-      result.push_back(*weight);
+      blobs.weights.push_back(describeWeight(param, *offset, bytes, *weight));
       if (out.has_error()) // told by the owner of the stream
         break;
     }
-    out.write_zeros(weightsOffset + weightsBytes - position());
-    report.packSeconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
-            .count();
-    return result;
+    if (!isWhole)
+      return Error::success();
+    out.write_zeros(start + spaceBytes - position());
+    blobs.weightsOffset = start;
+    return Error::success();
   }
 
-  /// Packs one parameter to where the plan, by which kernels were compiled, has
-  /// it, and checks that it has the size that the plan knows.
-  Expected<Offset<format::Weight>> writeWeight(tern::ParamOp param) {
+  static uint64_t bytesOf(tern::ParamOp param) {
     auto type = cast<RankedTensorType>(param.getType());
+    return plan::getBufferBytes(tern::getBufferType(type));
+  }
+
+  /// Where the plan has `param`: at `end` or behind, within `spaceBytes`.
+  static Expected<uint64_t> placeOf(tern::ParamOp param, uint64_t end,
+                                    uint64_t spaceBytes) {
     StringRef name = param.getSymName();
-    uint64_t written = position() - weightsOffset;
-    uint64_t planned = plan::getBufferBytes(tern::getBufferType(type));
     auto place = param->getAttrOfType<IntegerAttr>("offset");
-    if (!place || place.getInt() < int64_t(written))
-      return misplaced(name, "an offset of at least " + Twine(written),
+    if (!place || place.getInt() < int64_t(end))
+      return misplaced(name, "an offset of at least " + Twine(end),
                        place ? Twine(place.getInt()) : Twine("none"));
-    uint64_t offset = place.getInt();
-    if (offset > weightsBytes || planned > weightsBytes - offset)
-      return misplaced(name, "an end within " + Twine(weightsBytes) + " bytes",
-                       Twine(offset + planned));
-    out.write_zeros(offset - written);
+    uint64_t offset = place.getInt(), bytes = bytesOf(param);
+    if (offset > spaceBytes || bytes > spaceBytes - offset)
+      return misplaced(name, "an end within " + Twine(spaceBytes) + " bytes",
+                       Twine(offset + bytes));
+    return offset;
+  }
+
+  /// Packs a parameter to the end of the file unless it is there already, and
+  /// checks that it has the size that the plan knows.
+  Expected<Stored> store(tern::ParamOp param, uint64_t bytes) {
+    auto [entry, isNew] = stored.try_emplace(keyOf(param));
+    if (!isNew)
+      return entry->second;
+    entry->second.fileOffset = position();
     HashingStream stream(out);
     if (Error error = packParameter(param, stream, report))
       return std::move(error);
-    if (stream.tell() != planned)
-      return misplaced(name, Twine(planned) + " bytes", Twine(stream.tell()));
-    return format::CreateWeight(builder, string(name), string(layoutOf(type)),
-                                builder.CreateVector(shapeOf(type.getShape())),
-                                offset, planned, stream.finish());
+    if (stream.tell() != bytes)
+      return misplaced(param.getSymName(), Twine(bytes) + " bytes",
+                       Twine(stream.tell()));
+    entry->second.checksum = stream.finish();
+    return entry->second;
   }
 
   static Error misplaced(StringRef name, const Twine &expected,
@@ -198,6 +205,15 @@ private:
     return llvm::createStringError("weight " + name +
                                    " does not fit the plan: expected " +
                                    expected + ", but got " + actual);
+  }
+
+  Offset<format::Weight> describeWeight(tern::ParamOp param, uint64_t offset,
+                                        uint64_t bytes, const Stored &weight) {
+    auto type = cast<RankedTensorType>(param.getType());
+    return format::CreateWeight(builder, builder.string(param.getSymName()),
+                                builder.string(layoutOf(type)),
+                                builder.shape(type.getShape()), offset, bytes,
+                                weight.checksum, weight.fileOffset);
   }
 
   static std::string layoutOf(RankedTensorType type) {
@@ -208,18 +224,22 @@ private:
     return llvm::formatv("{0}", type.getElementType());
   }
 
-  Offsets<format::Code> writeCode() {
+  //===--------------------------------------------------------------------===//
+  // Code
+  //===--------------------------------------------------------------------===//
+
+  Offsets<format::Code> writeCode(const std::vector<CodeObject> &objects) {
     Offsets<format::Code> result;
-    for (const CodeObject &object : codeObjects) {
+    for (const CodeObject &object : objects) {
       padToPage();
       uint64_t offset = position();
       out << object.bytes;
-      std::vector<flatbuffers::Offset<flatbuffers::String>> features;
+      Offsets<flatbuffers::String> features;
       for (const std::string &feature : object.features)
-        features.push_back(string(feature));
+        features.push_back(builder.string(feature));
       result.push_back(format::CreateCode(
-          builder, string(object.target), builder.CreateVector(features),
-          offset, object.bytes.size(),
+          builder, builder.string(object.target),
+          builder.CreateVector(features), offset, object.bytes.size(),
           checksum(object.bytes.data(), object.bytes.size()),
           builder.CreateVector(describe(object.kernels)), object.linked));
     }
@@ -235,6 +255,10 @@ private:
     return result;
   }
 
+  //===--------------------------------------------------------------------===//
+  // Header and metadata
+  //===--------------------------------------------------------------------===//
+
   void writeHeader(uint64_t metadataOffset, uint64_t fileBytes) {
     char header[headerBytes] = STERNA_DEVICE_BINARY_MAGIC;
     using namespace llvm::support::endian;
@@ -248,283 +272,59 @@ private:
     out.pwrite(header, headerBytes, base);
   }
 
-  //===--------------------------------------------------------------------===//
-  // Metadata
-  //===--------------------------------------------------------------------===//
-
-  void finishMetadata(const Offsets<format::Weight> &weights,
-                      const Offsets<format::Code> &code) {
-    auto kernels = describeKernels();
-    auto programs = describePrograms();
-    auto state = describeState();
-    auto model = describeModel();
-    auto vocabulary = describeTokenizer();
-    auto compiler = string("sterna " STERNA_VERSION);
-    auto kernelVector = builder.CreateVector(kernels);
-    auto programVector = builder.CreateVector(programs);
-    auto stateVector = builder.CreateVector(state);
-    auto weightVector = builder.CreateVector(weights);
-    auto codeVector = builder.CreateVector(code);
+  void finishMetadata(ArrayRef<PlanBlobs> blobs) {
+    Offsets<format::Plan> described;
+    bool trainable = false;
+    for (auto [plan, written] : llvm::zip_equal(plans, blobs)) {
+      described.push_back(
+          describePlan(builder, plan.module, plan.target, written));
+      ModuleOp planned = plan.module;
+      trainable |= planned.lookupSymbol("train_micro") != nullptr;
+    }
+    auto model = describeModel(builder, module, trainable);
+    auto tokenizer = describeTokenizer(builder, module);
+    auto planVector = builder.CreateVector(described);
+    auto compiler = builder.string("sterna " STERNA_VERSION);
     auto costs = builder.CreateVector(describeLayoutCosts());
-    format::ModuleBuilder root(builder);
-    root.add_model(model);
-    root.add_tokenizer(vocabulary);
-    root.add_kernels(kernelVector);
-    root.add_programs(programVector);
-    root.add_state(stateVector);
-    root.add_weights(weightVector);
-    root.add_code(codeVector);
-    root.add_weights_offset(weightsOffset);
-    root.add_weights_bytes(weightsBytes);
-    auto stateBytes = module->getAttrOfType<IntegerAttr>("plan.state_bytes");
-    root.add_state_bytes(stateBytes ? stateBytes.getInt() : 0);
-    root.add_arena_bytes(arenaBytes);
-    root.add_block_bytes(blockBytes);
-    root.add_compiler(compiler);
-    root.add_layout_costs(costs);
-    format::FinishModuleBuffer(builder, root.Finish());
+    format::FinishModuleBuffer(
+        builder, format::CreateModule(builder, model, tokenizer, planVector,
+                                      compiler, costs));
   }
 
   Offsets<format::LayoutCost> describeLayoutCosts() {
     Offsets<format::LayoutCost> result;
-    auto costs = module->getAttrOfType<ArrayAttr>("plan.layout_costs");
-    if (!costs)
-      return result;
-    for (auto cost : costs.getAsRange<DictionaryAttr>()) {
-      auto number = [&](StringRef name) {
-        return float(cost.getAs<FloatAttr>(name).getValueAsDouble());
-      };
-      result.push_back(format::CreateLayoutCost(
-          builder, string(cost.getAs<StringAttr>("target")),
-          string(cost.getAs<StringAttr>("layout")), number("bits"),
-          number("one_token"), number("many_tokens")));
-    }
+    for (const PlanCode &plan : plans)
+      for (const CodeObject &object : plan.code)
+        for (const LayoutCostEstimate &cost : object.layoutCosts)
+          result.push_back(format::CreateLayoutCost(
+              builder, builder.string(object.target),
+              builder.string(cost.layout), cost.bits, cost.oneToken,
+              cost.manyTokens));
     return result;
-  }
-
-  Offsets<format::Kernel> describeKernels() {
-    Offsets<format::Kernel> result;
-    for (auto kernel : module.getOps<plan::KernelOp>()) {
-      kernelIndex[kernel.getSymName()] = result.size();
-      result.push_back(
-          format::CreateKernel(builder, string(kernel.getSymName()),
-                               string(describeLocation(kernel.getLoc()))));
-    }
-    return result;
-  }
-
-  Offsets<format::Program> describePrograms() {
-    Offsets<format::Program> result;
-    for (auto program : module.getOps<plan::ProgramOp>())
-      result.push_back(describe(program));
-    return result;
-  }
-
-  Offset<format::Program> describe(plan::ProgramOp program) {
-    llvm::StringMap<uint64_t> weights, state;
-    auto dispatches =
-        builder.CreateVector(describeDispatches(program, weights, state));
-    auto inputs = builder.CreateVector(describeFields(program.getInputs()));
-    auto outputs = builder.CreateVector(describeFields(program.getOutputs()));
-    Offsets<format::PeakCategory> categories;
-    for (NamedAttribute category : program.getPeak())
-      categories.push_back(format::CreatePeakCategory(
-          builder, string(category.getName()),
-          cast<IntegerAttr>(category.getValue()).getInt()));
-    auto peak = builder.CreateVector(categories);
-    arenaBytes = std::max<uint64_t>(arenaBytes, program.getArenaBytes());
-    auto sum = [](const llvm::StringMap<uint64_t> &sizes) {
-      uint64_t total = 0;
-      for (const auto &entry : sizes)
-        total += entry.second;
-      return total;
-    };
-    return format::CreateProgram(builder, string(program.getSymName()), inputs,
-                                 outputs, dispatches, program.getArenaBytes(),
-                                 sum(state), sum(weights), peak);
-  }
-
-  Offsets<format::Dispatch>
-  describeDispatches(plan::ProgramOp program,
-                     llvm::StringMap<uint64_t> &weights,
-                     llvm::StringMap<uint64_t> &state) {
-    Offsets<format::Dispatch> result;
-    bool barrier = false;
-    for (Operation &op : program.getBody().front()) {
-      barrier |= isa<plan::BarrierOp>(op);
-      auto launch = dyn_cast<plan::LaunchOp>(op);
-      if (!launch)
-        continue;
-      std::vector<format::Binding> bindings;
-      for (Value value : launch.getBuffers()) {
-        auto buffer = value.getDefiningOp<plan::BufferOp>();
-        uint64_t bytes = buffer.getBytes();
-        bindings.emplace_back(format::Space(uint8_t(buffer.getSpace())),
-                              buffer.getOffset(), bytes);
-        if (buffer.getName())
-          (buffer.getSpace() == plan::Space::weights
-               ? weights
-               : state)[sliceName(buffer)] = bytes;
-      }
-      result.push_back(format::CreateDispatch(
-          builder, kernelIndex.lookup(launch.getKernel()),
-          builder.CreateVectorOfStructs(bindings), barrier));
-      barrier = false;
-    }
-    return result;
-  }
-
-  /// Slices of a parameter count apart, the same slice once.
-  static std::string sliceName(plan::BufferOp buffer) {
-    return llvm::formatv("{0}@{1}", *buffer.getName(), buffer.getOffset());
-  }
-
-  Offsets<format::Field> describeFields(ArrayAttr fields) {
-    Offsets<format::Field> result;
-    for (auto field : fields.getAsRange<DictionaryAttr>()) {
-      auto type = cast<MemRefType>(field.getAs<TypeAttr>("type").getValue());
-      uint64_t offset = field.getAs<IntegerAttr>("offset").getInt();
-      uint64_t end =
-          offset + type.getNumElements() * type.getElementTypeBitWidth() / 8;
-      blockBytes = std::max<uint64_t>(blockBytes, llvm::alignTo(end, 64));
-      result.push_back(format::CreateField(
-          builder, string(field.getAs<StringAttr>("name").getValue()),
-          elementType(type.getElementType()),
-          builder.CreateVector(shapeOf(type.getShape())), offset));
-    }
-    return result;
-  }
-
-  Offsets<format::StateTensor> describeState() {
-    Offsets<format::StateTensor> result;
-    for (auto state : module.getOps<plan::StateOp>()) {
-      auto type = cast<MemRefType>(state.getType());
-      result.push_back(format::CreateStateTensor(
-          builder, string(state.getSymName()), state.getState().getKind(),
-          elementType(type.getElementType()),
-          builder.CreateVector(shapeOf(type.getShape())), state.getOffset(),
-          state.getState().getLayer(), string(state.getState().getTarget())));
-    }
-    return result;
-  }
-
-  format::ElementType elementType(Type type) {
-    if (type.isF32())
-      return format::ElementType::f32;
-    if (type.isF16())
-      return format::ElementType::f16;
-    if (type.isBF16())
-      return format::ElementType::bf16;
-    if (type.isInteger(32))
-      return format::ElementType::i32;
-    if (type.isInteger(16))
-      return format::ElementType::i16;
-    if (type.isInteger(8))
-      return format::ElementType::i8;
-    problem =
-        llvm::formatv("the device binary has no element type {0}", type).str();
-    return format::ElementType::MIN;
-  }
-
-  /// Zeroes and empty texts where the module says nothing.
-  Offset<format::Model> describeModel() {
-    auto model = module->getAttrOfType<tern::ModelAttr>(tern::modelAttr);
-    auto shapes = module->getAttrOfType<tern::ShapesAttr>(tern::shapesAttr);
-    auto lora = module->getAttrOfType<tern::LoraAttr>(tern::loraAttr);
-    auto gradients = module->getAttrOfType<TypeAttr>(tern::gradientsAttr);
-    auto name = string(model.getName());
-    auto architecture = string(model.getArchitecture());
-    auto activations = string(model.getInt8Activations() ? "int8" : "float");
-    std::vector<flatbuffers::Offset<flatbuffers::String>> names;
-    if (lora)
-      for (auto target : lora.getTargets().getAsRange<StringAttr>())
-        names.push_back(string(target.getValue()));
-    auto targets = builder.CreateVector(names);
-    auto gradientType =
-        gradients ? string(gradients.getValue().isInteger(8) ? "int8" : "int16")
-                  : 0;
-    return format::CreateModel(
-        builder, name, architecture, model.getLayers(), model.getHidden(),
-        model.getFeedForward(), model.getHeads(), model.getKvHeads(),
-        model.getHeadDim(), model.getVocabulary(), shapes.getMaxContext(),
-        shapes.getSequenceLength(), shapes.getBatch(),
-        lora ? lora.getRank() : 0, targets, activations,
-        module.lookupSymbol("train_micro") != nullptr, gradientType,
-        model.getContextLength());
-  }
-
-  Offset<format::Tokenizer> describeTokenizer() {
-    auto tokenizer =
-        module->getAttrOfType<tern::TokenizerAttr>(tern::tokenizerAttr);
-    if (!tokenizer)
-      return 0;
-    auto bytes = contents<char>("pieces", tokenizer.getPieces());
-    auto lengths = contents<int32_t>("lengths", tokenizer.getLengths());
-    auto scores = contents<float>("scores", tokenizer.getScores());
-    auto types = contents<int32_t>("types", tokenizer.getTypes());
-    std::vector<flatbuffers::Offset<flatbuffers::String>> pieces;
-    size_t start = 0;
-    for (int32_t length : lengths) {
-      if (length < 0 || size_t(length) > bytes.size() - start) {
-        problem = "the pieces of the vocabulary end before its last token";
-        return 0;
-      }
-      pieces.push_back(string(StringRef(bytes.data() + start, length)));
-      start += length;
-    }
-    auto model = string(tokenizer.getModel());
-    auto chatTemplate = string(tokenizer.getChatTemplate());
-    return format::CreateTokenizer(
-        builder, model, builder.CreateVector(pieces),
-        builder.CreateVector(scores.data(), scores.size()),
-        builder.CreateVector(types.data(), types.size()), tokenizer.getBos(),
-        tokenizer.getEos(), tokenizer.getUnk(), tokenizer.getPad(),
-        tokenizer.getAddBos(), tokenizer.getAddSpacePrefix(), chatTemplate,
-        builder.CreateVector(tokenizer.getEndIds().asArrayRef().data(),
-                             tokenizer.getEndIds().size()));
-  }
-
-  /// The elements of a resource of the vocabulary; none where it is not there.
-  template <typename T>
-  ArrayRef<T> contents(StringRef name, DenseResourceElementsAttr array) {
-    size_t count = array.getType().getNumElements();
-    const AsmResourceBlob *blob = array.getRawHandle().getBlob();
-    if (count == 0)
-      return {};
-    if (!blob || blob->getData().size() != count * sizeof(T)) {
-      problem = ("the resource '" + name + "' of the vocabulary is missing or " +
-                 "damaged: expected " + Twine(count * sizeof(T)) + " bytes")
-                    .str();
-      return {};
-    }
-    return blob->getDataAs<T>();
   }
 
   ModuleOp module;
-  const std::vector<CodeObject> &codeObjects;
+  ArrayRef<PlanCode> plans;
   llvm::raw_fd_ostream &out;
   uint64_t base; // where the device binary starts in it
-  flatbuffers::FlatBufferBuilder builder;
-  llvm::StringMap<uint32_t> kernelIndex;
+  MetadataBuilder builder;
+  std::map<Key, Stored> stored;
   LinkReport report;
-  uint64_t weightsOffset = 0, weightsBytes = 0, arenaBytes = 0, blockBytes = 0;
-  /// What the format cannot say of the module, if anything.
-  std::string problem;
 };
 
 } // namespace
 
 Expected<LinkReport>
-sterna::writeDeviceBinary(ModuleOp module, const std::vector<CodeObject> &code,
+sterna::writeDeviceBinary(ModuleOp module, ArrayRef<PlanCode> plans,
                           llvm::raw_fd_ostream &out) {
-  return DeviceBinaryWriter(module, code, out).run();
+  return DeviceBinaryWriter(module, plans, out).run();
 }
 
 Expected<LinkReport>
-sterna::writeDeviceBinary(ModuleOp module, const std::vector<CodeObject> &code,
+sterna::writeDeviceBinary(ModuleOp module, ArrayRef<PlanCode> plans,
                           StringRef path) {
   return writeWhole(path, /*executable=*/false, [&](llvm::raw_fd_ostream &out) {
-    return writeDeviceBinary(module, code, out);
+    return writeDeviceBinary(module, plans, out);
   });
 }
 

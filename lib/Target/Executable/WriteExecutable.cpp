@@ -102,13 +102,13 @@ sterna::openRuntime(StringRef folder, ArrayRef<StringRef> architectures) {
 
 Expected<LinkReport>
 sterna::writeExecutable(llvm::MemoryBufferRef runtime, ModuleOp module,
-                        const std::vector<CodeObject> &code, StringRef path) {
+                        llvm::ArrayRef<PlanCode> plans, StringRef path) {
   auto write = [&](llvm::raw_fd_ostream &out) -> Expected<LinkReport> {
     out << runtime.getBuffer();
     out.write_zeros(llvm::offsetToAlignment(
         out.tell(), llvm::Align(STERNA_EXECUTABLE_ALIGNMENT)));
     uint64_t offset = out.tell();
-    auto report = writeDeviceBinary(module, code, out);
+    auto report = writeDeviceBinary(module, plans, out);
     if (report)
       writeTrailer(out, offset, out.tell() - offset);
     return report;

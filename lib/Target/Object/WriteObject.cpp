@@ -56,7 +56,7 @@ std::vector<std::string> sterna::objectFiles(StringRef path) {
 Expected<LinkReport> sterna::writeObject(const cpu::LinkedObject &object,
                                          const cpu::Platform &platform,
                                          ModuleOp module,
-                                         const std::vector<CodeObject> &code,
+                                         llvm::ArrayRef<PlanCode> plans,
                                          StringRef path) {
   StringRef name = llvm::sys::path::stem(path);
   std::string symbol = linkedSymbol(path);
@@ -70,7 +70,7 @@ Expected<LinkReport> sterna::writeObject(const cpu::LinkedObject &object,
   files[0]->os() << object.bytes;
   files[1]->os() << llvm::formatv(header, name, symbol);
   writeBuildNote(files[2]->os(), name, symbol, object, platform);
-  auto report = writeDeviceBinary(module, code, files[3]->os());
+  auto report = writeDeviceBinary(module, plans, files[3]->os());
   if (!report)
     return report.takeError();
   // All are complete on the disk before the first has its name.

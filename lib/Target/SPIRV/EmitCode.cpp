@@ -38,7 +38,8 @@ static uint8_t getWrittenSlots(sterna::plan::KernelOp kernel,
 }
 
 Expected<sterna::CodeObject> sterna::spirv::emitCode(ModuleOp module) {
-  CodeObject object{"vulkan", {}, {}, {}};
+  CodeObject object;
+  object.target = "vulkan";
   SymbolTable kernels(module.lookupSymbol<ModuleOp>("vulkan_kernels"));
   for (auto kernel : module.getOps<plan::KernelOp>()) {
     KernelCode &code = object.kernels.emplace_back();

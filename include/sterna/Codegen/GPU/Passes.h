@@ -37,9 +37,9 @@ constexpr int64_t workgroupSize = 128;
 /// binding and 4 storage buffers among them.
 plan::DeviceProfileAttr getPortableProfile(mlir::MLIRContext *context);
 
-/// The most bytes of one parameter that a kernel can read under the portable
-/// profile: a binding range, less what aligning its start may take.
-int64_t getMaxShardBytes();
+/// The most bytes of one parameter that a kernel can read under `profile`: a
+/// binding range, less what aligning its start may take.
+int64_t getMaxShardBytes(plan::DeviceProfileAttr profile);
 
 #define GEN_PASS_REGISTRATION
 #include "sterna/Codegen/GPU/Passes.h.inc"

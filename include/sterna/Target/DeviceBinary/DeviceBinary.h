@@ -25,18 +25,28 @@ struct LinkReport {
   double packSeconds = 0;
 };
 
-/// Writes the device binary of the scheduled `module` to `path`, streaming the
-/// weights from their sources through packing. The file appears whole or not at
-/// all. Fails where the module does not describe its model and its plan.
-llvm::Expected<LinkReport>
-writeDeviceBinary(mlir::ModuleOp module, const std::vector<CodeObject> &code,
-                  llvm::StringRef path);
+/// A plan inside of a module, and its code.
+struct PlanCode {
+  /// The target's name, by which the runtime finds the plan: "cpu".
+  std::string target;
+  mlir::ModuleOp module;
+  std::vector<CodeObject> code;
+};
+
+/// Writes the device binary of `module` and its scheduled plans to `path`,
+/// streaming the weights from their sources through packing. A parameter that
+/// several plans have in the same layout is written once. The file appears whole
+/// or not at all. Fails where the module does not describe its model or a plan
+/// its weights.
+llvm::Expected<LinkReport> writeDeviceBinary(mlir::ModuleOp module,
+                                             llvm::ArrayRef<PlanCode> plans,
+                                             llvm::StringRef path);
 
 /// Writes it to `out` instead, from where that stands: a multiple of 4096
 /// bytes. Errors of the stream itself are left in it.
-llvm::Expected<LinkReport>
-writeDeviceBinary(mlir::ModuleOp module, const std::vector<CodeObject> &code,
-                  llvm::raw_fd_ostream &out);
+llvm::Expected<LinkReport> writeDeviceBinary(mlir::ModuleOp module,
+                                             llvm::ArrayRef<PlanCode> plans,
+                                             llvm::raw_fd_ostream &out);
 
 /// Lets `write` fill a file that appears under its name when it is complete;
 /// one that everybody may run if `executable` is set.

@@ -29,7 +29,7 @@ openRuntime(llvm::StringRef folder,
 /// whole or not at all.
 llvm::Expected<LinkReport>
 writeExecutable(llvm::MemoryBufferRef runtime, mlir::ModuleOp module,
-                const std::vector<CodeObject> &code, llvm::StringRef path);
+                llvm::ArrayRef<PlanCode> plans, llvm::StringRef path);
 
 } // namespace sterna
 

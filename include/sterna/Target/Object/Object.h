@@ -29,7 +29,7 @@ std::vector<std::string> objectFiles(llvm::StringRef path);
 llvm::Expected<LinkReport>
 writeObject(const cpu::LinkedObject &object, const cpu::Platform &platform,
             mlir::ModuleOp module,
-            const std::vector<CodeObject> &code, llvm::StringRef path);
+            llvm::ArrayRef<PlanCode> plans, llvm::StringRef path);
 
 } // namespace sterna
 

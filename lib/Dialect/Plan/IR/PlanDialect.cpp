@@ -10,6 +10,7 @@
 #include "sterna/Dialect/Plan/IR/Plan.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -34,6 +35,16 @@ void PlanDialect::initialize() {
 #define GET_OP_LIST
 #include "sterna/Dialect/Plan/IR/PlanOps.cpp.inc"
       >();
+}
+
+LogicalResult PlanDialect::verifyOperationAttribute(Operation *op,
+                                                    NamedAttribute attribute) {
+  if (attribute.getName() == targetAttr &&
+      (!isa<ModuleOp>(op) || !isa<TargetAttr>(attribute.getValue())))
+    return op->emitOpError("expected plan.target to be the #plan.target of a "
+                           "module, but got ")
+           << attribute.getValue();
+  return success();
 }
 
 OperandRange KernelOp::getYielded() {

@@ -150,6 +150,8 @@ LogicalResult TernDialect::verifyOperationAttribute(Operation *op,
     return expect(op, attribute, "a #tern.shapes", isa<ShapesAttr>(value));
   if (name == loraAttr)
     return expect(op, attribute, "a #tern.lora", isa<LoraAttr>(value));
+  if (name == phaseAttr)
+    return expect(op, attribute, "a name", isa<StringAttr>(value));
   if (name == gradientsAttr) {
     auto type = dyn_cast<TypeAttr>(value);
     return expect(op, attribute, "i8 or i16",

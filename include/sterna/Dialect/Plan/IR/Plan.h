@@ -28,6 +28,9 @@
 
 namespace sterna::plan {
 
+/// The attribute of a module that is the plan for a target, a TargetAttr.
+constexpr llvm::StringLiteral targetAttr = "plan.target";
+
 /// Bytes of a buffer of static shape; elements take whole bytes.
 int64_t getBufferBytes(mlir::MemRefType type);
 

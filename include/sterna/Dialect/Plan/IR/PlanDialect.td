@@ -22,7 +22,11 @@ def Plan_Dialect : Dialect {
     equal layers share. Then on buffers: a `plan.program` is a flat list of
     `plan.launch` over buffers whose place is fixed. CPU threads, a Vulkan
     command buffer and a Metal encoder all replay it.
+
+    From the phase `dispatch` on, a module holds one module for each target,
+    with a plan of its own, which says so by `plan.target = #plan.target<...>`.
   }];
+  let hasOperationAttrVerify = 1;
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = ["::sterna::tern::TernDialect"];
 }
@@ -44,6 +48,21 @@ def Plan_DeviceProfileAttr : AttrDef<Plan_Dialect, "DeviceProfile"> {
                         "int64_t":$pushConstantBytes, "int64_t":$invocations,
                         "int64_t":$sharedBytes);
   let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Plan_TargetAttr : AttrDef<Plan_Dialect, "Target"> {
+  let mnemonic = "target";
+  let summary = "What a plan is compiled for";
+  let description = [{
+    `name` is that of a registered target (`sterna/Target/Target.h`), which knows
+    what `facts` say.
+
+    Example: `#plan.target<"cpu", {levels = ["x86-64-v3"], tuned = true,
+    weight_layout = "auto"}>`
+  }];
+  let parameters = (ins StringRefParameter<>:$name,
+                        "::mlir::DictionaryAttr":$facts);
+  let assemblyFormat = "`<` $name `,` $facts `>`";
 }
 
 def Plan_Space : I32EnumAttr<"Space", "Where a buffer lives", [

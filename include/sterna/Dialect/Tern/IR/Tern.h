@@ -74,6 +74,7 @@ constexpr llvm::StringLiteral tokenizerAttr = "tern.tokenizer";
 constexpr llvm::StringLiteral shapesAttr = "tern.shapes";
 constexpr llvm::StringLiteral loraAttr = "tern.lora";
 constexpr llvm::StringLiteral gradientsAttr = "tern.gradients";
+constexpr llvm::StringLiteral phaseAttr = "tern.phase";
 
 /// The negative label that marks a masked position; any negative one does.
 constexpr int32_t maskedLabel = -100;

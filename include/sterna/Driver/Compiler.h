@@ -1,0 +1,42 @@
+//===- Compiler.h - From a model to a device binary -------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What sterna-compile does, for programs: imports, runs the phases, links.
+// Prints nothing and keeps no state between two compilations.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_DRIVER_COMPILER_H
+#define STERNA_DRIVER_COMPILER_H
+
+#include "mlir/Pass/PassManager.h"
+#include "sterna/Driver/Options.h"
+#include "sterna/Support/Progress.h"
+
+namespace sterna {
+
+/// How much a message matters.
+enum class Severity {
+  Error,  ///< one for each compilation that fails
+  Note,   ///< about the error before
+  Notice, ///< what the user should know of and may ignore
+  Report  ///< figures: the memory plan, the speed of packing
+};
+
+/// Who is told what; each may be empty. Called on the thread of compile().
+struct CompileListener {
+  std::function<void(Severity, llvm::StringRef message)> message;
+  Progress progress;
+  /// Sets up the pass manager of each phase: printing, timing.
+  std::function<void(mlir::PassManager &)> configure;
+};
+
+/// Compiles as `options` say. Fails after exactly one message of severity
+/// Error; nothing is left of what it began to write.
+mlir::LogicalResult compile(const CompileOptions &options,
+                            const CompileListener &listener);
+
+} // namespace sterna
+
+#endif // STERNA_DRIVER_COMPILER_H

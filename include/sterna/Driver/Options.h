@@ -1,0 +1,92 @@
+//===- Options.h - What a compilation is to do ------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The options of the compiler as a structure, and the one table from which
+// sterna-compile's --help, the C API and other clients take their names.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_DRIVER_OPTIONS_H
+#define STERNA_DRIVER_OPTIONS_H
+
+#include "sterna/Import/Model.h"
+#include "sterna/Pipelines/Pipelines.h"
+#include "llvm/Support/Error.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sterna {
+
+/// What is written.
+enum class Product {
+  DeviceBinary, ///< MODEL.stn
+  Executable,   ///< a program with the commands of sterna-run and the model
+  Object        ///< MODEL.o with header, note and device binary beside it
+};
+
+struct CompileOptions {
+  /// A model, or IR that a phase has written.
+  std::string input;
+  /// The file to write; "-" is standard output, for IR alone.
+  std::string output = "-";
+
+  Product emit = Product::DeviceBinary;
+  /// As --target takes them; none means "host".
+  std::vector<std::string> targets;
+  int64_t sequenceLength = 128, batch = 1;
+  /// Rows of the KV cache; by default the model's context, at most 2048.
+  std::optional<int64_t> maxContext;
+  int64_t loraRank = 8;
+  /// Projections to adapt; none means all.
+  std::vector<std::string> loraTargets;
+  ActivationType activations = ActivationType::Model;
+  std::string gradientType = "f32", headType = "model", weightLayout = "auto";
+  bool train = true, checkpoint = true, tuned = true;
+  /// "absmean" makes latent weights ternary; empty: they are an error.
+  std::string quantize;
+  /// The phase after which the input stands, if that is IR that does not say so
+  /// itself.
+  std::optional<Phase> from;
+  /// The last phase; any but Link writes its IR.
+  Phase to = Phase::Link;
+  /// Where the runtimes lie of which executables are made.
+  std::string runtimeFolder;
+
+  /// Names of options set by setOption(), in order.
+  std::vector<std::string> given;
+};
+
+/// One option as users name it.
+struct OptionInfo {
+  llvm::StringRef name;
+  /// What stands for the value in --help; empty for a flag, which takes none.
+  llvm::StringRef placeholder;
+  llvm::StringRef help;
+  /// The values that it takes, each with its meaning; none: any.
+  std::vector<std::pair<llvm::StringRef, llvm::StringRef>> values;
+  /// The phase in which it takes effect.
+  Phase phase;
+  /// Sets it from text, "" for a flag. Fails with what was expected.
+  std::function<llvm::Error(CompileOptions &, llvm::StringRef)> set;
+
+  bool isFlag() const { return placeholder.empty(); }
+};
+
+/// All options but input, output and runtimeFolder, in the order of --help.
+llvm::ArrayRef<OptionInfo> getOptionTable();
+
+/// Sets the option called `name` as --name=value does. Fails, naming it, where
+/// there is none or the value is not one of its.
+llvm::Error setOption(CompileOptions &options, llvm::StringRef name,
+                      llvm::StringRef value);
+
+/// Checks the options against each other. Fails with what to do.
+llvm::Error checkOptions(const CompileOptions &options);
+
+} // namespace sterna
+
+#endif // STERNA_DRIVER_OPTIONS_H

@@ -1,0 +1,81 @@
+//===- CheckOptions.cpp - Options against each other ----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What can be said of options before anything is read.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Driver/Options.h"
+
+using namespace sterna;
+
+/// Tokens of a micro-batch.
+static constexpr int64_t mostTokens = 1 << 20;
+
+/// Positions of a KV cache.
+static constexpr int64_t mostContext = 1 << 20;
+
+static std::string checkSizes(const CompileOptions &options) {
+  auto inRange = [](int64_t value, int64_t low, int64_t high) {
+    return value >= low && value <= high;
+  };
+  if (!inRange(options.sequenceLength, 2, 1 << 16))
+    return "--seq-len: expected 2 to 65536";
+  if (!inRange(options.batch, 1, 1 << 10))
+    return "--batch: expected 1 to 1024";
+  if (options.maxContext && !inRange(*options.maxContext, 1, mostContext))
+    return "--max-context: expected 1 to " + std::to_string(mostContext);
+  if (!inRange(options.loraRank, 0, 1 << 10))
+    return "--lora-rank: expected 0 to 1024";
+  int64_t tokens = options.sequenceLength * options.batch;
+  if (tokens > mostTokens)
+    return "--seq-len times --batch: expected at most " +
+           std::to_string(mostTokens) + " tokens, but got " +
+           std::to_string(tokens);
+  return "";
+}
+
+static std::string checkTraining(const CompileOptions &options) {
+  bool trains = options.train && options.loraRank > 0;
+  if (options.gradientType != "f32" && !trains)
+    return "--gradient-type=" + options.gradientType +
+           " is about training, which --no-train and --lora-rank=0 leave out";
+  if (options.loraRank == 0 && !options.loraTargets.empty())
+    return "--lora-targets is about adapters, which --lora-rank=0 leaves out";
+  if (!options.checkpoint && !trains)
+    return "--no-checkpoint is about training, which --no-train and "
+           "--lora-rank=0 leave out";
+  return "";
+}
+
+static std::string checkOutput(const CompileOptions &options) {
+  llvm::StringRef to = stringifyPhase(options.to);
+  if (options.to != Phase::Link && options.emit != Product::DeviceBinary)
+    return "--emit and --compile-to=" + to.str() +
+           " exclude each other: what is emitted needs every phase";
+  if (options.from && *options.from > options.to)
+    return "--compile-to=" + to.str() + " comes before --compile-from=" +
+           stringifyPhase(*options.from).str();
+  if (options.from == Phase::Link)
+    return "--compile-from=link: the phase 'link' leaves no IR";
+  bool hasName = options.output != "-";
+  if (options.emit == Product::Object &&
+      !llvm::StringRef(options.output).ends_with(".o"))
+    return "give the object a name with -o MODEL.o";
+  if (options.to != Phase::Link || hasName)
+    return "";
+  return options.emit == Product::Executable
+             ? "give the executable a name with -o MODEL"
+             : "give the device binary a name with -o MODEL.stn";
+}
+
+llvm::Error sterna::checkOptions(const CompileOptions &options) {
+  if (options.input.empty())
+    return llvm::createStringError(
+        "give a model to compile: sterna-compile MODEL.gguf -o MODEL.stn");
+  for (auto check : {checkSizes, checkTraining, checkOutput})
+    if (std::string problem = check(options); !problem.empty())
+      return llvm::createStringError(problem);
+  return llvm::Error::success();
+}

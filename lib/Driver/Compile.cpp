@@ -1,0 +1,302 @@
+//===- Compile.cpp - From a model to a device binary ----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Compiler.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Diagnostics.h"
+#include "Link.h"
+#include "MemoryPlan.h"
+
+#include "mlir/Parser/Parser.h"
+#include "sterna/Driver/Compiler.h"
+#include "sterna/Import/GGUF/ImportGGUF.h"
+#include "sterna/InitAll.h"
+#include "sterna/Support/OutputFile.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace sterna;
+
+namespace {
+
+DialectRegistry makeRegistry() {
+  registerAllTargets();
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  return registry;
+}
+
+/// One run of the compiler.
+class Compilation {
+public:
+  Compilation(const CompileOptions &options, const CompileListener &listener)
+      : options(options), listener(listener), context(makeRegistry()),
+        diagnostics(&context, listener) {
+    context.printOpOnDiagnostic(false);
+  }
+
+  LogicalResult run() {
+    if (llvm::Error error = checkOptions(options))
+      return diagnostics.fail(std::move(error));
+    if (failed(isIR() ? readIR() : readModel()))
+      return failure();
+    if (failed(runPhases()))
+      return failure();
+    return options.to == Phase::Link ? linkProduct() : writeIR();
+  }
+
+private:
+  //===--------------------------------------------------------------------===//
+  // What is compiled
+  //===--------------------------------------------------------------------===//
+
+  bool isIR() const {
+    StringRef ending = llvm::sys::path::extension(options.input);
+    return ending == ".mlir" || ending == ".mlirbc";
+  }
+
+  LogicalResult readModel() {
+    if (options.from)
+      return diagnostics.fail(
+          "--compile-from=" + stringifyPhase(*options.from) +
+          ": expected IR, a file that ends in .mlir or .mlirbc, but got '" +
+          options.input + "'");
+    if (failed(describe()) || failed(prepare()))
+      return failure();
+    auto imported = listener.progress.measure(
+        "read model", [&]() -> llvm::Expected<OwningOpRef<ModuleOp>> {
+          return importModel();
+        });
+    if (!imported)
+      return diagnostics.fail(imported.takeError());
+    module = std::move(*imported);
+    if (!module)
+      return diagnostics.fail("the model has no programs");
+    noticeContext();
+    next = Phase::Import;
+    return success();
+  }
+
+  llvm::Expected<OwningOpRef<ModuleOp>> importModel() {
+    ImportOptions importOptions;
+    importOptions.activations = options.activations;
+    importOptions.quantizeAbsmean = !options.quantize.empty();
+    auto model = importGGUF(options.input, &context, importOptions);
+    if (!model)
+      return model.takeError();
+    ProgramOptions programs;
+    programs.sequenceLength = options.sequenceLength;
+    programs.batch = options.batch;
+    programs.maxContext = options.maxContext.value_or(
+        std::min<int64_t>(model->contextLength, 2048));
+    return buildModel(&context, *model, programs);
+  }
+
+  /// Tells of positions that the model was not made for.
+  void noticeContext() {
+    auto model = (*module)->getAttrOfType<tern::ModelAttr>(tern::modelAttr);
+    auto check = [&](StringRef flag, int64_t value) {
+      if (value > model.getContextLength())
+        diagnostics.tell(Severity::Notice,
+                         "--" + flag + "=" + Twine(value) +
+                             " is beyond the model's context of " +
+                             Twine(model.getContextLength()) + " tokens");
+    };
+    check("seq-len", options.sequenceLength);
+    check("max-context", options.maxContext.value_or(0));
+  }
+
+  LogicalResult readIR() {
+    module = listener.progress.measure("read IR", [&] {
+      return parseSourceFile<ModuleOp>(options.input, &context);
+    });
+    if (!module)
+      return diagnostics.fail("'" + options.input + "' holds no module");
+    FailureOr<Phase> last = findPhase();
+    if (failed(last))
+      return failure();
+    next = Phase(int(*last) + 1);
+    for (const std::string &name : options.given) {
+      const OptionInfo *info =
+          llvm::find_if(getOptionTable(), [&](const OptionInfo &each) {
+            return each.name == name;
+          });
+      if (info->phase < next)
+        return diagnostics.fail("--" + name + " takes effect in the phase '" +
+                                stringifyPhase(info->phase) + "', which '" +
+                                options.input + "' has behind it");
+    }
+    if (options.to < *last)
+      return diagnostics.fail("'" + options.input + "' stands after the phase '" +
+                              stringifyPhase(*last) +
+                              "', behind --compile-to=" +
+                              stringifyPhase(options.to));
+    if (failed(next <= Phase::Dispatch ? describe() : findTargets()))
+      return failure();
+    return prepare();
+  }
+
+  /// The phase that the IR stands after, as it or the options say.
+  FailureOr<Phase> findPhase() {
+    auto said = (*module)->getAttrOfType<StringAttr>(tern::phaseAttr);
+    std::optional<Phase> phase =
+        said ? symbolizePhase(said) : std::optional<Phase>();
+    if (said && (!phase || phase == Phase::Link))
+      return diagnostics.fail("'" + options.input + "' stands after a phase '" +
+                              said.getValue() + "', but there is none");
+    if (phase && options.from && phase != options.from)
+      return diagnostics.fail("--compile-from=" +
+                              stringifyPhase(*options.from) + ": '" +
+                              options.input + "' stands after the phase '" +
+                              stringifyPhase(*phase) + "'");
+    if (!phase && !options.from)
+      return diagnostics.fail("'" + options.input +
+                              "' does not say which phase wrote it: give "
+                              "--compile-from=PHASE");
+    return phase ? *phase : *options.from;
+  }
+
+  //===--------------------------------------------------------------------===//
+  // What it is compiled for
+  //===--------------------------------------------------------------------===//
+
+  LogicalResult describe() {
+    auto described =
+        describeTargets(&context, options.targets,
+                        {options.weightLayout, options.tuned});
+    if (!described)
+      return diagnostics.fail(described.takeError());
+    targets = std::move(*described);
+    if (!trains())
+      return success();
+    for (plan::TargetAttr target : targets)
+      if (std::string gap = findTarget(target.getName())->getTrainingGap();
+          !gap.empty())
+        return diagnostics.fail(gap);
+    return success();
+  }
+
+  /// Whether there are training programs, or will be.
+  bool trains() {
+    if (module && next > Phase::Differentiate)
+      return (*module).lookupSymbol("train_micro") != nullptr;
+    return options.train && options.loraRank > 0;
+  }
+
+  LogicalResult findTargets() {
+    FailureOr<std::vector<TargetPlan>> plans = getTargetPlans(*module);
+    if (failed(plans))
+      return diagnostics.fail("the IR has no plan");
+    for (const TargetPlan &plan : *plans)
+      targets.push_back(plan.attribute);
+    return success();
+  }
+
+  LogicalResult prepare() {
+    auto opened = prepareLink(options, targets);
+    if (!opened)
+      return diagnostics.fail(opened.takeError());
+    runtime = std::move(*opened);
+    return success();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // How it is compiled
+  //===--------------------------------------------------------------------===//
+
+  void fill(PhaseOptions &phases) const {
+    phases.loraRank = options.loraRank;
+    for (const std::string &name : options.loraTargets)
+      phases.loraTargets.push_back(name);
+    phases.train = options.train;
+    phases.gradients = options.gradientType;
+    phases.checkpoint = options.checkpoint;
+    phases.headType = options.headType;
+    phases.weightLayout = options.weightLayout;
+    phases.tuned = options.tuned;
+    for (const std::string &name : options.targets)
+      phases.targets.push_back(name);
+  }
+
+  LogicalResult runPhases() {
+    PhaseOptions phases;
+    fill(phases);
+    int last = std::min(int(options.to), int(Phase::Codegen));
+    for (int phase = int(next); phase <= last; ++phase) {
+      StringRef name = stringifyPhase(Phase(phase));
+      PassManager manager(&context);
+      if (listener.configure)
+        listener.configure(manager);
+      buildPhase(manager, Phase(phase), phases);
+      auto result = listener.progress.measure(
+          name, [&] { return manager.run(*module); });
+      if (failed(result))
+        return diagnostics.fail("phase " + name + " failed");
+    }
+    return success();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // What is written
+  //===--------------------------------------------------------------------===//
+
+  /// Writes the IR with its locations, by which profiles name kernels.
+  LogicalResult writeIR() {
+    auto output = OutputFile::create(options.output);
+    if (!output)
+      return diagnostics.fail(output.takeError());
+    OpPrintingFlags flags;
+    flags.enableDebugInfo();
+    module->print((*output)->os(), flags);
+    if (llvm::Error error = (*output)->commit())
+      return diagnostics.fail(std::move(error));
+    return success();
+  }
+
+  LogicalResult linkProduct() {
+    FailureOr<std::vector<TargetPlan>> plans = getTargetPlans(*module);
+    if (failed(plans))
+      return diagnostics.fail("the IR has no plan");
+    for (const TargetPlan &plan : *plans)
+      tellPlan(plan, plans->size() > 1);
+    auto report =
+        link(*module, *plans, options, runtime.get(), listener.progress);
+    if (!report)
+      return diagnostics.fail(report.takeError());
+    std::string speed;
+    llvm::raw_string_ostream(speed) << llvm::format(
+        "packed %.1f MB of weights into %.1f MB at %.0f MB/s",
+        report->sourceBytes / 1e6, report->packedBytes / 1e6,
+        report->sourceBytes / 1e6 / std::max(report->packSeconds, 1e-9));
+    diagnostics.tell(Severity::Report, speed);
+    return success();
+  }
+
+  void tellPlan(const TargetPlan &plan, bool isOneOfMany) const {
+    diagnostics.tell(Severity::Report,
+                     isOneOfMany ? "memory plan of " + plan.target->getName()
+                                 : Twine("memory plan"));
+    for (const std::string &row : describeMemory(plan.module))
+      diagnostics.tell(Severity::Report, row);
+  }
+
+  const CompileOptions &options;
+  const CompileListener &listener;
+  MLIRContext context;
+  Diagnostics diagnostics;
+  OwningOpRef<ModuleOp> module;
+  std::vector<plan::TargetAttr> targets;
+  std::unique_ptr<llvm::MemoryBuffer> runtime;
+  Phase next = Phase::Import; // the first to run
+};
+
+} // namespace
+
+LogicalResult sterna::compile(const CompileOptions &options,
+                              const CompileListener &listener) {
+  return Compilation(options, listener).run();
+}

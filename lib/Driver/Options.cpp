@@ -1,0 +1,257 @@
+//===- Options.cpp - The table of options ---------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Options.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "sterna/Driver/Options.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace sterna;
+using llvm::Error;
+using llvm::StringRef;
+
+namespace {
+
+using Setter = std::function<Error(CompileOptions &, StringRef)>;
+
+Setter integer(int64_t CompileOptions::*member) {
+  return [member](CompileOptions &options, StringRef text) -> Error {
+    if (text.getAsInteger(10, options.*member))
+      return llvm::createStringError("expected a whole number");
+    return Error::success();
+  };
+}
+
+Setter text(std::string CompileOptions::*member) {
+  return [member](CompileOptions &options, StringRef text) {
+    options.*member = text.str();
+    return Error::success();
+  };
+}
+
+/// Several values behind commas; a second time adds to the first.
+Setter list(std::vector<std::string> CompileOptions::*member) {
+  return [member](CompileOptions &options, StringRef text) {
+    llvm::SmallVector<StringRef> parts;
+    text.split(parts, ',');
+    for (StringRef part : parts)
+      (options.*member).push_back(part.str());
+    return Error::success();
+  };
+}
+
+/// A flag that makes `member` `value`.
+Setter flag(bool CompileOptions::*member, bool value) {
+  return [member, value](CompileOptions &options, StringRef text) -> Error {
+    if (!text.empty() && text != "true" && text != "false")
+      return llvm::createStringError("expected no value, true or false");
+    options.*member = (text == "false") != value;
+    return Error::success();
+  };
+}
+
+/// Only for options whose table lists the values, in the enumeration's order.
+template <typename Enum>
+Setter choice(Enum CompileOptions::*member,
+              std::initializer_list<StringRef> names) {
+  return [member, names = std::vector<StringRef>(names)](
+             CompileOptions &options, StringRef text) {
+    options.*member = Enum(llvm::find(names, text) - names.begin());
+    return Error::success();
+  };
+}
+
+Error setMaxContext(CompileOptions &options, StringRef text) {
+  int64_t value;
+  if (text.getAsInteger(10, value))
+    return llvm::createStringError("expected a whole number");
+  options.maxContext = value;
+  return Error::success();
+}
+
+/// The phases and what their IR is.
+std::vector<std::pair<StringRef, StringRef>> phaseValues() {
+  return {{"import", "pure functions of float tensors and composites"},
+          {"adapt", "LoRA branches beside the linears"},
+          {"differentiate", "training programs"},
+          {"optimize", "quantizers split off, loss head in chunks"},
+          {"dispatch", "a plan for each target, of dispatches of kernels"},
+          {"schedule", "order and place of everything"},
+          {"codegen", "kernels in the dialect of their target"},
+          {"link", "the device binary"}};
+}
+
+std::vector<OptionInfo> makeTable() {
+  return {
+      {"emit",
+       "PRODUCT",
+       "What to write:",
+       {{"stn", "a device binary, for sterna-run (default)"},
+        {"exe", "a program with every command of sterna-run, which runs where "
+                "Sterna is not installed"},
+        {"obj", "MODEL.o to link into a program, with MODEL.h, MODEL.stn and a "
+                "note how, MODEL.txt"}},
+       Phase::Link,
+       choice(&CompileOptions::emit, {"stn", "exe", "obj"})},
+      {"target",
+       "TARGETS",
+       "Devices to compile for, a list of instruction levels (x86-64-v2, "
+       "x86-64-v3, x86-64-v3-vnni, x86-64-v4-vnni, armv8.0, armv8.0-dotprod, "
+       "armv8.0-i8mm), x86-64 or aarch64-linux for all levels of one, and "
+       "vulkan; host, the default, is the best level of this machine. With "
+       "--emit=obj also aarch64-linux-android, aarch64-apple-ios and "
+       "aarch64-apple-macos",
+       {},
+       Phase::Dispatch,
+       list(&CompileOptions::targets)},
+      {"seq-len",
+       "N",
+       "Tokens of a training or evaluation sequence",
+       {},
+       Phase::Import,
+       integer(&CompileOptions::sequenceLength)},
+      {"batch",
+       "N",
+       "Sequences in one micro-batch of training",
+       {},
+       Phase::Import,
+       integer(&CompileOptions::batch)},
+      {"max-context",
+       "N",
+       "Tokens that generation can attend to, up to 1048576 (default: the "
+       "model's, at most 2048)",
+       {},
+       Phase::Import,
+       setMaxContext},
+      {"lora-rank",
+       "N",
+       "Rank of LoRA adapters; 0 compiles none",
+       {},
+       Phase::Adapt,
+       integer(&CompileOptions::loraRank)},
+      {"lora-targets",
+       "LINEARS",
+       "Linears with an adapter: all, or a list of q,k,v,o,gate,up,down",
+       {},
+       Phase::Adapt,
+       list(&CompileOptions::loraTargets)},
+      {"activations",
+       "TYPE",
+       "Input of ternary linears:",
+       {{"model", "as the model defines it (default)"},
+        {"int8", "quantized per token to 8 bits"},
+        {"float", "not quantized"}},
+       Phase::Import,
+       choice(&CompileOptions::activations, {"model", "int8", "float"})},
+      {"gradient-type",
+       "TYPE",
+       "Gradients in products with ternary matrices, while training:",
+       {{"f32", "not quantized (default)"},
+        {"int16", "per token, to nearest"},
+        {"int8", "per token, stochastic"}},
+       Phase::Optimize,
+       text(&CompileOptions::gradientType)},
+      {"head-type",
+       "TYPE",
+       "Element type of the head and of an embedding tied to it:",
+       {{"model", "as the file has it, with Q8_0 widened to f32 (default)"},
+        {"f16", "half precision"},
+        {"int8", "with a scale for each row"}},
+       Phase::Optimize,
+       text(&CompileOptions::headType)},
+      {"weight-layout",
+       "LAYOUT",
+       "How trits are packed:",
+       {{"auto", "by the cost model (default)"},
+        {"2bit", "four to a byte"},
+        {"base3", "five to a byte, which is a fifth smaller and takes more "
+                  "work"}},
+       Phase::Dispatch,
+       text(&CompileOptions::weightLayout)},
+      {"no-train",
+       "",
+       "Leave the training programs out",
+       {},
+       Phase::Differentiate,
+       flag(&CompileOptions::train, false)},
+      {"quantize",
+       "METHOD",
+       "Make latent float weights ternary:",
+       {{"absmean", "BitNet's way"}},
+       Phase::Import,
+       text(&CompileOptions::quantize)},
+      {"no-checkpoint",
+       "",
+       "Keep all activations instead of recomputing each block's",
+       {},
+       Phase::Schedule,
+       flag(&CompileOptions::checkpoint, false)},
+      {"portable-kernels",
+       "",
+       "Use no tuned kernel, to compare with the portable tier",
+       {},
+       Phase::Dispatch,
+       flag(&CompileOptions::tuned, false)},
+      {"compile-from",
+       "PHASE",
+       "The phase that wrote the input, which is IR, where it does not say so "
+       "itself:",
+       phaseValues(),
+       Phase::Link,
+       [](CompileOptions &options, StringRef text) {
+         options.from = symbolizePhase(text);
+         return Error::success();
+       }},
+      {"compile-to",
+       "PHASE",
+       "Stop after a phase and write its IR:",
+       phaseValues(),
+       Phase::Link,
+       [](CompileOptions &options, StringRef text) {
+         options.to = *symbolizePhase(text);
+         return Error::success();
+       }}};
+}
+
+/// What `info` takes, for errors.
+std::string listValues(const OptionInfo &info) {
+  std::vector<StringRef> names;
+  for (const auto &[value, meaning] : info.values)
+    names.push_back(value);
+  if (names.size() < 2)
+    return names.front().str();
+  StringRef last = names.back();
+  names.pop_back();
+  return llvm::join(names, ", ") + " or " + last.str();
+}
+
+} // namespace
+
+llvm::ArrayRef<OptionInfo> sterna::getOptionTable() {
+  static const std::vector<OptionInfo> table = makeTable();
+  return table;
+}
+
+Error sterna::setOption(CompileOptions &options, StringRef name,
+                        StringRef value) {
+  const OptionInfo *info = llvm::find_if(
+      getOptionTable(), [&](const OptionInfo &each) { return each.name == name; });
+  if (info == getOptionTable().end())
+    return llvm::createStringError("unknown option --" + name);
+  bool isKnown = info->values.empty() ||
+                 llvm::any_of(info->values, [&](const auto &each) {
+                   return each.first == value;
+                 });
+  if (!isKnown)
+    return llvm::createStringError("unknown --" + name + "=" + value +
+                                   "; expected " + listValues(*info));
+  if (Error error = info->set(options, value))
+    return llvm::createStringError("--" + name + "=" + value + ": " +
+                                   llvm::toString(std::move(error)));
+  options.given.push_back(name.str());
+  return Error::success();
+}
