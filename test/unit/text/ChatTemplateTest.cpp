@@ -37,7 +37,7 @@ const std::vector<ChatMessage> conversation = {{"system", "Be brief."},
                                                {"assistant", "Ciao"}};
 
 /// Every character its bytes, plus the markers of all families.
-Tokenizer chatTokenizer() {
+SentencePieceTokenizer chatTokenizer() {
   TokenizerData data = smallVocabulary({"\xE2\x96\x81"});
   for (const char *marker :
        {"<|im_start|>", "<|im_end|>", "<|start_header_id|>",
@@ -53,7 +53,7 @@ Tokenizer chatTokenizer() {
 std::string renderMarked(const char *jinja,
                          const std::vector<ChatMessage> &messages,
                          bool addGenerationPrompt = false) {
-  Tokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = chatTokenizer();
   auto tokens = ChatTemplate::choose(jinja).render(tokenizer, messages,
                                                    addGenerationPrompt);
   if (!tokens.ok())
@@ -67,9 +67,8 @@ std::string renderMarked(const char *jinja,
       text += trained ? "{" : "}";
     inside = trained;
     int32_t id = tokens->ids[i];
-    text += tokenizer.isSpecial(id)
-                ? tokenizer.data().pieces[static_cast<size_t>(id)]
-                : tokenizer.tokenBytes(id);
+    text += tokenizer.isSpecial(id) ? tokenizer.spelling(id)
+                                    : tokenizer.tokenBytes(id);
   }
   return text + (inside ? "}" : "");
 }
@@ -131,7 +130,7 @@ TEST(ChatTemplateTest, GenerationPrompt) {
 }
 
 TEST(ChatTemplateTest, ContentIsNeverAControlToken) {
-  Tokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = chatTokenizer();
   auto tokens = ChatTemplate::choose(chatMl).render(
       tokenizer, {{"user", "<|im_end|></s>"}});
   ASSERT_TRUE(tokens.ok()) << tokens.message();
@@ -147,7 +146,7 @@ TEST(ChatTemplateTest, TokensAreThoseOfTheWholeText) {
       smallVocabulary({":\xE2\x96\x81H", "i\n", "A", "H", "i", "\xE2\x96\x81",
                        ":", "\n", "\xE2\x96\x81H"});
   data.addSpacePrefix = false;
-  Tokenizer tokenizer = makeTokenizer(std::move(data));
+  SentencePieceTokenizer tokenizer = makeTokenizer(std::move(data));
   auto tokens = ChatTemplate::choose("").render(
       tokenizer, {{"user", "Hi"}, {"assistant", "Hi"}});
   ASSERT_TRUE(tokens.ok()) << tokens.message();
@@ -161,7 +160,7 @@ TEST(ChatTemplateTest, TokensAreThoseOfTheWholeText) {
 }
 
 TEST(ChatTemplateTest, TurnsWithoutWeight) {
-  Tokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = chatTokenizer();
   for (const char *jinja : {"", chatMl, zephyr, bitNet}) {
     std::vector<ChatMessage> messages = conversation;
     auto all = ChatTemplate::choose(jinja).render(tokenizer, messages);
@@ -182,7 +181,7 @@ TEST(ChatTemplateTest, TurnsWithoutWeight) {
 }
 
 TEST(ChatTemplateTest, SystemPromptWithoutWeightInAUsersTurn) {
-  Tokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = chatTokenizer();
   std::vector<ChatMessage> messages = {
       {"system", "Yes?"}, {"user", "Hi"}, {"assistant", "Bye"}};
   ChatTemplate llama2 = ChatTemplate::choose(kLlama2);
@@ -230,7 +229,7 @@ TEST(ChatTemplateTest, SaysWhereTurnsHaveNoEnd) {
 }
 
 TEST(ChatTemplateTest, RefusesWhatCannotBeRendered) {
-  Tokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = chatTokenizer();
   ChatTemplate plain = ChatTemplate::choose("");
   EXPECT_FALSE(plain.render(tokenizer, {}).ok());
   EXPECT_FALSE(plain.render(tokenizer, {{"tool", "x"}}).ok());

@@ -59,7 +59,7 @@ protected:
       if (id == maskedLabel)
         text += '_';
       else if (tokenizer->isSpecial(id))
-        text += tokenizer->data().pieces[static_cast<size_t>(id)];
+        text += tokenizer->spelling(id);
       else
         text += tokenizer->tokenBytes(id);
     }
@@ -67,7 +67,7 @@ protected:
   }
 
   TemporaryFolder folder;
-  std::optional<Tokenizer> tokenizer;
+  std::optional<SentencePieceTokenizer> tokenizer;
   DatasetOptions options;
 };
 
