@@ -570,7 +570,8 @@ sterna_generator_options_init(size_t size,
 /// A generator with an empty context and the session's adapter. Needs the
 /// program `head` and some of `forward_N`, with an adapter `forward_N_lora`. A
 /// session has one context: of several generators, that which was reset last
-/// can go on. `options` may be null, and is copied.
+/// can go on, unless a program was run or a state tensor written by name since.
+/// `options` may be null, and is copied.
 STERNA_API sterna_status_t sterna_generator_create(
     sterna_session_t *session, const sterna_generator_options_t *options,
     sterna_generator_t **out_generator);
@@ -657,8 +658,9 @@ typedef struct sterna_trainer_options_t {
   uint64_t max_steps;
   /// The highest learning rate. Default: 2e-4.
   double learning_rate;
-  /// How it falls after the warm-up, and to which rate. Default: it stays; 0.
-  sterna_scheduler_t scheduler;
+  /// How it falls after the warm-up, a sterna_scheduler_t, and to which rate.
+  /// Default: it stays; 0.
+  uint32_t scheduler;
   double learning_rate_minimum;
   /// Steps that warm up, or their share of all steps; one of both. Default: 0.
   uint64_t warmup_steps;

@@ -172,7 +172,12 @@ sterna_status_t sterna_generator_append(sterna_generator_t *generator,
   return guarded({{generator, "a generator"}, {tokens, "tokens"}}, [&] {
     if (sterna_status_t status = checkContext(*generator))
       return status;
-    return failed(generator->generator->append(tokens, count));
+    uint32_t vocabulary = generator->generator->model().vocabulary();
+    bool known = std::all_of(tokens, tokens + count, [=](int32_t token) {
+      return token >= 0 && uint32_t(token) < vocabulary;
+    });
+    Status status = generator->generator->append(tokens, count);
+    return known && count > 0 ? failed(status) : invalid(status);
   });
 }
 

@@ -87,8 +87,8 @@ struct sterna_session : sterna_counted {
   std::unique_ptr<sterna::Session> session;
   std::optional<sterna::Adapter> adapter;
   uint64_t adapterVersion = 0; // rises where another adapter is set
-  /// Rises where the context is emptied or its tokens were read with matrices
-  /// that changed since: what a generator put there is gone.
+  /// Rises where the context may no longer be what a generator put there: it
+  /// was emptied, read with matrices that changed since, or written by name.
   uint64_t contextVersion = 0;
 
   float scale() const { return adapter ? adapter->scale() : 0; }

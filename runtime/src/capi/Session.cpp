@@ -163,6 +163,7 @@ sterna_status_t sterna_session_write_state(sterna_session_t *session,
         findState(*session->session, toString(name), size);
     if (!tensor.ok())
       return invalid(tensor.status());
+    ++session->contextVersion;
     return failed(session->session->writeState(**tensor, data, size));
   });
 }
@@ -188,7 +189,10 @@ sterna_status_t sterna_session_run(sterna_session_t *session,
                                    sterna_string_view_t program) {
   return guarded({{session, "a session"}}, [&] {
     Expected<Program> found = session->session->program(toString(program));
-    return found.ok() ? failed(found->run()) : invalid(found.status());
+    if (!found.ok())
+      return invalid(found.status());
+    ++session->contextVersion;
+    return failed(found->run());
   });
 }
 

@@ -291,6 +291,24 @@ TEST_F(CApiGenerator, OneHasTheContext) {
   sterna_generator_release(other);
 }
 
+TEST_F(CApiGenerator, WhatIsDoneByNameTakesTheContext) {
+  create();
+  float cache[context] = {};
+  auto expectStale = [&] {
+    auto piece = sized<sterna_piece_t>();
+    EXPECT_FAILED(sterna_generator_next(generator, &piece));
+    ASSERT_OK(sterna_generator_reset(generator));
+    ASSERT_OK(sterna_generator_append(generator, prompt.data(), 3));
+    ASSERT_OK(sterna_generator_next(generator, &piece));
+  };
+  expectStale();
+  ASSERT_OK(sterna_session_run(session, view("forward_1")));
+  expectStale();
+  ASSERT_OK(
+      sterna_session_write_state(session, view("cache"), cache, sizeof(cache)));
+  expectStale();
+}
+
 TEST_F(CApiGenerator, RefusesBadArguments) {
   sterna_generator_t *none = nullptr;
   auto piece = sized<sterna_piece_t>();
@@ -309,9 +327,11 @@ TEST_F(CApiGenerator, RefusesBadArguments) {
   EXPECT_INVALID(sterna_generator_next(generator, nullptr));
   EXPECT_INVALID(sterna_generator_run(generator, nullptr, nullptr, nullptr));
   EXPECT_FAILED(sterna_generator_next(generator, &piece)); // nothing to go on
-  EXPECT_FAILED(sterna_generator_append(generator, prompt.data(), 0));
-  std::vector<int32_t> bad = {1, int32_t(vocabulary)};
-  EXPECT_FAILED(sterna_generator_append(generator, bad.data(), 2));
+  EXPECT_INVALID(sterna_generator_append(generator, prompt.data(), 0));
+  for (int32_t token : {int32_t(vocabulary), -1, INT32_MIN, INT32_MAX}) {
+    std::vector<int32_t> bad = {1, token};
+    EXPECT_INVALID(sterna_generator_append(generator, bad.data(), 2));
+  }
   std::vector<int32_t> many(context + 1, 1);
   EXPECT_FAILED(sterna_generator_append(generator, many.data(), many.size()));
 

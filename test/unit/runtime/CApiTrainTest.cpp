@@ -459,8 +459,8 @@ TEST_F(CApiTrain, RefusesBadOptions) {
   refused([](Options &o) { o.learning_rate = -1; }, "--learning-rate");
   refused([](Options &o) { o.learning_rate_minimum = INFINITY; }, "--lr-min");
   refused([](Options &o) { o.learning_rate_minimum = 1e-5; }, "--lr-min");
-  refused([](Options &o) { o.scheduler = sterna_scheduler_t(3); },
-          "sterna_scheduler_t");
+  refused([](Options &o) { o.scheduler = 3; }, "sterna_scheduler_t");
+  refused([](Options &o) { o.scheduler = UINT32_MAX; }, "sterna_scheduler_t");
   refused([](Options &o) { o.warmup_ratio = 1.5; }, "--warmup-ratio");
   refused([](Options &o) { o.warmup_steps = 99; }, "--warmup-steps");
   refused([](Options &o) { o.warmup_steps = 1, o.warmup_ratio = 0.5; },
