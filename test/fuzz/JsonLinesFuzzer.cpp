@@ -11,7 +11,7 @@
 using namespace sterna;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static const Tokenizer tokenizer = byteTokenizer();
+  static const SentencePieceTokenizer tokenizer = byteTokenizer();
   fuzz::InputFile file(data, size);
   DatasetOptions options;
   options.sequenceLength = 8;

@@ -50,7 +50,7 @@ Status run(const Options &options, const CommonOptions &common) {
       findPrograms(**module, {lora ? "eval_lora" : "eval"});
   if (!programs.ok())
     return programs.status();
-  Expected<Data> data =
+  Expected<ModelData> data =
       loadData(**module, options.data, options.assistantOnlyLoss);
   if (!data.ok())
     return data.status();
@@ -75,6 +75,7 @@ Status run(const Options &options, const CommonOptions &common) {
         progress.update(done, total,
                         formatText("batch %llu/%llu", (unsigned long long)done,
                                    (unsigned long long)total));
+        return true;
       });
   progress.finish();
   if (!result.ok())

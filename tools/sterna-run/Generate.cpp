@@ -9,7 +9,8 @@
 #include "Command.h"
 #include "Report.h"
 #include "Setup.h"
-#include "generate/Sampler.h"
+#include "generate/Generator.h"
+#include "text/MakeTokenizer.h"
 
 #include <algorithm>
 #include <chrono>
@@ -54,28 +55,26 @@ void describe(CLI::App &command, Options &options) {
   command.add_option("--adapter", options.adapter, "folder of a PEFT adapter");
 }
 
-/// Why a generation ended: after the tokens asked for, at a token that ends a
-/// text, or with the context full.
-enum class Stop { length, end, context };
-
-const char *nameOf(Stop stop) {
-  switch (stop) {
-  case Stop::length:
+const char *nameOf(StopReason reason) {
+  switch (reason) {
+  case StopReason::none:
+  case StopReason::length:
     return "length";
-  case Stop::end:
+  case StopReason::end:
     return "end";
-  case Stop::context:
+  case StopReason::context:
+    return "context";
+  case StopReason::stopString:
     break;
   }
-  return "context";
+  return "stop string";
 }
 
 /// What a generation gave.
 struct Output {
   std::string text;
   uint32_t tokens = 0;
-  Stop stop = Stop::length;
-  uint32_t decoded = 0; // tokens that were read again, one at a time
+  StopReason stop = StopReason::none;
 };
 
 void emit(Output &output, const std::string &text) {
@@ -84,36 +83,17 @@ void emit(Output &output, const std::string &text) {
   std::fflush(stdout);
 }
 
-/// Samples up to `options.count` tokens after what `model` has read.
-Expected<Output> generate(LanguageModel &model, const Tokenizer &tokenizer,
-                          const Options &options) {
-  Sampler sampler(options.sampler, model.vocabulary());
-  StreamDecoder decoder(tokenizer, /*atStart=*/false);
+/// Generates to the end, and shows the text as it grows.
+Expected<Output> generate(Generator &generator) {
   Output output;
-  while (output.tokens < options.count) {
-    Expected<const float *> logits = model.logits();
-    if (!logits.ok())
-      return logits.status();
-    Expected<int32_t> token = sampler.sample(*logits);
-    if (!token.ok())
-      return token.status();
-    if (tokenizer.isEndOfGeneration(*token)) {
-      output.stop = Stop::end;
-      break;
-    }
-    ++output.tokens;
-    emit(output, decoder.push(*token));
-    if (output.tokens == options.count)
-      break;
-    if (model.position() == model.contextSize()) {
-      output.stop = Stop::context;
-      break;
-    }
-    if (Status status = model.append(&*token, 1); !status.ok())
-      return status;
-    ++output.decoded;
+  while (output.stop == StopReason::none) {
+    Expected<GeneratedPiece> piece = generator.next();
+    if (!piece.ok())
+      return piece.status();
+    output.tokens += piece->token >= 0;
+    output.stop = piece->stop;
+    emit(output, piece->text);
   }
-  emit(output, decoder.finish());
   return output;
 }
 
@@ -137,54 +117,62 @@ Status run(const Options &options, const CommonOptions &common) {
   Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
   if (!module.ok())
     return module.status();
-  Expected<Tokenizer> tokenizer = makeTokenizer(**module);
+  Expected<std::shared_ptr<const TokenizerInterface>> tokenizer =
+      makeTokenizer(**module);
   if (!tokenizer.ok())
     return tokenizer.status();
   std::vector<int32_t> prompt =
-      tokenizer->encode(options.prompt, /*addBos=*/true, /*parseSpecial=*/true);
+      (*tokenizer)
+          ->encode(options.prompt, /*addBos=*/true, /*parseSpecial=*/true);
   if (prompt.empty())
     return Status::error("the prompt is empty, and the model has no token to "
                          "begin a text with: give a prompt with -p");
+  Expected<PreparedModel> prepared =
+      prepareModel(*module, options.adapter, common.device);
+  if (!prepared.ok())
+    return prepared.status();
   Expected<Generator> generator =
-      prepareGenerator(*module, options.adapter, common.device);
+      Generator::create(std::move(*prepared->model), *tokenizer,
+                        {options.sampler, options.count, {}, {}});
   if (!generator.ok())
     return generator.status();
-  LanguageModel &model = *generator->model;
-  if (prompt.size() > model.contextSize())
+  uint32_t contextSize = generator->model().contextSize();
+  if (prompt.size() > contextSize)
     return Status::error(formatText(
         "the prompt has %zu tokens, but the module's context holds %u: shorten "
         "it or compile with --max-context=%zu",
-        prompt.size(), model.contextSize(), prompt.size()));
-  if (!tokenizer->hasEndOfGeneration())
+        prompt.size(), contextSize, prompt.size()));
+  if (!(*tokenizer)->hasEndOfGeneration())
     logLine("the vocabulary has no token that ends a text: generation stops "
             "after -n tokens or where the context is full");
-  noteContext(
-      **module,
-      std::min<uint64_t>(prompt.size() + options.count, model.contextSize()),
-      "text");
+  noteContext(**module,
+              std::min<uint64_t>(prompt.size() + options.count, contextSize),
+              "text");
   auto begin = std::chrono::steady_clock::now();
-  if (Status status = model.append(prompt.data(), uint32_t(prompt.size()));
+  if (Status status = generator->append(prompt.data(), prompt.size());
       !status.ok())
     return status;
   double promptSeconds = secondsSince(begin);
   begin = std::chrono::steady_clock::now();
-  Expected<Output> output = generate(model, *tokenizer, options);
+  Expected<Output> output = generate(*generator);
   double decodeSeconds = secondsSince(begin);
   std::printf("\n");
   std::fflush(stdout);
   if (!output.ok())
     return output.status();
-  if (output->stop == Stop::context)
+  if (output->stop == StopReason::context)
     logLine(formatText("the context of %u tokens is full: generation ends; "
                        "compile with a larger --max-context for more",
-                       model.contextSize()));
+                       contextSize));
+  // The last token was not read again, unless another was looked for.
+  uint64_t decoded = generator->model().position() - prompt.size();
   Json summary = {
       {"text", output->text},
       {"stop", nameOf(output->stop)},
       {"prompt_tokens", prompt.size()},
       {"prompt_tokens_per_second", rate(prompt.size(), promptSeconds)},
       {"generated_tokens", output->tokens},
-      {"tokens_per_second", rate(output->decoded, decodeSeconds)}};
+      {"tokens_per_second", rate(decoded, decodeSeconds)}};
   if (common.json)
     printJson(summary);
   else

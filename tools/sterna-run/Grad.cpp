@@ -72,7 +72,7 @@ Status run(const Options &options, const CommonOptions &common) {
       findPrograms(**module, {"train_micro", "train_apply"});
   if (!programs.ok())
     return programs.status();
-  Expected<Data> data =
+  Expected<ModelData> data =
       loadData(**module, options.data, options.assistantOnlyLoss);
   if (!data.ok())
     return data.status();

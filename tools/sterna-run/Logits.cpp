@@ -66,11 +66,11 @@ Status run(const Options &options, const CommonOptions &common) {
   Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
   if (!module.ok())
     return module.status();
-  Expected<Generator> generator =
-      prepareGenerator(*module, options.adapter, common.device);
-  if (!generator.ok())
-    return generator.status();
-  LanguageModel &model = *generator->model;
+  Expected<PreparedModel> prepared =
+      prepareModel(*module, options.adapter, common.device);
+  if (!prepared.ok())
+    return prepared.status();
+  LanguageModel &model = *prepared->model;
   uint64_t vocabulary = model.vocabulary();
   std::vector<float> logits;
   Status status = model.appendWithLogits(

@@ -11,8 +11,7 @@
 #include "Setup.h"
 #include "io/File.h"
 #include "train/Adapter.h"
-#include "train/Evaluator.h"
-#include "train/Trainer.h"
+#include "train/TrainingRun.h"
 
 #include <filesystem>
 
@@ -27,18 +26,9 @@ struct Options {
   bool overwrite = false;
   std::string validation;
   double validationSplit = 0;
-  uint64_t epochs = 1;
-  uint64_t maxSteps = 0;
-  double learningRate = 2e-4;
+  TrainSettings settings;
   std::string scheduler = "constant";
-  double learningRateMinimum = 0;
-  double warmupRatio = 0;
-  uint64_t warmupSteps = 0;
-  double weightDecay = 0.01;
-  double gradClip = 1;
-  uint32_t gradAccumulation = 1;
   double loraAlpha = 0; // 0: 16, or as the adapter given says
-  uint64_t seed = 42;
   bool noShuffle = false;
   bool assistantOnlyLoss = false;
   std::string adapter;
@@ -92,36 +82,36 @@ void describeData(CLI::App &command, Options &options) {
 }
 
 void describeOptimizer(CLI::App &command, Options &options) {
-  addNumber(command, "--epochs", options.epochs,
+  addNumber(command, "--epochs", options.settings.epochs,
             "passes over the data (default 1)", positive<uint64_t>());
-  addNumber(command, "--max-steps", options.maxSteps,
+  addNumber(command, "--max-steps", options.settings.maxSteps,
             "optimizer steps of the run, whatever --epochs says",
             positive<uint64_t>());
-  addNumber(command, "--learning-rate", options.learningRate,
+  addNumber(command, "--learning-rate", options.settings.learningRate,
             "peak learning rate (default 2e-4)");
   command
       .add_option("--lr-scheduler", options.scheduler,
                   "constant (default), cosine or linear")
       ->check(CLI::IsMember({"constant", "cosine", "linear"}));
-  addNumber(command, "--lr-min", options.learningRateMinimum,
+  addNumber(command, "--lr-min", options.settings.learningRateMinimum,
             "learning rate that a decay ends at (default 0)");
   CLI::Option *ratio =
-      addNumber(command, "--warmup-ratio", options.warmupRatio,
+      addNumber(command, "--warmup-ratio", options.settings.warmupRatio,
                 "fraction of the steps that warm up (default 0)", {0.0, 1.0});
-  addNumber(command, "--warmup-steps", options.warmupSteps,
+  addNumber(command, "--warmup-steps", options.settings.warmupSteps,
             "steps that warm up, instead of a fraction")
       ->excludes(ratio);
-  addNumber(command, "--weight-decay", options.weightDecay,
+  addNumber(command, "--weight-decay", options.settings.weightDecay,
             "decoupled weight decay (default 0.01)");
-  addNumber(command, "--grad-clip", options.gradClip,
+  addNumber(command, "--grad-clip", options.settings.gradClip,
             "largest norm of the gradient; 0: no clipping (default 1)");
-  addNumber(command, "--grad-accumulation", options.gradAccumulation,
+  addNumber(command, "--grad-accumulation", options.settings.gradAccumulation,
             "micro-batches of a step (default 1)", {1u, 65536u});
   addNumber(command, "--lora-alpha", options.loraAlpha,
             "the adapter is scaled by alpha / rank (default 16, or that of "
             "--adapter)",
             positive<double>());
-  addNumber(command, "--seed", options.seed,
+  addNumber(command, "--seed", options.settings.seed,
             "seed of the new adapter, of the order of samples, of the split "
             "and of stochastic rounding (default 42)");
   command.add_flag("--no-shuffle", options.noShuffle,
@@ -153,38 +143,36 @@ Expected<OutputFolder> prepareOutput(const Options &options) {
   return folder;
 }
 
-/// Samples to train on and to validate with; the latter may be empty.
+/// Data to train on and to validate with; the latter may be null.
 struct TrainData {
-  Dataset training;
-  std::vector<Sample> validation;
-  int32_t padToken = 0;
+  TrainingRun::Data training;
+  TrainingRun::Data validation;
 };
 
 Expected<TrainData> loadTrainData(const Module &module,
                                   const Options &options) {
-  Expected<Data> data =
+  Expected<ModelData> data =
       loadData(module, options.data, options.assistantOnlyLoss);
   if (!data.ok())
     return data.status();
-  TrainData result;
-  result.training = std::move(data->dataset);
-  result.padToken = data->padToken;
-  if (options.validationSplit > 0) {
-    Expected<Dataset> part =
-        splitValidation(result.training, options.validationSplit,
-                        module.model().sequence_length(), options.seed);
-    if (!part.ok())
-      return part.status();
-    result.validation = std::move(part->samples);
-  } else if (!options.validation.empty()) {
-    Expected<Data> held =
-        loadData(module, options.validation, options.assistantOnlyLoss);
+  std::optional<ModelData> validation;
+  if (options.validationSplit > 0 || !options.validation.empty()) {
+    Expected<ModelData> held =
+        options.validationSplit > 0
+            ? splitModelData(module, *data, options.validationSplit,
+                             options.settings.seed)
+            : loadData(module, options.validation, options.assistantOnlyLoss);
     if (!held.ok())
       return held.status();
-    result.validation = std::move(held->dataset.samples);
+    validation = std::move(*held);
   }
-  if (result.training.samples.empty())
+  if (data->dataset.samples.empty())
     return Status::error("'" + options.data + "' has no sample to train on");
+  TrainData result;
+  result.training = std::make_shared<const ModelData>(std::move(*data));
+  if (validation)
+    result.validation =
+        std::make_shared<const ModelData>(std::move(*validation));
   return result;
 }
 
@@ -194,69 +182,19 @@ ScheduleKind scheduleKind(const std::string &name) {
   return name == "linear" ? ScheduleKind::linear : ScheduleKind::constant;
 }
 
-/// The optimizer steps of the run.
-Expected<uint64_t> countSteps(const Options &options, uint64_t perEpoch) {
-  uint64_t steps = options.maxSteps;
-  if (steps == 0 && __builtin_mul_overflow(options.epochs, perEpoch, &steps))
-    return Status::error("--epochs: expected fewer than " +
-                         std::to_string(options.epochs) +
-                         " passes over the data: their steps cannot be "
-                         "counted");
-  return steps;
-}
-
-/// Checks options against each other and against the length of the run.
-Status checkSchedule(const Options &options, uint64_t steps) {
-  if (options.learningRateMinimum > 0 && options.scheduler == "constant")
-    return Status::error("--lr-min: expected a decay to end there, but got "
-                         "--lr-scheduler constant");
-  if (options.learningRateMinimum > options.learningRate)
-    return Status::error(formatText(
-        "--lr-min: expected at most the learning rate of %g, but got %g",
-        options.learningRate, options.learningRateMinimum));
-  if (options.warmupSteps > steps)
-    return Status::error("--warmup-steps: expected at most the " +
-                         std::to_string(steps) + " steps of the run, but got " +
-                         std::to_string(options.warmupSteps));
-  return Status();
-}
-
-Expected<TrainOptions> makeTrainOptions(const Module &module,
-                                        const Options &options,
-                                        const TrainData &data) {
-  TrainOptions train;
-  train.gradAccumulation = options.gradAccumulation;
-  train.weightDecay = options.weightDecay;
-  train.maxGradNorm = options.gradClip;
-  train.batches.batch = module.model().batch();
-  train.batches.sequenceLength = module.model().sequence_length();
-  train.batches.padToken = data.padToken;
-  train.batches.shuffle = !options.noShuffle;
-  train.batches.seed = options.seed;
-  uint64_t perEpoch =
-      stepsPerEpoch(data.training.samples.size(), train.batches.batch,
-                    train.gradAccumulation);
-  Expected<uint64_t> steps = countSteps(options, perEpoch);
-  if (!steps.ok())
-    return steps.status();
-  if (Status status = checkSchedule(options, *steps); !status.ok())
-    return status;
-  train.steps = *steps;
-  train.schedule.kind = scheduleKind(options.scheduler);
-  train.schedule.peak = options.learningRate;
-  train.schedule.minimum = options.learningRateMinimum;
-  train.schedule.steps = train.steps;
-  train.schedule.warmupSteps =
-      options.warmupSteps > 0 ? options.warmupSteps
-                              : warmupStepsOf(options.warmupRatio, train.steps);
-  return train;
+/// The settings of the run, whole.
+TrainSettings settingsOf(const Options &options) {
+  TrainSettings settings = options.settings;
+  settings.scheduler = scheduleKind(options.scheduler);
+  settings.shuffle = !options.noShuffle;
+  return settings;
 }
 
 Expected<Adapter> startAdapter(Session &session, const Options &options) {
   if (options.adapter.empty())
     return Adapter::createFresh(
         session, options.loraAlpha > 0 ? options.loraAlpha : defaultAlpha,
-        options.seed);
+        options.settings.seed);
   Expected<Adapter> adapter = Adapter::load(session, options.adapter);
   if (adapter.ok() && options.loraAlpha > 0)
     adapter->setAlpha(options.loraAlpha);
@@ -264,21 +202,16 @@ Expected<Adapter> startAdapter(Session &session, const Options &options) {
 }
 
 /// The validation loss, logged; null without validation data.
-Expected<Json> validate(Session &session, const Adapter &adapter,
-                        const TrainData &data, const char *when) {
-  if (data.validation.empty())
-    return Json(nullptr);
-  Expected<Evaluator> evaluator =
-      Evaluator::create(session, /*lora=*/true, adapter.scale());
-  if (!evaluator.ok())
-    return evaluator.status();
-  Expected<EvaluationResult> result = evaluator->evaluate(
-      data.validation, data.padToken, [](uint64_t, uint64_t) {});
+Expected<Json> validate(TrainingRun &run, const char *when) {
+  Expected<std::optional<EvaluationResult>> result =
+      run.validate([](uint64_t, uint64_t) { return true; });
   if (!result.ok())
-    return Status::error("validation: " + result.message());
+    return result.status();
+  if (!*result)
+    return Json(nullptr);
   logLine(formatText("validation loss %s: %.4f (%llu tokens)", when,
-                     result->loss, (unsigned long long)result->tokens));
-  return Json(result->loss);
+                     (*result)->loss, (unsigned long long)(*result)->tokens));
+  return Json((*result)->loss);
 }
 
 /// What a run did, for its summary.
@@ -354,34 +287,27 @@ void printSummary(const Json &summary, const Options &options) {
 /// Trains, measures before and after, and saves what is finite.
 Expected<Json> tune(Session &session, Adapter &adapter, const TrainData &data,
                     const Options &options) {
-  Expected<TrainOptions> trainOptions =
-      makeTrainOptions(session.module(), options, data);
-  if (!trainOptions.ok())
-    return trainOptions.status();
-  Expected<TrainPrograms> programs =
-      TrainPrograms::create(session, adapter.scale(), options.seed);
-  if (!programs.ok())
-    return programs.status();
-  Expected<Trainer> trainer =
-      Trainer::create(*programs, data.training.samples, *trainOptions);
-  if (!trainer.ok())
-    return trainer.status();
+  Expected<std::unique_ptr<TrainingRun>> run =
+      TrainingRun::create(session, adapter.scale(), data.training,
+                          data.validation, settingsOf(options));
+  if (!run.ok())
+    return run.status();
   Expected<OutputFolder> folder = prepareOutput(options);
   if (!folder.ok())
     return folder.status();
 
-  Expected<Json> before = validate(session, adapter, data, "before");
+  Expected<Json> before = validate(**run, "before");
   if (!before.ok())
     return before.status();
-  Expected<Totals> totals = runSteps(*trainer, trainOptions->steps);
+  Expected<Totals> totals = runSteps((*run)->trainer(), (*run)->steps());
   if (!totals.ok())
     return totals.status();
-  Expected<Json> after = validate(session, adapter, data, "after");
+  Expected<Json> after = validate(**run, "after");
   if (!after.ok())
     return after.status();
   Json firstLossAfter;
   if (after->is_null()) {
-    Expected<double> loss = trainer->firstStepLoss();
+    Expected<double> loss = (*run)->trainer().firstStepLoss();
     if (!loss.ok())
       return loss.status();
     firstLossAfter = *loss;

@@ -9,7 +9,7 @@
 
 #include "ImportTokenizer.h"
 
-#include "text/Tokenizer.h"
+#include "text/SentencePieceTokenizer.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -190,7 +190,7 @@ private:
     data.unk = tokenizer.unk;
     data.pad = tokenizer.pad;
     data.endIds = tokenizer.endIds;
-    auto built = sterna::Tokenizer::create(std::move(data));
+    auto built = sterna::SentencePieceTokenizer::create(std::move(data));
     if (!built.ok())
       return file.makeError("{0}", built.message());
     return Error::success();

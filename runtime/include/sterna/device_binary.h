@@ -1,4 +1,4 @@
-//===- device_binary.h - The header of a device binary ----------*- C -*-===//
+//===- device_binary.h - The header of a device binary --------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

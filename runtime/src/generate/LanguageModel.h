@@ -38,7 +38,7 @@ public:
   uint32_t position() const { return cached; }
 
   /// Empties the KV cache.
-  void reset() { cached = 0; }
+  void reset() { cached = rowCount = 0; }
 
   /// Appends `count` tokens to the KV cache. The rows of the final hidden state
   /// are kept for `logits` until the next call. Fails, without effect, if a

@@ -469,3 +469,12 @@ Status sterna::writePeft(const std::string &directory, const PeftConfig &config,
   folder->keep();
   return Status::success();
 }
+
+Status sterna::savePeft(const std::string &directory,
+                        const PeftAdapter &adapter) {
+  std::vector<LoraPairView> pairs;
+  for (const LoraPair &pair : adapter.pairs)
+    pairs.push_back({pair.layer, pair.target, pair.in, pair.out, pair.a.data(),
+                     pair.b.data()});
+  return writePeft(directory, adapter.config, pairs);
+}

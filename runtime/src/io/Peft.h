@@ -93,6 +93,9 @@ Expected<PeftAdapter> readPeft(const std::string &directory);
 Status writePeft(const std::string &directory, const PeftConfig &config,
                  const std::vector<LoraPairView> &pairs);
 
+/// The same for an adapter as readPeft gives it.
+Status savePeft(const std::string &directory, const PeftAdapter &adapter);
+
 } // namespace sterna
 
 #endif // STERNA_RUNTIME_IO_PEFT_H

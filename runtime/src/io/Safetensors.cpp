@@ -180,8 +180,9 @@ void convert(const Entry &entry, const char *data, std::vector<float> &result) {
 }
 
 /// The header's entries, in order of name.
-Status parseHeader(const std::string &path, const std::string &content,
-                   std::vector<Entry> &entries, uint64_t &dataOffset) {
+Status parseHeader(const std::string &path, std::string_view content,
+                   std::vector<Entry> &entries, uint64_t &dataOffset,
+                   SafetensorsMetadata *metadata) {
   if (content.size() < lengthSize)
     return badFile(path,
                    "it has only " + std::to_string(content.size()) + " bytes");
@@ -201,8 +202,13 @@ Status parseHeader(const std::string &path, const std::string &content,
   if (!header->is_object())
     return badFile(path, "its header is not a JSON object");
   for (const auto &item : header->items()) {
-    if (item.key() == "__metadata__")
+    if (item.key() == "__metadata__") {
+      if (metadata && item.value().is_object())
+        for (const auto &[key, value] : item.value().items())
+          if (value.is_string())
+            metadata->emplace(key, value);
       continue;
+    }
     Entry entry;
     if (Status status = parseEntry(path, item.key(), item.value(), entry);
         !status.ok())
@@ -212,42 +218,23 @@ Status parseHeader(const std::string &path, const std::string &content,
   return checkCoverage(path, entries, content.size() - dataOffset);
 }
 
-} // namespace
-
-Expected<std::vector<NamedTensor>>
-sterna::readSafetensors(const std::string &path) {
-  Expected<std::string> content = readFile(path);
-  if (!content.ok())
-    return content.status();
-  std::vector<Entry> entries;
-  uint64_t dataOffset = 0;
-  if (Status status = parseHeader(path, *content, entries, dataOffset);
-      !status.ok())
-    return status;
-  std::vector<NamedTensor> tensors;
-  for (Entry &entry : entries) {
-    NamedTensor tensor;
-    convert(entry, content->data() + dataOffset, tensor.data);
-    tensor.name = std::move(entry.name);
-    tensor.shape = std::move(entry.shape);
-    tensors.push_back(std::move(tensor));
-  }
-  return tensors;
-}
-
-Status sterna::writeSafetensors(const std::string &path,
-                                std::vector<NamedTensorView> tensors) {
+/// The header of a file of `tensors`, which it puts into order, with the bytes
+/// of each. The message on failure is only what is wrong.
+Expected<std::string> makeHeader(std::vector<NamedTensorView> &tensors,
+                                 const SafetensorsMetadata &metadata,
+                                 std::vector<uint64_t> &sizes) {
   std::sort(tensors.begin(), tensors.end(),
             [](const NamedTensorView &left, const NamedTensorView &right) {
               return left.name < right.name;
             });
   Json header = {{"__metadata__", {{"format", "pt"}}}};
-  std::vector<uint64_t> sizes;
+  for (const auto &[key, value] : metadata)
+    header["__metadata__"][key] = value;
   uint64_t position = 0;
   for (const NamedTensorView &tensor : tensors) {
     if (tensor.name.empty() || header.contains(tensor.name))
-      return Status::error("cannot write '" + path + "': tensor name '" +
-                           tensor.name + "' is empty or occurs twice");
+      return Status::error("tensor name '" + tensor.name +
+                           "' is empty or occurs twice");
     uint64_t bytes = sizeof(float);
     for (uint64_t extent : tensor.shape)
       bytes *= extent;
@@ -264,15 +251,64 @@ Status sterna::writeSafetensors(const std::string &path,
   std::string length;
   for (unsigned i = 0; i < lengthSize; ++i)
     length += static_cast<char>((text.size() >> (8 * i)) & 0xff);
+  return length + text;
+}
 
+} // namespace
+
+Expected<std::vector<NamedTensor>>
+sterna::readSafetensors(const std::string &path) {
+  Expected<std::string> content = readFile(path);
+  if (!content.ok())
+    return content.status();
+  return decodeSafetensors(path, *content);
+}
+
+Expected<std::vector<NamedTensor>>
+sterna::decodeSafetensors(const std::string &origin, std::string_view content,
+                          SafetensorsMetadata *metadata) {
+  std::vector<Entry> entries;
+  uint64_t dataOffset = 0;
+  if (Status status =
+          parseHeader(origin, content, entries, dataOffset, metadata);
+      !status.ok())
+    return status;
+  std::vector<NamedTensor> tensors;
+  for (Entry &entry : entries) {
+    NamedTensor tensor;
+    convert(entry, content.data() + dataOffset, tensor.data);
+    tensor.name = std::move(entry.name);
+    tensor.shape = std::move(entry.shape);
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+Status sterna::writeSafetensors(const std::string &path,
+                                std::vector<NamedTensorView> tensors) {
+  std::vector<uint64_t> sizes;
+  Expected<std::string> header = makeHeader(tensors, /*metadata=*/{}, sizes);
+  if (!header.ok())
+    return Status::error("cannot write '" + path + "': " + header.message());
   Expected<AtomicFile> file = AtomicFile::create(path);
   if (!file.ok())
     return file.status();
-  text = length + text;
-  if (Status status = file->write(text.data(), text.size()); !status.ok())
+  if (Status status = file->write(header->data(), header->size()); !status.ok())
     return status;
   for (size_t i = 0; i < tensors.size(); ++i)
     if (Status status = file->write(tensors[i].data, sizes[i]); !status.ok())
       return status;
   return file->commit();
+}
+
+Expected<std::string>
+sterna::encodeSafetensors(std::vector<NamedTensorView> tensors,
+                          const SafetensorsMetadata &metadata) {
+  std::vector<uint64_t> sizes;
+  Expected<std::string> bytes = makeHeader(tensors, metadata, sizes);
+  if (!bytes.ok())
+    return bytes;
+  for (size_t i = 0; i < tensors.size(); ++i)
+    bytes->append(reinterpret_cast<const char *>(tensors[i].data), sizes[i]);
+  return bytes;
 }

@@ -14,7 +14,9 @@
 #include "io/Status.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sterna {
@@ -33,16 +35,29 @@ struct NamedTensorView {
   const float *data = nullptr;
 };
 
+/// What `__metadata__` of a header says.
+using SafetensorsMetadata = std::map<std::string, std::string>;
+
 /// Reads every tensor of the file at `path`, in order of name. F32, F16 and
 /// BF16 are accepted and converted to f32. Fails on other types, on a header
 /// that is too long or not as specified, and on tensors that overlap, leave
 /// gaps, or reach beyond the file.
 Expected<std::vector<NamedTensor>> readSafetensors(const std::string &path);
 
+/// The same from the bytes of a file; `origin` names them in messages. Entries
+/// of the metadata that are text are added to `metadata`, unless it is null.
+Expected<std::vector<NamedTensor>>
+decodeSafetensors(const std::string &origin, std::string_view content,
+                  SafetensorsMetadata *metadata = nullptr);
+
 /// Writes `tensors` as F32 to `path`, atomically, in order of name, with the
 /// metadata `{"format": "pt"}`. Fails on duplicate or empty names.
 Status writeSafetensors(const std::string &path,
                         std::vector<NamedTensorView> tensors);
+
+/// The bytes of such a file, with `metadata` beside the format.
+Expected<std::string> encodeSafetensors(std::vector<NamedTensorView> tensors,
+                                        const SafetensorsMetadata &metadata);
 
 } // namespace sterna
 

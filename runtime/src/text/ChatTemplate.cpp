@@ -151,7 +151,8 @@ ChatFamily recognise(std::string_view jinja) {
 /// put in by id are encoded as a whole.
 class Renderer {
 public:
-  explicit Renderer(const Tokenizer &tokenizer) : tokenizer(tokenizer) {}
+  explicit Renderer(const TokenizerInterface &tokenizer)
+      : tokenizer(tokenizer) {}
 
   /// Layout text, in which control tokens are matched.
   void marker(std::string_view text, ChatSpan span) {
@@ -171,6 +172,7 @@ public:
     if (id < 0)
       return;
     encodeRun();
+    result.text += tokenizer.spelling(id);
     result.ids.push_back(id);
     result.spans.push_back(span);
   }
@@ -188,6 +190,7 @@ private:
   };
 
   void add(std::string_view text, bool parseSpecial, ChatSpan span) {
+    result.text += text;
     run.push_back({std::string(text), parseSpecial, span});
   }
 
@@ -204,7 +207,7 @@ private:
     run.clear();
   }
 
-  const Tokenizer &tokenizer;
+  const TokenizerInterface &tokenizer;
   std::vector<Part> run;
   ChatTokens result;
 };
@@ -249,7 +252,7 @@ void renderTurns(Renderer &renderer, const Layout &layout,
 
 /// Llama 2 puts the system prompt into the first user turn and wraps each pair
 /// of turns in BOS and EOS.
-Status renderLlama2(Renderer &renderer, const Tokenizer &tokenizer,
+Status renderLlama2(Renderer &renderer, const TokenizerInterface &tokenizer,
                     const std::vector<ChatMessage> &messages,
                     bool addGenerationPrompt) {
   size_t first = messages[0].role == "system" ? 1 : 0;
@@ -307,7 +310,7 @@ ChatTemplate ChatTemplate::choose(std::string_view jinja) {
                                   "any, are not used");
 }
 
-std::string ChatTemplate::noticeOn(const Tokenizer &tokenizer) const {
+std::string ChatTemplate::noticeOn(const TokenizerInterface &tokenizer) const {
   const Layout &layout = layoutOf(kind);
   std::string missing;
   bool endIsMissing = false;
@@ -335,7 +338,7 @@ std::string ChatTemplate::noticeOn(const Tokenizer &tokenizer) const {
 }
 
 Expected<ChatTokens>
-ChatTemplate::render(const Tokenizer &tokenizer,
+ChatTemplate::render(const TokenizerInterface &tokenizer,
                      const std::vector<ChatMessage> &messages,
                      bool addGenerationPrompt) const {
   if (messages.empty())
@@ -354,7 +357,7 @@ ChatTemplate::render(const Tokenizer &tokenizer,
       return status;
     return renderer.take();
   }
-  if (tokenizer.data().addBos)
+  if (tokenizer.special().addBos)
     renderer.token(tokenizer.bos(), ChatSpan());
   renderTurns(renderer, layoutOf(kind), messages, addGenerationPrompt);
   return renderer.take();

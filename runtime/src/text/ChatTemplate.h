@@ -13,7 +13,7 @@
 #define STERNA_RUNTIME_TEXT_CHATTEMPLATE_H
 
 #include "io/Status.h"
-#include "text/Tokenizer.h"
+#include "text/TokenizerInterface.h"
 
 #include <cstdint>
 #include <string>
@@ -35,10 +35,12 @@ struct ChatSpan {
   bool weighted = true;   // of a message that is
 };
 
-/// Token ids of a rendered conversation, those of its text as a whole, and a
-/// span for each: known from the rendering, never found by searching text. A
-/// token that lies in two spans belongs to the later.
+/// A rendered conversation: its text, in which special tokens are spelled out;
+/// its token ids, those of the text as a whole; and a span for each: known from
+/// the rendering, never found by searching text. A token that lies in two spans
+/// belongs to the later.
 struct ChatTokens {
+  std::string text;
   std::vector<int32_t> ids;
   std::vector<ChatSpan> spans;
 };
@@ -82,14 +84,14 @@ public:
 
   /// One sentence for the user where `tokenizer` lacks tokens of the layout, so
   /// that turns have no end that generation stops at; else empty.
-  std::string noticeOn(const Tokenizer &tokenizer) const;
+  std::string noticeOn(const TokenizerInterface &tokenizer) const;
 
   /// Renders and tokenizes `messages`, BOS first where the vocabulary asks for
   /// it. `addGenerationPrompt` ends with the header of an assistant's turn.
   /// Markers are matched as control tokens; contents never are. Fails on an
   /// unknown role, on an empty list, and on an order that the layout cannot
   /// express.
-  Expected<ChatTokens> render(const Tokenizer &tokenizer,
+  Expected<ChatTokens> render(const TokenizerInterface &tokenizer,
                               const std::vector<ChatMessage> &messages,
                               bool addGenerationPrompt = false) const;
 

@@ -220,9 +220,9 @@ Status FileReader::readPlainText(std::string_view content) {
   return Status::success();
 }
 
-void addNotices(Dataset &dataset, const RowReader &reader,
+void addNotices(Dataset &dataset, const std::vector<std::string> &read,
                 uint32_t sequenceLength) {
-  for (const std::string &notice : reader.notices())
+  for (const std::string &notice : read)
     dataset.notices.push_back(notice);
   if (dataset.emptyRows > 0)
     dataset.notices.push_back(
@@ -251,7 +251,7 @@ uint64_t sterna::countTrainedLabels(const Sample &sample) {
 }
 
 Expected<Dataset> sterna::loadDataset(const std::string &path,
-                                      const Tokenizer *tokenizer,
+                                      const TokenizerInterface *tokenizer,
                                       const DatasetOptions &options) {
   assert(options.sequenceLength >= 2 && "one token predicts nothing");
   Expected<std::string> content = readFile(path);
@@ -265,7 +265,23 @@ Expected<Dataset> sterna::loadDataset(const std::string &path,
   if (dataset.samples.empty())
     return Status::error("'" + path + "' holds no token to score");
   countSamples(dataset, options.sequenceLength);
-  addNotices(dataset, reader, options.sequenceLength);
+  addNotices(dataset, reader.notices(), options.sequenceLength);
+  return dataset;
+}
+
+Expected<Dataset> sterna::makeDataset(std::vector<Sample> rows,
+                                      const DatasetOptions &options) {
+  Dataset dataset;
+  for (Sample &row : rows) {
+    if (Status status = checkRow(row, options.vocabularySize); !status.ok())
+      return Status::error("row " + std::to_string(dataset.rows + 1) + ": " +
+                           status.message());
+    addRow(dataset, std::move(row), options.sequenceLength);
+  }
+  if (dataset.samples.empty())
+    return Status::error("the rows hold no token to score");
+  countSamples(dataset, options.sequenceLength);
+  addNotices(dataset, /*read=*/{}, options.sequenceLength);
   return dataset;
 }
 

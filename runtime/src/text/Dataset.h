@@ -12,7 +12,7 @@
 #define STERNA_RUNTIME_TEXT_DATASET_H
 
 #include "io/Status.h"
-#include "text/Tokenizer.h"
+#include "text/TokenizerInterface.h"
 
 #include <cstdint>
 #include <string>
@@ -77,7 +77,12 @@ struct Dataset {
 /// `tokenizer` may be null when all rows are `input_ids`. Errors name file and
 /// line; the file is refused whole.
 Expected<Dataset> loadDataset(const std::string &path,
-                              const Tokenizer *tokenizer,
+                              const TokenizerInterface *tokenizer,
+                              const DatasetOptions &options);
+
+/// As loadDataset, of rows of ids with labels, -100 masked, that the caller
+/// holds. Errors name the row, counted from 1.
+Expected<Dataset> makeDataset(std::vector<Sample> rows,
                               const DatasetOptions &options);
 
 /// The number of labels of `sample` that the program scores.

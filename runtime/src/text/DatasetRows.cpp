@@ -101,7 +101,7 @@ Expected<std::optional<Sample>> RowReader::read(const Json &row) {
   Row sample = readKind(row);
   if (!sample.ok() || !*sample)
     return sample;
-  if (Status status = checkTokens(**sample); !status.ok())
+  if (Status status = checkRow(**sample, options.vocabularySize); !status.ok())
     return status;
   return sample;
 }
@@ -140,12 +140,14 @@ Status RowReader::refuseAssistantOnly(const char *kind) const {
       std::string(kind));
 }
 
-Status RowReader::checkTokens(const Sample &sample) const {
+Status sterna::checkRow(const Sample &sample, int32_t vocabularySize) {
   if (sample.tokens.empty())
     return Status::error("the row has no tokens");
-  auto inRange = [&](int32_t id) {
-    return id >= 0 && id < options.vocabularySize;
-  };
+  if (sample.labels.size() != sample.tokens.size())
+    return Status::error("expected " + std::to_string(sample.tokens.size()) +
+                         " labels, one for each token, but got " +
+                         std::to_string(sample.labels.size()));
+  auto inRange = [&](int32_t id) { return id >= 0 && id < vocabularySize; };
   for (size_t i = 0; i < sample.tokens.size(); ++i) {
     int32_t label = sample.labels[i];
     bool labelFits = label == maskedLabel || inRange(label);
@@ -153,7 +155,7 @@ Status RowReader::checkTokens(const Sample &sample) const {
       continue;
     return Status::error(
         "expected token ids from 0 to " +
-        std::to_string(static_cast<int64_t>(options.vocabularySize) - 1) +
+        std::to_string(static_cast<int64_t>(vocabularySize) - 1) +
         " and labels of that range or -100, but got " +
         std::to_string(labelFits ? sample.tokens[i] : label) + " at position " +
         std::to_string(i));
@@ -233,7 +235,7 @@ Expected<Sample> RowReader::readPlainText(std::string_view text) const {
     return status;
   Sample sample = trainAll(
       tokenizer->encode(text, /*addBos=*/true, /*parseSpecial=*/false));
-  if (Status status = checkTokens(sample); !status.ok())
+  if (Status status = checkRow(sample, options.vocabularySize); !status.ok())
     return status;
   return sample;
 }

@@ -21,12 +21,16 @@
 
 namespace sterna {
 
+/// Fails unless `row` has tokens, a label for each of them, ids below
+/// `vocabularySize`, and labels that are such ids or masked.
+Status checkRow(const Sample &row, int32_t vocabularySize);
+
 /// Reads rows of the kinds that Dataset.h lists. The tokenizer and the options
 /// must outlive it.
 class RowReader {
 public:
   /// `tokenizer` may be null: then only `input_ids` can be read.
-  RowReader(const Tokenizer *tokenizer, const DatasetOptions &options)
+  RowReader(const TokenizerInterface *tokenizer, const DatasetOptions &options)
       : tokenizer(tokenizer), options(options) {}
 
   /// One whole row, of any length of at least one token; none where its text,
@@ -51,14 +55,13 @@ private:
   Row readMessages(const nlohmann::json &row);
   Row readInstruction(const nlohmann::json &row);
   Row renderChat(const std::vector<ChatMessage> &messages);
-  Status checkTokens(const Sample &sample) const;
   Status requireTokenizer() const;
   Status refuseAssistantOnly(const char *kind) const;
   void appendEos(std::vector<int32_t> &ids);
   /// Adds a notice unless it was added before.
   void say(std::string notice);
 
-  const Tokenizer *tokenizer;
+  const TokenizerInterface *tokenizer;
   const DatasetOptions &options;
   std::optional<ChatTemplate> chat;
   std::vector<std::string> said;

@@ -74,87 +74,103 @@ Adapter::findLinears(const Module &module) {
   return linears;
 }
 
-Expected<Adapter> Adapter::createFresh(Session &session, double alpha,
-                                       uint64_t seed) {
-  Expected<std::vector<Linear>> linears = findLinears(session.module());
+Expected<PeftAdapter> Adapter::fresh(const Module &module, double alpha,
+                                     uint64_t seed) {
+  Expected<std::vector<Linear>> linears = findLinears(module);
   if (!linears.ok())
     return linears.status();
-  Adapter adapter;
-  adapter.config.rank = session.module().model().lora_rank();
+  PeftAdapter adapter;
+  adapter.config.rank = module.model().lora_rank();
   adapter.config.alpha = alpha;
-  adapter.config.baseModel = session.module().model().name()->str();
-  adapter.linears = std::move(*linears);
+  adapter.config.baseModel = module.model().name()->str();
   SplitMix64 random(seed);
-  for (const Linear &linear : adapter.linears) {
+  for (const Linear &linear : *linears) {
     double bound = 1 / std::sqrt(double(linear.in));
-    std::vector<float> a(adapter.config.rank * linear.in);
-    for (float &value : a)
+    LoraPair pair{linear.layer, linear.target, linear.in, linear.out, {}, {}};
+    pair.a.resize(adapter.config.rank * linear.in);
+    for (float &value : pair.a)
       value = float((double(random.next() >> 40) * 0x1p-23 - 1) * bound);
-    std::vector<float> b(linear.out * adapter.config.rank, 0.0f);
-    if (Status status = session.writeState(*linear.a, a.data()); !status.ok())
-      return status;
-    if (Status status = session.writeState(*linear.b, b.data()); !status.ok())
-      return status;
+    pair.b.resize(linear.out * adapter.config.rank);
+    adapter.pairs.push_back(std::move(pair));
   }
   return adapter;
 }
 
+Expected<Adapter> Adapter::createFresh(Session &session, double alpha,
+                                       uint64_t seed) {
+  Expected<PeftAdapter> adapter = fresh(session.module(), alpha, seed);
+  if (!adapter.ok())
+    return adapter.status();
+  return set(session, *adapter, "fresh");
+}
+
 Expected<Adapter> Adapter::load(Session &session,
                                 const std::string &directory) {
+  // Modules without adapters are told from folders that cannot be read.
+  if (Expected<std::vector<Linear>> linears = findLinears(session.module());
+      !linears.ok())
+    return linears.status();
+  Expected<PeftAdapter> adapter = readPeft(directory);
+  if (!adapter.ok())
+    return adapter.status();
+  return set(session, *adapter, directory);
+}
+
+Expected<Adapter> Adapter::set(Session &session, const PeftAdapter &source,
+                               const std::string &origin) {
   const Module &module = session.module();
   Expected<std::vector<Linear>> linears = findLinears(module);
   if (!linears.ok())
     return linears.status();
-  Expected<PeftAdapter> file = readPeft(directory);
-  if (!file.ok())
-    return file.status();
   uint32_t compiledRank = module.model().lora_rank();
-  if (file->config.rank > compiledRank)
+  if (source.config.rank > compiledRank)
     return Status::error("expected an adapter of rank at most " +
-                         std::to_string(compiledRank) + ", but '" + directory +
-                         "' has rank " + std::to_string(file->config.rank) +
+                         std::to_string(compiledRank) + ", but '" + origin +
+                         "' has rank " + std::to_string(source.config.rank) +
                          ": compile the model with --lora-rank=" +
-                         std::to_string(file->config.rank));
+                         std::to_string(source.config.rank));
   Adapter adapter;
-  adapter.config = file->config;
-  std::vector<const LoraPair *> pairs;
-  for (const LoraPair &pair : file->pairs) {
+  adapter.config = source.config;
+  for (const LoraPair &pair : source.pairs) {
     auto linear = std::find_if(
         linears->begin(), linears->end(), [&](const Linear &linear) {
           return linear.layer == pair.layer && linear.target == pair.target;
         });
     const Linear *found = linear == linears->end() ? nullptr : &*linear;
-    Status status = adapter.checkPair(pair, found, module, directory);
-    if (!status.ok())
+    if (Status status = checkPair(pair, found, module, origin); !status.ok())
       return status;
     adapter.linears.push_back(*linear);
-    pairs.push_back(&pair);
   }
-  // What the file leaves out is as in the base model, whatever was there.
-  for (const Linear &linear : *linears)
-    if (Status status = clear(session, linear); !status.ok())
-      return status;
-  for (size_t i = 0; i < pairs.size(); ++i) {
-    Status status = adapter.writePair(session, adapter.linears[i], *pairs[i]);
+  // What the adapter leaves out is as in the base model, whatever was there.
+  if (Status status = clear(session); !status.ok())
+    return status;
+  for (size_t i = 0; i < source.pairs.size(); ++i) {
+    Status status =
+        adapter.writePair(session, adapter.linears[i], source.pairs[i]);
     if (!status.ok())
       return status;
   }
   return adapter;
 }
 
-Status Adapter::clear(Session &session, const Linear &linear) {
+Status Adapter::clear(Session &session) {
+  Expected<std::vector<Linear>> linears = findLinears(session.module());
+  if (!linears.ok())
+    return linears.status();
   uint64_t rank = session.module().model().lora_rank();
-  std::vector<float> zeroes(rank * std::max(linear.in, linear.out), 0.0f);
-  if (Status status = session.writeState(*linear.a, zeroes.data());
-      !status.ok())
-    return status;
-  return session.writeState(*linear.b, zeroes.data());
+  for (const Linear &linear : *linears) {
+    std::vector<float> zeroes(rank * std::max(linear.in, linear.out), 0.0f);
+    for (const format::StateTensor *matrix : {linear.a, linear.b})
+      if (Status status = session.writeState(*matrix, zeroes.data());
+          !status.ok())
+        return status;
+  }
+  return Status();
 }
 
 Status Adapter::checkPair(const LoraPair &pair, const Linear *linear,
-                          const Module &module,
-                          const std::string &directory) const {
-  std::string what = "the adapter '" + directory + "' adapts '" + pair.target +
+                          const Module &module, const std::string &origin) {
+  std::string what = "the adapter '" + origin + "' adapts '" + pair.target +
                      "' in layer " + std::to_string(pair.layer);
   if (pair.layer >= module.model().layers())
     return Status::error(what + ", but the model has " +
@@ -208,20 +224,24 @@ Adapter::readPair(const Session &session, const Linear &linear,
   return matrices;
 }
 
+Expected<PeftAdapter> Adapter::read(const Session &session) const {
+  PeftAdapter adapter;
+  adapter.config = config;
+  for (const Linear &linear : linears) {
+    Expected<Matrices> matrices =
+        readPair(session, linear, *linear.a, *linear.b);
+    if (!matrices.ok())
+      return matrices.status();
+    adapter.pairs.push_back({linear.layer, linear.target, linear.in, linear.out,
+                             std::move(matrices->a), std::move(matrices->b)});
+  }
+  return adapter;
+}
+
 Status Adapter::save(const Session &session,
                      const std::string &directory) const {
-  std::vector<Matrices> matrices;
-  std::vector<LoraPairView> pairs;
-  for (const Linear &linear : linears) {
-    Expected<Matrices> pair = readPair(session, linear, *linear.a, *linear.b);
-    if (!pair.ok())
-      return pair.status();
-    matrices.push_back(std::move(*pair));
-    // Moving a vector keeps its elements where they are.
-    pairs.push_back({linear.layer, linear.target, linear.in, linear.out,
-                     matrices.back().a.data(), matrices.back().b.data()});
-  }
-  return writePeft(directory, config, pairs);
+  Expected<PeftAdapter> adapter = read(session);
+  return adapter.ok() ? savePeft(directory, *adapter) : adapter.status();
 }
 
 Status Adapter::saveGradients(const Session &session,

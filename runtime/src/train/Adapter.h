@@ -27,20 +27,32 @@ public:
   /// compiled rank: B zero; A uniform in ±1/√in, filled row by row in order of
   /// layer and of loraTargets() from one SplitMix64(seed), each value
   /// (2 · (next >> 40) / 2²⁴ − 1) / √in. Fails without adapters in the module.
+  static Expected<PeftAdapter> fresh(const Module &module, double alpha,
+                                     uint64_t seed);
+
+  /// Puts `adapter` into the state, and zeroes into the linears that it does
+  /// not adapt. Fails, without using it, if its rank is larger than compiled,
+  /// or if it adapts a linear that the module was not compiled for or that has
+  /// another shape. `origin` names it in messages: its folder.
+  static Expected<Adapter> set(Session &session, const PeftAdapter &adapter,
+                               const std::string &origin);
+
+  /// Sets a fresh adapter, and one from a PEFT folder.
   static Expected<Adapter> createFresh(Session &session, double alpha,
                                        uint64_t seed);
-
-  /// Reads the PEFT folder `directory` into the state, and zeroes into the
-  /// linears that it does not adapt. Fails, without using it, if its rank is
-  /// larger than compiled, or if it adapts a linear that the module was not
-  /// compiled for or that has another shape.
   static Expected<Adapter> load(Session &session, const std::string &directory);
+
+  /// Zeroes into every linear: what runs with an adapter is the base model.
+  static Status clear(Session &session);
 
   /// The factor of the adapter's branch: alpha / r, or alpha / √r.
   float scale() const { return float(config.scale()); }
 
   /// Replaces the alpha of a loaded adapter.
   void setAlpha(double alpha) { config.alpha = alpha; }
+
+  /// The adapter as the state has it now.
+  Expected<PeftAdapter> read(const Session &session) const;
 
   /// Writes the adapter from the state into the PEFT folder `directory`.
   Status save(const Session &session, const std::string &directory) const;
@@ -66,9 +78,8 @@ private:
   };
 
   static Expected<std::vector<Linear>> findLinears(const Module &module);
-  Status checkPair(const LoraPair &pair, const Linear *linear,
-                   const Module &module, const std::string &directory) const;
-  static Status clear(Session &session, const Linear &linear);
+  static Status checkPair(const LoraPair &pair, const Linear *linear,
+                          const Module &module, const std::string &origin);
   Status writePair(Session &session, const Linear &linear,
                    const LoraPair &pair) const;
   Expected<Matrices> readPair(const Session &session, const Linear &linear,

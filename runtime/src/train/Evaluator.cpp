@@ -54,7 +54,7 @@ Expected<float> Evaluator::run(const Batch &batch) {
 
 Expected<EvaluationResult>
 Evaluator::evaluate(const std::vector<Sample> &samples, int32_t padToken,
-                    const std::function<void(uint64_t, uint64_t)> &progress) {
+                    const EvaluationProgress &progress) {
   BatchOptions options;
   options.batch = batchSize;
   options.sequenceLength = sequenceLength;
@@ -74,7 +74,10 @@ Evaluator::evaluate(const std::vector<Sample> &samples, int32_t padToken,
       total += *sum;
       result.tokens += batch.trainedTokens;
     }
-    progress(index + 1, batches);
+    if (!progress(index + 1, batches))
+      return Status::error("the caller stopped it after " +
+                           std::to_string(index + 1) + " of " +
+                           std::to_string(batches) + " batches");
   }
   if (result.tokens == 0)
     return Status::error("the data has no token to score");

@@ -24,6 +24,9 @@ struct EvaluationResult {
   uint64_t tokens = 0; // scored tokens
 };
 
+/// Called with how many batches are done of how many; false asks to stop.
+using EvaluationProgress = std::function<bool(uint64_t done, uint64_t total)>;
+
 class Evaluator {
 public:
   /// Looks up `eval`, or `eval_lora` if `lora` is set, in `session`, which must
@@ -32,11 +35,11 @@ public:
                                     float loraScale);
 
   /// The mean loss over all scored tokens of `samples`, none of which is longer
-  /// than the compiled sequence. `progress(done, total)` is called after each
-  /// batch. Fails if no token is scored or the loss is not finite.
-  Expected<EvaluationResult>
-  evaluate(const std::vector<Sample> &samples, int32_t padToken,
-           const std::function<void(uint64_t, uint64_t)> &progress);
+  /// than the compiled sequence. `progress` is called after each batch. Fails
+  /// if it asks to stop, no token is scored or the loss is not finite.
+  Expected<EvaluationResult> evaluate(const std::vector<Sample> &samples,
+                                      int32_t padToken,
+                                      const EvaluationProgress &progress);
 
 private:
   Evaluator(Program program, const format::Model &model, float loraScale)

@@ -8,12 +8,12 @@
 
 #include "train/Trainer.h"
 
-#include "io/Escape.h"
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <string>
+#include <string_view>
 
 using namespace sterna;
 
@@ -180,19 +180,23 @@ Status Trainer::restore(const TrainerState &state) {
     return Status::error("expected a training state of " +
                          std::to_string(wanted.size()) + " tensors, but got " +
                          std::to_string(state.tensors.size()));
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const NamedTensor &tensor = state.tensors[i];
-    const auto &shape = orEmpty(wanted[i]->shape());
-    if (tensor.name != wanted[i]->name()->str() ||
-        tensor.shape != std::vector<uint64_t>(shape.begin(), shape.end()) ||
-        tensor.data.size() != elementCount(wanted[i]->shape()))
-      return Status::error("expected tensor '" + wanted[i]->name()->str() +
-                           "' of the module in the training state, but got '" +
-                           excerpt(tensor.name) + "' or another shape");
+  std::map<std::string_view, const NamedTensor *> byName;
+  for (const NamedTensor &tensor : state.tensors)
+    byName[tensor.name] = &tensor;
+  for (const format::StateTensor *stored : wanted) {
+    auto found = byName.find(stored->name()->string_view());
+    const auto &shape = orEmpty(stored->shape());
+    if (found == byName.end() ||
+        found->second->shape !=
+            std::vector<uint64_t>(shape.begin(), shape.end()) ||
+        found->second->data.size() != elementCount(stored->shape()))
+      return Status::error("expected tensor '" + stored->name()->str() +
+                           "' of the module in the training state, but it is "
+                           "not there or has another shape");
   }
-  for (size_t i = 0; i < wanted.size(); ++i)
+  for (const format::StateTensor *stored : wanted)
     if (Status status = programs->session().writeState(
-            *wanted[i], state.tensors[i].data.data());
+            *stored, byName[stored->name()->string_view()]->data.data());
         !status.ok())
       return status;
   position = state.step;

@@ -10,9 +10,9 @@
 #ifndef STERNA_RUNTIME_TRAIN_TRAINER_H
 #define STERNA_RUNTIME_TRAIN_TRAINER_H
 
-#include "io/Safetensors.h"
 #include "train/Schedule.h"
 #include "train/TrainPrograms.h"
+#include "train/TrainerState.h"
 
 #include <cstdint>
 #include <optional>
@@ -37,17 +37,6 @@ struct StepReport {
   double learningRate = 0;
   uint64_t tokens = 0; // that are not padding
   double seconds = 0;
-};
-
-/// All that a run depends on, beside its data and options: taken after a step
-/// and restored, it goes on as if it had never stopped. Random numbers and the
-/// order of samples derive from seeds and `step`.
-struct TrainerState {
-  uint64_t step = 0;    // steps of the run behind it, skipped ones too
-  uint64_t updates = 0; // those that moved the parameters
-  uint64_t skipped = 0; // wholly masked batches
-  /// Parameters and moments, in the module's order of state tensors.
-  std::vector<NamedTensor> tensors;
 };
 
 /// Optimizer steps of one epoch: its batches over `gradAccumulation`, rounded

@@ -10,6 +10,7 @@
 
 #include "io/Safetensors.h"
 
+#include "io/File.h"
 #include "io/TemporaryFolder.h"
 
 #include <cmath>
@@ -136,6 +137,32 @@ TEST(SafetensorsTest, RefusesAbsurdLengthsAndTruncation) {
   std::string deep(100000, '[');
   EXPECT_FALSE(
       readSafetensors(folder.write("x", safetensorsFile(deep, ""))).ok());
+}
+
+TEST(SafetensorsTest, EncodesWhatItWrites) {
+  TemporaryFolder folder;
+  const float values[] = {1, -2.5f, 3e-40f};
+  const std::vector<NamedTensorView> tensors = {
+      {"b", {3}, values}, {"a", {1, 2}, values}, {"none", {0}, values}};
+  Expected<std::string> bytes = encodeSafetensors(tensors, {});
+  ASSERT_TRUE(bytes.ok()) << bytes.message();
+  ASSERT_TRUE(writeSafetensors(folder.path("x"), tensors).ok());
+  Expected<std::string> file = readFile(folder.path("x"));
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ(*bytes, *file);
+
+  const SafetensorsMetadata metadata = {{"step", "3"}, {"\"", "\n\xC3\xA4"}};
+  bytes = encodeSafetensors(tensors, metadata);
+  ASSERT_TRUE(bytes.ok()) << bytes.message();
+  SafetensorsMetadata read;
+  auto decoded = decodeSafetensors("x", *bytes, &read);
+  ASSERT_TRUE(decoded.ok()) << decoded.message();
+  EXPECT_EQ(read.erase("format"), 1u);
+  EXPECT_EQ(read, metadata);
+  ASSERT_EQ(decoded->size(), 3u);
+  EXPECT_EQ((*decoded)[0].name, "a");
+  EXPECT_EQ((*decoded)[1].data, std::vector<float>(values, values + 3));
+  EXPECT_FALSE(encodeSafetensors({{"", {1}, values}}, {}).ok());
 }
 
 TEST(SafetensorsTest, RefusesToWriteNamesTwice) {

@@ -10,4 +10,6 @@
 #include "sterna/sterna.h"
 
 _Static_assert(STERNA_STATUS_OK == 0, "success is zero");
+_Static_assert(STERNA_STOP_NONE == 0, "a zeroed piece goes on");
+_Static_assert(offsetof(sterna_step_t, size) == 0, "sizes come first");
 _Static_assert(sizeof(sterna_kernel_library_t) == 16, "ABI");

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "RunTool.h"
 #include "VulkanModule.h"
 
 #include "io/Npy.h"
@@ -31,12 +32,6 @@ using Json = nlohmann::json;
 
 namespace {
 
-struct Outcome {
-  int exitStatus = -1;
-  std::string output; // standard output
-  std::string errors; // standard error
-};
-
 class ToolTest : public testing::Test {
 protected:
   void SetUp() override {
@@ -48,36 +43,12 @@ protected:
 
   /// Runs sterna-run with `arguments` for a shell.
   Outcome run(const std::string &arguments) {
-    std::string errorPath = temporaryPath("stderr");
-    std::string command =
-        environment + STERNA_RUN + " " + arguments + " 2>" + errorPath;
-    Outcome outcome;
-    std::FILE *pipe = popen(command.c_str(), "r");
-    if (!pipe)
-      return outcome;
-    char buffer[4096];
-    size_t count;
-    while ((count = std::fread(buffer, 1, sizeof(buffer), pipe)) > 0)
-      outcome.output.append(buffer, count);
-    outcome.exitStatus = WEXITSTATUS(pclose(pipe));
-    if (std::FILE *file = std::fopen(errorPath.c_str(), "r")) {
-      while ((count = std::fread(buffer, 1, sizeof(buffer), file)) > 0)
-        outcome.errors.append(buffer, count);
-      std::fclose(file);
-    }
-    return outcome;
+    return runTool(arguments, environment);
   }
 
   /// The JSON object in the last line of a run that must succeed.
   Json runJson(const std::string &arguments) {
-    Outcome outcome = run(arguments + " --json");
-    EXPECT_EQ(outcome.exitStatus, 0) << outcome.errors;
-    std::string text = outcome.output;
-    while (!text.empty() && text.back() == '\n')
-      text.pop_back();
-    Json json = Json::parse(text.substr(text.rfind('\n') + 1), nullptr, false);
-    EXPECT_TRUE(json.is_object()) << outcome.output;
-    return json;
+    return runToolJson(arguments, environment);
   }
 
   void expectError(const std::string &arguments, const char *part) {

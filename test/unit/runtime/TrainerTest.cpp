@@ -300,12 +300,15 @@ TEST_F(TrainerTest, Evaluates) {
                           /*padToken=*/0, [&](uint64_t done, uint64_t total) {
                             EXPECT_EQ(done, ++calls);
                             EXPECT_EQ(total, 2u);
+                            return true;
                           });
   ASSERT_TRUE(result.ok()) << result.message();
   EXPECT_EQ(result->tokens, 4u);
   EXPECT_DOUBLE_EQ(result->loss, 4);
   EXPECT_EQ(calls, 2u);
-  EXPECT_FALSE(evaluator->evaluate({sample({9})}, 0, [](auto, auto) {}).ok());
+  EXPECT_FALSE(
+      evaluator->evaluate({sample({9})}, 0, [](auto, auto) { return true; })
+          .ok());
 }
 
 TEST_F(TrainerTest, FreshAdapterIsSeeded) {

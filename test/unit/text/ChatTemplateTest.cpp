@@ -21,12 +21,12 @@ namespace {
 
 const char chatMl[] = "{% for m in messages %}{{'<|im_start|>' + m['role'] + "
                       "'\\n' + m['content'] + '<|im_end|>'}}{% endfor %}";
-const char kLlama3[] = "{{ '<|start_header_id|>' + message['role'] + "
-                       "'<|end_header_id|>\\n\\n' }}";
-const char kLlama2[] = "{{ bos_token + '[INST] ' + '<<SYS>>' }}";
+const char llama3[] = "{{ '<|start_header_id|>' + message['role'] + "
+                      "'<|end_header_id|>\\n\\n' }}";
+const char llama2Jinja[] = "{{ bos_token + '[INST] ' + '<<SYS>>' }}";
 const char zephyr[] = "{{ '<|user|>\\n' + message['content'] + eos_token }}";
-const char kPhi3[] = "{{'<|user|>' + '\\n' + message['content'] + '<|end|>'}}";
-const char kFalcon3[] = "{{ '<|user|>\n' + message[\"content\"] + '\n' }}";
+const char phi3[] = "{{'<|user|>' + '\\n' + message['content'] + '<|end|>'}}";
+const char falcon3[] = "{{ '<|user|>\n' + message[\"content\"] + '\n' }}";
 const char bitNet[] = "{% set content = message['role'] | capitalize + ': '+ "
                       "message['content'] | trim + '<|eot_id|>' %}";
 
@@ -37,7 +37,7 @@ const std::vector<ChatMessage> conversation = {{"system", "Be brief."},
                                                {"assistant", "Ciao"}};
 
 /// Every character its bytes, plus the markers of all families.
-Tokenizer chatTokenizer() {
+SentencePieceTokenizer chatTokenizer() {
   TokenizerData data = smallVocabulary({"\xE2\x96\x81"});
   for (const char *marker :
        {"<|im_start|>", "<|im_end|>", "<|start_header_id|>",
@@ -53,12 +53,16 @@ Tokenizer chatTokenizer() {
 std::string renderMarked(const char *jinja,
                          const std::vector<ChatMessage> &messages,
                          bool addGenerationPrompt = false) {
-  Tokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = chatTokenizer();
   auto tokens = ChatTemplate::choose(jinja).render(tokenizer, messages,
                                                    addGenerationPrompt);
   if (!tokens.ok())
     return "error: " + tokens.message();
   EXPECT_EQ(tokens->ids.size(), tokens->spans.size());
+  // No content here spells a control token: the text alone gives the ids, too.
+  EXPECT_EQ(tokenizer.encode(tokens->text, /*addBos=*/false,
+                             /*parseSpecial=*/true),
+            tokens->ids);
   std::string text;
   bool inside = false;
   for (size_t i = 0; i < tokens->ids.size(); ++i) {
@@ -67,21 +71,20 @@ std::string renderMarked(const char *jinja,
       text += trained ? "{" : "}";
     inside = trained;
     int32_t id = tokens->ids[i];
-    text += tokenizer.isSpecial(id)
-                ? tokenizer.data().pieces[static_cast<size_t>(id)]
-                : tokenizer.tokenBytes(id);
+    text += tokenizer.isSpecial(id) ? tokenizer.spelling(id)
+                                    : tokenizer.tokenBytes(id);
   }
   return text + (inside ? "}" : "");
 }
 
 TEST(ChatTemplateTest, RecognisesFamilies) {
   const std::pair<const char *, ChatFamily> cases[] = {
-      {"", ChatFamily::Plain},         {" \n", ChatFamily::Plain},
-      {chatMl, ChatFamily::ChatMl},    {kLlama3, ChatFamily::Llama3},
-      {kLlama2, ChatFamily::Llama2},   {zephyr, ChatFamily::Zephyr},
-      {kPhi3, ChatFamily::Phi3},       {kFalcon3, ChatFamily::Falcon3},
-      {bitNet, ChatFamily::BitNet},    {"[INST] only", ChatFamily::Plain},
-      {"<|user|>", ChatFamily::Plain}, {"\\", ChatFamily::Plain}};
+      {"", ChatFamily::Plain},           {" \n", ChatFamily::Plain},
+      {chatMl, ChatFamily::ChatMl},      {llama3, ChatFamily::Llama3},
+      {llama2Jinja, ChatFamily::Llama2}, {zephyr, ChatFamily::Zephyr},
+      {phi3, ChatFamily::Phi3},          {falcon3, ChatFamily::Falcon3},
+      {bitNet, ChatFamily::BitNet},      {"[INST] only", ChatFamily::Plain},
+      {"<|user|>", ChatFamily::Plain},   {"\\", ChatFamily::Plain}};
   for (const auto &[jinja, family] : cases) {
     ChatTemplate chat = ChatTemplate::choose(jinja);
     EXPECT_EQ(chat.family(), family) << jinja;
@@ -106,17 +109,17 @@ TEST(ChatTemplateTest, RendersEveryFamily) {
             "<|im_start|>assistant\n{Yes?<|im_end|>}\n"
             "<|im_start|>user\nBye<|im_end|>\n"
             "<|im_start|>assistant\n{Ciao<|im_end|>}");
-  EXPECT_EQ(renderMarked(kLlama3, {{"user", " Hi "}, {"assistant", "Yes"}}),
+  EXPECT_EQ(renderMarked(llama3, {{"user", " Hi "}, {"assistant", "Yes"}}),
             "<s><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
             "<|start_header_id|>assistant<|end_header_id|>\n\n{Yes<|eot_id|>}");
-  EXPECT_EQ(renderMarked(kLlama2, conversation),
+  EXPECT_EQ(renderMarked(llama2Jinja, conversation),
             "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST]{ Yes? </s>}"
             "<s>[INST] Bye [/INST]{ Ciao </s>}");
   EXPECT_EQ(renderMarked(zephyr, {{"user", "Hi"}, {"assistant", "Yes"}}),
             "<s><|user|>\nHi</s>\n<|assistant|>\n{Yes</s>}");
-  EXPECT_EQ(renderMarked(kPhi3, {{"user", "Hi"}, {"assistant", "Yes"}}),
+  EXPECT_EQ(renderMarked(phi3, {{"user", "Hi"}, {"assistant", "Yes"}}),
             "<s><|user|>\nHi<|end|>\n<|assistant|>\n{Yes<|end|>}");
-  EXPECT_EQ(renderMarked(kFalcon3, {{"user", "Hi"}, {"assistant", "Yes"}}),
+  EXPECT_EQ(renderMarked(falcon3, {{"user", "Hi"}, {"assistant", "Yes"}}),
             "<s><|user|>\nHi\n<|assistant|>\n{Yes</s>}");
   EXPECT_EQ(renderMarked(bitNet, {{"user", "Hi"}, {"assistant", "Yes"}}),
             "<s>User: Hi<|eot_id|>Assistant:{ Yes<|eot_id|>}");
@@ -127,11 +130,11 @@ TEST(ChatTemplateTest, GenerationPrompt) {
   EXPECT_EQ(renderMarked("", question, true), "<s>User: Hi\nAssistant:");
   EXPECT_EQ(renderMarked(chatMl, question, true),
             "<s><|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
-  EXPECT_EQ(renderMarked(kLlama2, question, true), "<s>[INST] Hi [/INST]");
+  EXPECT_EQ(renderMarked(llama2Jinja, question, true), "<s>[INST] Hi [/INST]");
 }
 
 TEST(ChatTemplateTest, ContentIsNeverAControlToken) {
-  Tokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = chatTokenizer();
   auto tokens = ChatTemplate::choose(chatMl).render(
       tokenizer, {{"user", "<|im_end|></s>"}});
   ASSERT_TRUE(tokens.ok()) << tokens.message();
@@ -147,7 +150,7 @@ TEST(ChatTemplateTest, TokensAreThoseOfTheWholeText) {
       smallVocabulary({":\xE2\x96\x81H", "i\n", "A", "H", "i", "\xE2\x96\x81",
                        ":", "\n", "\xE2\x96\x81H"});
   data.addSpacePrefix = false;
-  Tokenizer tokenizer = makeTokenizer(std::move(data));
+  SentencePieceTokenizer tokenizer = makeTokenizer(std::move(data));
   auto tokens = ChatTemplate::choose("").render(
       tokenizer, {{"user", "Hi"}, {"assistant", "Hi"}});
   ASSERT_TRUE(tokens.ok()) << tokens.message();
@@ -161,7 +164,7 @@ TEST(ChatTemplateTest, TokensAreThoseOfTheWholeText) {
 }
 
 TEST(ChatTemplateTest, TurnsWithoutWeight) {
-  Tokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = chatTokenizer();
   for (const char *jinja : {"", chatMl, zephyr, bitNet}) {
     std::vector<ChatMessage> messages = conversation;
     auto all = ChatTemplate::choose(jinja).render(tokenizer, messages);
@@ -182,10 +185,10 @@ TEST(ChatTemplateTest, TurnsWithoutWeight) {
 }
 
 TEST(ChatTemplateTest, SystemPromptWithoutWeightInAUsersTurn) {
-  Tokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = chatTokenizer();
   std::vector<ChatMessage> messages = {
       {"system", "Yes?"}, {"user", "Hi"}, {"assistant", "Bye"}};
-  ChatTemplate llama2 = ChatTemplate::choose(kLlama2);
+  ChatTemplate llama2 = ChatTemplate::choose(llama2Jinja);
   auto all = llama2.render(tokenizer, messages);
   messages[0].weighted = false;
   auto some = llama2.render(tokenizer, messages);
@@ -203,12 +206,12 @@ TEST(ChatTemplateTest, SystemPromptWithoutWeightInAUsersTurn) {
 TEST(ChatTemplateTest, SaysWhereTurnsHaveNoEnd) {
   const std::pair<const char *, const char *> cases[] = {
       {chatMl, "'<|im_start|>', '<|im_end|>'"},
-      {kLlama3, "'<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'"},
-      {kPhi3, "'<|end|>'"},
+      {llama3, "'<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'"},
+      {phi3, "'<|end|>'"},
       {bitNet, "'<|eot_id|>'"},
       {zephyr, ""},
-      {kFalcon3, ""},
-      {kLlama2, ""},
+      {falcon3, ""},
+      {llama2Jinja, ""},
       {"", ""}};
   for (const auto &[jinja, names] : cases) {
     ChatTemplate chat = ChatTemplate::choose(jinja);
@@ -230,12 +233,12 @@ TEST(ChatTemplateTest, SaysWhereTurnsHaveNoEnd) {
 }
 
 TEST(ChatTemplateTest, RefusesWhatCannotBeRendered) {
-  Tokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = chatTokenizer();
   ChatTemplate plain = ChatTemplate::choose("");
   EXPECT_FALSE(plain.render(tokenizer, {}).ok());
   EXPECT_FALSE(plain.render(tokenizer, {{"tool", "x"}}).ok());
   EXPECT_FALSE(plain.render(tokenizer, {{"", "x"}}).ok());
-  ChatTemplate llama2 = ChatTemplate::choose(kLlama2);
+  ChatTemplate llama2 = ChatTemplate::choose(llama2Jinja);
   EXPECT_FALSE(llama2.render(tokenizer, {{"system", "x"}}).ok());
   EXPECT_FALSE(llama2.render(tokenizer, {{"assistant", "x"}}).ok());
   EXPECT_FALSE(llama2.render(tokenizer, {{"user", "x"}, {"user", "y"}}).ok());

@@ -59,7 +59,7 @@ protected:
       if (id == maskedLabel)
         text += '_';
       else if (tokenizer->isSpecial(id))
-        text += tokenizer->data().pieces[static_cast<size_t>(id)];
+        text += tokenizer->spelling(id);
       else
         text += tokenizer->tokenBytes(id);
     }
@@ -67,9 +67,58 @@ protected:
   }
 
   TemporaryFolder folder;
-  std::optional<Tokenizer> tokenizer;
+  std::optional<SentencePieceTokenizer> tokenizer;
   DatasetOptions options;
 };
+
+TEST_F(DatasetTest, RowsInMemoryAreAsThoseOfAFile) {
+  options.sequenceLength = 4;
+  std::vector<Sample> rows = {{{1, 2, 3}, {1, 2, 3}},
+                              {{5, 6, 7, 8, 9, 4}, {5, -100, 7, 8, -100, 4}},
+                              {{1, 2}, {-100, -100}}};
+  std::string file;
+  for (const Sample &row : rows) {
+    auto list = [](const Ids &ids) {
+      std::string text;
+      for (int32_t id : ids)
+        text += (text.empty() ? "[" : ",") + std::to_string(id);
+      return text + "]";
+    };
+    file += "{\"input_ids\":" + list(row.tokens) +
+            ",\"labels\":" + list(row.labels) + "}\n";
+  }
+  Dataset expected = loadRows(file);
+  Expected<Dataset> dataset = makeDataset(rows, options);
+  ASSERT_TRUE(dataset.ok()) << dataset.message();
+  ASSERT_EQ(dataset->samples.size(), expected.samples.size());
+  for (size_t i = 0; i < expected.samples.size(); ++i) {
+    EXPECT_EQ(dataset->samples[i].tokens, expected.samples[i].tokens);
+    EXPECT_EQ(dataset->samples[i].labels, expected.samples[i].labels);
+    EXPECT_EQ(dataset->samples[i].row, expected.samples[i].row);
+  }
+  EXPECT_EQ(dataset->rows, expected.rows);
+  EXPECT_EQ(dataset->tokens, expected.tokens);
+  EXPECT_EQ(dataset->trainedTokens, expected.trainedTokens);
+  EXPECT_EQ(dataset->notices, expected.notices);
+}
+
+TEST_F(DatasetTest, RefusesBadRowsInMemory) {
+  int32_t size = options.vocabularySize;
+  const std::vector<Sample> bad = {{{}, {}},
+                                   {{1, 2}, {1}},
+                                   {{1, 2}, {1, 2, 3}},
+                                   {{1, size}, {1, 2}},
+                                   {{1, -1}, {1, 2}},
+                                   {{1, 2}, {1, size}},
+                                   {{1, 2}, {1, -1}}};
+  for (const Sample &row : bad) {
+    Expected<Dataset> dataset = makeDataset({{{1, 2}, {1, 2}}, row}, options);
+    ASSERT_FALSE(dataset.ok());
+    EXPECT_EQ(dataset.message().rfind("row 2: ", 0), 0u) << dataset.message();
+  }
+  EXPECT_FALSE(makeDataset({}, options).ok());
+  EXPECT_FALSE(makeDataset({{{1, 2}, {1, -100}}}, options).ok());
+}
 
 TEST_F(DatasetTest, TextRowsGetBosAndEos) {
   Dataset dataset =

@@ -13,7 +13,7 @@
 #define STERNA_UNIT_TEXT_GGUFVOCABULARY_H
 
 #include "io/File.h"
-#include "text/Tokenizer.h"
+#include "text/SentencePieceTokenizer.h"
 
 #include <cstring>
 #include <map>

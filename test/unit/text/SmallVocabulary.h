@@ -12,7 +12,7 @@
 #ifndef STERNA_UNIT_TEXT_SMALLVOCABULARY_H
 #define STERNA_UNIT_TEXT_SMALLVOCABULARY_H
 
-#include "text/Tokenizer.h"
+#include "text/SentencePieceTokenizer.h"
 
 #include <cassert>
 #include <cstdio>
@@ -59,14 +59,15 @@ inline int32_t byteToken(char byte) {
 }
 
 /// A tokenizer that must be valid.
-inline Tokenizer makeTokenizer(TokenizerData data) {
-  Expected<Tokenizer> tokenizer = Tokenizer::create(std::move(data));
+inline SentencePieceTokenizer makeTokenizer(TokenizerData data) {
+  Expected<SentencePieceTokenizer> tokenizer =
+      SentencePieceTokenizer::create(std::move(data));
   assert(tokenizer.ok());
   return std::move(*tokenizer);
 }
 
 /// A tokenizer in which every character is its own bytes.
-inline Tokenizer byteTokenizer() {
+inline SentencePieceTokenizer byteTokenizer() {
   return makeTokenizer(smallVocabulary({"\xE2\x96\x81"}));
 }
 

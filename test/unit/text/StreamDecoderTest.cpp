@@ -9,8 +9,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "text/StreamDecoder.h"
 #include "text/SmallVocabulary.h"
-#include "text/Tokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ namespace sterna {
 namespace {
 
 TEST(StreamDecoderTest, HoldsBackIncompleteCharacters) {
-  Tokenizer tokenizer = byteTokenizer();
+  SentencePieceTokenizer tokenizer = byteTokenizer();
   StreamDecoder decoder(tokenizer);
   EXPECT_EQ(decoder.push(byteToken('\xF0')), "");
   EXPECT_EQ(decoder.push(byteToken('\x9F')), "");
@@ -30,7 +30,7 @@ TEST(StreamDecoderTest, HoldsBackIncompleteCharacters) {
 TEST(StreamDecoderTest, ReplacesBrokenSequences) {
   const std::string bad = "\xEF\xBF\xBD";
   auto decode = [](const std::string &bytes) {
-    Tokenizer tokenizer = byteTokenizer();
+    SentencePieceTokenizer tokenizer = byteTokenizer();
     StreamDecoder decoder(tokenizer);
     std::string text;
     for (char byte : bytes)
@@ -47,9 +47,10 @@ TEST(StreamDecoderTest, ReplacesBrokenSequences) {
 }
 
 TEST(StreamDecoderTest, RemovesTheFirstSpaceOnlyAtTheStart) {
-  Tokenizer tokenizer = makeTokenizer(smallVocabulary({"\xE2\x96\x81"
-                                                       "a",
-                                                       "\xE2\x96\x81"}));
+  SentencePieceTokenizer tokenizer =
+      makeTokenizer(smallVocabulary({"\xE2\x96\x81"
+                                     "a",
+                                     "\xE2\x96\x81"}));
   StreamDecoder start(tokenizer);
   EXPECT_EQ(start.push(1), "");
   EXPECT_EQ(start.push(259), "a");

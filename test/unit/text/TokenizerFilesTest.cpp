@@ -10,7 +10,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "text/GgufVocabulary.h"
-#include "text/Tokenizer.h"
+#include "text/SentencePieceTokenizer.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -57,7 +57,8 @@ TEST_P(TokenizerFilesTest, ReproducesEveryPair) {
     GTEST_SKIP() << "no file " << path << "; set STERNA_SHARED_DIR";
   Expected<TokenizerData> data = GgufVocabulary::read(path);
   ASSERT_TRUE(data.ok()) << data.message();
-  Expected<Tokenizer> tokenizer = Tokenizer::create(std::move(*data));
+  Expected<SentencePieceTokenizer> tokenizer =
+      SentencePieceTokenizer::create(std::move(*data));
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.message();
   Expected<std::string> inputText = readFile(path + ".inp");
   Expected<std::string> outputText = readFile(path + ".out");

@@ -1,4 +1,5 @@
-//===- TokenizerTest.cpp - Unit tests of text/Tokenizer.h -----------------===//
+//===- SentencePieceTokenizerTest.cpp - Text to ids and back
+//---------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -9,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "text/Tokenizer.h"
+#include "text/SentencePieceTokenizer.h"
 
 #include "random/SplitMix64.h"
 #include "text/SmallVocabulary.h"
@@ -29,7 +30,7 @@ constexpr int32_t first = 259;
 
 TEST(TokenizerTest, MergesByScoreThenFromTheLeft) {
   // "ab" outranks "bc"; equal pairs merge leftmost first.
-  Tokenizer tokenizer = makeTokenizer(
+  SentencePieceTokenizer tokenizer = makeTokenizer(
       smallVocabulary({"ab", "bc", "aa", "a", "b", "c", "\xE2\x96\x81"}));
   EXPECT_EQ(tokenizer.encode("abc", false, false, false),
             (Ids{first, first + 5}));
@@ -40,7 +41,7 @@ TEST(TokenizerTest, MergesByScoreThenFromTheLeft) {
 }
 
 TEST(TokenizerTest, MergesMergedPieces) {
-  Tokenizer tokenizer =
+  SentencePieceTokenizer tokenizer =
       makeTokenizer(smallVocabulary({"abcd", "cd", "ab", "a", "b", "c", "d"}));
   EXPECT_EQ(tokenizer.encode("abcdab", false, false, false),
             (Ids{first, first + 2}));
@@ -50,7 +51,7 @@ TEST(TokenizerTest, AddsBosAndSpace) {
   TokenizerData data = smallVocabulary({"\xE2\x96\x81"
                                         "a",
                                         "\xE2\x96\x81", "a"});
-  Tokenizer tokenizer = makeTokenizer(data);
+  SentencePieceTokenizer tokenizer = makeTokenizer(data);
   EXPECT_EQ(tokenizer.encode("a", true, false), (Ids{1, first}));
   EXPECT_EQ(tokenizer.encode("a", true, false, false), (Ids{1, first + 2}));
   EXPECT_EQ(tokenizer.encode("", true, false), (Ids{1}));
@@ -61,7 +62,7 @@ TEST(TokenizerTest, AddsBosAndSpace) {
 }
 
 TEST(TokenizerTest, FallsBackToBytesThenUnknown) {
-  Tokenizer tokenizer = byteTokenizer();
+  SentencePieceTokenizer tokenizer = byteTokenizer();
   EXPECT_EQ(tokenizer.encode("\xC3\xA4", false, false, false),
             (Ids{byteToken('\xC3'), byteToken('\xA4')}));
 
@@ -74,7 +75,8 @@ TEST(TokenizerTest, FallsBackToBytesThenUnknown) {
 }
 
 TEST(TokenizerTest, ParsesControlTokensOnlyWhenAsked) {
-  Tokenizer tokenizer = makeTokenizer(smallVocabulary({"a", "\xE2\x96\x81"}));
+  SentencePieceTokenizer tokenizer =
+      makeTokenizer(smallVocabulary({"a", "\xE2\x96\x81"}));
   EXPECT_EQ(tokenizer.encode("a</s>a", false, true),
             (Ids{first + 1, first, 2, first + 1, first}));
   Ids plain = tokenizer.encode("a</s>a", false, false);
@@ -87,7 +89,7 @@ TEST(TokenizerTest, MatchesUserDefinedTokensLongestFirst) {
   data.addSpacePrefix = false;
   int32_t shorter = addToken(data, "<<", TokenType::UserDefined);
   int32_t longer = addToken(data, "<<<", TokenType::UserDefined);
-  Tokenizer tokenizer = makeTokenizer(data);
+  SentencePieceTokenizer tokenizer = makeTokenizer(data);
   EXPECT_EQ(tokenizer.encode("<<<<<<<", false, false),
             (Ids{longer, longer, byteToken('<')}));
   EXPECT_EQ(tokenizer.encode("x<<x<<<", false, false),
@@ -95,7 +97,7 @@ TEST(TokenizerTest, MatchesUserDefinedTokensLongestFirst) {
 }
 
 TEST(TokenizerTest, AcceptsAnyBytes) {
-  Tokenizer tokenizer = byteTokenizer();
+  SentencePieceTokenizer tokenizer = byteTokenizer();
   for (int first = 0; first < 256; ++first)
     for (size_t size = 1; size <= 5; ++size) {
       std::string text(size, '\x80');
@@ -109,7 +111,8 @@ TEST(TokenizerTest, AcceptsAnyBytes) {
 
 TEST(TokenizerTest, LongTextWithoutBoundaries) {
   // A chunk that cannot be cut must not take quadratic time.
-  Tokenizer tokenizer = makeTokenizer(smallVocabulary({"aaaa", "aa", "a"}));
+  SentencePieceTokenizer tokenizer =
+      makeTokenizer(smallVocabulary({"aaaa", "aa", "a"}));
   Ids ids = tokenizer.encode(std::string(1 << 20, 'a'), false, false, false);
   EXPECT_EQ(ids, Ids(1 << 18, first));
 }
@@ -119,7 +122,7 @@ TEST(TokenizerTest, LongTextWithoutBoundaries) {
 /// equals.
 class WholeMerger {
 public:
-  WholeMerger(const Tokenizer &tokenizer, const std::string &text)
+  WholeMerger(const SentencePieceTokenizer &tokenizer, const std::string &text)
       : tokenizer(tokenizer) {
     for (char letter : text)
       pieces.emplace_back(1, letter);
@@ -165,7 +168,7 @@ private:
   }
   void leave(size_t i) { candidates.erase({rank(i), i}); }
 
-  const Tokenizer &tokenizer;
+  const SentencePieceTokenizer &tokenizer;
   std::vector<std::string> pieces;
   std::vector<size_t> next;
   std::set<std::pair<float, size_t>> candidates;
@@ -183,7 +186,7 @@ TEST(TokenizerTest, MergesByWindowsAsTheWhole) {
   };
   SplitMix64 random(3);
   for (const std::vector<std::string> &pieces : vocabularies) {
-    Tokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
+    SentencePieceTokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
     for (uint64_t every : {1u, 2u, 3u, 100u, 1000000u})
       for (size_t size : {100u, 16384u, 40001u}) {
         std::string text(size, 'a');
@@ -208,7 +211,7 @@ TEST(TokenizerTest, MergesByWindowsWhatDependsOnFarText) {
     pieces.push_back({'z', low}); // nothing ends a chunk
   for (char letter = '!'; letter <= 'z'; ++letter)
     pieces.emplace_back(1, letter);
-  Tokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
+  SentencePieceTokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
   SplitMix64 random(5);
   for (size_t size : {500u, 30000u, 60000u}) {
     std::string text;
@@ -227,7 +230,7 @@ TEST(TokenizerTest, RunsOfSpacesTakeLinearTime) {
   for (int i = 0; i < 4; ++i)
     pieces.push_back(run = run.empty() ? mark + mark : run + run);
   pieces.push_back(mark);
-  Tokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
+  SentencePieceTokenizer tokenizer = makeTokenizer(smallVocabulary(pieces));
   Ids ids =
       tokenizer.encode(std::string((1 << 21) + 5, ' '), false, false, false);
   Ids expected(1 << 17, first + 3);
@@ -236,8 +239,9 @@ TEST(TokenizerTest, RunsOfSpacesTakeLinearTime) {
 }
 
 /// Cuts `text` in all ways into three parts, which give the ids of the whole.
-void expectPartsOfTheWhole(const Tokenizer &tokenizer, const std::string &text,
-                           bool parseSpecial, bool atStart) {
+void expectPartsOfTheWhole(const SentencePieceTokenizer &tokenizer,
+                           const std::string &text, bool parseSpecial,
+                           bool atStart) {
   Ids whole = tokenizer.encode(text, true, parseSpecial, atStart);
   std::string_view view = text;
   for (size_t first = 0; first <= text.size(); ++first)
@@ -260,7 +264,7 @@ void expectPartsOfTheWhole(const Tokenizer &tokenizer, const std::string &text,
       size_t end = 0;
       for (int i = 0; i < 2; ++i)
         end += bytes[i].size();
-      if (!parseSpecial && !tokenizer.data().addSpacePrefix)
+      if (!parseSpecial && !tokenizer.addsSpace())
         EXPECT_LE(end, second) << first;
     }
 }
@@ -277,7 +281,7 @@ TEST(TokenizerTest, PartsGiveTheTokensOfTheWhole) {
   for (bool prefix : {true, false})
     for (bool atStart : {true, false}) {
       data.addSpacePrefix = prefix;
-      Tokenizer tokenizer = makeTokenizer(data);
+      SentencePieceTokenizer tokenizer = makeTokenizer(data);
       for (const char *text : {"ab ab  abb a ", "a<|x|> ab[[y]]b a",
                                "<s>ab</s>", " \xC3\xA4 b\xE2\x96\x81"})
         for (bool parseSpecial : {false, true})
@@ -287,7 +291,7 @@ TEST(TokenizerTest, PartsGiveTheTokensOfTheWhole) {
 
   // Control tokens are matched where they may be, and nowhere else.
   data.addSpacePrefix = false;
-  Tokenizer tokenizer = makeTokenizer(data);
+  SentencePieceTokenizer tokenizer = makeTokenizer(data);
   Ids ids;
   for (const PartToken &token : tokenizer.encodeParts(
            {{"<|x|>", true}, {"<|x|>", false}, {"<|x|>", true}}, false))
@@ -299,7 +303,8 @@ TEST(TokenizerTest, PartsGiveTheTokensOfTheWhole) {
 }
 
 TEST(TokenizerTest, TextThatSpellsItsBosGetsNoSecond) {
-  Tokenizer tokenizer = makeTokenizer(smallVocabulary({"a", "\xE2\x96\x81"}));
+  SentencePieceTokenizer tokenizer =
+      makeTokenizer(smallVocabulary({"a", "\xE2\x96\x81"}));
   EXPECT_EQ(tokenizer.encode("<s>a", true, true),
             tokenizer.encode("a", true, true));
   EXPECT_EQ(tokenizer.encode("<s><s>", true, true), (Ids{1, 1}));
@@ -308,7 +313,7 @@ TEST(TokenizerTest, TextThatSpellsItsBosGetsNoSecond) {
 }
 
 TEST(TokenizerTest, DecodesWhatItEncodes) {
-  Tokenizer tokenizer =
+  SentencePieceTokenizer tokenizer =
       makeTokenizer(smallVocabulary({"\xE2\x96\x81"
                                      "a",
                                      "\xE2\x96\x81", "a", "b"}));
@@ -320,7 +325,7 @@ TEST(TokenizerTest, DecodesWhatItEncodes) {
 TEST(TokenizerTest, EndOfGeneration) {
   TokenizerData data = smallVocabulary({"<|end|>"});
   int32_t end = addToken(data, "<|im_end|>", TokenType::Control);
-  Tokenizer tokenizer = makeTokenizer(data);
+  SentencePieceTokenizer tokenizer = makeTokenizer(data);
   EXPECT_TRUE(tokenizer.isEndOfGeneration(2));
   EXPECT_TRUE(tokenizer.isEndOfGeneration(end));
   EXPECT_FALSE(tokenizer.isEndOfGeneration(first)) << "an ordinary piece";
@@ -333,7 +338,7 @@ TEST(TokenizerTest, EndIdsEndAGeneration) {
   TokenizerData data = smallVocabulary({"a", "b"});
   data.endIds = {first, -1};
   data.eos = -1;
-  Tokenizer tokenizer = makeTokenizer(data);
+  SentencePieceTokenizer tokenizer = makeTokenizer(data);
   EXPECT_TRUE(tokenizer.isEndOfGeneration(first)) << "of any type";
   for (int32_t id : {-1, 0, 2, first + 1})
     EXPECT_FALSE(tokenizer.isEndOfGeneration(id)) << id;
@@ -342,17 +347,17 @@ TEST(TokenizerTest, EndIdsEndAGeneration) {
   EXPECT_FALSE(makeTokenizer(data).hasEndOfGeneration());
   for (int32_t id : {-2, first + 2}) {
     data.endIds = {id};
-    EXPECT_FALSE(Tokenizer::create(data).ok()) << id;
+    EXPECT_FALSE(SentencePieceTokenizer::create(data).ok()) << id;
   }
 }
 
 TEST(TokenizerTest, RefusesBadVocabularies) {
   const TokenizerData good = smallVocabulary({"a"});
-  EXPECT_TRUE(Tokenizer::create(good).ok());
+  EXPECT_TRUE(SentencePieceTokenizer::create(good).ok());
   auto refused = [&](auto change) {
     TokenizerData data = good;
     change(data);
-    return !Tokenizer::create(std::move(data)).ok();
+    return !SentencePieceTokenizer::create(std::move(data)).ok();
   };
   EXPECT_TRUE(refused([](TokenizerData &data) { data = {}; }));
   EXPECT_TRUE(refused([](TokenizerData &data) { data.scores.pop_back(); }));

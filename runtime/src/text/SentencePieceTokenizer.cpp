@@ -1,16 +1,17 @@
-//===- Tokenizer.cpp - SentencePiece tokenizer with byte fallback ---------===//
+//===- SentencePieceTokenizer.cpp - Tokenizer with byte fallback ----------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The algorithm behind Tokenizer.h: text is cut at special tokens, then at
+// The algorithm behind the header: text is cut at special tokens, then at
 // places where nothing can merge, and in each chunk the neighbours with the
 // highest score merge until no pair is a piece. Long chunks, such as runs of
 // spaces, are merged in windows.
 //
 //===----------------------------------------------------------------------===//
 
-#include "text/Tokenizer.h"
+#include "text/SentencePieceTokenizer.h"
 
+#include "io/Text.h"
 #include "io/Utf8.h"
 
 #include <algorithm>
@@ -21,14 +22,14 @@
 using namespace sterna;
 
 /// A stretch of the text, or a special token found in it (`id` ≥ 0).
-struct Tokenizer::Fragment {
+struct SentencePieceTokenizer::Fragment {
   std::string_view text;
   int32_t id = -1;
 };
 
 /// Tokens, and the bytes of text that each of them has; a space counts as the
 /// mark that stands for it. Where only ids are asked for, sizes are not kept.
-struct Tokenizer::Encoded {
+struct SentencePieceTokenizer::Encoded {
   std::vector<int32_t> ids;
   std::vector<uint32_t> sizes;
   bool keepsSizes = false;
@@ -117,25 +118,6 @@ std::string byteOfPiece(const std::string &piece) {
   return std::string(1, static_cast<char>(value));
 }
 
-/// Moves what is whole in `pending` to the result; broken sequences become
-/// U+FFFD, and a character that may still be completed stays.
-std::string takeCharacters(std::string &pending) {
-  std::string result;
-  std::string_view rest = pending;
-  while (!rest.empty()) {
-    Utf8Front front = inspectFront(rest);
-    if (front.kind == Utf8Front::Incomplete)
-      break;
-    if (front.kind == Utf8Front::Character)
-      result.append(rest.substr(0, front.length));
-    else
-      result.append(replacementCharacter);
-    rest.remove_prefix(front.length);
-  }
-  pending.erase(0, pending.size() - rest.size());
-  return result;
-}
-
 Status checkData(const TokenizerData &data) {
   size_t count = data.pieces.size();
   auto fail = [](const std::string &what) {
@@ -169,12 +151,14 @@ Status checkData(const TokenizerData &data) {
 
 } // namespace
 
-Expected<Tokenizer> Tokenizer::create(TokenizerData data) {
+Expected<SentencePieceTokenizer>
+SentencePieceTokenizer::create(TokenizerData data) {
   if (Status status = checkData(data); !status.ok())
     return status;
-  Tokenizer tokenizer;
+  SentencePieceTokenizer tokenizer;
   tokenizer.vocabulary = std::move(data);
   tokenizer.buildIndex();
+  tokenizer.findSpecialTokens();
   if (tokenizer.vocabulary.unk < 0)
     for (int value = 0; value < 256; ++value)
       if (tokenizer.byteTokens[static_cast<size_t>(value)] < 0)
@@ -185,7 +169,7 @@ Expected<Tokenizer> Tokenizer::create(TokenizerData data) {
   return tokenizer;
 }
 
-void Tokenizer::buildIndex() {
+void SentencePieceTokenizer::buildIndex() {
   const std::vector<std::string> &pieces = vocabulary.pieces;
   pieceToId.reserve(pieces.size());
   for (size_t i = 0; i < pieces.size(); ++i) {
@@ -218,33 +202,39 @@ void Tokenizer::buildIndex() {
     char byte = static_cast<char>(value);
     byteTokens[value] = id >= 0 ? id : find(std::string_view(&byte, 1));
   }
-  for (std::string_view name : endOfTurn)
-    if (int32_t id = find(name); id >= 0 && typeOf(id) != TokenType::Normal)
-      endOfGeneration.push_back(id);
-  for (int32_t id : vocabulary.endIds)
-    if (id >= 0)
-      endOfGeneration.push_back(id);
 }
 
-TokenType Tokenizer::typeOf(int32_t id) const {
+void SentencePieceTokenizer::findSpecialTokens() {
+  specialTokens.bos = vocabulary.bos;
+  specialTokens.eos = vocabulary.eos;
+  specialTokens.unk = vocabulary.unk;
+  specialTokens.pad = vocabulary.pad;
+  specialTokens.addBos = vocabulary.addBos;
+  auto addEnd = [&](int32_t id) {
+    if (id >= 0 && !contains(specialTokens.ends, id))
+      specialTokens.ends.push_back(id);
+  };
+  addEnd(vocabulary.eos);
+  for (std::string_view name : endOfTurn)
+    if (int32_t id = find(name); id >= 0 && typeOf(id) != TokenType::Normal)
+      addEnd(id);
+  for (int32_t id : vocabulary.endIds)
+    addEnd(id);
+}
+
+TokenType SentencePieceTokenizer::typeOf(int32_t id) const {
   return vocabulary.types.empty()
              ? TokenType::Normal
              : static_cast<TokenType>(
                    vocabulary.types[static_cast<size_t>(id)]);
 }
 
-int32_t Tokenizer::find(std::string_view piece) const {
+int32_t SentencePieceTokenizer::find(std::string_view piece) const {
   auto found = pieceToId.find(piece);
   return found == pieceToId.end() ? -1 : found->second;
 }
 
-int32_t Tokenizer::padOrDefault() const {
-  if (vocabulary.pad >= 0)
-    return vocabulary.pad;
-  return vocabulary.eos >= 0 ? vocabulary.eos : 0;
-}
-
-bool Tokenizer::isSpecial(int32_t id) const {
+bool SentencePieceTokenizer::isSpecial(int32_t id) const {
   if (id < 0 || id >= size())
     return false;
   TokenType type = typeOf(id);
@@ -252,14 +242,15 @@ bool Tokenizer::isSpecial(int32_t id) const {
          type == TokenType::Unknown;
 }
 
-bool Tokenizer::isEndOfGeneration(int32_t id) const {
-  return (id >= 0 && id == vocabulary.eos) ||
-         std::find(endOfGeneration.begin(), endOfGeneration.end(), id) !=
-             endOfGeneration.end();
+std::string SentencePieceTokenizer::spelling(int32_t id) const {
+  if (id < 0 || id >= size())
+    return {};
+  return vocabulary.pieces[static_cast<size_t>(id)];
 }
 
-std::vector<Tokenizer::Fragment>
-Tokenizer::splitAtSpecials(std::string_view text, bool parseSpecial) const {
+std::vector<SentencePieceTokenizer::Fragment>
+SentencePieceTokenizer::splitAtSpecials(std::string_view text,
+                                        bool parseSpecial) const {
   std::vector<Fragment> fragments;
   if (!text.empty())
     fragments.push_back({text, -1});
@@ -295,14 +286,17 @@ Tokenizer::splitAtSpecials(std::string_view text, bool parseSpecial) const {
   return fragments;
 }
 
-bool Tokenizer::needsBos(const Encoded &encoded, bool addBos) const {
+bool SentencePieceTokenizer::needsBos(const Encoded &encoded,
+                                      bool addBos) const {
   // Text that spells its own BOS does not get a second one.
   return addBos && vocabulary.addBos && vocabulary.bos >= 0 &&
          (encoded.ids.empty() || encoded.ids[0] != vocabulary.bos);
 }
 
-std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addBos,
-                                       bool parseSpecial, bool atStart) const {
+std::vector<int32_t> SentencePieceTokenizer::encode(std::string_view text,
+                                                    bool addBos,
+                                                    bool parseSpecial,
+                                                    bool atStart) const {
   Encoded result;
   bool spaceFirst = atStart;
   for (const Fragment &fragment : splitAtSpecials(text, parseSpecial))
@@ -312,9 +306,9 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addBos,
   return std::move(result.ids);
 }
 
-std::vector<Tokenizer::Fragment>
-Tokenizer::splitParts(const std::vector<TextPart> &parts,
-                      std::string_view whole) const {
+std::vector<SentencePieceTokenizer::Fragment>
+SentencePieceTokenizer::splitParts(const std::vector<TextPart> &parts,
+                                   std::string_view whole) const {
   std::vector<Fragment> fragments;
   size_t begin = 0, end = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
@@ -341,8 +335,8 @@ Tokenizer::splitParts(const std::vector<TextPart> &parts,
 }
 
 std::vector<PartToken>
-Tokenizer::encodeParts(const std::vector<TextPart> &parts, bool addBos,
-                       bool atStart) const {
+SentencePieceTokenizer::encodeParts(const std::vector<TextPart> &parts,
+                                    bool addBos, bool atStart) const {
   std::string whole;
   std::vector<size_t> ends;
   for (const TextPart &part : parts) {
@@ -378,8 +372,9 @@ Tokenizer::encodeParts(const std::vector<TextPart> &parts, bool addBos,
   return tokens;
 }
 
-void Tokenizer::encodeFragment(const Fragment &fragment, bool &spaceFirst,
-                               Encoded &result) const {
+void SentencePieceTokenizer::encodeFragment(const Fragment &fragment,
+                                            bool &spaceFirst,
+                                            Encoded &result) const {
   bool special = fragment.id >= 0;
   if (special)
     result.add(fragment.id, fragment.text.size());
@@ -388,8 +383,8 @@ void Tokenizer::encodeFragment(const Fragment &fragment, bool &spaceFirst,
   spaceFirst = special;
 }
 
-void Tokenizer::encodeText(std::string_view text, bool spaceFirst,
-                           Encoded &result) const {
+void SentencePieceTokenizer::encodeText(std::string_view text, bool spaceFirst,
+                                        Encoded &result) const {
   std::string marked(spaceFirst ? spaceMark : std::string_view());
   marked += replaceAll(text, " ", spaceMark);
   // A chunk ends where no piece has these two characters side by side: nothing
@@ -412,7 +407,8 @@ void Tokenizer::encodeText(std::string_view text, bool spaceFirst,
   encodeChunk({&marked[chunkBegin], marked.size() - chunkBegin}, result);
 }
 
-void Tokenizer::encodeChunk(std::string_view chunk, Encoded &result) const {
+void SentencePieceTokenizer::encodeChunk(std::string_view chunk,
+                                         Encoded &result) const {
   size_t before = result.ids.size();
   size_t window = std::max(windowSize, 4 * overlap * longestPiece);
   // A window that holds the chunk always succeeds.
@@ -426,8 +422,9 @@ void Tokenizer::encodeChunk(std::string_view chunk, Encoded &result) const {
 /// two pieces and in which order does not depend on what lies around them. So
 /// it is enough to look at each border once: within a window its merging has,
 /// and between windows `staysApart` does.
-bool Tokenizer::encodeByWindows(std::string_view chunk, size_t window,
-                                Encoded &result) const {
+bool SentencePieceTokenizer::encodeByWindows(std::string_view chunk,
+                                             size_t window,
+                                             Encoded &result) const {
   auto staysApart = [&](std::string_view left, std::string_view right) {
     std::vector<std::string_view> pieces =
         mergePieces({left.data(), left.size() + right.size()});
@@ -459,7 +456,7 @@ bool Tokenizer::encodeByWindows(std::string_view chunk, size_t window,
 }
 
 std::vector<std::string_view>
-Tokenizer::mergePieces(std::string_view text) const {
+SentencePieceTokenizer::mergePieces(std::string_view text) const {
   std::vector<Symbol> symbols;
   for (std::string_view rest = text; !rest.empty();) {
     int32_t index = static_cast<int32_t>(symbols.size());
@@ -509,7 +506,8 @@ Tokenizer::mergePieces(std::string_view text) const {
   return pieces;
 }
 
-void Tokenizer::appendPiece(std::string_view piece, Encoded &result) const {
+void SentencePieceTokenizer::appendPiece(std::string_view piece,
+                                         Encoded &result) const {
   if (int32_t id = find(piece); id >= 0) {
     result.add(id, piece.size());
     return;
@@ -520,7 +518,7 @@ void Tokenizer::appendPiece(std::string_view piece, Encoded &result) const {
   }
 }
 
-std::string Tokenizer::tokenBytes(int32_t id) const {
+std::string SentencePieceTokenizer::tokenBytes(int32_t id) const {
   if (id < 0 || id >= size())
     return {};
   const std::string &piece = vocabulary.pieces[static_cast<size_t>(id)];
@@ -537,33 +535,4 @@ std::string Tokenizer::tokenBytes(int32_t id) const {
     break;
   }
   return replaceAll(piece, spaceMark, " ");
-}
-
-std::string Tokenizer::decode(const std::vector<int32_t> &ids) const {
-  StreamDecoder decoder(*this);
-  std::string text;
-  for (int32_t id : ids)
-    text += decoder.push(id);
-  return text + decoder.finish();
-}
-
-StreamDecoder::StreamDecoder(const Tokenizer &tokenizer, bool atStart)
-    : tokenizer(tokenizer),
-      stripSpace(atStart && tokenizer.data().addSpacePrefix) {}
-
-std::string StreamDecoder::push(int32_t id) {
-  std::string bytes = tokenizer.tokenBytes(id);
-  if (stripSpace && !bytes.empty()) {
-    if (bytes[0] == ' ')
-      bytes.erase(0, 1);
-    stripSpace = false;
-  }
-  pending += bytes;
-  return takeCharacters(pending);
-}
-
-std::string StreamDecoder::finish() {
-  bool held = !pending.empty();
-  pending.clear();
-  return held ? std::string(replacementCharacter) : std::string();
 }

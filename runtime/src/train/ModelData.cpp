@@ -1,0 +1,58 @@
+//===- ModelData.cpp - Data sets in the shape that a module takes ---------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See ModelData.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "train/ModelData.h"
+
+#include "text/MakeTokenizer.h"
+
+using namespace sterna;
+
+namespace {
+
+DatasetOptions optionsFor(const Module &module) {
+  DatasetOptions options;
+  options.sequenceLength = module.model().sequence_length();
+  options.vocabularySize = int32_t(module.model().vocabulary());
+  options.chatTemplate = chatTemplateOf(module);
+  return options;
+}
+
+Expected<ModelData> padded(Expected<Dataset> dataset,
+                           const TokenizerInterface *tokenizer) {
+  if (!dataset.ok())
+    return dataset.status();
+  int32_t padToken = tokenizer ? tokenizer->padOrDefault() : 0;
+  return ModelData{std::move(*dataset), padToken};
+}
+
+} // namespace
+
+Expected<ModelData> sterna::loadModelData(const Module &module,
+                                          const TokenizerInterface *tokenizer,
+                                          const std::string &path,
+                                          bool assistantOnlyLoss) {
+  DatasetOptions options = optionsFor(module);
+  options.assistantOnlyLoss = assistantOnlyLoss;
+  return padded(loadDataset(path, tokenizer, options), tokenizer);
+}
+
+Expected<ModelData> sterna::makeModelData(const Module &module,
+                                          const TokenizerInterface *tokenizer,
+                                          std::vector<Sample> rows) {
+  return padded(makeDataset(std::move(rows), optionsFor(module)), tokenizer);
+}
+
+Expected<ModelData> sterna::splitModelData(const Module &module,
+                                           ModelData &data, double fraction,
+                                           uint64_t seed) {
+  Expected<Dataset> held = splitValidation(
+      data.dataset, fraction, module.model().sequence_length(), seed);
+  if (!held.ok())
+    return held.status();
+  return ModelData{std::move(*held), data.padToken};
+}
