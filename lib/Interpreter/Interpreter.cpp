@@ -163,6 +163,10 @@ sterna::interpret(ModuleOp module, StringRef name, ArrayRef<Array> inputs,
     return interpretFunction(module, function, inputs, params);
   if (auto program = module.lookupSymbol<plan::ProgramOp>(name))
     return interpretProgram(module, program, inputs, params);
+  // From the phase dispatch on, in the plan for a target: any computes it.
+  for (auto plan : module.getOps<ModuleOp>())
+    if (plan->hasAttr(plan::targetAttr) && plan.lookupSymbol(name))
+      return interpret(plan, name, inputs, params);
   return module.emitError("expected a function or program named '")
          << name << "' to run, but there is none";
 }

@@ -16,9 +16,8 @@
 #include "sterna/InitAll.h"
 #include "sterna/Interpreter/Interpreter.h"
 #include "sterna/Pipelines/Pipelines.h"
-#include "sterna/Target/CPU/EmitCode.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
-#include "sterna/Target/SPIRV/EmitCode.h"
+#include "sterna/Target/Target.h"
 #include "llvm/Support/xxhash.h"
 
 #include <cmath>
@@ -85,12 +84,10 @@ Array randomArray(StringRef name, ShapedType type, Range range) {
 }
 
 /// The phases that turn a program function of tern ops into kernels.
-bool runPhases(ModuleOp module, const Target &target) {
+bool runPhases(ModuleOp module, const test::Target &target) {
   PhaseOptions options;
   options.train = false;
-  options.vulkan = !target.level;
-  if (target.level)
-    options.levels.push_back(target.level->name.str());
+  options.targets.push_back(target.level ? target.level->name.str() : "vulkan");
   options.tuned = target.tuned;
   PassManager manager(module.getContext());
   for (Phase phase : {Phase::Dispatch, Phase::Schedule, Phase::Codegen})
@@ -204,7 +201,7 @@ bool Harness::interpretCase(const Case &c) {
 }
 
 std::optional<std::string>
-Harness::compile(ModuleOp module, const Target &target, std::string &error) {
+Harness::compile(ModuleOp module, const test::Target &target, std::string &error) {
   // The least that the device binary wants to know of a model.
   module->setAttr(tern::modelAttr,
                   tern::ModelAttr::get(context.get(), "conformance", "none", 1,
@@ -215,14 +212,20 @@ Harness::compile(ModuleOp module, const Target &target, std::string &error) {
     error = "cannot be compiled: " + diagnostics;
     return std::nullopt;
   }
-  auto code = target.level ? cpu::emitCode(module, *target.level)
-                           : sterna::spirv::emitCode(module);
+  FailureOr<std::vector<TargetPlan>> plans = getTargetPlans(module);
+  if (failed(plans)) {
+    error = "has no plan: " + diagnostics;
+    return std::nullopt;
+  }
+  const TargetPlan &plan = plans->front();
+  auto code = plan.target->emitCode(plan.module, {});
   if (!code) {
     error = "no code: " + llvm::toString(code.takeError());
     return std::nullopt;
   }
   std::string path = folder.path("case.stn");
-  auto report = writeDeviceBinary(module, {*code}, path);
+  PlanCode part{plan.target->getName().str(), plan.module, std::move(*code)};
+  auto report = writeDeviceBinary(module, part, path);
   if (!report) {
     error = "cannot be written: " + llvm::toString(report.takeError());
     return std::nullopt;
@@ -231,7 +234,7 @@ Harness::compile(ModuleOp module, const Target &target, std::string &error) {
 }
 
 std::optional<Harness::Results> Harness::execute(const std::string &path,
-                                                 const Target &target,
+                                                 const test::Target &target,
                                                  std::string &error) {
   auto fail = [&](const std::string &what, const std::string &message) {
     error = what + ": " + message;
@@ -292,7 +295,7 @@ std::optional<Harness::Results> Harness::execute(const std::string &path,
   return results;
 }
 
-std::optional<Difference> Harness::run(const Case &c, const Target &target,
+std::optional<Difference> Harness::run(const Case &c, const test::Target &target,
                                        std::string &error) {
   diagnostics.clear();
   OwningOpRef<ModuleOp> module;

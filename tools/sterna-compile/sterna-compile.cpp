@@ -44,16 +44,22 @@ public:
   TableOptions() {
     for (const OptionInfo &info : getOptionTable()) {
       help.push_back(describe(info));
-      auto &option = options.emplace_back(
-          info.name, cl::desc(help.back()), cl::cat(category),
-          info.isFlag() ? cl::ValueDisallowed : cl::ValueRequired,
-          cl::value_desc(info.placeholder), cl::ZeroOrMore);
-      (void)option;
+      if (info.isFlag())
+        flags.emplace_back(info.name, cl::desc(help.back()), cl::cat(category));
+      else
+        options.emplace_back(info.name, cl::desc(help.back()),
+                             cl::value_desc(info.placeholder),
+                             cl::cat(category));
     }
   }
 
-  /// Hands the options that the command line has to the driver, in its order.
+  /// Hands the options that the command line has to the driver.
   llvm::Error apply(CompileOptions &result) {
+    for (const auto &flag : flags)
+      if (flag.getNumOccurrences())
+        if (llvm::Error error = setOption(result, flag.ArgStr,
+                                          flag ? "true" : "false"))
+          return error;
     for (const auto &option : options)
       for (const std::string &value : option)
         if (llvm::Error error = setOption(result, option.ArgStr, value))
@@ -70,6 +76,7 @@ private:
   }
 
   std::deque<std::string> help; // which the parser points to
+  std::deque<cl::opt<bool>> flags;
   std::deque<cl::list<std::string>> options;
 };
 

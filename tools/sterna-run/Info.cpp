@@ -50,13 +50,13 @@ std::map<uint32_t, uint64_t> kernelUses(const format::Program &program) {
 }
 
 std::string kernelName(const Module &module, uint32_t index) {
-  return module.metadata().kernels()->Get(index)->name()->str();
+  return module.plan().kernels()->Get(index)->name()->str();
 }
 
 /// Where in the model the kernel comes from; null if that is not known.
 Json kernelLocation(const Module &module, uint32_t index) {
   const flatbuffers::String *location =
-      module.metadata().kernels()->Get(index)->location();
+      module.plan().kernels()->Get(index)->location();
   return location && location->size() > 0 ? Json(location->str()) : Json();
 }
 
@@ -69,7 +69,7 @@ bool hasKernel(const format::Code &code, uint32_t index) {
 /// What each target has for a kernel.
 Json describeCode(const Module &module, uint32_t index) {
   Json targets = Json::object();
-  for (const format::Code *code : orEmpty(module.metadata().code())) {
+  for (const format::Code *code : orEmpty(module.plan().code())) {
     const format::KernelCode &kernel = *code->kernels()->Get(index);
     Json &target = targets[code->target()->str()];
     if (hasKernel(*code, index))
@@ -80,7 +80,7 @@ Json describeCode(const Module &module, uint32_t index) {
 
 Json describePrograms(const Module &module) {
   Json programs = Json::array();
-  for (const format::Program *program : orEmpty(module.metadata().programs())) {
+  for (const format::Program *program : orEmpty(module.plan().programs())) {
     Json peak = Json::object();
     for (const format::PeakCategory *category : orEmpty(program->peak()))
       peak[category->name()->str()] = category->bytes();
@@ -146,7 +146,7 @@ uint64_t countWeights(const format::Weight &weight) {
 
 std::map<std::string, LayoutBytes> ternaryLayouts(const Module &module) {
   std::map<std::string, LayoutBytes> layouts;
-  for (const format::Weight *weight : orEmpty(module.metadata().weights())) {
+  for (const format::Weight *weight : orEmpty(module.plan().weights())) {
     if (weight->layout()->str().find(".panel") == std::string::npos)
       continue;
     LayoutBytes &layout = layouts[weight->layout()->str()];
@@ -159,7 +159,7 @@ std::map<std::string, LayoutBytes> ternaryLayouts(const Module &module) {
 /// The table of the language model's head; null if there is none.
 const format::Weight *findHead(const Module &module) {
   const format::Weight *head = nullptr;
-  for (const format::Weight *weight : orEmpty(module.metadata().weights()))
+  for (const format::Weight *weight : orEmpty(module.plan().weights()))
     if (weight->name()->str() == "output.weight" ||
         (!head && weight->name()->str() == "token_embd.weight"))
       head = weight;
@@ -203,22 +203,40 @@ Json describeScratch(const Module &module) {
       {"generate", scratchOf(module, **code, generatePrograms(module, false))}};
 }
 
-Json describeModule(const Module &module) {
-  const format::Module &metadata = module.metadata();
-  Json targets = Json::array();
-  for (const format::Code *code : orEmpty(metadata.code()))
-    targets.push_back(code->target()->str());
-  return {{"model", module.model().name()->str()},
-          {"config", describeModel(module.model())},
-          {"targets", targets},
-          {"weights_bytes", metadata.weights_bytes()},
-          {"weights", describeWeights(module)},
+/// The module as each of its plans.
+std::vector<std::shared_ptr<const Module>> viewsOf(const Module &module) {
+  std::vector<std::shared_ptr<const Module>> views;
+  for (const format::Plan *plan : orEmpty(module.metadata().plans()))
+    views.push_back(module.viewOf(plan->target()->str()));
+  return views;
+}
+
+/// The sizes of the plan that `module` shows.
+Json describeSizes(const Module &module) {
+  return {{"weights_bytes", module.plan().weights_bytes()},
           {"peak_bytes",
            {{"train", trainPlan(module).total()},
-            {"generate", generatePlan(module).total()}}},
-          {"scratch_bytes", describeScratch(module)},
-          {"kernels", orEmpty(metadata.kernels()).size()},
-          {"programs", describePrograms(module)}};
+            {"generate", generatePlan(module).total()}}}};
+}
+
+Json describeModule(const Module &module) {
+  Json targets = Json::array();
+  Json plans = Json::object();
+  for (const auto &view : viewsOf(module)) {
+    plans[view->plan().target()->str()] = describeSizes(*view);
+    for (const format::Code *code : orEmpty(view->plan().code()))
+      targets.push_back(code->target()->str());
+  }
+  Json result = {{"model", module.model().name()->str()},
+                 {"config", describeModel(module.model())},
+                 {"targets", targets},
+                 {"plans", plans},
+                 {"weights", describeWeights(module)},
+                 {"scratch_bytes", describeScratch(module)},
+                 {"kernels", orEmpty(module.plan().kernels()).size()},
+                 {"programs", describePrograms(module)}};
+  result.update(describeSizes(module));
+  return result;
 }
 
 /// A name for the terminal.
@@ -272,10 +290,10 @@ void printWeights(const Module &module) {
                 cost->one_token(), cost->many_tokens());
 }
 
-void printTargets(const Module &module) {
+void printCode(const Module &module) {
   Expected<const format::Code *> selected = selectCode(module);
   bool hasCpuCode = false;
-  for (const format::Code *code : orEmpty(module.metadata().code())) {
+  for (const format::Code *code : orEmpty(module.plan().code())) {
     if (!isCpuCode(*code)) {
       std::printf("target    %s (runs with --device=%s)\n",
                   shown(code->target()).c_str(), shown(code->target()).c_str());
@@ -293,20 +311,20 @@ void printTargets(const Module &module) {
     std::printf("target    %s\n", selected.message().c_str());
 }
 
-void printMemory(const Module &module) {
+/// The rows of one plan; `target` goes before their names.
+void printMemory(const Module &module, const std::string &target) {
   struct Row {
     const char *name;
     std::vector<uint32_t> programs;
   };
   Expected<const format::Code *> code = selectCode(module);
-  std::printf("\n%-10s %12s %12s %12s %12s %12s %12s\n", "memory", "weights",
-              "state", "arena", "block", "peak", "each thread");
   for (const Row &row :
        {Row{"train", trainPrograms(module)},
         Row{"generate", generatePrograms(module, /*lora=*/false)}}) {
     PlannedBytes bytes = planOf(module, row.programs);
     std::printf(
-        "%-10s %12s %12s %12s %12s %12s %12s\n", row.name,
+        "%-*s %12s %12s %12s %12s %12s %12s\n", target.empty() ? 10 : 16,
+        (target + row.name).c_str(),
         formatBytes(bytes.weights).c_str(), formatBytes(bytes.state).c_str(),
         formatBytes(bytes.arena).c_str(), formatBytes(bytes.block).c_str(),
         formatBytes(bytes.total()).c_str(),
@@ -315,10 +333,21 @@ void printMemory(const Module &module) {
   }
 }
 
+/// The memory of all plans: what is right for one is not for another.
+void printMemory(const Module &module) {
+  std::vector<std::shared_ptr<const Module>> views = viewsOf(module);
+  bool isOne = views.size() == 1;
+  std::printf("\n%-*s %12s %12s %12s %12s %12s %12s\n", isOne ? 10 : 16,
+              "memory", "weights", "state", "arena", "block", "peak",
+              "each thread");
+  for (const auto &view : views)
+    printMemory(*view, isOne ? "" : shown(view->plan().target()) + " ");
+}
+
 void printPrograms(const Module &module) {
   std::printf("\n%-20s %10s %12s  %s\n", "program", "dispatches", "arena",
               "arena at its peak");
-  for (const format::Program *program : orEmpty(module.metadata().programs())) {
+  for (const format::Program *program : orEmpty(module.plan().programs())) {
     std::string peak;
     for (const format::PeakCategory *category : orEmpty(program->peak()))
       peak += (peak.empty() ? "" : ", ") + shown(category->name()) + " " +
@@ -330,16 +359,16 @@ void printPrograms(const Module &module) {
 }
 
 void printKernels(const Module &module) {
-  uint32_t count = orEmpty(module.metadata().kernels()).size();
+  uint32_t count = orEmpty(module.plan().kernels()).size();
   std::vector<std::string> places(count);
-  for (const format::Program *program : orEmpty(module.metadata().programs()))
+  for (const format::Program *program : orEmpty(module.plan().programs()))
     for (auto [index, uses] : kernelUses(*program))
       places[index] += (places[index].empty() ? "" : ", ") +
                        shown(program->name()) + " x" + std::to_string(uses);
   std::printf("\n%-40s %-12s %-8s %10s  %s\n", "kernel", "target", "tier",
               "workgroups", "runs in");
   for (uint32_t i = 0; i < count; ++i)
-    for (const format::Code *code : orEmpty(module.metadata().code())) {
+    for (const format::Code *code : orEmpty(module.plan().code())) {
       const format::KernelCode &kernel = *code->kernels()->Get(i);
       const char *tier = !hasKernel(*code, i) ? "none"
                          : kernel.tuned()     ? "tuned"
@@ -355,7 +384,13 @@ Status run(const Options &options, const CommonOptions &common) {
   Expected<std::shared_ptr<const Module>> loaded = Module::load(options.model);
   if (!loaded.ok())
     return loaded.status();
-  const Module &module = **loaded;
+  Expected<DeviceName> device = parseDevice(common.device.device);
+  if (!device.ok())
+    return device.status();
+  // What is not there for the device asked for is there to be looked at.
+  std::shared_ptr<const Module> view =
+      (*loaded)->viewOf(device->driver->target);
+  const Module &module = view ? *view : **loaded;
   if (options.verify) {
     if (Status status = module.verifyWeights(); !status.ok())
       return status;
@@ -367,7 +402,8 @@ Status run(const Options &options, const CommonOptions &common) {
   }
   printModel(module);
   printWeights(module);
-  printTargets(module);
+  for (const auto &each : viewsOf(module))
+    printCode(*each);
   printMemory(module);
   printPrograms(module);
   printKernels(module);

@@ -28,7 +28,7 @@ struct Row {
 std::vector<Row> emptyRows(const Profile::Subject &subject) {
   std::vector<Row> rows;
   for (const format::Kernel *kernel :
-       orEmpty(subject.module->metadata().kernels())) {
+       orEmpty(subject.module->plan().kernels())) {
     Row row;
     row.name = kernel->name()->str();
     const format::KernelCode &code =

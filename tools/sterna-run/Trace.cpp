@@ -89,7 +89,7 @@ void TraceWriter::describeKernels() {
   const Profile::Subject &subject = profile.subject();
   uint32_t index = 0;
   for (const format::Kernel *kernel :
-       orEmpty(subject.module->metadata().kernels())) {
+       orEmpty(subject.module->plan().kernels())) {
     const format::KernelCode &code = *subject.code->kernels()->Get(index++);
     Json fact = {{"grid", code.workgroups()},
                  {"tier", code.tuned() ? "tuned" : "portable"}};

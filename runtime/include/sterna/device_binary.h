@@ -14,7 +14,7 @@
 #define STERNA_DEVICE_BINARY_MAGIC "STERNA\r\n"
 
 /// Rises with every change that a reader of the older version would misread.
-#define STERNA_DEVICE_BINARY_VERSION 3u
+#define STERNA_DEVICE_BINARY_VERSION 4u
 
 /// Bytes of the header.
 #define STERNA_DEVICE_BINARY_HEADER_SIZE 64u

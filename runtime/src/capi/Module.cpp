@@ -65,7 +65,7 @@ template <typename Stored> sterna_tensor_t describe(const Stored &stored) {
 const format::Program *programAt(const sterna_module_t *module, size_t index) {
   if (!module)
     return nullptr;
-  const auto &programs = orEmpty(module->module->metadata().programs());
+  const auto &programs = orEmpty(module->module->plan().programs());
   return index < programs.size() ? programs.Get(uint32_t(index)) : nullptr;
 }
 
@@ -116,7 +116,7 @@ sterna_status_t sterna_module_verify_weights(const sterna_module_t *module) {
 }
 
 size_t sterna_module_program_count(const sterna_module_t *module) {
-  return module ? orEmpty(module->module->metadata().programs()).size() : 0;
+  return module ? orEmpty(module->module->plan().programs()).size() : 0;
 }
 
 sterna_string_view_t sterna_module_program_name(const sterna_module_t *module,
@@ -150,7 +150,7 @@ sterna_status_t sterna_module_output(const sterna_module_t *module,
 }
 
 size_t sterna_module_state_count(const sterna_module_t *module) {
-  return module ? orEmpty(module->module->metadata().state()).size() : 0;
+  return module ? orEmpty(module->module->plan().state()).size() : 0;
 }
 
 sterna_status_t sterna_module_state(const sterna_module_t *module, size_t index,
@@ -159,7 +159,7 @@ sterna_status_t sterna_module_state(const sterna_module_t *module, size_t index,
   return guarded(
       {{module, "a module"}, {out_tensor, "a place for a tensor"}},
       [&]() -> sterna_status_t {
-        const auto &state = orEmpty(module->module->metadata().state());
+        const auto &state = orEmpty(module->module->plan().state());
         if (index >= state.size())
           return invalid("there is no state tensor of this index");
         return writeStruct(describe(*state.Get(uint32_t(index))), out_tensor);

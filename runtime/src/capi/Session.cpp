@@ -57,7 +57,7 @@ findState(const Session &session, const std::string &name, size_t size) {
 Expected<std::vector<uint32_t>>
 choosePrograms(const Module &module, const sterna_session_options_t &options) {
   if (options.program_count == 0) {
-    std::vector<uint32_t> all(orEmpty(module.metadata().programs()).size());
+    std::vector<uint32_t> all(orEmpty(module.plan().programs()).size());
     for (uint32_t i = 0; i < all.size(); ++i)
       all[i] = i;
     return all;

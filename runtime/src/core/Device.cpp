@@ -8,27 +8,61 @@
 
 #include "core/Device.h"
 
-#include "core/Cores.h"
 #include "cpu/CpuDevice.h"
 #include "vulkan/VulkanDevice.h"
 
 using namespace sterna;
 
+namespace {
+
+/// The one place of the runtime where a new family of devices is named.
+const DeviceDriver *const drivers[] = {&cpuDriver, &vulkanDriver};
+
+/// INDEX of "TARGET:INDEX".
+std::optional<uint32_t> indexOf(const std::string &name,
+                                const std::string &target) {
+  const std::string prefix = target + ":";
+  if (name.rfind(prefix, 0) != 0)
+    return std::nullopt;
+  std::string digits = name.substr(prefix.size());
+  if (digits.empty() || digits.size() > 5 ||
+      digits.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
+  return uint32_t(std::stoul(digits));
+}
+
+} // namespace
+
 Expected<DeviceName> sterna::parseDevice(const std::string &name) {
-  const std::string indexed = "vulkan:";
-  DeviceName result;
-  result.isVulkan = name == "vulkan" || name.rfind(indexed, 0) == 0;
-  std::string digits =
-      name.size() > indexed.size() ? name.substr(indexed.size()) : "";
-  bool isIndex = !digits.empty() && digits.size() < 6 &&
-                 digits.find_first_not_of("0123456789") == std::string::npos;
-  if (result.isVulkan && isIndex)
-    result.index = uint32_t(std::stoul(digits));
-  if (name == "cpu" || name == "vulkan" || result.index)
-    return result;
-  return Status::error("expected the device to be cpu, vulkan or vulkan:INDEX, "
-                       "but got '" +
+  std::vector<std::string> known;
+  for (const DeviceDriver *driver : drivers) {
+    std::string target = driver->target;
+    std::optional<uint32_t> index;
+    if (driver->indexed)
+      index = indexOf(name, target);
+    if (name == target || index)
+      return DeviceName{driver, index};
+    known.push_back(target);
+    if (driver->indexed)
+      known.push_back(target + ":INDEX");
+  }
+  std::string list;
+  for (size_t i = 0; i < known.size(); ++i)
+    list += (i == 0 ? "" : i + 1 == known.size() ? " or " : ", ") + known[i];
+  return Status::error("expected the device to be " + list + ", but got '" +
                        name + "'");
+}
+
+Expected<std::shared_ptr<const Module>>
+sterna::viewFor(const Module &module, const DeviceDriver &driver) {
+  if (std::shared_ptr<const Module> view = module.viewOf(driver.target))
+    return view;
+  std::string targets;
+  for (const format::Plan *plan : orEmpty(module.metadata().plans()))
+    targets += (targets.empty() ? "" : ", ") + plan->target()->str();
+  return Status::error("the module has no plan for " +
+                       std::string(driver.target) + ", only for " + targets +
+                       ": compile it with --target=" + driver.choice);
 }
 
 Expected<std::unique_ptr<Device>>
@@ -38,16 +72,6 @@ sterna::createDevice(std::shared_ptr<const Module> module,
   Expected<DeviceName> name = parseDevice(options.device);
   if (!name.ok())
     return name.status();
-  if (!name->isVulkan)
-    return createCpuDevice(std::move(module), programs,
-                           options.threads == 0 ? availableCores()
-                                                : options.threads,
-                           options.profile);
-  if (options.threads != 0)
-    return Status::error("expected no number of threads for device '" +
-                         options.device + "', but got " +
-                         std::to_string(options.threads) +
-                         ": threads are the CPU's");
-  return createVulkanDevice(std::move(module), programs, name->index,
-                            options.profile);
+  return name->driver->create(std::move(module), programs, options,
+                              name->index);
 }

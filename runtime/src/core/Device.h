@@ -75,18 +75,40 @@ struct DeviceOptions {
   std::shared_ptr<Profile> profile = nullptr;
 };
 
-/// A device as options name it, taken apart.
+/// One family of devices: what core knows of cpu/, vulkan/, ...
+struct DeviceDriver {
+  /// Names the device ("cpu", "vulkan") and the plan that it runs.
+  const char *target;
+  /// What sterna-compile's --target must name for it.
+  const char *choice;
+  /// Whether there may be several, told apart as "vulkan:INDEX".
+  bool indexed;
+  /// Prepares a device for `programs`, indices into the programs of `module`,
+  /// which is a view of the driver's plan.
+  Expected<std::unique_ptr<Device>> (*create)(
+      std::shared_ptr<const Module> module,
+      const std::vector<uint32_t> &programs, const DeviceOptions &options,
+      std::optional<uint32_t> index);
+};
+
+/// The device that a name means.
 struct DeviceName {
-  bool isVulkan = false;
+  const DeviceDriver *driver = nullptr;
   std::optional<uint32_t> index;
 };
 
-/// Fails for a name that is none of those in DeviceOptions.
+/// Parses the name of a device, as DeviceOptions::device describes it. Does not
+/// look whether the device is there.
 Expected<DeviceName> parseDevice(const std::string &name);
 
-/// Prepares the device of `options` for `programs`, indices into the module's
-/// programs. Fails, saying what to do, if there is no such device or the module
-/// has no code for it; never takes another one instead.
+/// `module` as the plan that `driver` runs. Fails, naming the plans that there
+/// are, where it has none.
+Expected<std::shared_ptr<const Module>> viewFor(const Module &module,
+                                                const DeviceDriver &driver);
+
+/// Prepares the device that `options` name for `programs`, indices into the
+/// programs of `module`, a view of its plan. Fails if it is not there; no other
+/// is taken instead.
 Expected<std::unique_ptr<Device>>
 createDevice(std::shared_ptr<const Module> module,
              const std::vector<uint32_t> &programs,

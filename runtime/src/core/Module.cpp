@@ -14,6 +14,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <set>
+
 using namespace sterna;
 
 namespace {
@@ -30,17 +32,19 @@ Module::load(const std::string &path, const sterna_linked_code_t *linked) {
   if (!file.ok())
     return file.status();
   std::shared_ptr<Module> module(new Module());
-  module->file = std::move(*file);
+  module->file = std::make_shared<File>();
+  File &shared = *module->file;
+  shared.mapping = std::move(*file);
   auto inFile = [&](const Status &status) {
     return Status::error("cannot load '" + path + "': " + status.message());
   };
   Expected<std::optional<ModuleRange>> appended =
-      findAppendedModule(module->file.data(), module->file.size());
+      findAppendedModule(shared.mapping.data(), shared.mapping.size());
   if (!appended.ok())
     return inFile(appended.status());
-  ModuleRange whole = {0, module->file.size()};
+  ModuleRange whole = {0, shared.mapping.size()};
   auto [start, size] = appended->value_or(whole);
-  const uint8_t *data = module->bytes = module->file.data() + start;
+  const uint8_t *data = shared.bytes = shared.mapping.data() + start;
 
   Expected<MetadataRange> range = verifyHeader(data, size);
   if (!range.ok())
@@ -54,9 +58,10 @@ Module::load(const std::string &path, const sterna_linked_code_t *linked) {
   }
   if (!wellFormed)
     return inFile(Status::error("the metadata is not a well-formed module"));
-  module->root = format::GetModule(data + range->offset);
-  if (Status status = verifyModule(*module->root, data, size); !status.ok())
+  shared.root = format::GetModule(data + range->offset);
+  if (Status status = verifyModule(*shared.root, data, size); !status.ok())
     return inFile(status);
+  module->current = shared.root->plans()->Get(0);
   if (linked)
     if (Status status = module->link(*linked); !status.ok())
       return inFile(status);
@@ -68,16 +73,18 @@ Status Module::link(const sterna_linked_code_t &code) {
     return Status::error("expected linked code of version " +
                          std::to_string(STERNA_KERNEL_LIBRARY_VERSION) +
                          ", but got " + std::to_string(code.version));
-  linked = &code;
-  for (const format::Code *one : orEmpty(root->code()))
-    if (linkedKernels(*one))
-      return Status();
+  file->linked = &code;
+  for (const format::Plan *plan : orEmpty(file->root->plans()))
+    for (const format::Code *one : orEmpty(plan->code()))
+      if (linkedKernels(*one))
+        return Status();
   return Status::error("the code linked into this program is not the module's: "
                        "use the object that was written together with it");
 }
 
 const sterna_kernel_library_t *
 Module::linkedKernels(const format::Code &code) const {
+  const sterna_linked_code_t *linked = file->linked;
   if (!linked || code.linked() != linked->id)
     return nullptr;
   for (uint32_t i = 0; i < linked->count; ++i)
@@ -86,17 +93,33 @@ Module::linkedKernels(const format::Code &code) const {
   return nullptr;
 }
 
+std::shared_ptr<const Module> Module::viewOf(const std::string &target) const {
+  for (const format::Plan *plan : orEmpty(file->root->plans()))
+    if (plan->target()->string_view() == target) {
+      std::shared_ptr<Module> view(new Module());
+      view->file = file;
+      view->current = plan;
+      return view;
+    }
+  return nullptr;
+}
+
 const uint8_t *Module::weights() const {
-  return bytes + root->weights_offset();
+  uint64_t offset = current->weights_offset();
+  return offset == 0 ? nullptr : file->bytes + offset;
+}
+
+const uint8_t *Module::bytesOf(const format::Weight &weight) const {
+  return file->bytes + weight.file_offset();
 }
 
 const uint8_t *Module::code(const format::Code &code) const {
-  return bytes + code.offset();
+  return file->bytes + code.offset();
 }
 
 std::optional<uint32_t> Module::findProgram(const std::string &name) const {
   uint32_t index = 0;
-  for (const format::Program *program : orEmpty(root->programs())) {
+  for (const format::Program *program : orEmpty(current->programs())) {
     if (program->name()->string_view() == name)
       return index;
     ++index;
@@ -105,18 +128,20 @@ std::optional<uint32_t> Module::findProgram(const std::string &name) const {
 }
 
 const format::StateTensor *Module::findState(const std::string &name) const {
-  for (const format::StateTensor *tensor : orEmpty(root->state()))
+  for (const format::StateTensor *tensor : orEmpty(current->state()))
     if (tensor->name()->string_view() == name)
       return tensor;
   return nullptr;
 }
 
 Status Module::verifyWeights() const {
-  for (const format::Weight *weight : orEmpty(root->weights()))
-    if (XXH3_64bits(weights() + weight->offset(), weight->size()) !=
-        weight->checksum())
-      return Status::error("weight '" + weight->name()->str() +
-                           "' is damaged: its checksum differs");
+  std::set<uint64_t> seen;
+  for (const format::Plan *plan : orEmpty(file->root->plans()))
+    for (const format::Weight *weight : orEmpty(plan->weights()))
+      if (seen.insert(weight->file_offset()).second &&
+          XXH3_64bits(bytesOf(*weight), weight->size()) != weight->checksum())
+        return Status::error("weight '" + weight->name()->str() +
+                             "' is damaged: its checksum differs");
   return Status();
 }
 

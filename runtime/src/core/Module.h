@@ -35,11 +35,22 @@ public:
   static Expected<std::shared_ptr<const Module>>
   load(const std::string &path, const sterna_linked_code_t *linked = nullptr);
 
-  const format::Module &metadata() const { return *root; }
-  const format::Model &model() const { return *root->model(); }
+  const format::Module &metadata() const { return *file->root; }
+  const format::Model &model() const { return *file->root->model(); }
 
-  /// Start of the weights space; `metadata().weights_bytes()` bytes, read-only.
+  /// The plan whose programs, state, weights and code this object shows; of a
+  /// module as it is loaded, the first.
+  const format::Plan &plan() const { return *current; }
+
+  /// The same file, shown as the plan for `target`; null if it has none.
+  std::shared_ptr<const Module> viewOf(const std::string &target) const;
+
+  /// Start of the weights space, `plan().weights_bytes()` bytes, read-only; null
+  /// where its weights lie apart.
   const uint8_t *weights() const;
+
+  /// The bytes of one weight, `weight.size()` of them.
+  const uint8_t *bytesOf(const format::Weight &weight) const;
 
   /// The bytes of one code object; `code.size()` bytes.
   const uint8_t *code(const format::Code &code) const;
@@ -47,14 +58,14 @@ public:
   /// The kernels of a code object that are linked into the program, or null.
   const sterna_kernel_library_t *linkedKernels(const format::Code &code) const;
 
-  /// Index of the program called `name`, if the module has it.
+  /// Index of the program called `name`, if the plan has it.
   std::optional<uint32_t> findProgram(const std::string &name) const;
 
   /// The state tensor called `name`, or null.
   const format::StateTensor *findState(const std::string &name) const;
 
-  /// Compares the checksum of every weight with its bytes, which reads all of
-  /// them. The error names the first damaged weight.
+  /// Compares the checksum of every weight of every plan with its bytes, which
+  /// reads all of them. The error names the first damaged weight.
   Status verifyWeights() const;
 
 private:
@@ -62,10 +73,15 @@ private:
 
   Status link(const sterna_linked_code_t &code);
 
-  Mapping file;
-  const uint8_t *bytes = nullptr; // where the device binary starts in it
-  const format::Module *root = nullptr;
-  const sterna_linked_code_t *linked = nullptr; // may be null
+  /// What all views share.
+  struct File {
+    Mapping mapping;
+    const uint8_t *bytes = nullptr; // where the device binary starts in it
+    const format::Module *root = nullptr;
+    const sterna_linked_code_t *linked = nullptr; // may be null
+  };
+  std::shared_ptr<File> file;
+  const format::Plan *current = nullptr;
 };
 
 /// Bytes of one element of `type`.

@@ -57,20 +57,19 @@ Status outside(const std::string &what, uint64_t offset, uint64_t size,
 }
 
 /// Checks one module; the members shorten the argument lists.
-class Verifier {
+class PlanVerifier {
 public:
-  Verifier(const format::Module &module, const uint8_t *data, uint64_t size)
-      : module(module), data(data), size(size) {}
+  PlanVerifier(const format::Plan &plan, const format::Model &model,
+               const uint8_t *data, uint64_t size)
+      : plan(plan), model(model), data(data), size(size) {}
 
   Status verify() {
-    if (Status status = verifyModel(); !status.ok())
-      return status;
     if (Status status = verifySections(); !status.ok())
       return status;
     if (Status status = verifyTensors(); !status.ok())
       return status;
     std::set<std::string> names;
-    for (const format::Program *program : orEmpty(module.programs())) {
+    for (const format::Program *program : orEmpty(plan.programs())) {
       if (!names.insert(program->name()->str()).second)
         return Status::error("program '" + program->name()->str() +
                              "' is defined twice");
@@ -81,7 +80,6 @@ public:
   }
 
 private:
-  Status verifyModel();
   Status verifySections();
   Status verifyKernels(const format::Code &code, const std::string &where);
   Status verifyTensors();
@@ -100,13 +98,13 @@ private:
 
   uint64_t spaceBytes(format::Space space) const;
 
-  const format::Module &module;
+  const format::Plan &plan;
+  const format::Model &model;
   const uint8_t *data;
   uint64_t size;
 };
 
-Status Verifier::verifyModel() {
-  const format::Model &model = *module.model();
+static Status verifyModel(const format::Model &model) {
   if (model.vocabulary() == 0 || model.hidden() == 0)
     return Status::error("expected a model with a vocabulary and a hidden "
                          "size, but got " +
@@ -121,16 +119,17 @@ Status Verifier::verifyModel() {
   return Status();
 }
 
-Status Verifier::verifySections() {
-  if (module.weights_offset() % pageSize != 0)
+Status PlanVerifier::verifySections() {
+  if (plan.weights_offset() % pageSize != 0)
     return Status::error("expected the weights to start at a multiple of " +
                          str(pageSize) + ", but got " +
-                         str(module.weights_offset()));
-  if (!isInside(module.weights_offset(), module.weights_bytes(), size))
-    return outside("the weights section", module.weights_offset(),
-                   module.weights_bytes(), "the file", size);
+                         str(plan.weights_offset()));
+  if (plan.weights_offset() != 0 &&
+      !isInside(plan.weights_offset(), plan.weights_bytes(), size))
+    return outside("the weights section", plan.weights_offset(),
+                   plan.weights_bytes(), "the file", size);
   std::set<std::string> targets;
-  for (const format::Code *code : orEmpty(module.code())) {
+  for (const format::Code *code : orEmpty(plan.code())) {
     std::string name = "code for '" + code->target()->str() + "'";
     if (!targets.insert(code->target()->str()).second)
       return Status::error(name + " is there twice");
@@ -147,9 +146,9 @@ Status Verifier::verifySections() {
   return Status();
 }
 
-Status Verifier::verifyKernels(const format::Code &code,
+Status PlanVerifier::verifyKernels(const format::Code &code,
                                const std::string &where) {
-  const auto &names = orEmpty(module.kernels());
+  const auto &names = orEmpty(plan.kernels());
   const auto &kernels = orEmpty(code.kernels());
   if (kernels.size() != names.size())
     return Status::error("expected " + where + " to describe " +
@@ -191,7 +190,7 @@ template <typename Vector> static bool isAligned(const Vector *vector) {
          reinterpret_cast<uintptr_t>(vector->Data()) % alignof(uint64_t) == 0;
 }
 
-Status Verifier::verifyTensor(const std::string &name, format::ElementType type,
+Status PlanVerifier::verifyTensor(const std::string &name, format::ElementType type,
                               const flatbuffers::Vector<uint64_t> *shape,
                               uint64_t offset, const std::string &where,
                               uint64_t limit) {
@@ -213,19 +212,19 @@ Status Verifier::verifyTensor(const std::string &name, format::ElementType type,
   return Status();
 }
 
-Status Verifier::verifyTensors() {
-  for (const format::StateTensor *tensor : orEmpty(module.state())) {
+Status PlanVerifier::verifyTensors() {
+  for (const format::StateTensor *tensor : orEmpty(plan.state())) {
     std::string name = "state tensor '" + tensor->name()->str() + "'";
     if (tensor->kind() > format::StateKind::MAX)
       return Status::error(name + " has the unknown kind " +
                            str(uint64_t(tensor->kind())));
     Status status =
         verifyTensor(name, tensor->type(), tensor->shape(), tensor->offset(),
-                     "the state", module.state_bytes());
+                     "the state", plan.state_bytes());
     if (!status.ok())
       return status;
   }
-  for (const format::Weight *weight : orEmpty(module.weights())) {
+  for (const format::Weight *weight : orEmpty(plan.weights())) {
     std::string name = "weight '" + weight->name()->str() + "'";
     if (!isAligned(weight->shape()))
       return Status::error("the shape of " + name + " is not aligned");
@@ -233,20 +232,28 @@ Status Verifier::verifyTensors() {
       return Status::error("expected the offset of " + name +
                            " to be a multiple of " + str(weightAlignment) +
                            ", but got " + str(weight->offset()));
-    if (!isInside(weight->offset(), weight->size(), module.weights_bytes()))
+    if (!isInside(weight->offset(), weight->size(), plan.weights_bytes()))
       return outside(name, weight->offset(), weight->size(), "the weights",
-                     module.weights_bytes());
+                     plan.weights_bytes());
+    if (!isInside(weight->file_offset(), weight->size(), size))
+      return outside(name, weight->file_offset(), weight->size(), "the file",
+                     size);
+    if (plan.weights_offset() != 0 &&
+        weight->file_offset() != plan.weights_offset() + weight->offset())
+      return Status::error("expected " + name + " at " +
+                           str(plan.weights_offset() + weight->offset()) +
+                           ", where the weights lie as a whole, but got " +
+                           str(weight->file_offset()));
   }
   return Status();
 }
 
-Status Verifier::verifyProgram(const format::Program &program) {
+Status PlanVerifier::verifyProgram(const format::Program &program) {
   std::string where = "program '" + program.name()->str() + "'";
-  if (program.arena_bytes() > module.arena_bytes())
+  if (program.arena_bytes() > plan.arena_bytes())
     return Status::error(
         where + " needs an arena of " + str(program.arena_bytes()) +
-        " bytes, but the module declares " + str(module.arena_bytes()));
-  const format::Model &model = *module.model();
+        " bytes, but the module declares " + str(plan.arena_bytes()));
   bool takesBatches = program.name()->str() == "train_micro" ||
                       program.name()->str().rfind("eval", 0) == 0;
   if (takesBatches && (model.batch() == 0 || model.sequence_length() < 2))
@@ -273,36 +280,36 @@ Status Verifier::verifyProgram(const format::Program &program) {
   return Status();
 }
 
-Status Verifier::verifyFields(
+Status PlanVerifier::verifyFields(
     const flatbuffers::Vector<flatbuffers::Offset<format::Field>> *fields,
     const std::string &where) {
   for (const format::Field *field : orEmpty(fields)) {
     Status status = verifyTensor(
         "field '" + field->name()->str() + "' of " + where, field->type(),
-        field->shape(), field->offset(), "the block", module.block_bytes());
+        field->shape(), field->offset(), "the block", plan.block_bytes());
     if (!status.ok())
       return status;
   }
   return Status();
 }
 
-uint64_t Verifier::spaceBytes(format::Space space) const {
+uint64_t PlanVerifier::spaceBytes(format::Space space) const {
   switch (space) {
   case format::Space::weights:
-    return module.weights_bytes();
+    return plan.weights_bytes();
   case format::Space::state:
-    return module.state_bytes();
+    return plan.state_bytes();
   case format::Space::arena:
-    return module.arena_bytes();
+    return plan.arena_bytes();
   case format::Space::block:
-    return module.block_bytes();
+    return plan.block_bytes();
   }
   return 0;
 }
 
-Status Verifier::verifyDispatch(const format::Dispatch &dispatch,
+Status PlanVerifier::verifyDispatch(const format::Dispatch &dispatch,
                                 const std::string &where) {
-  uint32_t kernels = orEmpty(module.kernels()).size();
+  uint32_t kernels = orEmpty(plan.kernels()).size();
   if (dispatch.kernel() >= kernels)
     return Status::error(where + " runs kernel " + str(dispatch.kernel()) +
                          ", but the module has " + str(kernels));
@@ -321,7 +328,7 @@ Status Verifier::verifyDispatch(const format::Dispatch &dispatch,
                          format::EnumNameSpace(binding->space()) + " space",
                      limit);
   }
-  for (const format::Code *code : orEmpty(module.code())) {
+  for (const format::Code *code : orEmpty(plan.code())) {
     const format::KernelCode &kernel = *code->kernels()->Get(dispatch.kernel());
     if (kernel.size() == 0)
       continue;
@@ -333,7 +340,7 @@ Status Verifier::verifyDispatch(const format::Dispatch &dispatch,
   return Status();
 }
 
-Status Verifier::verifySlots(const format::Dispatch &dispatch,
+Status PlanVerifier::verifySlots(const format::Dispatch &dispatch,
                              const format::KernelCode &code,
                              const std::string &where) {
   const auto &bindings = orEmpty(dispatch.bindings());
@@ -413,5 +420,19 @@ Expected<MetadataRange> sterna::verifyHeader(const uint8_t *data,
 
 Status sterna::verifyModule(const format::Module &module, const uint8_t *data,
                             uint64_t size) {
-  return Verifier(module, data, size).verify();
+  if (Status status = verifyModel(*module.model()); !status.ok())
+    return status;
+  if (orEmpty(module.plans()).size() == 0)
+    return Status::error("the file has no plan to run");
+  std::set<std::string> targets;
+  for (const format::Plan *plan : orEmpty(module.plans())) {
+    std::string target = plan->target()->str();
+    if (!targets.insert(target).second)
+      return Status::error("the plan for '" + target + "' is there twice");
+    PlanVerifier verifier(*plan, *module.model(), data, size);
+    if (Status status = verifier.verify(); !status.ok())
+      return Status::error("the plan for '" + target +
+                           "': " + status.message());
+  }
+  return Status();
 }

@@ -41,7 +41,7 @@ PlannedBytes sterna::planOf(const Module &module,
   PlannedBytes bytes;
   Ranges weights;
   for (uint32_t index : programs) {
-    const format::Program *program = module.metadata().programs()->Get(index);
+    const format::Program *program = module.plan().programs()->Get(index);
     bytes.arena = std::max(bytes.arena, program->arena_bytes());
     for (const format::Dispatch *dispatch : orEmpty(program->dispatches()))
       for (const format::Binding *binding : orEmpty(dispatch->bindings()))
@@ -51,7 +51,7 @@ PlannedBytes sterna::planOf(const Module &module,
   }
   bytes.weights = unionSize(std::move(weights));
   bytes.state = StateLayout(module, programs).size();
-  bytes.block = programs.empty() ? 0 : module.metadata().block_bytes();
+  bytes.block = programs.empty() ? 0 : module.plan().block_bytes();
   return bytes;
 }
 
@@ -61,7 +61,7 @@ uint64_t sterna::scratchOf(const Module &module, const format::Code &code,
   uint64_t bytes = 0;
   for (uint32_t index : programs)
     for (const format::Dispatch *dispatch :
-         orEmpty(module.metadata().programs()->Get(index)->dispatches()))
+         orEmpty(module.plan().programs()->Get(index)->dispatches()))
       bytes =
           std::max(bytes, code.kernels()->Get(dispatch->kernel())->scratch());
   return (bytes + page - 1) / page * page;
@@ -79,7 +79,7 @@ std::vector<uint32_t> sterna::generatePrograms(const Module &module,
                                                bool lora) {
   std::vector<uint32_t> programs;
   uint32_t index = 0;
-  for (const format::Program *program : orEmpty(module.metadata().programs())) {
+  for (const format::Program *program : orEmpty(module.plan().programs())) {
     std::string name = program->name()->str();
     if (name == "head" || forwardTokens(name, lora) != 0)
       programs.push_back(index);

@@ -97,7 +97,7 @@ public:
     return const_cast<Profile *>(this)->spans(run, thread);
   }
   const format::Program &program(uint32_t index) const {
-    return *about.module->metadata().programs()->Get(index);
+    return *about.module->plan().programs()->Get(index);
   }
 
   /// Runs that did not fit.

@@ -89,6 +89,22 @@ Expected<uint8_t *> Program::find(const Fields *fields, const std::string &name,
 Expected<std::unique_ptr<Session>>
 Session::create(std::shared_ptr<const Module> module,
                 std::vector<uint32_t> programs, const DeviceOptions &options) {
+  Expected<DeviceName> name = parseDevice(options.device);
+  if (!name.ok())
+    return name.status();
+  Expected<std::shared_ptr<const Module>> view =
+      viewFor(*module, *name->driver);
+  if (!view.ok())
+    return view.status();
+  for (uint32_t &program : programs) {
+    std::string called = module->plan().programs()->Get(program)->name()->str();
+    std::optional<uint32_t> index = (*view)->findProgram(called);
+    if (!index)
+      return Status::error("the plan for " + std::string(name->driver->target) +
+                           " has no program '" + called + "'");
+    program = *index;
+  }
+  module = std::move(*view);
   std::sort(programs.begin(), programs.end());
   programs.erase(std::unique(programs.begin(), programs.end()), programs.end());
   Expected<std::unique_ptr<Device>> device =
@@ -112,7 +128,7 @@ Expected<Program> Session::program(const std::string &name) const {
     return Status::error("program '" + name +
                          "' was not named when the session was created");
   return Program(device.get(), *index,
-                 loaded->metadata().programs()->Get(*index));
+                 loaded->plan().programs()->Get(*index));
 }
 
 Status Session::readState(const format::StateTensor &tensor,

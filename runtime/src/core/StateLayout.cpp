@@ -42,7 +42,7 @@ std::vector<Range> bindings(const Module &module,
                             const std::vector<uint32_t> &programs) {
   std::vector<Range> ranges;
   for (uint32_t index : programs) {
-    const format::Program *program = module.metadata().programs()->Get(index);
+    const format::Program *program = module.plan().programs()->Get(index);
     for (const format::Dispatch *dispatch : orEmpty(program->dispatches()))
       for (const format::Binding *binding : orEmpty(dispatch->bindings()))
         if (binding->space() == format::Space::state && binding->size() > 0)
@@ -65,14 +65,14 @@ StateLayout::StateLayout(const Module &module,
                          const std::vector<uint32_t> &programs) {
   std::vector<Range> touched = join(bindings(module, programs));
   std::vector<Range> whole = touched;
-  for (const format::StateTensor *tensor : orEmpty(module.metadata().state())) {
+  for (const format::StateTensor *tensor : orEmpty(module.plan().state())) {
     Range range{tensor->offset(),
                 tensor->offset() + *elementCount(tensor->shape()) *
                                        elementSize(tensor->type())};
     if (overlapsAny(range, touched))
       whole.push_back(range);
   }
-  uint64_t stateBytes = module.metadata().state_bytes();
+  uint64_t stateBytes = module.plan().state_bytes();
   for (Range &range : whole) {
     range.begin -= range.begin % alignment;
     range.end += std::min(-range.end % alignment, stateBytes - range.end);

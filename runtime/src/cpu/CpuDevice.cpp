@@ -12,6 +12,7 @@
 #include "core/Plan.h"
 #include "core/Profile.h"
 #include "core/ThreadPool.h"
+#include "core/Cores.h"
 #include "cpu/CpuFeatures.h"
 #include "cpu/KernelLibrary.h"
 
@@ -103,7 +104,7 @@ Status CpuDevice::prepare(const std::vector<uint32_t> &indices,
   if (Status status = allocate(indices, pool->size()); !status.ok())
     return status;
   prepared = indices;
-  const auto &all = orEmpty(module->metadata().programs());
+  const auto &all = orEmpty(module->plan().programs());
   programs.resize(all.size());
   for (uint32_t index : indices)
     resolve(*all.Get(index), programs[index]);
@@ -114,7 +115,7 @@ Status CpuDevice::prepare(const std::vector<uint32_t> &indices,
 
 Status CpuDevice::allocate(const std::vector<uint32_t> &indices,
                            unsigned threads) {
-  const format::Module &metadata = module->metadata();
+  const format::Plan &plan = module->plan();
   uint64_t arenaBytes = planOf(*module, indices).arena;
   scratchBytes = scratchOf(*module, code, indices);
   struct Request {
@@ -125,7 +126,7 @@ Status CpuDevice::allocate(const std::vector<uint32_t> &indices,
   for (const Request &request :
        {Request{state, layout.size(), "state"},
         Request{arena, arenaBytes, "arena"},
-        Request{blockSpace, metadata.block_bytes(), "parameter block"},
+        Request{blockSpace, plan.block_bytes(), "parameter block"},
         Request{scratch, scratchBytes * threads, "scratch"}}) {
     Expected<Mapping> mapping =
         Mapping::allocate(request.bytes, request.purpose);
@@ -217,14 +218,17 @@ Status CpuDevice::run(uint32_t index) {
 
 } // namespace
 
-Expected<std::unique_ptr<Device>>
-sterna::createCpuDevice(std::shared_ptr<const Module> module,
-                        const std::vector<uint32_t> &programs, unsigned threads,
-                        std::shared_ptr<Profile> profile) {
+static Expected<std::unique_ptr<Device>>
+createCpuDevice(std::shared_ptr<const Module> module,
+                const std::vector<uint32_t> &programs,
+                const DeviceOptions &options, std::optional<uint32_t>) {
+  if (!module->weights() && module->plan().weights_bytes() > 0)
+    return Status::error("expected the weights of the plan for the CPU in one "
+                         "piece, but they lie apart");
   Expected<const format::Code *> code = selectCode(*module);
   if (!code.ok())
     return code.status();
-  uint32_t kernels = orEmpty(module->metadata().kernels()).size();
+  uint32_t kernels = orEmpty(module->plan().kernels()).size();
   const sterna_kernel_library_t *linked = module->linkedKernels(**code);
   Expected<KernelLibrary> library =
       linked
@@ -233,8 +237,12 @@ sterna::createCpuDevice(std::shared_ptr<const Module> module,
   if (!library.ok())
     return library.status();
   auto device = std::make_unique<CpuDevice>(
-      std::move(module), **code, std::move(*library), std::move(profile));
+      std::move(module), **code, std::move(*library), options.profile);
+  unsigned threads = options.threads == 0 ? availableCores() : options.threads;
   if (Status status = device->prepare(programs, threads); !status.ok())
     return status;
   return std::unique_ptr<Device>(std::move(device));
 }
+
+const DeviceDriver sterna::cpuDriver = {"cpu", "host", /*indexed=*/false,
+                                        createCpuDevice};

@@ -223,7 +223,7 @@ Expected<const format::Code *> sterna::selectCode(const Module &module) {
   const std::optional<ArmCore> core = hostCore();
   const format::Code *best = nullptr;
   std::string reasons, names;
-  for (const format::Code *code : orEmpty(module.metadata().code())) {
+  for (const format::Code *code : orEmpty(module.plan().code())) {
     std::string name = code->target()->str();
     names += (names.empty() ? "" : ", ") + name;
     if (forced && name != forced)

@@ -65,7 +65,7 @@ Expected<LanguageModel> LanguageModel::create(Session &session, bool lora,
   const Module &module = session.module();
   LanguageModel model(*head, module.model(), loraScale);
   uint32_t longest = 0;
-  for (const format::Program *program : orEmpty(module.metadata().programs())) {
+  for (const format::Program *program : orEmpty(module.plan().programs())) {
     std::string name = program->name()->str();
     if (forwardTokens(name, lora) == 0 || !session.isPrepared(name))
       continue;

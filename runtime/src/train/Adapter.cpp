@@ -47,7 +47,7 @@ Adapter::findLinears(const Module &module) {
     return Status::error("the module was compiled without adapters: compile "
                          "it with --lora-rank above 0");
   std::map<std::pair<int32_t, size_t>, Linear> byPlace;
-  for (const format::StateTensor *tensor : orEmpty(module.metadata().state())) {
+  for (const format::StateTensor *tensor : orEmpty(module.plan().state())) {
     bool isA = tensor->kind() == format::StateKind::lora_a;
     if (!isA && tensor->kind() != format::StateKind::lora_b)
       continue;

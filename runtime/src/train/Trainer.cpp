@@ -139,7 +139,7 @@ Expected<double> Trainer::firstStepLoss() {
 std::vector<const format::StateTensor *> Trainer::tensors() const {
   std::vector<const format::StateTensor *> found;
   const Module &module = programs->session().module();
-  for (const format::StateTensor *tensor : orEmpty(module.metadata().state()))
+  for (const format::StateTensor *tensor : orEmpty(module.plan().state()))
     switch (tensor->kind()) {
     case format::StateKind::lora_a:
     case format::StateKind::lora_b:

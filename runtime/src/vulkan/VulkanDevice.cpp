@@ -90,7 +90,7 @@ Status VulkanDevice::prepare(const format::Code &code,
   Programs programs;
   for (uint32_t index : indices) {
     Expected<std::vector<VulkanDispatch>> planned =
-        planVulkan(*module, code, *module->metadata().programs()->Get(index),
+        planVulkan(*module, code, *module->plan().programs()->Get(index),
                    layout, context->physical());
     if (!planned.ok())
       return planned.status();
@@ -111,7 +111,7 @@ Status VulkanDevice::prepare(const format::Code &code,
 }
 
 Status VulkanDevice::allocate(const std::vector<uint32_t> &indices) {
-  const format::Module &metadata = module->metadata();
+  const format::Plan &plan = module->plan();
   uint64_t arenaBytes = planOf(*module, indices).arena;
   struct Request {
     VulkanBuffer &buffer;
@@ -121,10 +121,10 @@ Status VulkanDevice::allocate(const std::vector<uint32_t> &indices) {
   };
   VulkanPlace place = placeFor(context->physical());
   for (const Request &request :
-       {Request{weights, metadata.weights_bytes(), place, "weights"},
+       {Request{weights, plan.weights_bytes(), place, "weights"},
         Request{state, layout.size(), place, "state"},
         Request{arena, arenaBytes, place, "arena"},
-        Request{blockSpace, metadata.block_bytes(), VulkanPlace::host,
+        Request{blockSpace, plan.block_bytes(), VulkanPlace::host,
                 "parameter block"}}) {
     Expected<VulkanBuffer> buffer = VulkanBuffer::create(
         *context, request.bytes, request.place, request.purpose);
@@ -142,12 +142,16 @@ Status VulkanDevice::fillSpaces() {
     return made.status();
   copier.emplace(std::move(*made));
   // All start as the CPU's do, so that no result depends on what was there.
-  for (const VulkanBuffer *space : {&state, &arena, &blockSpace})
+  for (const VulkanBuffer *space : {&weights, &state, &arena, &blockSpace})
     if (Status status = copier->clear(*space, "clearing memory"); !status.ok())
       return status;
-  return copier->write(weights, /*offset=*/0,
-                       module->metadata().weights_bytes(), module->weights(),
-                       "uploading the weights");
+  for (const format::Weight *weight : orEmpty(module->plan().weights()))
+    if (Status status = copier->write(weights, weight->offset(), weight->size(),
+                                      module->bytesOf(*weight),
+                                      "uploading the weights");
+        !status.ok())
+      return status;
+  return Status();
 }
 
 Status VulkanDevice::record(const format::Code &code,
@@ -162,7 +166,7 @@ Status VulkanDevice::record(const format::Code &code,
       std::make_unique<VulkanRecorder>(*context, pipelines, code, spaces);
   if (Status status = recorder->allocate(programs); !status.ok())
     return status;
-  const auto &all = orEmpty(module->metadata().programs());
+  const auto &all = orEmpty(module->plan().programs());
   commands.resize(all.size());
   descriptions.resize(all.size());
   timestamps.resize(all.size());
@@ -233,9 +237,16 @@ openContext(std::optional<uint32_t> index) {
 
 } // namespace
 
-Expected<std::unique_ptr<Device>> sterna::createVulkanDevice(
-    std::shared_ptr<const Module> module, const std::vector<uint32_t> &programs,
-    std::optional<uint32_t> index, std::shared_ptr<Profile> profile) {
+static Expected<std::unique_ptr<Device>>
+createVulkanDevice(std::shared_ptr<const Module> module,
+                   const std::vector<uint32_t> &programs,
+                   const DeviceOptions &options,
+                   std::optional<uint32_t> index) {
+  if (options.threads != 0)
+    return Status::error("expected no number of threads for device '" +
+                         options.device + "', but got " +
+                         std::to_string(options.threads) +
+                         ": threads are the CPU's");
   Expected<const format::Code *> code = findVulkanCode(*module);
   if (!code.ok())
     return code.status();
@@ -243,14 +254,22 @@ Expected<std::unique_ptr<Device>> sterna::createVulkanDevice(
   if (!context.ok())
     return context.status();
   auto device = std::make_unique<VulkanDevice>(
-      std::move(module), std::move(*context), std::move(profile));
+      std::move(module), std::move(*context), options.profile);
   if (Status status = device->prepare(**code, programs); !status.ok())
     return status;
   return std::unique_ptr<Device>(std::move(device));
 }
 
-Expected<VulkanCheck> sterna::checkVulkanModule(const Module &module,
+const DeviceDriver sterna::vulkanDriver = {"vulkan", "vulkan", /*indexed=*/true,
+                                           createVulkanDevice};
+
+Expected<VulkanCheck> sterna::checkVulkanModule(const Module &whole,
                                                 std::optional<uint32_t> index) {
+  Expected<std::shared_ptr<const Module>> planned =
+      viewFor(whole, vulkanDriver);
+  if (!planned.ok())
+    return planned.status();
+  const Module &module = **planned;
   Expected<const format::Code *> code = findVulkanCode(module);
   if (!code.ok())
     return code.status();
@@ -259,7 +278,7 @@ Expected<VulkanCheck> sterna::checkVulkanModule(const Module &module,
     return context.status();
   VulkanCheck check;
   check.device = (*context)->physical().name();
-  const auto &programs = orEmpty(module.metadata().programs());
+  const auto &programs = orEmpty(module.plan().programs());
   std::vector<uint32_t> all(programs.size());
   std::iota(all.begin(), all.end(), 0);
   StateLayout layout(module, all);

@@ -16,14 +16,11 @@
 
 namespace sterna {
 
-/// Prepares a Vulkan device for `programs`, indices into the module's programs:
-/// allocates all spaces, uploads all weights, compiles the kernels that the
-/// programs run and records each. `index` is the device's among those that
-/// `sterna-run devices` lists; without it, see VulkanInstance::choose. Runs are
-/// recorded in `profile` unless that is null; its one thread is the queue.
-Expected<std::unique_ptr<Device>> createVulkanDevice(
-    std::shared_ptr<const Module> module, const std::vector<uint32_t> &programs,
-    std::optional<uint32_t> index, std::shared_ptr<Profile> profile);
+/// Vulkan devices. Preparing one allocates all spaces, uploads all weights,
+/// compiles the kernels that the programs run and records each. The index is the
+/// device's among those that `sterna-run devices` lists; without it, see
+/// VulkanInstance::choose. The one thread of a profile is the queue.
+extern const DeviceDriver vulkanDriver;
 
 /// What a check has seen.
 struct VulkanCheck {

@@ -58,7 +58,7 @@ Status VulkanPipelines::compile(const Module &module, const format::Code &code,
     if (!status.ok())
       return Status::error(
           "cannot compile kernel '" +
-          module.metadata().kernels()->Get(index)->name()->str() +
+          module.plan().kernels()->Get(index)->name()->str() +
           "': " + status.message());
   }
   cache.save();

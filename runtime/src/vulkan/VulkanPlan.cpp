@@ -124,7 +124,7 @@ Status Planner::checkLimit(const VulkanDispatch &dispatch, const char *what,
     return Status();
   return Status::error(
       "kernel '" +
-      module.metadata().kernels()->Get(dispatch.kernel)->name()->str() +
+      module.plan().kernels()->Get(dispatch.kernel)->name()->str() +
       "' needs " + std::to_string(need) + " " + what + ", but Vulkan device '" +
       device.name() + "' allows " + std::to_string(limit));
 }
@@ -159,7 +159,7 @@ bool VulkanWindow::operator<(const VulkanWindow &other) const {
 
 Expected<const format::Code *> sterna::findVulkanCode(const Module &module) {
   std::string targets;
-  for (const format::Code *code : orEmpty(module.metadata().code())) {
+  for (const format::Code *code : orEmpty(module.plan().code())) {
     if (code->target()->string_view() == "vulkan")
       return code;
     targets += (targets.empty() ? "" : ", ") + code->target()->str();
@@ -174,7 +174,7 @@ sterna::missingKernel(const Module &module, const format::Code &code,
                       const format::Program &program) {
   for (const format::Dispatch *dispatch : orEmpty(program.dispatches()))
     if (code.kernels()->Get(dispatch->kernel())->size() == 0)
-      return module.metadata()
+      return module.plan()
           .kernels()
           ->Get(dispatch->kernel())
           ->name()

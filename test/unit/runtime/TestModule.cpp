@@ -107,7 +107,7 @@ std::string buildMetadata(const TestModule &module, uint64_t weightsOffset,
   std::vector<flatbuffers::Offset<format::Weight>> weights = {
       format::CreateWeightDirect(builder, "table", "f32", nullptr,
                                  /*offset=*/0, module.weights.size(),
-                                 checksumOf(module.weights))};
+                                 checksumOf(module.weights), weightsOffset)};
   std::vector<flatbuffers::Offset<flatbuffers::String>> features;
   for (const std::string &feature : module.features)
     features.push_back(builder.CreateString(feature));
@@ -120,11 +120,15 @@ std::string buildMetadata(const TestModule &module, uint64_t weightsOffset,
       format::CreateCodeDirect(builder, module.target.c_str(), &features,
                                codeOffset, module.code.size(),
                                checksumOf(module.code), &kernelCode)};
-  auto root = format::CreateModuleDirect(
-      builder, buildModel(builder, module), buildTokenizer(builder, module),
-      &kernels, &programs, &state, &weights, &code, weightsOffset,
-      module.weights.size(), module.stateBytes, module.arenaBytes,
-      module.blockBytes, "test");
+  std::vector<flatbuffers::Offset<format::Plan>> plans = {
+      format::CreatePlanDirect(
+          builder, module.target == "vulkan" ? "vulkan" : "cpu", &kernels,
+          &programs, &state, &weights, &code, weightsOffset,
+          module.weights.size(), module.stateBytes, module.arenaBytes,
+          module.blockBytes)};
+  auto root = format::CreateModuleDirect(builder, buildModel(builder, module),
+                                         buildTokenizer(builder, module),
+                                         &plans, "test");
   format::FinishModuleBuffer(builder, root);
   return {reinterpret_cast<const char *>(builder.GetBufferPointer()),
           builder.GetSize()};
