@@ -78,7 +78,9 @@ private:
     int64_t positions = std::max(options.maxContext, options.sequenceLength);
     auto table = RankedTensorType::get(
         {positions, int64_t(model.ropeFrequencies.size())}, f32());
-    auto frequencies = b.getDenseF64ArrayAttr(model.ropeFrequencies);
+    auto frequencies = cast<DenseFPElementsAttr>(DenseElementsAttr::get(
+        tensor({table.getDimSize(1)}, b.getF64Type()),
+        ArrayRef(model.ropeFrequencies)));
     for (bool sine : {false, true})
       declare(sine ? "rope.sine" : "rope.cosine", table,
               tern::RopeTableSourceAttr::get(b.getContext(), frequencies, sine));

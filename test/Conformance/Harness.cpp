@@ -151,7 +151,8 @@ static std::string frequencies(unsigned count) {
   for (unsigned i = 0; i < count; ++i)
     stream << (i ? ", " : "[")
            << llvm::format("%.17e", std::pow(1e4, -double(i) / count));
-  return text + "]";
+  stream << "]> : tensor<" << count << "xf64>";
+  return "dense<" + text;
 }
 
 OwningOpRef<ModuleOp> Harness::parse(const Case &c) {

@@ -93,7 +93,8 @@ class Signature:
                        re.findall(pattern, inputs)}
         # The lines of the program and those of state come apart.
         body = text[text.index(header):]
-        body = body[:body.index("\n  }\n")]
+        indentation = header[:len(header) - len(header.lstrip())]
+        body = body[:body.index(f"\n{indentation}}}")]
         place = r" at (\d+)"
         used = [(int(offset), int(offset) + byte_size(match))
                 for offset, *match in re.findall(

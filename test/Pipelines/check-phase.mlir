@@ -1,14 +1,11 @@
 // RUN: sterna-opt %s --split-input-file --verify-diagnostics --sterna-check-phase=phase=optimize
 // RUN: not sterna-opt %s --split-input-file --sterna-check-phase=phase=adapt 2>&1 | FileCheck %s --check-prefix=ADAPT
-// RUN: not sterna-opt %s --split-input-file --sterna-check-phase=phase=dispatch 2>&1 | FileCheck %s --check-prefix=DISPATCH
-// RUN: not sterna-opt %s --split-input-file --sterna-check-phase=phase=schedule 2>&1 | FileCheck %s --check-prefix=SCHEDULE
 // RUN: not sterna-opt %s --split-input-file --sterna-check-phase=phase=sideways 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 
 // UNKNOWN: error: unknown phase 'sideways'
 
 // A quantizer of its own belongs after the optimize phase, not before.
 // ADAPT: 'tern.quantize' op is not allowed after phase 'adapt'
-// DISPATCH: 'tern.quantize' op is not allowed after phase 'dispatch'
 func.func @split(%x: tensor<4x8xf32>) -> (tensor<4x8xi8>, tensor<4xf32>) {
   %q, %t = tern.quantize %x : tensor<4x8xf32> -> tensor<4x8xi8>, tensor<4xf32>
   return %q, %t : tensor<4x8xi8>, tensor<4xf32>
@@ -17,7 +14,6 @@ func.func @split(%x: tensor<4x8xf32>) -> (tensor<4x8xi8>, tensor<4xf32>) {
 // -----
 
 // A composite is left over.
-// SCHEDULE: 'func.func' op is not allowed after phase 'schedule'
 func.func @composite(%x: tensor<4x8xf32>, %w: tensor<16x8x!tern.trit>, %s: tensor<1xf32>) -> tensor<4x16xf32> {
   // expected-error @+1 {{'tern.linear' op is not allowed after phase 'optimize'}}
   %y = tern.linear %x, %w, %s : tensor<4x8xf32>, tensor<16x8x!tern.trit>, tensor<1xf32> -> tensor<4x16xf32>

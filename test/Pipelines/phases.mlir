@@ -38,6 +38,7 @@
 
 // RUN: sterna-opt %t.mlir --sterna-phase-dispatch -o %t.dispatch.mlir
 // RUN: %{to}=dispatch && sterna-opt %t.mlir | cmp - %t.dispatch.mlir && FileCheck %s --check-prefix=DISPATCH --input-file=%t.mlir
+// DISPATCH: module @cpu
 // DISPATCH: #tern.panel<rows = 8, columns = 16>
 // DISPATCH: func.func @forward_1(
 // DISPATCH: plan.dispatch
@@ -45,7 +46,8 @@
 
 // RUN: sterna-opt %t.mlir --sterna-phase-schedule -o %t.schedule.mlir
 // RUN: %{to}=schedule && sterna-opt %t.mlir | cmp - %t.schedule.mlir && FileCheck %s --check-prefix=SCHEDULE --input-file=%t.mlir
-// SCHEDULE: module @"random base" attributes {plan.state_bytes = {{[0-9]+}} : i64, plan.weights_bytes = {{[0-9]+}} : i64
+// SCHEDULE: module @"random base" attributes
+// SCHEDULE: module @cpu attributes {plan.state_bytes = {{[0-9]+}} : i64, plan.target = #plan.target<"cpu", {{.*}}>, plan.weights_bytes = {{[0-9]+}} : i64
 // SCHEDULE: plan.program @forward_1 arena
 // SCHEDULE-NOT: func.func
 // SCHEDULE: plan.program @train_micro arena {{[0-9]+}}

@@ -103,7 +103,8 @@ static Error packTernary(tern::FileSourceAttr source, RankedTensorType type,
 /// Rotary table in f64, rounded once.
 static void writeRopeTable(tern::RopeTableSourceAttr source,
                            RankedTensorType type, llvm::raw_ostream &out) {
-  ArrayRef<double> frequencies = source.getFrequencies().asArrayRef();
+  auto values = source.getFrequencies().getValues<double>();
+  std::vector<double> frequencies(values.begin(), values.end());
   std::vector<float> row(frequencies.size());
   for (int64_t position = 0; position < type.getDimSize(0); ++position) {
     for (auto [element, frequency] : llvm::zip_equal(row, frequencies)) {
@@ -131,11 +132,11 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
   }
   if (auto table = dyn_cast<tern::RopeTableSourceAttr>(source)) {
     if (type.getRank() != 2 || !type.getElementType().isF32() ||
-        type.getDimSize(1) != table.getFrequencies().size())
+        type.getDimSize(1) != table.getFrequencies().getNumElements())
       return llvm::createStringError(llvm::formatv(
           "parameter {0}: expected a table of f32 with a column for each of {1} "
           "frequencies, but got {2}",
-          param.getSymName(), table.getFrequencies().size(), type));
+          param.getSymName(), table.getFrequencies().getNumElements(), type));
     writeRopeTable(table, type, out);
     return Error::success();
   }

@@ -1,5 +1,5 @@
-// RUN: sterna-opt %s --sterna-phase-dispatch --sterna-phase-schedule --sterna-emit-cpu-kernels=levels=x86-64-v3 | FileCheck %s
-// RUN: sterna-opt %s --sterna-phase-dispatch --sterna-phase-schedule --sterna-phase-codegen=levels=x86-64-v3 | FileCheck %s --check-prefix=LOWERED
+// RUN: sterna-opt %s --sterna-form-dispatches --sterna-schedule --sterna-emit-cpu-kernels=levels=x86-64-v3 | FileCheck %s
+// RUN: sterna-opt %s --sterna-phase-dispatch=targets=x86-64-v3 --sterna-phase-schedule --sterna-phase-codegen | FileCheck %s --check-prefix=LOWERED
 
 // A join has no part of its result to itself, so it is one workgroup, and
 // writes each piece where it belongs.

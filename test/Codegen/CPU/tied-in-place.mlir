@@ -1,4 +1,4 @@
-// RUN: sterna-opt %s --sterna-phase-codegen="tuned=false levels=x86-64-v3" | FileCheck %s
+// RUN: sterna-opt %s --sterna-emit-cpu-kernels="tuned=false levels=x86-64-v3" --sterna-lower-cpu-kernels | FileCheck %s
 
 // A workgroup of a tied kernel reads and writes its own rows in place: here 8 of
 // 64, of 32 columns. With a temporary for the whole tensor, workgroups would undo

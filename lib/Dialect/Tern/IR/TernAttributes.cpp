@@ -74,6 +74,16 @@ LogicalResult LoraAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult
+RopeTableSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                            DenseFPElementsAttr frequencies, bool) {
+  if (frequencies.getElementType().isF64() &&
+      frequencies.getType().getRank() == 1)
+    return success();
+  return emitError() << "expected frequencies of f64 in one dimension, but got "
+                     << frequencies.getType();
+}
+
+LogicalResult
 TokenizerAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
                       DenseResourceElementsAttr pieces,
                       DenseResourceElementsAttr lengths,

@@ -169,9 +169,15 @@ def Tern_RopeTableSourceAttr : AttrDef<Tern_Dialect, "RopeTableSource"> {
     frequencies a model has, `theta^(-2 i / D)` or scaled in some way, is its
     importer's matter.
 
-    Example: `#tern.rope_table<frequencies = [1.0, 0.01], sine = false>`
+    Constraint: the frequencies are f64, in one dimension.
+
+    Example: `#tern.rope_table<frequencies = dense<[1.0, 0.01]> : tensor<2xf64>,
+    sine = false>`
   }];
-  let parameters = (ins "::mlir::DenseF64ArrayAttr":$frequencies, "bool":$sine);
+  // Arrays of f64 print six digits; these print all.
+  let parameters = (ins "::mlir::DenseFPElementsAttr":$frequencies,
+                        "bool":$sine);
+  let genVerifyDecl = 1;
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
