@@ -14,7 +14,8 @@ install(TARGETS sterna-run sterna_arm_core sterna_io sterna_module_format
                 sterna_runtime sterna_text
   EXPORT SternaRuntimeTargets
   INCLUDES DESTINATION ${headers} ${headers}/sterna/schema)
-install(DIRECTORY runtime/include/ DESTINATION ${headers})
+install(DIRECTORY runtime/include/ DESTINATION ${headers}
+  FILES_MATCHING PATTERN "*.h")
 install(FILES ${PROJECT_BINARY_DIR}/include/module_generated.h
   DESTINATION ${headers}/sterna/schema)
 set(sets SternaRuntimeTargets)
