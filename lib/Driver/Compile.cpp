@@ -91,6 +91,7 @@ private:
     ProgramOptions programs;
     programs.sequenceLength = options.sequenceLength;
     programs.batch = options.batch;
+    programs.pack = options.pack;
     programs.maxContext = options.maxContext.value_or(
         std::min<int64_t>(model->contextLength, 2048));
     return buildModel(&context, *model, programs);

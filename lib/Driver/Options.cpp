@@ -120,6 +120,13 @@ std::vector<OptionInfo> makeTable() {
        {},
        Phase::Import,
        integer(&CompileOptions::batch)},
+      {"pack",
+       "",
+       "Let a sequence hold several samples: the training and evaluation "
+       "programs take a position and a segment for each token",
+       {},
+       Phase::Import,
+       flag(&CompileOptions::pack, true)},
       {"max-context",
        "N",
        "Tokens that generation can attend to, up to 1048576 (default: the "

@@ -76,12 +76,12 @@ private:
                 parameter.scale);
     }
     int64_t positions = std::max(options.maxContext, options.sequenceLength);
-    auto table = RankedTensorType::get({positions, model.ropeDim / 2}, f32());
+    auto table = RankedTensorType::get(
+        {positions, int64_t(model.ropeFrequencies.size())}, f32());
+    auto frequencies = b.getDenseF64ArrayAttr(model.ropeFrequencies);
     for (bool sine : {false, true})
       declare(sine ? "rope.sine" : "rope.cosine", table,
-              tern::RopeTableSourceAttr::get(
-                  b.getContext(), b.getF64FloatAttr(model.ropeTheta),
-                  b.getF64FloatAttr(model.ropeScaling), sine));
+              tern::RopeTableSourceAttr::get(b.getContext(), frequencies, sine));
   }
 
   void declare(StringRef name, RankedTensorType type, Attribute source) {
@@ -225,14 +225,21 @@ private:
   using Remember =
       function_ref<std::pair<Value, Value>(int64_t layer, Value k, Value v)>;
 
+  /// Where tokens stand: all after `position`, or, in rows that hold several
+  /// samples, each at its own of `positions` and seeing its segment alone.
+  struct Places {
+    Value position;
+    Value positions, segments; // null where a row is one sample
+  };
+
   /// `x` `[batch * tokens, hidden]` through all layers and the final norm.
-  Value buildLayers(Value x, int64_t batch, int64_t tokens, Value position,
-                    bool checkpoint, Remember remember) {
+  Value buildLayers(Value x, int64_t batch, int64_t tokens,
+                    const Places &places, bool checkpoint, Remember remember) {
     for (int64_t layer = 0; layer < model.layers && !failed; ++layer) {
       std::string prefix = "blk." + std::to_string(layer) + ".";
       if (checkpoint)
         x = tern::CheckpointOp::create(b, loc, x.getType(), x);
-      Value a = attention(x, layer, prefix, batch, tokens, position, remember);
+      Value a = attention(x, layer, prefix, batch, tokens, places, remember);
       x = arith::AddFOp::create(b, loc, x, a);
       x = arith::AddFOp::create(b, loc, x, feedForward(x, layer, prefix));
     }
@@ -242,7 +249,7 @@ private:
   }
 
   Value attention(Value x, int64_t layer, StringRef prefix, int64_t batch,
-                  int64_t tokens, Value position, Remember remember) {
+                  int64_t tokens, const Places &places, Remember remember) {
     Value h = norm(x, prefix + "attn_norm.weight");
     Value q = linear(h, layer, tern::Projection::Q);
     Value k = linear(h, layer, tern::Projection::K);
@@ -254,17 +261,20 @@ private:
     Value cosine = get("rope.cosine"), sine = get("rope.sine");
     auto rotate = [&](Value y, ArrayRef<int64_t> shape) {
       Value heads = reshape(y, shape);
-      return tern::RopeOp::create(b, named(prefix + "rope"), heads.getType(),
-                                  heads, cosine, sine, position, UnitAttr())
+      return tern::RopeOp::create(
+                 b, named(prefix + "rope"), heads.getType(), heads, cosine,
+                 sine, places.positions ? places.positions : places.position,
+                 UnitAttr())
           .getResult();
     };
     q = rotate(q, {batch, tokens, model.heads, width});
     k = rotate(k, keyShape);
     auto [keys, values] = remember(layer, k, reshape(v, keyShape));
     Value grouped = reshape(q, {batch, tokens, model.kvHeads, groups, width});
-    Value o = tern::AttentionOp::create(b, named(prefix + "attention"),
-                                        grouped.getType(), grouped, keys,
-                                        values, position);
+    Value o = tern::AttentionOp::create(
+        b, named(prefix + "attention"), grouped.getType(), grouped, keys,
+        values, places.position, places.segments, places.segments,
+        /*scale=*/nullptr, /*window=*/nullptr);
     o = reshape(o, {batch * tokens, model.heads * width});
     o = optionalNorm(o, prefix + "attn_sub_norm.weight");
     return linear(o, layer, tern::Projection::O);
@@ -383,7 +393,8 @@ private:
       return std::make_pair(keys, update(prefix + "v", 4 + 2 * layer, v));
     };
     results[0] = buildLayers(embed(function.getArgument(0)), 1, tokens,
-                             position, /*checkpoint=*/false, remember);
+                             {position, {}, {}}, /*checkpoint=*/false,
+                             remember);
     finishFunction(function, results, attributes);
   }
 
@@ -414,15 +425,20 @@ private:
   void buildEval() {
     int64_t batch = options.batch, tokens = options.sequenceLength;
     auto ids = tensor({batch, tokens}, b.getI32Type());
-    auto function =
-        startFunction("eval", {input("tokens", ids), input("labels", ids)});
+    SmallVector<Argument> arguments{input("tokens", ids), input("labels", ids)};
+    if (options.pack)
+      arguments.append({input("positions", ids), input("segments", ids)});
+    auto function = startFunction("eval", arguments);
     Value position = arith::ConstantOp::create(
         b, loc, DenseElementsAttr::get(scalarInt(), b.getI32IntegerAttr(0)));
     auto remember = [&](int64_t, Value k, Value v) {
       return std::make_pair(k, v);
     };
     Value flat = reshape(function.getArgument(0), {batch * tokens});
-    Value hidden = buildLayers(embed(flat), batch, tokens, position,
+    Places places{position, {}, {}};
+    if (options.pack)
+      places = {position, function.getArgument(2), function.getArgument(3)};
+    Value hidden = buildLayers(embed(flat), batch, tokens, places,
                                /*checkpoint=*/true, remember);
     Value labels = reshape(shift(function.getArgument(1)), {batch * tokens});
     Value losses = tern::CrossEntropyOp::create(

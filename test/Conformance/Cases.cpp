@@ -365,9 +365,9 @@ void addPositions(List &list) {
     !t = tensor<$Px$Rxf32>
     !p = tensor<$Qi32>
     tern.param @c : !t from
-        #tern.rope_table<theta = 1.0e4 : f64, scaling = 1.0 : f64, sine = false>
+        #tern.rope_table<frequencies = $frequencies($R), sine = false>
     tern.param @s : !t from
-        #tern.rope_table<theta = 1.0e4 : f64, scaling = 1.0 : f64, sine = true>
+        #tern.rope_table<frequencies = $frequencies($R), sine = true>
     func.func @run(%x: !x {tern.input = "x"}, %p: !p {tern.input = "p"})
         -> (!x {tern.output = "y"}) {
       %c = tern.get_param @c : !t

@@ -18,6 +18,8 @@
 #include "sterna/Pipelines/Pipelines.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
 #include "sterna/Target/Target.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 #include "llvm/Support/xxhash.h"
 
 #include <cmath>
@@ -142,14 +144,29 @@ Harness::Harness() {
   });
 }
 
+/// The angles of `count` pairs of a head: 10000^(-i / count).
+static std::string frequencies(unsigned count) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  for (unsigned i = 0; i < count; ++i)
+    stream << (i ? ", " : "[")
+           << llvm::format("%.17e", std::pow(1e4, -double(i) / count));
+  return text + "]";
+}
+
 OwningOpRef<ModuleOp> Harness::parse(const Case &c) {
   std::string text;
-  std::regex source("\\$file\\((\\w+)\\)");
+  std::regex source("\\$(file|frequencies)\\((\\w+)\\)");
   auto at = std::sregex_iterator(c.text.begin(), c.text.end(), source);
   std::string rest = c.text;
   int64_t count = 0;
   for (; at != std::sregex_iterator(); ++at) {
-    std::string type = (*at)[1];
+    std::string type = (*at)[2];
+    if ((*at)[1] == "frequencies") {
+      text += at->prefix().str() + frequencies(std::stoul(type));
+      rest = at->suffix();
+      continue;
+    }
     if (type == "i8") // quantized by the compiler
       type = "f32";
     text += at->prefix().str() + "#tern.file<path = \"" + folder.path(type) +

@@ -38,6 +38,8 @@ struct CompileOptions {
   /// As --target takes them; none means "host".
   std::vector<std::string> targets;
   int64_t sequenceLength = 128, batch = 1;
+  /// Whether a sequence may hold several samples, with segments.
+  bool pack = false;
   /// Rows of the KV cache; by default the model's context, at most 2048.
   std::optional<int64_t> maxContext;
   int64_t loraRank = 8;

@@ -54,8 +54,10 @@ struct TokenizerDescription {
 struct ModelDescription {
   std::string name, architecture;
   int64_t layers = 0, hidden = 0, feedForward = 0, heads = 0, kvHeads = 0;
-  int64_t headDim = 0, vocabulary = 0, contextLength = 0, ropeDim = 0;
-  double epsilon = 1e-5, ropeTheta = 1e4, ropeScaling = 1;
+  int64_t headDim = 0, vocabulary = 0, contextLength = 0;
+  double epsilon = 1e-5;
+  /// Angles, in radians a position, of the pairs of a head that are rotated.
+  std::vector<double> ropeFrequencies;
   FeedForwardActivation activation = FeedForwardActivation::SiLU;
   bool int8Activations = true;
   llvm::StringMap<Parameter> parameters;
@@ -73,6 +75,9 @@ struct ProgramOptions {
   int64_t sequenceLength = 128, batch = 1;
   /// Rows of the KV cache.
   int64_t maxContext = 0;
+  /// Whether a sequence of evaluation and training may hold several samples:
+  /// each token has a position and a segment then.
+  bool pack = false;
 };
 
 /// `tokenizer` as an attribute of the module.

@@ -185,20 +185,19 @@ private:
           "expected heads to be a multiple of key-value heads, "
           "but got {0} and {1}",
           model.heads, model.kvHeads);
-    model.ropeDim = model.headDim;
+    ropeDim = model.headDim;
     if (file.hasKey(key("rope.dimension_count")))
-      if (Error error =
-              readSize("rope.dimension_count", model.ropeDim, 1 << 14))
+      if (Error error = readSize("rope.dimension_count", ropeDim, 1 << 14))
         return error;
-    if (model.ropeDim > model.headDim || model.ropeDim % 2)
+    if (ropeDim > model.headDim || ropeDim % 2)
       return file.makeError(
           "{0}: expected an even number of at most {1}, but got "
           "{2}",
-          key("rope.dimension_count"), model.headDim, model.ropeDim);
-    if (architecture.interleavedRope && model.ropeDim != model.headDim)
+          key("rope.dimension_count"), model.headDim, ropeDim);
+    if (architecture.interleavedRope && ropeDim != model.headDim)
       return file.makeError("{0}: expected the head dimension {1}, but got {2}",
                             key("rope.dimension_count"), model.headDim,
-                            model.ropeDim);
+                            ropeDim);
     return Error::success();
   }
 
@@ -206,10 +205,7 @@ private:
     if (Error error =
             readPositive("attention.layer_norm_rms_epsilon", model.epsilon))
       return error;
-    if (file.hasKey(key("rope.freq_base")))
-      if (Error error = readPositive("rope.freq_base", model.ropeTheta))
-        return error;
-    if (Error error = readRopeScaling())
+    if (Error error = readFrequencies())
       return error;
     if (Error error = readAttentionScale())
       return error;
@@ -218,9 +214,23 @@ private:
     return readActivations();
   }
 
+  /// theta^(-2 i / D), less where positions are scaled.
+  Error readFrequencies() {
+    double theta = 1e4, scaling = 1;
+    if (file.hasKey(key("rope.freq_base")))
+      if (Error error = readPositive("rope.freq_base", theta))
+        return error;
+    if (Error error = readRopeScaling(scaling))
+      return error;
+    for (int64_t i = 0; i < ropeDim / 2; ++i)
+      model.ropeFrequencies.push_back(
+          std::pow(theta, -double(i) / double(ropeDim / 2)) / scaling);
+    return Error::success();
+  }
+
   /// A factor without a type is linear, as others take it, and `scale_linear`
   /// is its older name.
-  Error readRopeScaling() {
+  Error readRopeScaling(double &scaling) {
     Expected<StringRef> type =
         file.getStringOr(key("rope.scaling.type"), "linear");
     if (!type)
@@ -242,7 +252,7 @@ private:
           key("rope.scaling.factor"), key("rope.scale_linear"),
           formatNumber(factor), formatNumber(older));
     if (*type == "linear")
-      model.ropeScaling = hasFactor ? factor : older;
+      scaling = hasFactor ? factor : older;
     return Error::success();
   }
 
@@ -569,6 +579,7 @@ private:
   /// Tensors that the definition has a use for.
   llvm::StringSet<> usedTensors;
   ModelDescription model;
+  int64_t ropeDim = 0; // elements of a head that are rotated
 };
 
 } // namespace

@@ -103,14 +103,12 @@ static Error packTernary(tern::FileSourceAttr source, RankedTensorType type,
 /// Rotary table in f64, rounded once.
 static void writeRopeTable(tern::RopeTableSourceAttr source,
                            RankedTensorType type, llvm::raw_ostream &out) {
-  int64_t half = type.getDimSize(1);
-  double theta = source.getTheta().getValueAsDouble();
-  double scaling = source.getScaling().getValueAsDouble();
-  std::vector<float> row(half);
+  ArrayRef<double> frequencies = source.getFrequencies().asArrayRef();
+  std::vector<float> row(frequencies.size());
   for (int64_t position = 0; position < type.getDimSize(0); ++position) {
-    for (int64_t i = 0; i < half; ++i) {
-      double angle = position / scaling * std::pow(theta, -double(i) / half);
-      row[i] = source.getSine() ? std::sin(angle) : std::cos(angle);
+    for (auto [element, frequency] : llvm::zip_equal(row, frequencies)) {
+      double angle = double(position) * frequency;
+      element = source.getSine() ? std::sin(angle) : std::cos(angle);
     }
     writeElements(out, ArrayRef<float>(row));
   }
@@ -132,6 +130,12 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
     return Error::success();
   }
   if (auto table = dyn_cast<tern::RopeTableSourceAttr>(source)) {
+    if (type.getRank() != 2 || !type.getElementType().isF32() ||
+        type.getDimSize(1) != table.getFrequencies().size())
+      return llvm::createStringError(llvm::formatv(
+          "parameter {0}: expected a table of f32 with a column for each of {1} "
+          "frequencies, but got {2}",
+          param.getSymName(), table.getFrequencies().size(), type));
     writeRopeTable(table, type, out);
     return Error::success();
   }

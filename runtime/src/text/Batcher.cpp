@@ -44,6 +44,10 @@ void Batcher::fill(uint64_t epoch, uint64_t index, Batch &batch) {
   const size_t columns = options.sequenceLength;
   batch.tokens.assign(options.batch * columns, options.padToken);
   batch.labels.assign(options.batch * columns, maskedLabel);
+  batch.positions.resize(options.batch * columns);
+  for (size_t i = 0; i < batch.positions.size(); ++i)
+    batch.positions[i] = int32_t(i % columns);
+  batch.segments.assign(options.batch * columns, -1);
   batch.samples = 0;
   batch.realTokens = 0;
   batch.trainedTokens = 0;
@@ -59,6 +63,7 @@ void Batcher::fill(uint64_t epoch, uint64_t index, Batch &batch) {
               batch.tokens.begin() + offset);
     std::copy(sample.labels.begin(), sample.labels.end(),
               batch.labels.begin() + offset);
+    std::fill_n(batch.segments.begin() + offset, sample.tokens.size(), 0);
     ++batch.samples;
     batch.realTokens += sample.tokens.size();
     batch.trainedTokens += countTrainedLabels(sample);

@@ -8,7 +8,6 @@
 
 #include "train/Evaluator.h"
 
-#include <algorithm>
 #include <cmath>
 
 using namespace sterna;
@@ -16,22 +15,17 @@ using namespace sterna;
 Expected<Evaluator> Evaluator::create(Session &session, bool lora,
                                       float loraScale) {
   const format::Model &model = session.module().model();
-  uint64_t count = uint64_t(model.batch()) * model.sequence_length();
   Expected<Program> program = session.program(lora ? "eval_lora" : "eval");
   if (!program.ok())
     return program.status();
-  Expected<int32_t *> tokens = program->input<int32_t>("tokens", count);
-  if (!tokens.ok())
-    return tokens.status();
-  Expected<int32_t *> labels = program->input<int32_t>("labels", count);
-  if (!labels.ok())
-    return labels.status();
+  Expected<BatchInputs> inputs = BatchInputs::find(*program, model);
+  if (!inputs.ok())
+    return inputs.status();
   Expected<float *> loss = program->output<float>("loss", 1);
   if (!loss.ok())
     return loss.status();
   Evaluator evaluator(*program, model, loraScale);
-  evaluator.tokens = *tokens;
-  evaluator.labels = *labels;
+  evaluator.inputs = *inputs;
   evaluator.loss = *loss;
   if (lora) {
     Expected<float *> scale = program->input<float>("lora_scale", 1);
@@ -43,8 +37,8 @@ Expected<Evaluator> Evaluator::create(Session &session, bool lora,
 }
 
 Expected<float> Evaluator::run(const Batch &batch) {
-  std::copy(batch.tokens.begin(), batch.tokens.end(), tokens);
-  std::copy(batch.labels.begin(), batch.labels.end(), labels);
+  if (Status status = inputs.write(batch); !status.ok())
+    return status;
   if (loraScale)
     *loraScale = scale;
   if (Status status = program.run(); !status.ok())

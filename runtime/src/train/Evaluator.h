@@ -11,7 +11,7 @@
 #define STERNA_RUNTIME_TRAIN_EVALUATOR_H
 
 #include "core/Session.h"
-#include "text/Batcher.h"
+#include "train/BatchInputs.h"
 
 #include <cstdint>
 #include <functional>
@@ -52,8 +52,7 @@ private:
   uint32_t batchSize;
   uint32_t sequenceLength;
   float scale;
-  int32_t *tokens = nullptr;
-  int32_t *labels = nullptr;
+  BatchInputs inputs;
   float *loraScale = nullptr; // null without adapter
   float *loss = nullptr;
 };

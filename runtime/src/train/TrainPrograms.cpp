@@ -45,7 +45,6 @@ Status assignScalars(const Program &program,
 Expected<TrainPrograms> TrainPrograms::create(Session &session, float loraScale,
                                               uint64_t seed) {
   const format::Model &model = session.module().model();
-  uint64_t count = uint64_t(model.batch()) * model.sequence_length();
   Expected<Program> microProgram = session.program("train_micro");
   if (!microProgram.ok())
     return microProgram.status();
@@ -53,12 +52,14 @@ Expected<TrainPrograms> TrainPrograms::create(Session &session, float loraScale,
   if (!applyProgram.ok())
     return applyProgram.status();
 
+  Expected<BatchInputs> inputs = BatchInputs::find(*microProgram, model);
+  if (!inputs.ok())
+    return inputs.status();
   Micro micro{*microProgram};
+  micro.inputs = *inputs;
   Apply apply{*applyProgram};
   for (Status status :
-       {assign(micro.tokens, microProgram->input<int32_t>("tokens", count)),
-        assign(micro.labels, microProgram->input<int32_t>("labels", count)),
-        assignScalars(*microProgram, {{"lora_scale", micro.loraScale},
+       {assignScalars(*microProgram, {{"lora_scale", micro.loraScale},
                                       {"loss_scale", micro.lossScale},
                                       {"accumulate", micro.accumulate}}),
         findRoundingSeeds(session, micro),
@@ -73,7 +74,7 @@ Expected<TrainPrograms> TrainPrograms::create(Session &session, float loraScale,
     if (!status.ok())
       return status;
   // The adapter is drawn from the numbers of `seed` itself.
-  return TrainPrograms(session, micro, apply, count, loraScale, ~seed);
+  return TrainPrograms(session, micro, apply, loraScale, ~seed);
 }
 
 Status TrainPrograms::findRoundingSeeds(const Session &session, Micro &micro) {
@@ -91,12 +92,8 @@ Status TrainPrograms::findRoundingSeeds(const Session &session, Micro &micro) {
 
 Expected<float> TrainPrograms::micro(const Batch &batch, float lossScale,
                                      bool accumulate, MicroPlace place) {
-  if (batch.tokens.size() != batchTokens || batch.labels.size() != batchTokens)
-    return Status::error("expected a batch of " + std::to_string(batchTokens) +
-                         " tokens, but got " +
-                         std::to_string(batch.tokens.size()));
-  std::copy(batch.tokens.begin(), batch.tokens.end(), microProgram.tokens);
-  std::copy(batch.labels.begin(), batch.labels.end(), microProgram.labels);
+  if (Status status = microProgram.inputs.write(batch); !status.ok())
+    return status;
   *microProgram.loraScale = loraScale;
   *microProgram.lossScale = lossScale;
   *microProgram.accumulate = accumulate ? 1.0f : 0.0f;

@@ -12,7 +12,7 @@
 #define STERNA_RUNTIME_TRAIN_TRAINPROGRAMS_H
 
 #include "core/Session.h"
-#include "text/Batcher.h"
+#include "train/BatchInputs.h"
 
 #include <cstdint>
 
@@ -58,8 +58,7 @@ public:
 private:
   struct Micro {
     Program program;
-    int32_t *tokens = nullptr;
-    int32_t *labels = nullptr;
+    BatchInputs inputs;
     float *loraScale = nullptr;
     float *lossScale = nullptr;
     float *accumulate = nullptr;
@@ -78,16 +77,15 @@ private:
   };
 
   TrainPrograms(Session &session, Micro micro, Apply apply,
-                uint64_t batchTokens, float loraScale, uint64_t seed)
+                float loraScale, uint64_t seed)
       : owner(&session), microProgram(micro), applyProgram(apply),
-        batchTokens(batchTokens), loraScale(loraScale), seed(seed) {}
+        loraScale(loraScale), seed(seed) {}
 
   static Status findRoundingSeeds(const Session &session, Micro &micro);
 
   Session *owner;
   Micro microProgram;
   Apply applyProgram;
-  uint64_t batchTokens; // batch times sequence length
   float loraScale;
   uint64_t seed; // of stochastic rounding
 };

@@ -28,5 +28,5 @@ tern.param @tq2_0 : tensor<1x256x!tern.trit> from #tern.file<path = "m.gguf", of
 tern.param @latent : tensor<4x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 192, storage = f32, quantize = true, interleavedHeads = 2>
 
 // Tables of rotary embedding.
-// CHECK: tern.param @cosine : tensor<32x4xf32> from #tern.rope_table<theta = 1.000000e+04 : f64, scaling = 1.000000e+00 : f64, sine = false>
-tern.param @cosine : tensor<32x4xf32> from #tern.rope_table<theta = 1.0e4 : f64, scaling = 1.0 : f64, sine = false>
+// CHECK: tern.param @cosine : tensor<32x4xf32> from #tern.rope_table<frequencies = [1.000000e+00, 1.000000e-01, 1.000000e-02, 1.000000e-03], sine = false>
+tern.param @cosine : tensor<32x4xf32> from #tern.rope_table<frequencies = [1.0, 0.1, 0.01, 0.001], sine = false>

@@ -25,6 +25,7 @@ TEST(Options, EachIsSet) {
                                                   {"target", "x86-64-v2"},
                                                   {"seq-len", "7"},
                                                   {"batch", "3"},
+                                                  {"pack", ""},
                                                   {"max-context", "9"},
                                                   {"lora-rank", "2"},
                                                   {"lora-targets", "q,down"},
@@ -44,6 +45,7 @@ TEST(Options, EachIsSet) {
             (std::vector<std::string>{"host", "vulkan", "x86-64-v2"}));
   EXPECT_EQ(options.sequenceLength, 7);
   EXPECT_EQ(options.batch, 3);
+  EXPECT_TRUE(options.pack);
   EXPECT_EQ(options.maxContext, 9);
   EXPECT_EQ(options.loraRank, 2);
   EXPECT_EQ(options.loraTargets, (std::vector<std::string>{"q", "down"}));

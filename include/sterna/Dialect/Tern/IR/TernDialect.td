@@ -164,12 +164,14 @@ def Tern_RopeTableSourceAttr : AttrDef<Tern_Dialect, "RopeTableSource"> {
   let mnemonic = "rope_table";
   let summary = "A table of rotary-embedding cosines or sines";
   let description = [{
-    Element `[p, i]` is `cos` (or `sin`) of `p / scaling * theta^(-2 i / D)`,
-    computed in f64 when the device binary is written, so that all targets
-    rotate alike.
+    Element `[p, i]` is `cos` (or `sin`) of `p * frequencies[i]`, computed in f64
+    when the device binary is written, so that all targets rotate alike. Which
+    frequencies a model has, `theta^(-2 i / D)` or scaled in some way, is its
+    importer's matter.
+
+    Example: `#tern.rope_table<frequencies = [1.0, 0.01], sine = false>`
   }];
-  let parameters = (ins "::mlir::FloatAttr":$theta, "::mlir::FloatAttr":$scaling,
-                        "bool":$sine);
+  let parameters = (ins "::mlir::DenseF64ArrayAttr":$frequencies, "bool":$sine);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
