@@ -76,7 +76,8 @@ protected:
 
   Expected<Totals> run(const std::vector<Sample> &samples) {
     losses.clear();
-    Expected<Trainer> trainer = Trainer::create(*trainPrograms, samples, options);
+    Expected<Trainer> trainer =
+        Trainer::create(*trainPrograms, samples, options);
     if (!trainer.ok())
       return trainer.status();
     Totals totals;

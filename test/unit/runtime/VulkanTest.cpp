@@ -242,7 +242,8 @@ TEST_F(VulkanDeviceTest, CopiesThroughStaging) {
   for (uint64_t i = 0; i < size; ++i)
     data[i] = char(i * 2654435761u >> 24);
   ASSERT_TRUE(copier->clear(*buffer, "clearing").ok());
-  ASSERT_TRUE(copier->write(*buffer, 3, size - 3, data.data() + 3, "writing").ok());
+  ASSERT_TRUE(
+      copier->write(*buffer, 3, size - 3, data.data() + 3, "writing").ok());
   std::string back(size, 'x');
   ASSERT_TRUE(copier->read(*buffer, 0, size, back.data(), "reading").ok());
   std::memset(data.data(), 0, 3);
