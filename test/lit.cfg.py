@@ -83,8 +83,8 @@ if shutil.which("spirv-val", path=config.environment["PATH"]):
 
 emulated = os.path.join(config.sterna_build, "aarch64", "emulated")
 if os.path.exists(
-    os.path.join(config.sterna_build, "aarch64", "bin", "sterna-run")
-):
+    os.path.join(config.sterna_build, "bin", "sterna-run-aarch64")
+) and os.path.exists(emulated):
     config.available_features.add("aarch64")
 
 # What is watched shares containers with libraries that are not, and Mesa's

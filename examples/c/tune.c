@@ -90,8 +90,8 @@ static void train(sterna_session_t *session, sterna_module_t *module,
   options.max_steps = steps;
   options.learning_rate = 1e-3;
   options.scheduler = STERNA_SCHEDULER_COSINE;
-  check(sterna_trainer_create(session, training, validation, &options,
-                              &trainer));
+  check(
+      sterna_trainer_create(session, training, validation, &options, &trainer));
   before = validate(trainer);
   last.size = sizeof(last);
   check(sterna_trainer_run(trainer, show_step, NULL, &last));

@@ -51,8 +51,8 @@ sterna_compile_options_t *sterna_compile_options_create(void);
 /// Destroys options, which may be null.
 void sterna_compile_options_destroy(sterna_compile_options_t *options);
 
-/// Sets the option `name`, such as "seq-len", as --name=value does; a flag takes
-/// "true" or "false". The folder where the runtimes of executables lie is
+/// Sets the option `name`, such as "seq-len", as --name=value does; a flag
+/// takes "true" or "false". The folder where the runtimes of executables lie is
 /// "runtime-folder". Returns false, after a message to `listener`, which may be
 /// null, for an unknown option or value; `options` are as they were then.
 bool sterna_compile_options_set(sterna_compile_options_t *options,

@@ -143,7 +143,8 @@ LogicalResult buildTrainMicro(func::FuncOp function,
     unsigned index = function.getNumArguments();
     Value old = addArgument(
         function, trainable.type,
-        singleAttr(tern::stateAttr, companionState(trainable, tern::StateKind::gradient)));
+        singleAttr(tern::stateAttr,
+                   companionState(trainable, tern::StateKind::gradient)));
     // Right where the gradient is ready, so that it need not be kept.
     builder.setInsertionPointAfterValue(gradient);
     results.push_back(accumulateGradient({builder, gradient.getLoc()}, gradient,

@@ -27,7 +27,8 @@ struct Trainable {
 /// A dictionary with the one entry `name = value`.
 mlir::DictionaryAttr singleAttr(llvm::StringRef name, mlir::Attribute value);
 
-/// The `tern.state` of the tensor of `kind` that accompanies a trainable, called
+/// The `tern.state` of the tensor of `kind` that accompanies a trainable,
+/// called
 /// `<name of the trainable>.<kind>`.
 tern::StateAttr companionState(const Trainable &trainable,
                                tern::StateKind kind);

@@ -17,7 +17,9 @@ struct sterna_compile_options {
   CompileOptions value;
 };
 
-static sterna_text_t toText(StringRef text) { return {text.data(), text.size()}; }
+static sterna_text_t toText(StringRef text) {
+  return {text.data(), text.size()};
+}
 
 static void tell(const sterna_compile_listener_t *listener, Severity severity,
                  StringRef message) {

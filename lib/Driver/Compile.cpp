@@ -132,10 +132,10 @@ private:
                                 options.input + "' has behind it");
     }
     if (options.to < *last)
-      return diagnostics.fail("'" + options.input + "' stands after the phase '" +
-                              stringifyPhase(*last) +
-                              "', behind --compile-to=" +
-                              stringifyPhase(options.to));
+      return diagnostics.fail(
+          "'" + options.input + "' stands after the phase '" +
+          stringifyPhase(*last) +
+          "', behind --compile-to=" + stringifyPhase(options.to));
     if (failed(next <= Phase::Dispatch ? describe() : findTargets()))
       return failure();
     return prepare();
@@ -150,10 +150,10 @@ private:
       return diagnostics.fail("'" + options.input + "' stands after a phase '" +
                               said.getValue() + "', but there is none");
     if (phase && options.from && phase != options.from)
-      return diagnostics.fail("--compile-from=" +
-                              stringifyPhase(*options.from) + ": '" +
-                              options.input + "' stands after the phase '" +
-                              stringifyPhase(*phase) + "'");
+      return diagnostics.fail(
+          "--compile-from=" + stringifyPhase(*options.from) + ": '" +
+          options.input + "' stands after the phase '" +
+          stringifyPhase(*phase) + "'");
     if (!phase && !options.from)
       return diagnostics.fail("'" + options.input +
                               "' does not say which phase wrote it: give "
@@ -166,9 +166,8 @@ private:
   //===--------------------------------------------------------------------===//
 
   LogicalResult describe() {
-    auto described =
-        describeTargets(&context, options.targets,
-                        {options.weightLayout, options.tuned});
+    auto described = describeTargets(&context, options.targets,
+                                     {options.weightLayout, options.tuned});
     if (!described)
       return diagnostics.fail(described.takeError());
     targets = std::move(*described);
@@ -233,8 +232,8 @@ private:
       if (listener.configure)
         listener.configure(manager);
       buildPhase(manager, Phase(phase), phases);
-      auto result = listener.progress.measure(
-          name, [&] { return manager.run(*module); });
+      auto result =
+          listener.progress.measure(name, [&] { return manager.run(*module); });
       if (failed(result))
         return diagnostics.fail("phase " + name + " failed");
     }

@@ -21,8 +21,8 @@ llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 prepareLink(const CompileOptions &options,
             llvm::ArrayRef<plan::TargetAttr> targets);
 
-/// Generates the code of `plans`, the plans of `module`, and writes the product;
-/// an executable with `runtime`.
+/// Generates the code of `plans`, the plans of `module`, and writes the
+/// product; an executable with `runtime`.
 llvm::Expected<LinkReport> link(mlir::ModuleOp module,
                                 llvm::ArrayRef<TargetPlan> plans,
                                 const CompileOptions &options,

@@ -203,22 +203,16 @@ std::vector<OptionInfo> makeTable() {
        {},
        Phase::Dispatch,
        flag(&CompileOptions::tuned, false)},
-      {"compile-from",
-       "PHASE",
+      {"compile-from", "PHASE",
        "The phase that wrote the input, which is IR, where it does not say so "
        "itself:",
-       phaseValues(),
-       Phase::Link,
+       phaseValues(), Phase::Link,
        [](CompileOptions &options, StringRef text) {
          options.from = symbolizePhase(text);
          return Error::success();
        }},
-      {"compile-to",
-       "PHASE",
-       "Stop after a phase and write its IR:",
-       phaseValues(),
-       Phase::Link,
-       [](CompileOptions &options, StringRef text) {
+      {"compile-to", "PHASE", "Stop after a phase and write its IR:",
+       phaseValues(), Phase::Link, [](CompileOptions &options, StringRef text) {
          options.to = *symbolizePhase(text);
          return Error::success();
        }}};
@@ -245,14 +239,15 @@ llvm::ArrayRef<OptionInfo> sterna::getOptionTable() {
 
 Error sterna::setOption(CompileOptions &options, StringRef name,
                         StringRef value) {
-  const OptionInfo *info = llvm::find_if(
-      getOptionTable(), [&](const OptionInfo &each) { return each.name == name; });
+  const OptionInfo *info =
+      llvm::find_if(getOptionTable(),
+                    [&](const OptionInfo &each) { return each.name == name; });
   if (info == getOptionTable().end())
     return llvm::createStringError("unknown option --" + name);
-  bool isKnown = info->values.empty() ||
-                 llvm::any_of(info->values, [&](const auto &each) {
-                   return each.first == value;
-                 });
+  bool isKnown =
+      info->values.empty() || llvm::any_of(info->values, [&](const auto &each) {
+        return each.first == value;
+      });
   if (!isKnown)
     return llvm::createStringError("unknown --" + name + "=" + value +
                                    "; expected " + listValues(*info));

@@ -82,8 +82,9 @@ private:
         tensor({table.getDimSize(1)}, b.getF64Type()),
         ArrayRef(model.ropeFrequencies)));
     for (bool sine : {false, true})
-      declare(sine ? "rope.sine" : "rope.cosine", table,
-              tern::RopeTableSourceAttr::get(b.getContext(), frequencies, sine));
+      declare(
+          sine ? "rope.sine" : "rope.cosine", table,
+          tern::RopeTableSourceAttr::get(b.getContext(), frequencies, sine));
   }
 
   void declare(StringRef name, RankedTensorType type, Attribute source) {
@@ -394,9 +395,9 @@ private:
       Value keys = update(prefix + "k", 3 + 2 * layer, k);
       return std::make_pair(keys, update(prefix + "v", 4 + 2 * layer, v));
     };
-    results[0] = buildLayers(embed(function.getArgument(0)), 1, tokens,
-                             {position, {}, {}}, /*checkpoint=*/false,
-                             remember);
+    results[0] =
+        buildLayers(embed(function.getArgument(0)), 1, tokens,
+                    {position, {}, {}}, /*checkpoint=*/false, remember);
     finishFunction(function, results, attributes);
   }
 

@@ -76,8 +76,8 @@ private:
 
   /// Checks `module`, which from the phase dispatch on is a plan for `target`.
   LogicalResult check(ModuleOp module, Phase after, const Target *target) {
-    WalkResult result = module.walk<WalkOrder::PreOrder>(
-        [&](Operation *op) -> WalkResult {
+    WalkResult result =
+        module.walk<WalkOrder::PreOrder>([&](Operation *op) -> WalkResult {
           if (!isAllowed(op, after))
             return WalkResult(reject(op));
           if (isa<plan::KernelOp>(op))

@@ -33,8 +33,8 @@ struct SplitTargets : sterna::impl::SplitTargetsPassBase<SplitTargets> {
     }
     ModuleOp whole = getOperation();
     auto first = ModuleOp::create(whole.getLoc());
-    first.getBody()->getOperations().splice(
-        first.getBody()->begin(), whole.getBody()->getOperations());
+    first.getBody()->getOperations().splice(first.getBody()->begin(),
+                                            whole.getBody()->getOperations());
     for (auto [index, attribute] : llvm::enumerate(*attributes)) {
       // The last takes the original, so that one target costs no copy.
       bool isLast = index + 1 == attributes->size();

@@ -77,8 +77,7 @@ sterna::describeTargets(MLIRContext *context, ArrayRef<std::string> choices,
 FailureOr<std::vector<TargetPlan>> sterna::getTargetPlans(ModuleOp module) {
   std::vector<TargetPlan> plans;
   for (auto nested : module.getOps<ModuleOp>()) {
-    auto attribute =
-        nested->getAttrOfType<plan::TargetAttr>(plan::targetAttr);
+    auto attribute = nested->getAttrOfType<plan::TargetAttr>(plan::targetAttr);
     if (!attribute)
       continue;
     const Target *target = findTarget(attribute.getName());

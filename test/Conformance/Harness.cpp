@@ -8,11 +8,11 @@
 
 #include "Harness.h"
 
+#include "core/Session.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "core/Session.h"
 #include "sterna/InitAll.h"
 #include "sterna/Interpreter/Interpreter.h"
 #include "sterna/Pipelines/Pipelines.h"
@@ -218,8 +218,9 @@ bool Harness::interpretCase(const Case &c) {
   return true;
 }
 
-std::optional<std::string>
-Harness::compile(ModuleOp module, const test::Target &target, std::string &error) {
+std::optional<std::string> Harness::compile(ModuleOp module,
+                                            const test::Target &target,
+                                            std::string &error) {
   // The least that the device binary wants to know of a model.
   module->setAttr(tern::modelAttr,
                   tern::ModelAttr::get(context.get(), "conformance", "none", 1,
@@ -313,8 +314,8 @@ std::optional<Harness::Results> Harness::execute(const std::string &path,
   return results;
 }
 
-std::optional<Difference> Harness::run(const Case &c, const test::Target &target,
-                                       std::string &error) {
+std::optional<Difference>
+Harness::run(const Case &c, const test::Target &target, std::string &error) {
   diagnostics.clear();
   OwningOpRef<ModuleOp> module;
   if (!interpretCase(c) || !(module = parse(c))) {

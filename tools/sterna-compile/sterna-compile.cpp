@@ -57,8 +57,8 @@ public:
   llvm::Error apply(CompileOptions &result) {
     for (const auto &flag : flags)
       if (flag.getNumOccurrences())
-        if (llvm::Error error = setOption(result, flag.ArgStr,
-                                          flag ? "true" : "false"))
+        if (llvm::Error error =
+                setOption(result, flag.ArgStr, flag ? "true" : "false"))
           return error;
     for (const auto &option : options)
       for (const std::string &value : option)

@@ -65,8 +65,7 @@ std::vector<uint32_t> choosePrograms(const Module &module,
   std::vector<uint32_t> programs;
   if (options.prompt > 0 || options.generate > 0)
     for (uint32_t index : generatePrograms(module, /*lora=*/false)) {
-      std::string name =
-          module.plan().programs()->Get(index)->name()->str();
+      std::string name = module.plan().programs()->Get(index)->name()->str();
       bool decodes = name == "head" || name == "forward_1";
       if (options.prompt > 0 || decodes)
         programs.push_back(index);

@@ -324,10 +324,9 @@ void printMemory(const Module &module, const std::string &target) {
     PlannedBytes bytes = planOf(module, row.programs);
     std::printf(
         "%-*s %12s %12s %12s %12s %12s %12s\n", target.empty() ? 10 : 16,
-        (target + row.name).c_str(),
-        formatBytes(bytes.weights).c_str(), formatBytes(bytes.state).c_str(),
-        formatBytes(bytes.arena).c_str(), formatBytes(bytes.block).c_str(),
-        formatBytes(bytes.total()).c_str(),
+        (target + row.name).c_str(), formatBytes(bytes.weights).c_str(),
+        formatBytes(bytes.state).c_str(), formatBytes(bytes.arena).c_str(),
+        formatBytes(bytes.block).c_str(), formatBytes(bytes.total()).c_str(),
         code.ok() ? formatBytes(scratchOf(module, **code, row.programs)).c_str()
                   : "-");
   }

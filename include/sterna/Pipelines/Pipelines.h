@@ -2,7 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Phases are named pipelines, the same for sterna-compile, sterna-opt and tests.
+// Phases are named pipelines, the same for sterna-compile, sterna-opt and
+// tests.
 //
 //===----------------------------------------------------------------------===//
 

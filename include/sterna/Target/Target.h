@@ -89,8 +89,7 @@ const Target *findTarget(llvm::StringRef name);
 /// The attributes for `choices`, names as --target takes them, of all targets;
 /// none means "host". Fails with the list of choices where one is not known.
 llvm::Expected<std::vector<plan::TargetAttr>>
-describeTargets(mlir::MLIRContext *context,
-                llvm::ArrayRef<std::string> choices,
+describeTargets(mlir::MLIRContext *context, llvm::ArrayRef<std::string> choices,
                 const TargetOptions &options);
 
 /// The modules inside of `module` that are plans, each with its target. Fails,

@@ -45,7 +45,6 @@ sterna::gpu::getLaunchedBuffers(plan::LaunchOp launch) {
   });
 }
 
-
 int64_t sterna::gpu::getMaxShardBytes(plan::DeviceProfileAttr profile) {
   return profile.getBindingBytes() - offsetAlignment;
 }

@@ -47,8 +47,8 @@ template <typename T> ArrayAttr namesOf(Builder &b, ArrayRef<const T *> named) {
 }
 
 const cpu::WeightLayout *layoutOf(plan::TargetAttr target) {
-  return cpu::chooseWeightLayout(target.getFacts().getAs<StringAttr>(layoutFact),
-                                 cpu::getLevels(target));
+  return cpu::chooseWeightLayout(
+      target.getFacts().getAs<StringAttr>(layoutFact), cpu::getLevels(target));
 }
 
 class CPUTarget : public Target {
@@ -97,7 +97,8 @@ public:
     DictionaryAttr facts = target.getFacts();
     auto areNames = [&](StringRef fact, auto find) {
       auto names = facts.getAs<ArrayAttr>(fact);
-      return names && !names.empty() && llvm::all_of(names, [&](Attribute name) {
+      return names && !names.empty() &&
+             llvm::all_of(names, [&](Attribute name) {
                auto text = dyn_cast<StringAttr>(name);
                return text && find(text.getValue());
              });

@@ -23,36 +23,38 @@ Offset<format::Model> sterna::describeModel(MetadataBuilder &builder,
   auto gradients = module->getAttrOfType<TypeAttr>(tern::gradientsAttr);
   auto name = builder.string(model.getName());
   auto architecture = builder.string(model.getArchitecture());
-  auto activations = builder.string(model.getInt8Activations() ? "int8" : "float");
+  auto activations =
+      builder.string(model.getInt8Activations() ? "int8" : "float");
   std::vector<flatbuffers::Offset<flatbuffers::String>> names;
   if (lora)
     for (auto target : lora.getTargets().getAsRange<StringAttr>())
       names.push_back(builder.string(target.getValue()));
   auto targets = builder.CreateVector(names);
   auto gradientType =
-      gradients ? builder.string(gradients.getValue().isInteger(8) ? "int8" : "int16")
-                : 0;
+      gradients
+          ? builder.string(gradients.getValue().isInteger(8) ? "int8" : "int16")
+          : 0;
   return format::CreateModel(
       builder, name, architecture, model.getLayers(), model.getHidden(),
       model.getFeedForward(), model.getHeads(), model.getKvHeads(),
       model.getHeadDim(), model.getVocabulary(), shapes.getMaxContext(),
-      shapes.getSequenceLength(), shapes.getBatch(),
-      lora ? lora.getRank() : 0, targets, activations,
-      trainable, gradientType,
-      model.getContextLength());
+      shapes.getSequenceLength(), shapes.getBatch(), lora ? lora.getRank() : 0,
+      targets, activations, trainable, gradientType, model.getContextLength());
 }
 
 /// The elements of a resource of the vocabulary; none where it is not there.
 template <typename T>
-static ArrayRef<T> contents(MetadataBuilder &builder, StringRef name, DenseResourceElementsAttr array) {
+static ArrayRef<T> contents(MetadataBuilder &builder, StringRef name,
+                            DenseResourceElementsAttr array) {
   size_t count = array.getType().getNumElements();
   const AsmResourceBlob *blob = array.getRawHandle().getBlob();
   if (count == 0)
     return {};
   if (!blob || blob->getData().size() != count * sizeof(T)) {
-    builder.problem = ("the resource '" + name + "' of the vocabulary is missing or " +
-               "damaged: expected " + Twine(count * sizeof(T)) + " bytes")
-                  .str();
+    builder.problem =
+        ("the resource '" + name + "' of the vocabulary is missing or " +
+         "damaged: expected " + Twine(count * sizeof(T)) + " bytes")
+            .str();
     return {};
   }
   return blob->getDataAs<T>();
@@ -72,7 +74,8 @@ Offset<format::Tokenizer> sterna::describeTokenizer(MetadataBuilder &builder,
   size_t start = 0;
   for (int32_t length : lengths) {
     if (length < 0 || size_t(length) > bytes.size() - start) {
-      builder.problem = "the pieces of the vocabulary end before its last token";
+      builder.problem =
+          "the pieces of the vocabulary end before its last token";
       return 0;
     }
     pieces.push_back(builder.string(StringRef(bytes.data() + start, length)));

@@ -53,11 +53,10 @@ public:
     auto state = builder.CreateVector(describeState());
     auto weights = builder.CreateVector(blobs.weights);
     auto code = builder.CreateVector(blobs.code);
-    return format::CreatePlan(builder, name, kernels, programs, state, weights,
-                              code, blobs.weightsOffset,
-                              bytes("plan.weights_bytes"),
-                              bytes("plan.state_bytes"), arenaBytes,
-                              blockBytes);
+    return format::CreatePlan(
+        builder, name, kernels, programs, state, weights, code,
+        blobs.weightsOffset, bytes("plan.weights_bytes"),
+        bytes("plan.state_bytes"), arenaBytes, blockBytes);
   }
 
 private:
@@ -71,9 +70,9 @@ private:
     Offsets<format::Kernel> result;
     for (auto kernel : module.getOps<plan::KernelOp>()) {
       kernelIndex[kernel.getSymName()] = result.size();
-      result.push_back(
-          format::CreateKernel(builder, builder.string(kernel.getSymName()),
-                               builder.string(describeLocation(kernel.getLoc()))));
+      result.push_back(format::CreateKernel(
+          builder, builder.string(kernel.getSymName()),
+          builder.string(describeLocation(kernel.getLoc()))));
     }
     return result;
   }
@@ -104,9 +103,9 @@ private:
         total += entry.second;
       return total;
     };
-    return format::CreateProgram(builder, builder.string(program.getSymName()), inputs,
-                                 outputs, dispatches, program.getArenaBytes(),
-                                 sum(state), sum(weights), peak);
+    return format::CreateProgram(
+        builder, builder.string(program.getSymName()), inputs, outputs,
+        dispatches, program.getArenaBytes(), sum(state), sum(weights), peak);
   }
 
   Offsets<format::Dispatch>
@@ -154,8 +153,8 @@ private:
       blockBytes = std::max<uint64_t>(blockBytes, llvm::alignTo(end, 64));
       result.push_back(format::CreateField(
           builder, builder.string(field.getAs<StringAttr>("name").getValue()),
-          elementType(type.getElementType()),
-          builder.shape(type.getShape()), offset));
+          elementType(type.getElementType()), builder.shape(type.getShape()),
+          offset));
     }
     return result;
   }
@@ -165,10 +164,11 @@ private:
     for (auto state : module.getOps<plan::StateOp>()) {
       auto type = cast<MemRefType>(state.getType());
       result.push_back(format::CreateStateTensor(
-          builder, builder.string(state.getSymName()), state.getState().getKind(),
-          elementType(type.getElementType()),
+          builder, builder.string(state.getSymName()),
+          state.getState().getKind(), elementType(type.getElementType()),
           builder.shape(type.getShape()), state.getOffset(),
-          state.getState().getLayer(), builder.string(state.getState().getTarget())));
+          state.getState().getLayer(),
+          builder.string(state.getState().getTarget())));
     }
     return result;
   }

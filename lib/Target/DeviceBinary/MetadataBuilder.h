@@ -30,8 +30,7 @@ struct MetadataBuilder : flatbuffers::FlatBufferBuilder {
   }
 
   Offset<flatbuffers::Vector<uint64_t>> shape(llvm::ArrayRef<int64_t> extents) {
-    return CreateVector(
-        std::vector<uint64_t>(extents.begin(), extents.end()));
+    return CreateVector(std::vector<uint64_t>(extents.begin(), extents.end()));
   }
 
   /// What is wrong with the module; empty if nothing is.
@@ -48,8 +47,7 @@ struct PlanBlobs {
 
 /// Describes `module`, the plan for the target of that name.
 Offset<format::Plan> describePlan(MetadataBuilder &builder,
-                                  mlir::ModuleOp module,
-                                  llvm::StringRef target,
+                                  mlir::ModuleOp module, llvm::StringRef target,
                                   const PlanBlobs &blobs);
 
 /// Describes the model of `module`, which is `trainable` or not.

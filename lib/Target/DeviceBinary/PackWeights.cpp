@@ -134,7 +134,8 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
     if (type.getRank() != 2 || !type.getElementType().isF32() ||
         type.getDimSize(1) != table.getFrequencies().getNumElements())
       return llvm::createStringError(llvm::formatv(
-          "parameter {0}: expected a table of f32 with a column for each of {1} "
+          "parameter {0}: expected a table of f32 with a column for each of "
+          "{1} "
           "frequencies, but got {2}",
           param.getSymName(), table.getFrequencies().getNumElements(), type));
     writeRopeTable(table, type, out);

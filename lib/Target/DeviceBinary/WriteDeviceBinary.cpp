@@ -296,10 +296,10 @@ private:
     for (const PlanCode &plan : plans)
       for (const CodeObject &object : plan.code)
         for (const LayoutCostEstimate &cost : object.layoutCosts)
-          result.push_back(format::CreateLayoutCost(
-              builder, builder.string(object.target),
-              builder.string(cost.layout), cost.bits, cost.oneToken,
-              cost.manyTokens));
+          result.push_back(
+              format::CreateLayoutCost(builder, builder.string(object.target),
+                                       builder.string(cost.layout), cost.bits,
+                                       cost.oneToken, cost.manyTokens));
     return result;
   }
 
@@ -314,15 +314,15 @@ private:
 
 } // namespace
 
-Expected<LinkReport>
-sterna::writeDeviceBinary(ModuleOp module, ArrayRef<PlanCode> plans,
-                          llvm::raw_fd_ostream &out) {
+Expected<LinkReport> sterna::writeDeviceBinary(ModuleOp module,
+                                               ArrayRef<PlanCode> plans,
+                                               llvm::raw_fd_ostream &out) {
   return DeviceBinaryWriter(module, plans, out).run();
 }
 
-Expected<LinkReport>
-sterna::writeDeviceBinary(ModuleOp module, ArrayRef<PlanCode> plans,
-                          StringRef path) {
+Expected<LinkReport> sterna::writeDeviceBinary(ModuleOp module,
+                                               ArrayRef<PlanCode> plans,
+                                               StringRef path) {
   return writeWhole(path, /*executable=*/false, [&](llvm::raw_fd_ostream &out) {
     return writeDeviceBinary(module, plans, out);
   });

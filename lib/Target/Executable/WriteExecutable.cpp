@@ -100,9 +100,10 @@ sterna::openRuntime(StringRef folder, ArrayRef<StringRef> architectures) {
   return std::move(*file);
 }
 
-Expected<LinkReport>
-sterna::writeExecutable(llvm::MemoryBufferRef runtime, ModuleOp module,
-                        llvm::ArrayRef<PlanCode> plans, StringRef path) {
+Expected<LinkReport> sterna::writeExecutable(llvm::MemoryBufferRef runtime,
+                                             ModuleOp module,
+                                             llvm::ArrayRef<PlanCode> plans,
+                                             StringRef path) {
   auto write = [&](llvm::raw_fd_ostream &out) -> Expected<LinkReport> {
     out << runtime.getBuffer();
     out.write_zeros(llvm::offsetToAlignment(

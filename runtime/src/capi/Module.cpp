@@ -156,14 +156,14 @@ size_t sterna_module_state_count(const sterna_module_t *module) {
 sterna_status_t sterna_module_state(const sterna_module_t *module, size_t index,
                                     sterna_tensor_t *out_tensor) {
   clearStruct(out_tensor);
-  return guarded(
-      {{module, "a module"}, {out_tensor, "a place for a tensor"}},
-      [&]() -> sterna_status_t {
-        const auto &state = orEmpty(module->module->plan().state());
-        if (index >= state.size())
-          return invalid("there is no state tensor of this index");
-        return writeStruct(describe(*state.Get(uint32_t(index))), out_tensor);
-      });
+  return guarded({{module, "a module"}, {out_tensor, "a place for a tensor"}},
+                 [&]() -> sterna_status_t {
+                   const auto &state = orEmpty(module->module->plan().state());
+                   if (index >= state.size())
+                     return invalid("there is no state tensor of this index");
+                   return writeStruct(describe(*state.Get(uint32_t(index))),
+                                      out_tensor);
+                 });
 }
 
 sterna_status_t sterna_module_model(const sterna_module_t *module,

@@ -45,8 +45,8 @@ public:
   /// The same file, shown as the plan for `target`; null if it has none.
   std::shared_ptr<const Module> viewOf(const std::string &target) const;
 
-  /// Start of the weights space, `plan().weights_bytes()` bytes, read-only; null
-  /// where its weights lie apart.
+  /// Start of the weights space, `plan().weights_bytes()` bytes, read-only;
+  /// null where its weights lie apart.
   const uint8_t *weights() const;
 
   /// The bytes of one weight, `weight.size()` of them.

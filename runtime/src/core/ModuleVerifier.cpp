@@ -147,7 +147,7 @@ Status PlanVerifier::verifySections() {
 }
 
 Status PlanVerifier::verifyKernels(const format::Code &code,
-                               const std::string &where) {
+                                   const std::string &where) {
   const auto &names = orEmpty(plan.kernels());
   const auto &kernels = orEmpty(code.kernels());
   if (kernels.size() != names.size())
@@ -190,10 +190,11 @@ template <typename Vector> static bool isAligned(const Vector *vector) {
          reinterpret_cast<uintptr_t>(vector->Data()) % alignof(uint64_t) == 0;
 }
 
-Status PlanVerifier::verifyTensor(const std::string &name, format::ElementType type,
-                              const flatbuffers::Vector<uint64_t> *shape,
-                              uint64_t offset, const std::string &where,
-                              uint64_t limit) {
+Status PlanVerifier::verifyTensor(const std::string &name,
+                                  format::ElementType type,
+                                  const flatbuffers::Vector<uint64_t> *shape,
+                                  uint64_t offset, const std::string &where,
+                                  uint64_t limit) {
   if (type > format::ElementType::MAX)
     return Status::error(name + " has the unknown element type " +
                          str(uint64_t(type)));
@@ -308,7 +309,7 @@ uint64_t PlanVerifier::spaceBytes(format::Space space) const {
 }
 
 Status PlanVerifier::verifyDispatch(const format::Dispatch &dispatch,
-                                const std::string &where) {
+                                    const std::string &where) {
   uint32_t kernels = orEmpty(plan.kernels()).size();
   if (dispatch.kernel() >= kernels)
     return Status::error(where + " runs kernel " + str(dispatch.kernel()) +
@@ -341,8 +342,8 @@ Status PlanVerifier::verifyDispatch(const format::Dispatch &dispatch,
 }
 
 Status PlanVerifier::verifySlots(const format::Dispatch &dispatch,
-                             const format::KernelCode &code,
-                             const std::string &where) {
+                                 const format::KernelCode &code,
+                                 const std::string &where) {
   const auto &bindings = orEmpty(dispatch.bindings());
   const auto &slots = orEmpty(code.slots());
   if (slots.size() != bindings.size())

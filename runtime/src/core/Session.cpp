@@ -127,8 +127,7 @@ Expected<Program> Session::program(const std::string &name) const {
   if (!isPrepared(name))
     return Status::error("program '" + name +
                          "' was not named when the session was created");
-  return Program(device.get(), *index,
-                 loaded->plan().programs()->Get(*index));
+  return Program(device.get(), *index, loaded->plan().programs()->Get(*index));
 }
 
 Status Session::readState(const format::StateTensor &tensor,

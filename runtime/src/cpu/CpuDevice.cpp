@@ -9,10 +9,10 @@
 
 #include "cpu/CpuDevice.h"
 
+#include "core/Cores.h"
 #include "core/Plan.h"
 #include "core/Profile.h"
 #include "core/ThreadPool.h"
-#include "core/Cores.h"
 #include "cpu/CpuFeatures.h"
 #include "cpu/KernelLibrary.h"
 

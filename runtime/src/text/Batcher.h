@@ -37,9 +37,9 @@ struct Batch {
   std::vector<int32_t> labels;
   std::vector<int32_t> positions; // in the token's sample, from 0
   std::vector<int32_t> segments;  // 0, padding -1: a row holds one sample
-  uint32_t samples = 0;       // rows that hold a sample
-  uint64_t realTokens = 0;    // tokens that are not padding
-  uint64_t trainedTokens = 0; // labels scored: ≠ −100 in columns ≥ 1
+  uint32_t samples = 0;           // rows that hold a sample
+  uint64_t realTokens = 0;        // tokens that are not padding
+  uint64_t trainedTokens = 0;     // labels scored: ≠ −100 in columns ≥ 1
 };
 
 /// Gives the batches of each epoch. The samples must outlive it, unchanged, and

@@ -76,8 +76,8 @@ private:
     float *gradNorm = nullptr;
   };
 
-  TrainPrograms(Session &session, Micro micro, Apply apply,
-                float loraScale, uint64_t seed)
+  TrainPrograms(Session &session, Micro micro, Apply apply, float loraScale,
+                uint64_t seed)
       : owner(&session), microProgram(micro), applyProgram(apply),
         loraScale(loraScale), seed(seed) {}
 

@@ -146,9 +146,9 @@ Status VulkanDevice::fillSpaces() {
     if (Status status = copier->clear(*space, "clearing memory"); !status.ok())
       return status;
   for (const format::Weight *weight : orEmpty(module->plan().weights()))
-    if (Status status = copier->write(weights, weight->offset(), weight->size(),
-                                      module->bytesOf(*weight),
-                                      "uploading the weights");
+    if (Status status =
+            copier->write(weights, weight->offset(), weight->size(),
+                          module->bytesOf(*weight), "uploading the weights");
         !status.ok())
       return status;
   return Status();
@@ -237,11 +237,9 @@ openContext(std::optional<uint32_t> index) {
 
 } // namespace
 
-static Expected<std::unique_ptr<Device>>
-createVulkanDevice(std::shared_ptr<const Module> module,
-                   const std::vector<uint32_t> &programs,
-                   const DeviceOptions &options,
-                   std::optional<uint32_t> index) {
+static Expected<std::unique_ptr<Device>> createVulkanDevice(
+    std::shared_ptr<const Module> module, const std::vector<uint32_t> &programs,
+    const DeviceOptions &options, std::optional<uint32_t> index) {
   if (options.threads != 0)
     return Status::error("expected no number of threads for device '" +
                          options.device + "', but got " +

@@ -17,8 +17,8 @@
 namespace sterna {
 
 /// Vulkan devices. Preparing one allocates all spaces, uploads all weights,
-/// compiles the kernels that the programs run and records each. The index is the
-/// device's among those that `sterna-run devices` lists; without it, see
+/// compiles the kernels that the programs run and records each. The index is
+/// the device's among those that `sterna-run devices` lists; without it, see
 /// VulkanInstance::choose. The one thread of a profile is the queue.
 extern const DeviceDriver vulkanDriver;
 

@@ -117,7 +117,7 @@ void VulkanPipelineCache::save() const {
   uint64_t checksum = XXH3_64bits(bytes.data() + headerBytes, size);
   if (checksum == savedChecksum)
     return;
-  std::memcpy(&bytes[0], magic, 8);
+  std::memcpy(bytes.data(), magic, 8);
   std::memcpy(&bytes[8], &checksum, 8);
   std::error_code ignored;
   std::filesystem::create_directories(std::filesystem::path(file).parent_path(),

@@ -56,10 +56,9 @@ Status VulkanPipelines::compile(const Module &module, const format::Code &code,
     if (status.ok())
       status = makePipeline(index, spirv, kernel, cache.handle());
     if (!status.ok())
-      return Status::error(
-          "cannot compile kernel '" +
-          module.plan().kernels()->Get(index)->name()->str() +
-          "': " + status.message());
+      return Status::error("cannot compile kernel '" +
+                           module.plan().kernels()->Get(index)->name()->str() +
+                           "': " + status.message());
   }
   cache.save();
   return Status();

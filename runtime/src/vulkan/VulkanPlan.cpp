@@ -174,11 +174,7 @@ sterna::missingKernel(const Module &module, const format::Code &code,
                       const format::Program &program) {
   for (const format::Dispatch *dispatch : orEmpty(program.dispatches()))
     if (code.kernels()->Get(dispatch->kernel())->size() == 0)
-      return module.plan()
-          .kernels()
-          ->Get(dispatch->kernel())
-          ->name()
-          ->str();
+      return module.plan().kernels()->Get(dispatch->kernel())->name()->str();
   return std::nullopt;
 }
 

@@ -44,8 +44,10 @@ TEST(CompilerCApi, CompilesTwiceInOneProcessToEqualBytes) {
   sterna_compile_options_t *options = sterna_compile_options_create();
   Heard heard;
   sterna_compile_listener_t listener = heard.listener();
-  for (auto [name, value] : {std::pair("seq-len", "16"), {"max-context", "32"},
-                             {"lora-rank", "2"}, {"no-train", "true"}})
+  for (auto [name, value] : {std::pair("seq-len", "16"),
+                             {"max-context", "32"},
+                             {"lora-rank", "2"},
+                             {"no-train", "true"}})
     EXPECT_TRUE(sterna_compile_options_set(options, name, value, &listener));
   std::string first = testing::TempDir() + "/sterna-c-1.stn";
   std::string second = testing::TempDir() + "/sterna-c-2.stn";
@@ -71,17 +73,17 @@ TEST(CompilerCApi, RefusesWhatItDoesNotKnow) {
   EXPECT_FALSE(sterna_compile_options_set(options, "emit", "zip", &listener));
   EXPECT_FALSE(sterna_compile_options_set(options, nullptr, "", &listener));
   EXPECT_FALSE(sterna_compile_options_set(nullptr, "batch", "1", nullptr));
-  EXPECT_FALSE(sterna_compile("/nowhere.gguf", "/nowhere.stn", options,
-                              &listener));
+  EXPECT_FALSE(
+      sterna_compile("/nowhere.gguf", "/nowhere.stn", options, &listener));
   EXPECT_FALSE(sterna_compile(nullptr, "x.stn", options, &listener));
-  EXPECT_EQ(heard.errors,
-            (std::vector<std::string>{
-                "unknown option --sqe-len",
-                "--seq-len=x: expected a whole number",
-                "unknown --emit=zip; expected stn, exe or obj",
-                "expected options, a name and a value, but got null",
-                heard.errors.at(4),
-                "expected an input and an output, but got null"}));
+  EXPECT_EQ(
+      heard.errors,
+      (std::vector<std::string>{
+          "unknown option --sqe-len", "--seq-len=x: expected a whole number",
+          "unknown --emit=zip; expected stn, exe or obj",
+          "expected options, a name and a value, but got null",
+          heard.errors.at(4),
+          "expected an input and an output, but got null"}));
   EXPECT_NE(heard.errors[4].find("/nowhere."), std::string::npos);
   sterna_compile_options_destroy(options);
   sterna_compile_options_destroy(nullptr);

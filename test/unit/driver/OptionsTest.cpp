@@ -19,26 +19,27 @@ std::string set(CompileOptions &options, llvm::StringRef name,
 
 TEST(Options, EachIsSet) {
   CompileOptions options;
-  for (auto [name, value] : std::initializer_list<
-           std::pair<const char *, const char *>>{{"emit", "obj"},
-                                                  {"target", "host,vulkan"},
-                                                  {"target", "x86-64-v2"},
-                                                  {"seq-len", "7"},
-                                                  {"batch", "3"},
-                                                  {"pack", ""},
-                                                  {"max-context", "9"},
-                                                  {"lora-rank", "2"},
-                                                  {"lora-targets", "q,down"},
-                                                  {"activations", "float"},
-                                                  {"gradient-type", "int8"},
-                                                  {"head-type", "f16"},
-                                                  {"weight-layout", "base3"},
-                                                  {"no-train", "true"},
-                                                  {"no-checkpoint", ""},
-                                                  {"portable-kernels", "false"},
-                                                  {"quantize", "absmean"},
-                                                  {"compile-from", "adapt"},
-                                                  {"compile-to", "codegen"}})
+  for (auto [name, value] :
+       std::initializer_list<std::pair<const char *, const char *>>{
+           {"emit", "obj"},
+           {"target", "host,vulkan"},
+           {"target", "x86-64-v2"},
+           {"seq-len", "7"},
+           {"batch", "3"},
+           {"pack", ""},
+           {"max-context", "9"},
+           {"lora-rank", "2"},
+           {"lora-targets", "q,down"},
+           {"activations", "float"},
+           {"gradient-type", "int8"},
+           {"head-type", "f16"},
+           {"weight-layout", "base3"},
+           {"no-train", "true"},
+           {"no-checkpoint", ""},
+           {"portable-kernels", "false"},
+           {"quantize", "absmean"},
+           {"compile-from", "adapt"},
+           {"compile-to", "codegen"}})
     EXPECT_EQ(set(options, name, value), "");
   EXPECT_EQ(options.emit, Product::Object);
   EXPECT_EQ(options.targets,
@@ -64,15 +65,15 @@ TEST(Options, EachIsSet) {
 }
 
 TEST(Options, AreCheckedAgainstEachOther) {
-  auto problem = [](std::initializer_list<
-                     std::pair<const char *, const char *>> given) {
-    CompileOptions options;
-    options.input = "m.gguf";
-    options.output = "m.stn";
-    for (auto [name, value] : given)
-      EXPECT_EQ(set(options, name, value), "");
-    return llvm::toString(checkOptions(options));
-  };
+  auto problem =
+      [](std::initializer_list<std::pair<const char *, const char *>> given) {
+        CompileOptions options;
+        options.input = "m.gguf";
+        options.output = "m.stn";
+        for (auto [name, value] : given)
+          EXPECT_EQ(set(options, name, value), "");
+        return llvm::toString(checkOptions(options));
+      };
   EXPECT_EQ(problem({}), "");
   EXPECT_EQ(problem({{"compile-from", "codegen"}, {"compile-to", "adapt"}}),
             "--compile-to=adapt comes before --compile-from=codegen");

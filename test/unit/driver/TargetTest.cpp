@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "sterna/Target/Target.h"
 #include "core/Session.h"
 #include "sterna/Driver/Compiler.h"
-#include "sterna/Target/Target.h"
 
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"

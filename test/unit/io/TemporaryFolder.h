@@ -26,7 +26,7 @@ public:
   TemporaryFolder() {
     folder =
         (std::filesystem::temp_directory_path() / "sterna.XXXXXX").string();
-    if (!mkdtemp(&folder[0]))
+    if (!mkdtemp(folder.data()))
       std::abort();
   }
   TemporaryFolder(const TemporaryFolder &) = delete;

@@ -72,7 +72,8 @@ protected:
   /// What is wrong with the module; empty if it is written.
   std::string write() {
     std::string path = testing::TempDir() + "/sterna-link-test.stn";
-    auto report = writeDeviceBinary(*module, PlanCode{"cpu", plan("cpu"), {}}, path);
+    auto report =
+        writeDeviceBinary(*module, PlanCode{"cpu", plan("cpu"), {}}, path);
     EXPECT_EQ(llvm::sys::fs::exists(path), bool(report));
     llvm::sys::fs::remove(path);
     return report ? "" : llvm::toString(report.takeError());

@@ -35,7 +35,7 @@ protected:
   }
 
   void prepare(const TestModule &description) {
-    programs_.reset();
+    trainPrograms.reset();
     session.reset();
     module = loadValid(description);
     ASSERT_TRUE(module);
@@ -47,7 +47,7 @@ protected:
     session = std::move(*made);
     auto created = TrainPrograms::create(*session, 1, /*seed=*/0);
     ASSERT_TRUE(created.ok()) << created.message();
-    programs_.emplace(std::move(*created));
+    trainPrograms.emplace(std::move(*created));
   }
 
   static void expectEqual(const TrainerState &state,
@@ -76,7 +76,8 @@ protected:
 
   Expected<Totals> run(const std::vector<Sample> &samples) {
     losses.clear();
-    Expected<Trainer> trainer = Trainer::create(*programs_, samples, options);
+    Expected<Trainer> trainer =
+        Trainer::create(*trainPrograms, samples, options);
     if (!trainer.ok())
       return trainer.status();
     Totals totals;
@@ -100,7 +101,7 @@ protected:
 
   std::shared_ptr<const Module> module;
   std::unique_ptr<Session> session;
-  std::optional<TrainPrograms> programs_;
+  std::optional<TrainPrograms> trainPrograms;
   TrainOptions options;
   std::vector<double> losses; // of the last run
   TrainerState lastState;     // at its end
@@ -169,7 +170,7 @@ TEST_F(TrainerTest, MeasuresTheFirstStepAgain) {
   options.steps = 8;
   for (double rate : {0.0, 0.5}) {
     options.schedule.peak = rate;
-    auto trainer = Trainer::create(*programs_, samples, options);
+    auto trainer = Trainer::create(*trainPrograms, samples, options);
     ASSERT_TRUE(trainer.ok()) << trainer.message();
     auto first = trainer->step(); // the first of which is left out
     ASSERT_TRUE(first.ok() && *first);
@@ -207,7 +208,7 @@ TEST_F(TrainerTest, ARunThatIsRestoredGoesOnAsIfItHadNeverStopped) {
                     ->writeState(*module->findState("a"),
                                  std::vector<float>(8, 0.0f).data())
                     .ok());
-    auto before = Trainer::create(*programs_, samples, options);
+    auto before = Trainer::create(*trainPrograms, samples, options);
     ASSERT_TRUE(before.ok());
     for (uint64_t i = 0; i < stop; ++i)
       ASSERT_TRUE(before->step().ok());
@@ -217,7 +218,7 @@ TEST_F(TrainerTest, ARunThatIsRestoredGoesOnAsIfItHadNeverStopped) {
     // Another run spoils everything in between.
     ASSERT_TRUE(run({sample({9, 15})}).ok());
 
-    auto after = Trainer::create(*programs_, samples, options);
+    auto after = Trainer::create(*trainPrograms, samples, options);
     ASSERT_TRUE(after.ok());
     ASSERT_TRUE(after->restore(*saved).ok());
     for (uint64_t i = stop; i < options.steps; ++i) {
@@ -242,7 +243,7 @@ TEST_F(TrainerTest, MomentsArePartOfTheState) {
       program.dispatches[0].bindings.push_back({format::Space::state, 320, 32});
   prepare(description);
   std::vector<Sample> samples = {sample({9, 4})};
-  auto trainer = Trainer::create(*programs_, samples, options);
+  auto trainer = Trainer::create(*trainPrograms, samples, options);
   ASSERT_TRUE(trainer.ok()) << trainer.message();
   std::vector<float> moments(8, 0.5f);
   const format::StateTensor &tensor = *module->findState("a.moment1");
@@ -258,7 +259,7 @@ TEST_F(TrainerTest, MomentsArePartOfTheState) {
 TEST_F(TrainerTest, AStepWhoseNormIsNotFiniteIsNoUpdate) {
   options.steps = 2;
   std::vector<Sample> samples = {sample({9, 4})};
-  auto trainer = Trainer::create(*programs_, samples, options);
+  auto trainer = Trainer::create(*trainPrograms, samples, options);
   ASSERT_TRUE(trainer.ok());
   ASSERT_TRUE(trainer->step().ok());
   // The toy adds 0 times what was there, which is the NaN.
@@ -274,7 +275,7 @@ TEST_F(TrainerTest, AStepWhoseNormIsNotFiniteIsNoUpdate) {
 }
 
 TEST_F(TrainerTest, RefusesStatesOfOtherModules) {
-  auto trainer = Trainer::create(*programs_, {sample({9, 4})}, options);
+  auto trainer = Trainer::create(*trainPrograms, {sample({9, 4})}, options);
   ASSERT_TRUE(trainer.ok());
   auto good = trainer->state();
   ASSERT_TRUE(good.ok());
@@ -420,7 +421,7 @@ TEST_F(TrainerTest, SavesGradients) {
   one.tokens.assign(batch * sequence, 0);
   one.labels.assign(batch * sequence, maskedLabel);
   one.labels[1] = 5;
-  auto loss = programs_->micro(one, 1, /*accumulate=*/false);
+  auto loss = trainPrograms->micro(one, 1, /*accumulate=*/false);
   ASSERT_TRUE(loss.ok());
   EXPECT_EQ(*loss, 8); // (1 - 5)² / 2
   std::string path = temporaryPath("gradients.safetensors");

@@ -242,12 +242,13 @@ TEST_F(VulkanDeviceTest, CopiesThroughStaging) {
   for (uint64_t i = 0; i < size; ++i)
     data[i] = char(i * 2654435761u >> 24);
   ASSERT_TRUE(copier->clear(*buffer, "clearing").ok());
-  ASSERT_TRUE(copier->write(*buffer, 3, size - 3, &data[3], "writing").ok());
+  ASSERT_TRUE(
+      copier->write(*buffer, 3, size - 3, data.data() + 3, "writing").ok());
   std::string back(size, 'x');
-  ASSERT_TRUE(copier->read(*buffer, 0, size, &back[0], "reading").ok());
-  std::memset(&data[0], 0, 3);
+  ASSERT_TRUE(copier->read(*buffer, 0, size, back.data(), "reading").ok());
+  std::memset(data.data(), 0, 3);
   EXPECT_TRUE(back == data);
-  ASSERT_TRUE(copier->read(*buffer, 777, 9, &back[0], "reading").ok());
+  ASSERT_TRUE(copier->read(*buffer, 777, 9, back.data(), "reading").ok());
   EXPECT_EQ(back.substr(0, 9), data.substr(777, 9));
 }
 

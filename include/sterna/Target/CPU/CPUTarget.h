@@ -14,12 +14,13 @@ namespace sterna::cpu {
 
 constexpr llvm::StringLiteral targetName = "cpu";
 
-/// The target of that name: a code object for each instruction level. Facts: `levels`
-/// and `platforms`, their names; `weight_layout`, as --weight-layout names it;
-/// and `tuned`, whether tuned kernels are used.
+/// The target of that name: a code object for each instruction level. Facts:
+/// `levels` and `platforms`, their names; `weight_layout`, as --weight-layout
+/// names it; and `tuned`, whether tuned kernels are used.
 std::unique_ptr<Target> createTarget();
 
-/// The levels and the systems that a target called "cpu", which verifies, names.
+/// The levels and the systems that a target called "cpu", which verifies,
+/// names.
 std::vector<const Level *> getLevels(plan::TargetAttr target);
 std::vector<const Platform *> getPlatforms(plan::TargetAttr target);
 

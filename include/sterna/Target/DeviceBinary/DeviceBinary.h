@@ -35,9 +35,9 @@ struct PlanCode {
 
 /// Writes the device binary of `module` and its scheduled plans to `path`,
 /// streaming the weights from their sources through packing. A parameter that
-/// several plans have in the same layout is written once. The file appears whole
-/// or not at all. Fails where the module does not describe its model or a plan
-/// its weights.
+/// several plans have in the same layout is written once. The file appears
+/// whole or not at all. Fails where the module does not describe its model or a
+/// plan its weights.
 llvm::Expected<LinkReport> writeDeviceBinary(mlir::ModuleOp module,
                                              llvm::ArrayRef<PlanCode> plans,
                                              llvm::StringRef path);

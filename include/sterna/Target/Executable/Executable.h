@@ -16,10 +16,11 @@
 
 namespace sterna {
 
-/// The bytes of the runtime's executable in `folder`: `sterna-run`, or where the
-/// compiler's machine is none of `architectures`, `sterna-run-` and the first of
-/// them. Fails if it is not there, is no executable, carries a model already, or
-/// runs on none of `architectures`, names as in a triple; none means any.
+/// The bytes of the runtime's executable in `folder`: `sterna-run`, or where
+/// the compiler's machine is none of `architectures`, `sterna-run-` and the
+/// first of them. Fails if it is not there, is no executable, carries a model
+/// already, or runs on none of `architectures`, names as in a triple; none
+/// means any.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 openRuntime(llvm::StringRef folder,
             llvm::ArrayRef<llvm::StringRef> architectures);
@@ -27,9 +28,10 @@ openRuntime(llvm::StringRef folder,
 /// Writes an executable of `runtime`, bytes that openRuntime accepted, and of
 /// the device binary that writeDeviceBinary makes of the rest. The file appears
 /// whole or not at all.
-llvm::Expected<LinkReport>
-writeExecutable(llvm::MemoryBufferRef runtime, mlir::ModuleOp module,
-                llvm::ArrayRef<PlanCode> plans, llvm::StringRef path);
+llvm::Expected<LinkReport> writeExecutable(llvm::MemoryBufferRef runtime,
+                                           mlir::ModuleOp module,
+                                           llvm::ArrayRef<PlanCode> plans,
+                                           llvm::StringRef path);
 
 } // namespace sterna
 

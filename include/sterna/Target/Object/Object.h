@@ -26,10 +26,11 @@ std::vector<std::string> objectFiles(llvm::StringRef path);
 /// ends in ".o", and beside it a C header (.h), the device binary that
 /// writeDeviceBinary makes of the rest (.stn), and a note on how to build a
 /// program with them on `platform` (.txt).
-llvm::Expected<LinkReport>
-writeObject(const cpu::LinkedObject &object, const cpu::Platform &platform,
-            mlir::ModuleOp module,
-            llvm::ArrayRef<PlanCode> plans, llvm::StringRef path);
+llvm::Expected<LinkReport> writeObject(const cpu::LinkedObject &object,
+                                       const cpu::Platform &platform,
+                                       mlir::ModuleOp module,
+                                       llvm::ArrayRef<PlanCode> plans,
+                                       llvm::StringRef path);
 
 } // namespace sterna
 

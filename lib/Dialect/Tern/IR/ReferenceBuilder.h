@@ -63,7 +63,7 @@ struct Reference {
 
   /// Loops over `kinds` ('p' parallel, 'r' reduction), outermost first; `body`
   /// gets the scalars of the inputs and of the output.
-  Value loops(StringRef kinds, ArrayRef<Operand> inputs, Operand output,
+  Value loops(StringRef kinds, ArrayRef<Operand> inputs, const Operand &output,
               function_ref<Value(OpBuilder &, ValueRange)> body) {
     SmallVector<AffineMap> maps;
     SmallVector<Value> values;

@@ -31,10 +31,9 @@ FailureOr<StateKind> sterna::tern::parseStateKind(AsmParser &parser) {
     return *kind;
   InFlightDiagnostic diagnostic = parser.emitError(loc)
                                   << "expected a kind of state, one of ";
-  llvm::interleaveComma(format::EnumValuesStateKind(), diagnostic,
-                        [&](StateKind kind) {
-                          diagnostic << format::EnumNameStateKind(kind);
-                        });
+  llvm::interleaveComma(
+      format::EnumValuesStateKind(), diagnostic,
+      [&](StateKind kind) { diagnostic << format::EnumNameStateKind(kind); });
   return diagnostic << ", but got '" << name << "'";
 }
 
@@ -43,8 +42,7 @@ FailureOr<StateKind> sterna::tern::parseStateKind(AsmParser &parser) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult StateAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                StringRef name, StateKind, int64_t,
-                                StringRef) {
+                                StringRef name, StateKind, int64_t, StringRef) {
   if (name.empty())
     return emitError() << "expected a state tensor to have a name";
   return success();
@@ -83,14 +81,11 @@ RopeTableSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                      << frequencies.getType();
 }
 
-LogicalResult
-TokenizerAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
-                      DenseResourceElementsAttr pieces,
-                      DenseResourceElementsAttr lengths,
-                      DenseResourceElementsAttr scores,
-                      DenseResourceElementsAttr types, int64_t, int64_t,
-                      int64_t, int64_t, bool, bool, StringRef,
-                      DenseI32ArrayAttr) {
+LogicalResult TokenizerAttr::verify(
+    function_ref<InFlightDiagnostic()> emitError, StringRef,
+    DenseResourceElementsAttr pieces, DenseResourceElementsAttr lengths,
+    DenseResourceElementsAttr scores, DenseResourceElementsAttr types, int64_t,
+    int64_t, int64_t, int64_t, bool, bool, StringRef, DenseI32ArrayAttr) {
   int64_t tokens = lengths.getType().getNumElements();
   auto check = [&](StringRef name, DenseResourceElementsAttr array, bool fits,
                    bool ofTokens) -> LogicalResult {
@@ -144,7 +139,8 @@ static LogicalResult expect(Operation *op, NamedAttribute attribute,
 static LogicalResult refuse(Operation *op, NamedAttribute attribute,
                             StringRef where) {
   return op->emitOpError("has an attribute '")
-         << attribute.getName().getValue() << "' that the dialect does not know " << where;
+         << attribute.getName().getValue()
+         << "' that the dialect does not know " << where;
 }
 
 LogicalResult TernDialect::verifyOperationAttribute(Operation *op,
@@ -190,10 +186,8 @@ LogicalResult TernDialect::verifyRegionArgAttribute(Operation *op, unsigned,
                     llvm::all_of(states, llvm::IsaPred<StatePartAttr>));
 }
 
-LogicalResult
-TernDialect::verifyRegionResultAttribute(Operation *op, unsigned,
-                                         unsigned number,
-                                         NamedAttribute attribute) {
+LogicalResult TernDialect::verifyRegionResultAttribute(
+    Operation *op, unsigned, unsigned number, NamedAttribute attribute) {
   Attribute value = attribute.getValue();
   StringRef name = attribute.getName();
   if (name == outputAttr)

@@ -1,4 +1,5 @@
-//===- TernDialect.cpp - Registration ----------------------------------------===//
+//===- TernDialect.cpp - Registration
+//----------------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
