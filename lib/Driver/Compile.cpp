@@ -244,14 +244,11 @@ private:
   // What is written
   //===--------------------------------------------------------------------===//
 
-  /// Writes the IR with its locations, by which profiles name kernels.
   LogicalResult writeIR() {
     auto output = OutputFile::create(options.output);
     if (!output)
       return diagnostics.fail(output.takeError());
-    OpPrintingFlags flags;
-    flags.enableDebugInfo();
-    module->print((*output)->os(), flags);
+    module->print((*output)->os());
     if (llvm::Error error = (*output)->commit())
       return diagnostics.fail(std::move(error));
     return success();

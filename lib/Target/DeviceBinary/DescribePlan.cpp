@@ -11,35 +11,11 @@
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
-#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace sterna;
 
 namespace {
-
-/// A location in few words: the name, or file:line:column, of the first part
-/// that has one; empty if none does.
-std::string describeLocation(Location location) {
-  if (auto name = dyn_cast<NameLoc>(location)) {
-    std::string inner = describeLocation(name.getChildLoc());
-    std::string outer = name.getName().str();
-    return inner.empty() ? outer : outer + "(" + inner + ")";
-  }
-  if (auto file = dyn_cast<FileLineColLoc>(location))
-    return llvm::formatv("{0}:{1}:{2}",
-                         llvm::sys::path::filename(file.getFilename()),
-                         file.getLine(), file.getColumn());
-  if (auto call = dyn_cast<CallSiteLoc>(location))
-    return describeLocation(call.getCallee());
-  if (auto opaque = dyn_cast<OpaqueLoc>(location))
-    return describeLocation(opaque.getFallbackLocation());
-  if (auto fused = dyn_cast<FusedLoc>(location))
-    for (Location part : fused.getLocations())
-      if (std::string text = describeLocation(part); !text.empty())
-        return text;
-  return "";
-}
 
 class PlanDescriber {
 public:
@@ -72,7 +48,7 @@ private:
       kernelIndex[kernel.getSymName()] = result.size();
       result.push_back(format::CreateKernel(
           builder, builder.string(kernel.getSymName()),
-          builder.string(describeLocation(kernel.getLoc()))));
+          builder.string(plan::getOrigin(kernel))));
     }
     return result;
   }

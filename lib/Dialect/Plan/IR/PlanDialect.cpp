@@ -14,7 +14,9 @@
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
+#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace sterna::plan;
@@ -43,6 +45,11 @@ LogicalResult PlanDialect::verifyOperationAttribute(Operation *op,
       (!isa<ModuleOp>(op) || !isa<TargetAttr>(attribute.getValue())))
     return op->emitOpError("expected plan.target to be the #plan.target of a "
                            "module, but got ")
+           << attribute.getValue();
+  if (attribute.getName() == originAttr &&
+      (!isa<KernelOp>(op) || !isa<StringAttr>(attribute.getValue())))
+    return op->emitOpError("expected plan.origin to be the name of a kernel's "
+                           "part of the model, but got ")
            << attribute.getValue();
   return success();
 }
@@ -114,6 +121,44 @@ LogicalResult ProgramOp::verify() {
              << " bytes, but got " << end;
   }
   return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Origins of kernels
+//===----------------------------------------------------------------------===//
+
+/// A location in few words: the name, or file:line:column, of the first part
+/// that has one; empty if none does.
+static std::string describe(Location location) {
+  if (auto name = dyn_cast<NameLoc>(location)) {
+    std::string inner = describe(name.getChildLoc());
+    std::string outer = name.getName().str();
+    return inner.empty() ? outer : outer + "(" + inner + ")";
+  }
+  if (auto file = dyn_cast<FileLineColLoc>(location))
+    return llvm::formatv("{0}:{1}:{2}",
+                         llvm::sys::path::filename(file.getFilename()),
+                         file.getLine(), file.getColumn());
+  if (auto call = dyn_cast<CallSiteLoc>(location))
+    return describe(call.getCallee());
+  if (auto opaque = dyn_cast<OpaqueLoc>(location))
+    return describe(opaque.getFallbackLocation());
+  if (auto fused = dyn_cast<FusedLoc>(location))
+    for (Location part : fused.getLocations())
+      if (std::string text = describe(part); !text.empty())
+        return text;
+  return "";
+}
+
+void sterna::plan::setOrigin(KernelOp kernel) {
+  if (kernel.getLoc()->findInstanceOf<NameLoc>())
+    kernel->setAttr(originAttr, StringAttr::get(kernel.getContext(),
+                                                describe(kernel.getLoc())));
+}
+
+std::string sterna::plan::getOrigin(KernelOp kernel) {
+  auto origin = kernel->getAttrOfType<StringAttr>(originAttr);
+  return origin ? origin.str() : describe(kernel.getLoc());
 }
 
 int64_t sterna::plan::getBufferBytes(MemRefType type) {

@@ -177,6 +177,7 @@ public:
       }
     table[size_t(hash)].push_back(kernel);
     kernel.setSymName((root + "_" + Twine(count++)).str());
+    setOrigin(kernel);
     module.push_back(kernel);
     return kernel;
   }

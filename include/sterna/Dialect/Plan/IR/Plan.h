@@ -31,6 +31,17 @@ namespace sterna::plan {
 /// The attribute of a module that is the plan for a target, a TargetAttr.
 constexpr llvm::StringLiteral targetAttr = "plan.target";
 
+/// The attribute of a kernel that says what of the model it was made of, for
+/// people: a name, as locations have them until the phase dispatch. Text of IR
+/// has no locations.
+constexpr llvm::StringLiteral originAttr = "plan.origin";
+
+/// Sets the origin of `kernel` where its location has a name.
+void setOrigin(KernelOp kernel);
+
+/// The origin of `kernel`, else the line of a file; empty if it has none.
+std::string getOrigin(KernelOp kernel);
+
 /// Bytes of a buffer of static shape; elements take whole bytes.
 int64_t getBufferBytes(mlir::MemRefType type);
 
