@@ -56,7 +56,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     info = subprocess.run(
-        ["sterna-run", "info", sys.argv[1], "--json"],
+        ["sterna-run", "info", sys.argv[1], "--json", "--device=vulkan"],
         check=True,
         stdout=subprocess.PIPE,
     )

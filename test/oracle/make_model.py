@@ -47,6 +47,10 @@ class Variant:
     embedding_type: str = "f32"
     latent: bool = False
     separate_scales: bool = False
+    head_dim: int = 0  # 0: hidden / heads
+
+    def __post_init__(self):
+        self.head_dim = self.head_dim or self.hidden // self.heads
 
 
 VARIANTS = {
@@ -80,6 +84,10 @@ VARIANTS = {
     ),
     "head-dim-100": Variant(
         "head_dim 100", hidden=200, feed_forward=340, heads=2, kv_heads=2
+    ),
+    "head-dim-apart": Variant(
+        "heads of 40, which are not hidden / heads", hidden=100,
+        feed_forward=160, heads=4, kv_heads=2, head_dim=40
     ),
     "odd-sizes": Variant(
         "K of 100 and 341: multiples of no vector length",
@@ -178,7 +186,7 @@ def make_tensors(variant, seed):
     """Tensors of a random model, as `gguf.write` takes them."""
     random = np.random.RandomState(seed)
     hidden, wide = variant.hidden, variant.feed_forward
-    kv = hidden // variant.heads * variant.kv_heads
+    q, kv = (variant.head_dim * n for n in (variant.heads, variant.kv_heads))
     tensors = {}
 
     def norm(name, size):
@@ -196,12 +204,12 @@ def make_tensors(variant, seed):
     for layer in range(variant.layers):
         prefix = f"blk.{layer}."
         norm(prefix + "attn_norm", hidden)
-        linear(prefix + "attn_q", hidden, hidden)
+        linear(prefix + "attn_q", q, hidden)
         linear(prefix + "attn_k", kv, hidden)
         linear(prefix + "attn_v", kv, hidden)
         if variant.sub_norms:
-            norm(prefix + "attn_sub_norm", hidden)
-        linear(prefix + "attn_output", hidden, hidden)
+            norm(prefix + "attn_sub_norm", q)
+        linear(prefix + "attn_output", hidden, q)
         norm(prefix + "ffn_norm", hidden)
         linear(prefix + "ffn_gate", wide, hidden)
         linear(prefix + "ffn_up", wide, hidden)
@@ -227,7 +235,9 @@ def model_metadata(name, variant, context_length=512):
         f"{arch}.feed_forward_length": variant.feed_forward,
         f"{arch}.attention.head_count": variant.heads,
         f"{arch}.attention.head_count_kv": variant.kv_heads,
-        f"{arch}.rope.dimension_count": variant.hidden // variant.heads,
+        f"{arch}.attention.key_length": variant.head_dim,
+        f"{arch}.attention.value_length": variant.head_dim,
+        f"{arch}.rope.dimension_count": variant.head_dim,
         f"{arch}.rope.freq_base": variant.theta,
         f"{arch}.attention.layer_norm_rms_epsilon": variant.epsilon,
         **tokenizer_metadata(variant.vocabulary),
