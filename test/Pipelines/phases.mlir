@@ -1,5 +1,5 @@
 // RUN: %python %oracle/make_model.py base -o %t.gguf
-// DEFINE: %{to} = sterna-compile %t.gguf --seq-len=16 --max-context=32 --lora-rank=2 -o %t.mlir --compile-to
+// DEFINE: %{to} = sterna-compile %t.gguf --seq-len=16 --max-context=32 --lora-rank=2 --mlir-print-debuginfo -o %t.mlir --compile-to
 
 // Each phase as the driver writes it; the phases of sterna-opt give the same.
 

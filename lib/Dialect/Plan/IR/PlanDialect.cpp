@@ -151,9 +151,10 @@ static std::string describe(Location location) {
 }
 
 void sterna::plan::setOrigin(KernelOp kernel) {
-  if (kernel.getLoc()->findInstanceOf<NameLoc>())
-    kernel->setAttr(originAttr, StringAttr::get(kernel.getContext(),
-                                                describe(kernel.getLoc())));
+  std::string origin = describe(kernel.getLoc());
+  // That there is none is said, too: text would have its own line instead.
+  if (origin.empty() || kernel.getLoc()->findInstanceOf<NameLoc>())
+    kernel->setAttr(originAttr, StringAttr::get(kernel.getContext(), origin));
 }
 
 std::string sterna::plan::getOrigin(KernelOp kernel) {

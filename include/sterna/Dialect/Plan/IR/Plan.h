@@ -36,7 +36,7 @@ constexpr llvm::StringLiteral targetAttr = "plan.target";
 /// has no locations.
 constexpr llvm::StringLiteral originAttr = "plan.origin";
 
-/// Sets the origin of `kernel` where its location has a name.
+/// Sets the origin of `kernel` where its location has a name, or nothing.
 void setOrigin(KernelOp kernel);
 
 /// The origin of `kernel`, else the line of a file; empty if it has none.
