@@ -41,6 +41,8 @@ static std::string listChoices() {
   std::vector<std::string> all;
   for (const std::unique_ptr<Target> &target : registry())
     llvm::append_range(all, target->getChoices());
+  if (all.size() > 1)
+    all.back() = "or " + all.back();
   return llvm::join(all, ", ");
 }
 
@@ -70,7 +72,7 @@ sterna::describeTargets(MLIRContext *context, ArrayRef<std::string> choices,
   }
   if (!unknown.empty())
     return llvm::createStringError("unknown --target=" + unknown.front() +
-                                   "; expected some of " + listChoices());
+                                   "; expected " + listChoices());
   return result;
 }
 

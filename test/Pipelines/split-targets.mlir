@@ -4,7 +4,7 @@
 // RUN: not sterna-opt %s --sterna-run-target-pipelines=phase=adapt 2>&1 | FileCheck %s --check-prefix=PHASE
 // RUN: not sterna-opt %s --sterna-run-target-pipelines=phase=codegen 2>&1 | FileCheck %s --check-prefix=NONE
 
-// UNKNOWN: error: unknown --target=toaster; expected some of host, x86-64-v2,
+// UNKNOWN: error: unknown --target=toaster; expected host, x86-64-v2,
 // PHASE: error: expected the phase 'dispatch' or 'codegen', but got 'adapt'
 // NONE: error: expected a plan for a target: the phase 'dispatch' makes one for each
 

@@ -53,23 +53,39 @@ Expected<DeviceName> sterna::parseDevice(const std::string &name) {
                        name + "'");
 }
 
+Expected<DeviceName> sterna::parseDevice(const DeviceOptions &options) {
+  Expected<DeviceName> name = parseDevice(options.device);
+  if (!name.ok() || !name->driver->indexed || options.threads == 0)
+    return name;
+  return Status::error("expected no number of threads for device '" +
+                       options.device + "', but got " +
+                       std::to_string(options.threads) +
+                       ": threads are the CPU's");
+}
+
 Expected<std::shared_ptr<const Module>>
 sterna::viewFor(const Module &module, const DeviceDriver &driver) {
   if (std::shared_ptr<const Module> view = module.viewOf(driver.target))
     return view;
   std::string targets;
-  for (const format::Plan *plan : orEmpty(module.metadata().plans()))
-    targets += (targets.empty() ? "" : ", ") + plan->target()->str();
+  std::string advice;
+  for (const format::Plan *plan : orEmpty(module.metadata().plans())) {
+    std::string target = plan->target()->str();
+    targets += (targets.empty() ? "" : ", ") + target;
+    if (parseDevice(target).ok())
+      advice = "run it with --device=" + target + ", or ";
+  }
   return Status::error("the module has no plan for " +
                        std::string(driver.target) + ", only for " + targets +
-                       ": compile it with --target=" + driver.choice);
+                       ": " + advice +
+                       "compile it with --target=" + driver.choice);
 }
 
 Expected<std::unique_ptr<Device>>
 sterna::createDevice(std::shared_ptr<const Module> module,
                      const std::vector<uint32_t> &programs,
                      const DeviceOptions &options) {
-  Expected<DeviceName> name = parseDevice(options.device);
+  Expected<DeviceName> name = parseDevice(options);
   if (!name.ok())
     return name.status();
   return name->driver->create(std::move(module), programs, options,

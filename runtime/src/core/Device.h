@@ -81,7 +81,8 @@ struct DeviceDriver {
   const char *target;
   /// What sterna-compile's --target must name for it.
   const char *choice;
-  /// Whether there may be several, told apart as "vulkan:INDEX".
+  /// Whether there may be several, told apart as "vulkan:INDEX"; they have no
+  /// threads to choose then.
   bool indexed;
   /// Prepares a device for `programs`, indices into the programs of `module`,
   /// which is a view of the driver's plan.
@@ -100,6 +101,10 @@ struct DeviceName {
 /// Parses the name of a device, as DeviceOptions::device describes it. Does not
 /// look whether the device is there.
 Expected<DeviceName> parseDevice(const std::string &name);
+
+/// Parses the device of `options`. Fails for a number of threads that it does
+/// not take, too.
+Expected<DeviceName> parseDevice(const DeviceOptions &options);
 
 /// `module` as the plan that `driver` runs. Fails, naming the plans that there
 /// are, where it has none.

@@ -89,7 +89,7 @@ Expected<uint8_t *> Program::find(const Fields *fields, const std::string &name,
 Expected<std::unique_ptr<Session>>
 Session::create(std::shared_ptr<const Module> module,
                 std::vector<uint32_t> programs, const DeviceOptions &options) {
-  Expected<DeviceName> name = parseDevice(options.device);
+  Expected<DeviceName> name = parseDevice(options);
   if (!name.ok())
     return name.status();
   Expected<std::shared_ptr<const Module>> view =

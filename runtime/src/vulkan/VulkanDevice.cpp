@@ -240,11 +240,6 @@ openContext(std::optional<uint32_t> index) {
 static Expected<std::unique_ptr<Device>> createVulkanDevice(
     std::shared_ptr<const Module> module, const std::vector<uint32_t> &programs,
     const DeviceOptions &options, std::optional<uint32_t> index) {
-  if (options.threads != 0)
-    return Status::error("expected no number of threads for device '" +
-                         options.device + "', but got " +
-                         std::to_string(options.threads) +
-                         ": threads are the CPU's");
   Expected<const format::Code *> code = findVulkanCode(*module);
   if (!code.ok())
     return code.status();

@@ -55,9 +55,9 @@ TEST(Loader, RefusesOtherFiles) {
 
 TEST(Loader, RefusesOtherVersions) {
   std::string bytes = toyModel().serialize();
-  bytes[8] = 2;
-  expectError(bytes, "format version 2");
   bytes[8] = 3;
+  expectError(bytes, "format version 3");
+  bytes[8] = 4;
   bytes[12] = 65;
   expectError(bytes, "header size");
 }

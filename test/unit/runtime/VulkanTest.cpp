@@ -298,7 +298,7 @@ TEST_F(VulkanDeviceTest, ReportsWhatCannotRun) {
         << session.message();
   };
   expectError(toyModel(), "vulkan", "compile it with --target=vulkan");
-  expectError(vulkanChain(1), "cpu", "it runs with --device=vulkan");
+  expectError(vulkanChain(1), "cpu", "run it with --device=vulkan");
   expectError(vulkanChain(1), "vulkan:99",
               "there is no Vulkan device 99: 0 is");
   expectError(vulkanChain(1), "metal", "but got 'metal'");
