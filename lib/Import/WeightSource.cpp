@@ -105,7 +105,7 @@ WeightSource &WeightSource::operator=(WeightSource &&other) noexcept {
 
 WeightSource::~WeightSource() {
   if (file != sys::fs::kInvalidFile)
-    sys::fs::closeFile(file);
+    (void)sys::fs::closeFile(file); // was only read
 }
 
 Expected<WeightSource> WeightSource::open(StringRef path, uint64_t offset,
