@@ -87,13 +87,13 @@ WeightSource::WeightSource(std::string path, sys::fs::file_t file,
     : path(std::move(path)), file(file), offset(offset), type(type),
       numRows(numRows), numCols(numCols) {}
 
-WeightSource::WeightSource(WeightSource &&other)
+WeightSource::WeightSource(WeightSource &&other) noexcept
     : path(std::move(other.path)), file(other.file), offset(other.offset),
       type(other.type), numRows(other.numRows), numCols(other.numCols) {
   other.file = sys::fs::kInvalidFile;
 }
 
-WeightSource &WeightSource::operator=(WeightSource &&other) {
+WeightSource &WeightSource::operator=(WeightSource &&other) noexcept {
   std::swap(path, other.path);
   std::swap(file, other.file);
   offset = other.offset;
@@ -105,7 +105,7 @@ WeightSource &WeightSource::operator=(WeightSource &&other) {
 
 WeightSource::~WeightSource() {
   if (file != sys::fs::kInvalidFile)
-    sys::fs::closeFile(file);
+    (void)sys::fs::closeFile(file); // was only read
 }
 
 Expected<WeightSource> WeightSource::open(StringRef path, uint64_t offset,

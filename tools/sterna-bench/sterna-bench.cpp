@@ -171,7 +171,7 @@ void reportLimit(benchmark::State &state, const std::string &name,
   for (auto _ : state)
     state.SetIterationTime(1e-9);
   state.counters[name == streamingRead ? "GB/s" : "GMAC/s"] = limit.rate;
-  if (limit.perCycle)
+  if (limit.perCycle != 0)
     state.counters["instr/cycle"] = limit.perCycle;
   state.counters["best%"] = 100 * limit.rate / limit.best;
   if (limit.isLow())

@@ -53,7 +53,7 @@ Expected<ModelData> sterna::loadData(const Module &module,
 }
 
 Expected<PreparedModel>
-sterna::prepareModel(std::shared_ptr<const Module> module,
+sterna::prepareModel(const std::shared_ptr<const Module> &module,
                      const std::string &adapter, const DeviceOptions &device) {
   bool lora = !adapter.empty();
   PreparedModel prepared;

@@ -36,9 +36,9 @@ struct PreparedModel {
 
 /// Prepares the forward programs of `module` on `device`, with the adapter in
 /// the folder `adapter` unless that is empty.
-Expected<PreparedModel> prepareModel(std::shared_ptr<const Module> module,
-                                     const std::string &adapter,
-                                     const DeviceOptions &device);
+Expected<PreparedModel>
+prepareModel(const std::shared_ptr<const Module> &module,
+             const std::string &adapter, const DeviceOptions &device);
 
 } // namespace sterna
 

@@ -70,8 +70,8 @@ public:
                                            uint64_t offset, WeightType type,
                                            int64_t numRows, int64_t numCols);
 
-  WeightSource(WeightSource &&other);
-  WeightSource &operator=(WeightSource &&other);
+  WeightSource(WeightSource &&other) noexcept;
+  WeightSource &operator=(WeightSource &&other) noexcept;
   WeightSource(const WeightSource &) = delete;
   WeightSource &operator=(const WeightSource &) = delete;
   ~WeightSource();

@@ -95,7 +95,7 @@ const Level *sterna::cpu::getHostLevel() {
 }
 
 const Level *sterna::cpu::findLevel(llvm::StringRef name) {
-  auto it = llvm::find_if(
+  const auto *it = llvm::find_if(
       getLevels(), [&](const Level &level) { return level.name == name; });
   return it == getLevels().end() ? nullptr : &*it;
 }

@@ -490,7 +490,6 @@ SentencePieceTokenizer::mergePieces(std::string_view text) const {
     if (left.text.empty() || right.text.empty() ||
         left.text.size() + right.text.size() != merge.size)
       continue;
-    // The bytes on the right follow. NOLINTNEXTLINE(bugprone-suspicious-*)
     left.text = std::string_view(left.text.data(), merge.size);
     right.text = {};
     left.next = right.next;

@@ -116,7 +116,7 @@ public:
 
   /// Returns the metadata keys in the order of the file.
   llvm::ArrayRef<llvm::StringRef> getKeys() const { return keys; }
-  bool hasKey(llvm::StringRef key) const { return values.count(key) != 0; }
+  bool hasKey(llvm::StringRef key) const { return values.contains(key); }
 
   /// Returns whether a typed access below has asked for `key`, which exists.
   bool wasRead(llvm::StringRef key) const { return values.at(key).wasRead; }

@@ -442,7 +442,7 @@ void AttentionRows::addToTile(const RowBlock &block, Value weights, Value rows,
     }
     return next;
   });
-  auto sum = sums.begin();
+  auto *sum = sums.begin();
   for (Value item : tile.items)
     for (int64_t v : vectorNumbers)
       if (tile.isOfColumns)

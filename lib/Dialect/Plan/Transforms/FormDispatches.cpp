@@ -310,7 +310,7 @@ private:
     for (Value output : outputs) {
       int64_t number = -1;
       if (auto argument = findTiedArgument(function, output)) {
-        auto it = llvm::find(inputs, *argument);
+        const auto *it = llvm::find(inputs, *argument);
         if (it != inputs.end() && argument->getType() == output.getType())
           number = it - inputs.begin();
       }
