@@ -225,6 +225,12 @@ def make_tensors(variant, seed):
 def model_metadata(name, variant, context_length=512):
     """GGUF metadata of a model of this shape, tokenizer included."""
     arch = variant.arch
+    apart = {}
+    if variant.head_dim * variant.heads != variant.hidden:
+        apart = {
+            f"{arch}.attention.{name}_length": variant.head_dim
+            for name in ("key", "value")
+        }
     return {
         "general.architecture": arch,
         "general.name": name,
@@ -235,11 +241,10 @@ def model_metadata(name, variant, context_length=512):
         f"{arch}.feed_forward_length": variant.feed_forward,
         f"{arch}.attention.head_count": variant.heads,
         f"{arch}.attention.head_count_kv": variant.kv_heads,
-        f"{arch}.attention.key_length": variant.head_dim,
-        f"{arch}.attention.value_length": variant.head_dim,
         f"{arch}.rope.dimension_count": variant.head_dim,
         f"{arch}.rope.freq_base": variant.theta,
         f"{arch}.attention.layer_norm_rms_epsilon": variant.epsilon,
+        **apart,
         **tokenizer_metadata(variant.vocabulary),
     }
 
