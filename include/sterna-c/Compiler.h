@@ -4,8 +4,8 @@
 //
 // Compiles a model, or IR that a phase has written, to a file. C11. Options go
 // by the names that sterna-compile --help lists, without the dashes. Nothing
-// prints, and no state is kept between two compilations; several may run at the
-// same time on different threads, unless they link (lld runs one at a time).
+// prints, and no state is kept between two compilations, of which a process
+// runs one at a time: another waits.
 //
 //===----------------------------------------------------------------------===//
 
@@ -52,8 +52,8 @@ sterna_compile_options_t *sterna_compile_options_create(void);
 void sterna_compile_options_destroy(sterna_compile_options_t *options);
 
 /// Sets the option `name`, such as "seq-len", as --name=value does; a flag
-/// takes "true" or "false". The folder where the runtimes of executables lie is
-/// "runtime-folder". Returns false, after a message to `listener`, which may be
+/// takes "true" or "false". For executables, "runtime-folder" says where their
+/// runtimes lie. Returns false, after a message to `listener`, which may be
 /// null, for an unknown option or value; `options` are as they were then.
 bool sterna_compile_options_set(sterna_compile_options_t *options,
                                 const char *name, const char *value,

@@ -60,16 +60,10 @@ bool sterna_compile_options_set(sterna_compile_options_t *options,
          "expected options, a name and a value, but got null");
     return false;
   }
-  CompileOptions changed = options->value;
-  if (StringRef(name) == "runtime-folder") {
-    options->value.runtimeFolder = value;
-    return true;
-  }
-  if (llvm::Error error = setOption(changed, name, value)) {
+  if (llvm::Error error = setOption(options->value, name, value)) {
     tell(listener, Severity::Error, llvm::toString(std::move(error)));
     return false;
   }
-  options->value = std::move(changed);
   return true;
 }
 

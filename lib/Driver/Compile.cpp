@@ -18,6 +18,8 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
 
+#include <mutex>
+
 using namespace mlir;
 using namespace sterna;
 
@@ -121,13 +123,10 @@ private:
     if (failed(last))
       return failure();
     next = Phase(int(*last) + 1);
-    for (const std::string &name : options.given) {
-      const OptionInfo *info =
-          llvm::find_if(getOptionTable(), [&](const OptionInfo &each) {
-            return each.name == name;
-          });
+    for (const OptionInfo *info : options.given) {
       if (info->phase < next)
-        return diagnostics.fail("--" + name + " takes effect in the phase '" +
+        return diagnostics.fail("--" + info->name +
+                                " takes effect in the phase '" +
                                 stringifyPhase(info->phase) + "', which '" +
                                 options.input + "' has behind it");
     }
@@ -295,5 +294,8 @@ private:
 
 LogicalResult sterna::compile(const CompileOptions &options,
                               const CompileListener &listener) {
+  // lld, and LLVM's options which it resets, are the process's.
+  static std::mutex one;
+  std::lock_guard<std::mutex> lock(one);
   return Compilation(options, listener).run();
 }

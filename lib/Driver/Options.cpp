@@ -203,6 +203,13 @@ std::vector<OptionInfo> makeTable() {
        {},
        Phase::Dispatch,
        flag(&CompileOptions::tuned, false)},
+      {"runtime-folder",
+       "FOLDER",
+       "Where the runtimes lie of which executables are made (default: beside "
+       "sterna-compile)",
+       {},
+       Phase::Link,
+       text(&CompileOptions::runtimeFolder)},
       {"compile-from", "PHASE",
        "The phase that wrote the input, which is IR, where it does not say so "
        "itself:",
@@ -254,6 +261,6 @@ Error sterna::setOption(CompileOptions &options, StringRef name,
   if (Error error = info->set(options, value))
     return llvm::createStringError("--" + name + "=" + value + ": " +
                                    llvm::toString(std::move(error)));
-  options.given.push_back(name.str());
+  options.given.push_back(info);
   return Error::success();
 }

@@ -52,7 +52,6 @@ sterna::describeTargets(MLIRContext *context, ArrayRef<std::string> choices,
   const std::string host = "host";
   if (choices.empty())
     choices = host;
-  size_t known = 0;
   std::vector<plan::TargetAttr> result;
   llvm::SetVector<StringRef> unknown(choices.begin(), choices.end());
   for (const std::unique_ptr<Target> &target : registry()) {
@@ -64,7 +63,6 @@ sterna::describeTargets(MLIRContext *context, ArrayRef<std::string> choices,
       }
     if (mine.empty())
       continue;
-    known += mine.size();
     auto attribute = target->describe(context, mine, options);
     if (!attribute)
       return attribute.takeError();

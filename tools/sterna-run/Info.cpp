@@ -386,10 +386,14 @@ Status run(const Options &options, const CommonOptions &common) {
   Expected<DeviceName> device = parseDevice(common.device.device);
   if (!device.ok())
     return device.status();
-  // What is not there for the device asked for is there to be looked at.
-  std::shared_ptr<const Module> view =
-      (*loaded)->viewOf(device->driver->target);
-  const Module &module = view ? *view : **loaded;
+  // A module without a plan for the CPU, which nobody asked for, is there to be
+  // looked at.
+  bool isAsked = common.device.device != DeviceOptions().device;
+  Expected<std::shared_ptr<const Module>> view =
+      viewFor(**loaded, *device->driver);
+  if (!view.ok() && isAsked)
+    return view.status();
+  const Module &module = view.ok() ? **view : **loaded;
   if (options.verify) {
     if (Status status = module.verifyWeights(); !status.ok())
       return status;

@@ -3,7 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What sterna-compile does, for programs: imports, runs the phases, links.
-// Prints nothing and keeps no state between two compilations.
+// Prints nothing and keeps no state between two compilations, of which a
+// process runs one at a time: another waits.
 //
 //===----------------------------------------------------------------------===//
 

@@ -21,6 +21,8 @@
 
 namespace sterna {
 
+struct OptionInfo;
+
 /// What is written.
 enum class Product {
   DeviceBinary, ///< MODEL.stn
@@ -58,8 +60,8 @@ struct CompileOptions {
   /// Where the runtimes lie of which executables are made.
   std::string runtimeFolder;
 
-  /// Names of options set by setOption(), in order.
-  std::vector<std::string> given;
+  /// The options set by setOption(), in order.
+  std::vector<const OptionInfo *> given;
 };
 
 /// One option as users name it.
@@ -78,11 +80,11 @@ struct OptionInfo {
   bool isFlag() const { return placeholder.empty(); }
 };
 
-/// All options but input, output and runtimeFolder, in the order of --help.
+/// All options but input and output.
 llvm::ArrayRef<OptionInfo> getOptionTable();
 
 /// Sets the option called `name` as --name=value does. Fails, naming it, where
-/// there is none or the value is not one of its.
+/// there is none or the value is not one of its; `options` are unchanged then.
 llvm::Error setOption(CompileOptions &options, llvm::StringRef name,
                       llvm::StringRef value);
 

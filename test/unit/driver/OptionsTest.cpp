@@ -38,6 +38,7 @@ TEST(Options, EachIsSet) {
            {"no-checkpoint", ""},
            {"portable-kernels", "false"},
            {"quantize", "absmean"},
+           {"runtime-folder", "bin"},
            {"compile-from", "adapt"},
            {"compile-to", "codegen"}})
     EXPECT_EQ(set(options, name, value), "");
@@ -58,6 +59,7 @@ TEST(Options, EachIsSet) {
   EXPECT_FALSE(options.checkpoint);
   EXPECT_TRUE(options.tuned);
   EXPECT_EQ(options.quantize, "absmean");
+  EXPECT_EQ(options.runtimeFolder, "bin");
   EXPECT_EQ(options.from, Phase::Adapt);
   EXPECT_EQ(options.to, Phase::Codegen);
   // None is in the table that was not set here.
