@@ -106,7 +106,9 @@ STERNA_API void sterna_module_release(sterna_module_t *module);
 STERNA_API sterna_status_t
 sterna_module_verify_weights(const sterna_module_t *module);
 
-/// Programs of the module; 0 for null.
+/// Programs of the module; 0 for null. What is said of them and of the state is
+/// that of its first plan: plans for other devices have the same names and
+/// shapes.
 STERNA_API size_t sterna_module_program_count(const sterna_module_t *module);
 
 /// The name of the program at `index`; empty if there is none. Valid as long as
