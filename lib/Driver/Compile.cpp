@@ -12,7 +12,7 @@
 
 #include "mlir/Parser/Parser.h"
 #include "sterna/Driver/Compiler.h"
-#include "sterna/Import/GGUF/ImportGGUF.h"
+#include "sterna/Import/Importer.h"
 #include "sterna/InitAll.h"
 #include "sterna/Support/OutputFile.h"
 #include "llvm/Support/Format.h"
@@ -27,6 +27,7 @@ namespace {
 
 DialectRegistry makeRegistry() {
   registerAllTargets();
+  registerAllImporters();
   DialectRegistry registry;
   registerAllDialects(registry);
   return registry;
@@ -87,7 +88,7 @@ private:
     ImportOptions importOptions;
     importOptions.activations = options.activations;
     importOptions.quantizeAbsmean = !options.quantize.empty();
-    auto model = importGGUF(options.input, &context, importOptions);
+    auto model = sterna::importModel(options.input, &context, importOptions);
     if (!model)
       return model.takeError();
     ProgramOptions programs;

@@ -71,16 +71,14 @@ private:
       const Parameter &parameter = *model.find(name);
       declare(name, parameter.type, parameter.source);
       if (parameter.scale)
-        declare(scaleName(name),
-                cast<RankedTensorType>(parameter.scale.getType()),
-                parameter.scale);
+        declare(scaleName(name), parameter.scaleType, parameter.scale);
     }
     int64_t positions = std::max(options.maxContext, options.sequenceLength);
     auto table = RankedTensorType::get(
         {positions, int64_t(model.ropeFrequencies.size())}, f32());
-    auto frequencies = cast<DenseFPElementsAttr>(DenseElementsAttr::get(
-        tensor({table.getDimSize(1)}, b.getF64Type()),
-        ArrayRef(model.ropeFrequencies)));
+    auto frequencies = cast<DenseFPElementsAttr>(
+        DenseElementsAttr::get(tensor({table.getDimSize(1)}, b.getF64Type()),
+                               ArrayRef(model.ropeFrequencies)));
     for (bool sine : {false, true})
       declare(
           sine ? "rope.sine" : "rope.cosine", table,

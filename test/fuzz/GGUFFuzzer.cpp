@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   context.loadDialect<tern::TernDialect>();
   ImportOptions options;
   options.activations = ActivationType::Int8;
-  auto model = importGGUF(file.path(), &context, options);
+  auto model = createGGUFImporter()->read(file.path(), &context, options);
   if (!model)
     llvm::consumeError(model.takeError());
   return 0;

@@ -28,7 +28,8 @@ from spm_vocabulary import tokenizer_metadata
 @dataclasses.dataclass
 class Variant:
     """Shape and storage of a model. `scales` is "tensor", "row" or a group
-    length along K; `separate_scales` moves them into `.scale` tensors."""
+    length along K; `separate_scales` moves them into `.scale` tensors, and
+    `row_factors` puts another factor of each row there."""
 
     note: str
     arch: str = "bitnet"
@@ -47,6 +48,7 @@ class Variant:
     embedding_type: str = "f32"
     latent: bool = False
     separate_scales: bool = False
+    row_factors: bool = False
     head_dim: int = 0  # 0: hidden / heads
 
     def __post_init__(self):
@@ -78,6 +80,21 @@ VARIANTS = {
     "separate-scales": Variant(
         "trits held as -1, 0, 1 with the scale in its own tensor",
         separate_scales=True,
+    ),
+    "row-factors": Variant(
+        "a scale per 64 weights, interleaved RoPE, and a factor for each row "
+        "in a tensor of its own",
+        "llama",
+        kv_heads=2,
+        feed_forward=192,
+        sub_norms=False,
+        scales=64,
+        row_factors=True,
+    ),
+    "latent-row-factors": Variant(
+        "latent weights, and a factor for each row in a tensor of its own",
+        latent=True,
+        row_factors=True,
     ),
     "head-dim-48": Variant(
         "head_dim 48", hidden=144, feed_forward=256, heads=3, kv_heads=3
@@ -179,6 +196,8 @@ def add_linear(tensors, random, variant, stem, rows, columns):
             tensors[f"{stem}.scale"] = (scale[0, :1], "f32")
         else:
             values = values * scale
+    if variant.row_factors:
+        tensors[f"{stem}.scale"] = (uniform(random, rows, 0.2, 1.0), "f32")
     tensors[f"{stem}.weight"] = (values, variant.matrix_type)
 
 

@@ -157,10 +157,11 @@ class Model:
                     "quantize it with --quantize absmean"
                 )
             values = quantize_absmean(values)
-        # An optional scale beside the weight multiplies it.
+        # Optional scales beside the weight, one or one a row, multiply it.
         scale = name[: -len("weight")] + "scale"
         if scale in self._reader.tensors:
-            values = values * self._reader.read(scale).astype(np.float64)
+            factors = self._reader.read(scale).astype(np.float64)
+            values = values * factors.reshape(-1, 1)
         return values
 
     def _norm(self, x, name):

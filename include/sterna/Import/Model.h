@@ -31,9 +31,10 @@ struct Parameter {
   mlir::RankedTensorType type;
   /// #tern.file or #tern.rope_table attribute.
   mlir::Attribute source;
-  /// Of a ternary matrix: its scales, [1], [N] or [N, G], and the columns of a
-  /// group in the last case.
-  mlir::DenseElementsAttr scale;
+  /// Of a ternary matrix: its scales, [1], [N] or [N, G], where they are, and
+  /// the columns of a group in the last case.
+  mlir::RankedTensorType scaleType;
+  mlir::Attribute scale;
   std::optional<int64_t> group;
 };
 

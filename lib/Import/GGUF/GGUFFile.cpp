@@ -56,45 +56,41 @@ StringRef sterna::stringifyGGUFValueType(GGUFValueType type) {
   return names[static_cast<uint32_t>(type)];
 }
 
-// Types that are listed but that WeightSource cannot read are there so that a
-// file is refused for the tensor that matters, not for its mere presence.
-static constexpr GGUFTensorType tensorTypes[] = {
-    {0, "F32", 1, 4},       {1, "F16", 1, 2},       {2, "Q4_0", 32, 18},
-    {3, "Q4_1", 32, 20},    {6, "Q5_0", 32, 22},    {7, "Q5_1", 32, 24},
-    {8, "Q8_0", 32, 34},    {10, "Q2_K", 256, 84},  {11, "Q3_K", 256, 110},
-    {12, "Q4_K", 256, 144}, {13, "Q5_K", 256, 176}, {14, "Q6_K", 256, 210},
-    {24, "I8", 1, 1},       {25, "I16", 1, 2},      {26, "I32", 1, 4},
-    {27, "I64", 1, 8},      {28, "F64", 1, 8},      {30, "BF16", 1, 2},
-    {34, "TQ1_0", 256, 54}, {35, "TQ2_0", 256, 66}};
+static constexpr std::pair<uint32_t, StorageType> storageTypes[] = {
+    {0, StorageType::F32},    {1, StorageType::F16},
+    {8, StorageType::Q8_0},   {30, StorageType::BF16},
+    {34, StorageType::TQ1_0}, {35, StorageType::TQ2_0}};
 
-const GGUFTensorType *sterna::findGGUFTensorType(uint32_t id) {
-  for (const GGUFTensorType &type : tensorTypes)
-    if (type.id == id)
-      return &type;
-  return nullptr;
+/// Types that cannot be decoded: they are listed so that a file is refused for
+/// the tensor that matters, not for its mere presence.
+static constexpr std::pair<uint32_t, GGUFTensorType> otherTypes[] = {
+    {2, {"Q4_0", 32, 18, {}}},    {3, {"Q4_1", 32, 20, {}}},
+    {6, {"Q5_0", 32, 22, {}}},    {7, {"Q5_1", 32, 24, {}}},
+    {10, {"Q2_K", 256, 84, {}}},  {11, {"Q3_K", 256, 110, {}}},
+    {12, {"Q4_K", 256, 144, {}}}, {13, {"Q5_K", 256, 176, {}}},
+    {14, {"Q6_K", 256, 210, {}}}, {24, {"I8", 1, 1, {}}},
+    {25, {"I16", 1, 2, {}}},      {26, {"I32", 1, 4, {}}},
+    {27, {"I64", 1, 8, {}}},      {28, {"F64", 1, 8, {}}}};
+
+std::optional<GGUFTensorType> sterna::findGGUFTensorType(uint32_t id) {
+  for (auto [number, storage] : storageTypes)
+    if (number == id) {
+      const StorageFormat &format = getStorageFormat(storage);
+      return GGUFTensorType{format.name, format.blockSize, format.blockBytes,
+                            storage};
+    }
+  for (const auto &[number, type] : otherTypes)
+    if (number == id)
+      return type;
+  return std::nullopt;
 }
 
 StringRef GGUFTensor::getTypeName() const {
   return findGGUFTensorType(typeId)->name;
 }
 
-std::optional<WeightType> GGUFTensor::getWeightType() const {
-  switch (typeId) {
-  case 0:
-    return WeightType::F32;
-  case 1:
-    return WeightType::F16;
-  case 8:
-    return WeightType::Q8_0;
-  case 30:
-    return WeightType::BF16;
-  case 34:
-    return WeightType::TQ1_0;
-  case 35:
-    return WeightType::TQ2_0;
-  default:
-    return std::nullopt;
-  }
+std::optional<StorageType> GGUFTensor::getStorage() const {
+  return findGGUFTensorType(typeId)->storage;
 }
 
 std::string sterna::quoteText(StringRef text) {
@@ -329,17 +325,16 @@ const GGUFTensor *GGUFFile::findTensor(StringRef name) const {
 }
 
 Expected<WeightSource> GGUFFile::openWeight(const GGUFTensor &tensor) const {
-  std::optional<WeightType> type = tensor.getWeightType();
-  if (!type)
-    return createStringError(Twine(getPath()) + ": tensor " +
-                             quoteText(tensor.name) + " has type " +
-                             tensor.getTypeName() +
-                             ", expected F32, F16, BF16, Q8_0, TQ1_0 or TQ2_0");
+  std::optional<StorageType> storage = tensor.getStorage();
+  if (!storage)
+    return createStringError(
+        Twine(getPath()) + ": tensor " + quoteText(tensor.name) + " has type " +
+        tensor.getTypeName() + ", expected " + listStorageFormats());
   int64_t numRows = 1;
   for (int64_t dim : ArrayRef(tensor.dims).drop_back())
     numRows *= dim;
   Expected<WeightSource> source = WeightSource::open(
-      getPath(), tensor.offset, *type, numRows, tensor.dims.back());
+      getPath(), tensor.offset, *storage, numRows, tensor.dims.back());
   if (!source)
     return createStringError("tensor " + quoteText(tensor.name) + ": " +
                              toString(source.takeError()));

@@ -19,6 +19,9 @@
 
 using namespace llvm;
 
+/// The first bytes of every GGUF file.
+static constexpr StringLiteral magic = "GGUF";
+
 namespace sterna {
 
 /// Recursive-descent parser over the bytes of the file. Every `read` function
@@ -108,7 +111,7 @@ Error GGUFParser::readName(StringRef &value, const Twine &what) {
 //===----------------------------------------------------------------------===//
 
 Error GGUFParser::readCounts() {
-  if (!bytes.starts_with("GGUF"))
+  if (!bytes.starts_with(magic))
     return fail("expected a GGUF file, but it does not start with 'GGUF'");
   position = 4;
   if (Error error = readNumber(file.version, "the version"))
@@ -234,7 +237,7 @@ Error GGUFParser::readAlignment() {
 
 /// Computes the bytes of a tensor from its dimensions and type.
 Error GGUFParser::sizeTensor(GGUFTensor &tensor) {
-  const GGUFTensorType *type = findGGUFTensorType(tensor.typeId);
+  std::optional<GGUFTensorType> type = findGGUFTensorType(tensor.typeId);
   if (!type)
     return fail("tensor " + quoteText(tensor.name) + " has storage type " +
                 Twine(tensor.typeId) + ", which is not supported");
@@ -352,6 +355,14 @@ Expected<GGUFFile> GGUFFile::parse(std::unique_ptr<MemoryBuffer> buffer) {
   if (Error error = GGUFParser(file).run())
     return std::move(error);
   return std::move(file);
+}
+
+bool GGUFFile::hasMagic(StringRef path) {
+  if (!sys::fs::is_regular_file(path))
+    return false;
+  ErrorOr<std::unique_ptr<MemoryBuffer>> start =
+      MemoryBuffer::getFileSlice(path, magic.size(), /*Offset=*/0);
+  return start && (*start)->getBuffer() == magic;
 }
 
 Expected<GGUFFile> GGUFFile::open(StringRef path) {

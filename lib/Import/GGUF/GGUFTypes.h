@@ -23,14 +23,14 @@ llvm::StringRef stringifyGGUFValueType(GGUFValueType type);
 
 /// A storage type: the name of its number, and weights and bytes of one block.
 struct GGUFTensorType {
-  uint32_t id;
   const char *name;
-  uint32_t blockSize;
-  uint32_t blockBytes;
+  int64_t blockSize, blockBytes;
+  /// None if there is no way to decode it.
+  std::optional<StorageType> storage;
 };
 
-/// Returns the storage type with number `id`, or null if its size is unknown.
-const GGUFTensorType *findGGUFTensorType(uint32_t id);
+/// Returns the storage type with number `id`, if its size is known.
+std::optional<GGUFTensorType> findGGUFTensorType(uint32_t id);
 
 } // namespace sterna
 

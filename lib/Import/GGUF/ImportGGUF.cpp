@@ -18,6 +18,7 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
 
 #include <cmath>
@@ -49,9 +50,9 @@ std::optional<Architecture> findArchitecture(StringRef name) {
       .Default(std::nullopt);
 }
 
-class Importer {
+class GGUFReader {
 public:
-  Importer(GGUFFile &file, MLIRContext *context, const ImportOptions &options)
+  GGUFReader(GGUFFile &file, MLIRContext *context, const ImportOptions &options)
       : file(file), b(context), options(options) {}
 
   Expected<ModelDescription> run() {
@@ -417,20 +418,18 @@ private:
           "{0}: expected shape [{1:$[, ]}], but got [{2:$[, ]}]", name,
           llvm::make_range(shape.begin(), shape.end()),
           llvm::make_range(tensor->dims.begin(), tensor->dims.end()));
-    if (!tensor->getWeightType())
-      return file.makeError(
-          "{0}: expected F32, F16, BF16, Q8_0, TQ1_0 or TQ2_0, "
-          "but got {1}",
-          name, tensor->getTypeName());
+    if (!tensor->getStorage())
+      return file.makeError("{0}: expected {1}, but got {2}", name,
+                            listStorageFormats(), tensor->getTypeName());
     usedTensors.insert(name);
     return tensor;
   }
 
-  Attribute source(const GGUFTensor &tensor, bool quantize = false,
-                   int64_t interleavedHeads = 0) {
-    return tern::FileSourceAttr::get(
-        b.getContext(), file.getPath(), tensor.offset,
-        *tern::symbolizeStorageType(tensor.typeId), quantize, interleavedHeads);
+  tern::FileSourceAttr source(const GGUFTensor &tensor, bool quantize = false,
+                              int64_t interleavedHeads = 0) {
+    return tern::FileSourceAttr::get(b.getContext(), file.getPath(),
+                                     tensor.offset, *tensor.getStorage(),
+                                     quantize, interleavedHeads);
   }
 
   /// A float tensor keeps its type; blocks of eight bits are widened to f32.
@@ -438,22 +437,16 @@ private:
     auto tensor = find(name, shape);
     if (!tensor)
       return tensor.takeError();
-    Type element;
-    switch (*(*tensor)->getWeightType()) {
-    case WeightType::F16:
+    StorageType storage = *(*tensor)->getStorage();
+    if (!getStorageFormat(storage).isFloat)
+      return file.makeError("{0}: expected {1}, but got {2}", name,
+                            listStorageFormats(/*floatsOnly=*/true),
+                            (*tensor)->getTypeName());
+    Type element = b.getF32Type();
+    if (storage == StorageType::F16)
       element = b.getF16Type();
-      break;
-    case WeightType::BF16:
+    if (storage == StorageType::BF16)
       element = b.getBF16Type();
-      break;
-    case WeightType::F32:
-    case WeightType::Q8_0:
-      element = b.getF32Type();
-      break;
-    default:
-      return file.makeError("{0}: expected F32, F16, BF16 or Q8_0, but got {1}",
-                            name, (*tensor)->getTypeName());
-    }
     // Norm weights are few: one type for all keeps kernels few as well, and
     // they are checked now, tables while they are packed.
     if (shape.size() == 1) {
@@ -462,8 +455,9 @@ private:
       if (!values)
         return values.takeError();
     }
-    model.parameters[name] = {
-        RankedTensorType::get(shape, element), source(**tensor), {}, {}};
+    Parameter &parameter = model.parameters[name];
+    parameter.type = RankedTensorType::get(shape, element);
+    parameter.source = source(**tensor);
     return Error::success();
   }
 
@@ -506,69 +500,60 @@ private:
       if (!multiplier)
         return multiplier.takeError();
       analysis->granularity = ScaleGranularity::Tensor;
-      analysis->scales = {1 / *multiplier};
+      analysis->groupSize = columns;
+      analysis->scale = 1 / *multiplier;
     }
-    if (Error error = applyExtraScale(name, *analysis, rows))
-      return error;
-    for (auto [index, scale] : llvm::enumerate(analysis->scales))
-      if (!std::isfinite(scale))
-        return file.makeError(
-            "{0}: expected scales within the range of f32, but "
-            "scale {1} is {2}",
-            name, index, formatNumber(scale));
     Parameter parameter;
     parameter.type = RankedTensorType::get({rows, columns},
                                            tern::TritType::get(b.getContext()));
     parameter.source = source(**tensor, quantize, interleavedHeads);
-    setScale(parameter, *analysis, rows, interleavedHeads);
+    if (Error error = addScale(name, *analysis, parameter))
+      return error;
     model.parameters[name] = parameter;
     return Error::success();
   }
 
-  /// Multiplies by the tensor `X.scale` beside a weight `X.weight`, if any.
-  Error applyExtraScale(StringRef name, TernaryAnalysis &analysis,
-                        int64_t rows) {
-    std::string scaleName = name.drop_back(strlen("weight")).str() + "scale";
-    const GGUFTensor *tensor = file.findTensor(scaleName);
-    if (!tensor)
-      return Error::success();
-    if (tensor->dims.size() != 1 ||
-        (tensor->dims[0] != 1 && tensor->dims[0] != rows))
-      return file.makeError("{0}: expected 1 or {1} scales", scaleName, rows);
-    usedTensors.insert(scaleName);
-    Expected<std::vector<float>> read = readFinite(*tensor);
-    if (!read)
-      return read.takeError();
-    ArrayRef<float> factors = *read;
-    if (factors.size() > analysis.scales.size()) {
-      analysis.scales.assign(rows, analysis.scales[0]);
-      analysis.granularity = ScaleGranularity::Row;
+  /// Sets the scales of `parameter`: those that were found in its elements,
+  /// times the tensor `X.scale` beside a weight `X.weight`, if any.
+  Error addScale(StringRef name, const TernaryAnalysis &analysis,
+                 Parameter &parameter) {
+    std::string factorName = name.drop_back(strlen("weight")).str() + "scale";
+    const GGUFTensor *factors = file.findTensor(factorName);
+    int64_t rows = parameter.type.getDimSize(0);
+    int64_t columns = parameter.type.getDimSize(1);
+    float scale = analysis.scale;
+    if (factors) {
+      if (factors->dims.size() != 1 ||
+          (factors->dims[0] != 1 && factors->dims[0] != rows))
+        return file.makeError("{0}: expected 1 or {1} scales", factorName,
+                              rows);
+      usedTensors.insert(factorName);
+      Expected<std::vector<float>> read = readFinite(*factors);
+      if (!read)
+        return read.takeError();
+      scale *= read->front();
     }
-    size_t perFactor = analysis.scales.size() / factors.size();
-    for (auto [index, scale] : llvm::enumerate(analysis.scales))
-      scale *= factors[index / perFactor];
-    return Error::success();
-  }
-
-  void setScale(Parameter &parameter, const TernaryAnalysis &analysis,
-                int64_t rows, int64_t interleavedHeads) {
-    ArrayRef<float> scales = analysis.scales;
-    SmallVector<int64_t> shape{int64_t(scales.size())};
+    bool isOfTensor = analysis.granularity == ScaleGranularity::Tensor;
+    if (isOfTensor && !(factors && factors->dims[0] > 1)) {
+      if (!std::isfinite(scale))
+        return file.makeError(
+            "{0}: expected scales within the range of f32, but got {1}", name,
+            formatNumber(scale));
+      parameter.scaleType = RankedTensorType::get({1}, b.getF32Type());
+      parameter.scale = DenseElementsAttr::get(parameter.scaleType, scale);
+      return Error::success();
+    }
+    SmallVector<int64_t> shape{rows};
     if (analysis.granularity == ScaleGranularity::Group) {
-      shape = {rows, int64_t(scales.size()) / rows};
+      shape.push_back(llvm::divideCeil(columns, analysis.groupSize));
       parameter.group = analysis.groupSize;
     }
-    std::vector<float> ordered = scales.vec();
-    if (interleavedHeads && scales.size() > 1) {
-      int64_t perRow = scales.size() / rows;
-      for (int64_t row = 0; row < rows; ++row)
-        std::copy_n(scales.begin() +
-                        tern::interleavedRow(row, rows / interleavedHeads) *
-                            perRow,
-                    perRow, ordered.begin() + row * perRow);
-    }
-    parameter.scale = DenseElementsAttr::get(
-        RankedTensorType::get(shape, b.getF32Type()), ArrayRef<float>(ordered));
+    parameter.scaleType = RankedTensorType::get(shape, b.getF32Type());
+    parameter.scale = tern::TernaryScalesAttr::get(
+        b.getContext(), cast<tern::FileSourceAttr>(parameter.source), columns,
+        analysis.groupSize, factors ? source(*factors) : tern::FileSourceAttr(),
+        factors ? factors->dims[0] : 0);
+    return Error::success();
   }
 
   GGUFFile &file;
@@ -582,14 +567,25 @@ private:
   int64_t ropeDim = 0; // elements of a head that are rotated
 };
 
+class GGUFImporter : public Importer {
+public:
+  StringRef getDescription() const override { return "a GGUF file"; }
+
+  bool accepts(StringRef path) const override {
+    return GGUFFile::hasMagic(path);
+  }
+
+  Expected<ModelDescription> read(StringRef path, MLIRContext *context,
+                                  const ImportOptions &options) const override {
+    Expected<GGUFFile> file = GGUFFile::open(path);
+    if (!file)
+      return file.takeError();
+    return GGUFReader(*file, context, options).run();
+  }
+};
+
 } // namespace
 
-Expected<ModelDescription> sterna::importGGUF(StringRef path,
-                                              MLIRContext *context,
-                                              const ImportOptions &options) {
-  Expected<GGUFFile> file = GGUFFile::open(path);
-  if (!file)
-    return file.takeError();
-  context->getOrLoadDialect<tern::TernDialect>();
-  return Importer(*file, context, options).run();
+std::unique_ptr<Importer> sterna::createGGUFImporter() {
+  return std::make_unique<GGUFImporter>();
 }

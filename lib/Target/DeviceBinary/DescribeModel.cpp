@@ -86,8 +86,9 @@ Offset<format::Tokenizer> sterna::describeTokenizer(MetadataBuilder &builder,
   return format::CreateTokenizer(
       builder, model, builder.CreateVector(pieces),
       builder.CreateVector(scores.data(), scores.size()),
-      builder.CreateVector(types.data(), types.size()), tokenizer.getBos(),
-      tokenizer.getEos(), tokenizer.getUnk(), tokenizer.getPad(),
+      builder.CreateVector(types.data(), types.size()),
+      int32_t(tokenizer.getBos()), int32_t(tokenizer.getEos()),
+      int32_t(tokenizer.getUnk()), int32_t(tokenizer.getPad()),
       tokenizer.getAddBos(), tokenizer.getAddSpacePrefix(), chatTemplate,
       builder.CreateVector(tokenizer.getEndIds().asArrayRef().data(),
                            tokenizer.getEndIds().size()));

@@ -46,9 +46,9 @@ private:
     Offsets<format::Kernel> result;
     for (auto kernel : module.getOps<plan::KernelOp>()) {
       kernelIndex[kernel.getSymName()] = result.size();
-      result.push_back(format::CreateKernel(
-          builder, builder.string(kernel.getSymName()),
-          builder.string(plan::getOrigin(kernel))));
+      result.push_back(
+          format::CreateKernel(builder, builder.string(kernel.getSymName()),
+                               builder.string(plan::getOrigin(kernel))));
     }
     return result;
   }
@@ -143,7 +143,7 @@ private:
           builder, builder.string(state.getSymName()),
           state.getState().getKind(), elementType(type.getElementType()),
           builder.shape(type.getShape()), state.getOffset(),
-          state.getState().getLayer(),
+          int32_t(state.getState().getLayer()),
           builder.string(state.getState().getTarget())));
     }
     return result;

@@ -61,7 +61,7 @@ Error copyBytes(tern::FileSourceAttr source, RankedTensorType type,
   auto file = llvm::sys::fs::openNativeFileForRead(source.getPath());
   if (!file)
     return file.takeError();
-  llvm::scope_exit close([&] { llvm::sys::fs::closeFile(*file); });
+  llvm::scope_exit close([&] { (void)llvm::sys::fs::closeFile(*file); });
   uint64_t count = type.getNumElements(), done = 0;
   std::vector<uint16_t> buffer(1 << 17);
   while (done < count) {
@@ -161,30 +161,6 @@ bool isStoredAs(tern::FileSourceAttr source, Type type) {
 }
 
 } // namespace
-
-WeightType sterna::weightType(tern::StorageType storage) {
-  switch (storage) {
-  case tern::StorageType::F32:
-    return WeightType::F32;
-  case tern::StorageType::F16:
-    return WeightType::F16;
-  case tern::StorageType::BF16:
-    return WeightType::BF16;
-  case tern::StorageType::Q8_0:
-    return WeightType::Q8_0;
-  case tern::StorageType::TQ1_0:
-    return WeightType::TQ1_0;
-  case tern::StorageType::TQ2_0:
-    return WeightType::TQ2_0;
-  }
-  llvm_unreachable("unknown storage type");
-}
-
-Expected<WeightSource> sterna::openWeight(tern::FileSourceAttr source,
-                                          int64_t rows, int64_t columns) {
-  return WeightSource::open(source.getPath(), source.getOffset(),
-                            weightType(source.getStorage()), rows, columns);
-}
 
 Error sterna::packFloats(tern::FileSourceAttr source, RankedTensorType type,
                          llvm::raw_ostream &out) {

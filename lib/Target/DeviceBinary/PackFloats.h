@@ -11,7 +11,7 @@
 #define STERNA_LIB_TARGET_DEVICEBINARY_PACKFLOATS_H
 
 #include "sterna/Dialect/Tern/IR/Tern.h"
-#include "sterna/Import/WeightSource.h"
+#include "sterna/Weights/WeightSource.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -23,13 +23,6 @@ void writeElements(llvm::raw_ostream &out, llvm::ArrayRef<T> values) {
   out.write(reinterpret_cast<const char *>(values.data()),
             values.size() * sizeof(T));
 }
-
-/// Storage type of GGUF of a parameter's source.
-WeightType weightType(tern::StorageType storage);
-
-/// The matrix that `source` describes.
-llvm::Expected<WeightSource> openWeight(tern::FileSourceAttr source,
-                                        int64_t rows, int64_t columns);
 
 /// Writes the elements of `source` as those of `type`: f32; f16 or bf16,
 /// rounded to nearest, ties to even, where the source has another type; i8,

@@ -25,6 +25,12 @@ using llvm::Expected;
 
 namespace {
 
+/// The row of the file of `rows` that is `row` of the parameter.
+int64_t sourceRow(tern::FileSourceAttr source, int64_t row, int64_t rows) {
+  int64_t heads = source.getInterleavedHeads();
+  return heads ? tern::interleavedRow(row, rows / heads) : row;
+}
+
 /// Reads rows of a ternary parameter in the order of the layout.
 class TritReader {
 public:
@@ -48,11 +54,8 @@ public:
     int64_t columns = weight.getNumCols();
     if (!source.getInterleavedHeads() && stride == columns)
       return decode(first, count, out);
-    int64_t heads = source.getInterleavedHeads();
     for (int64_t i = 0; i < count; ++i) {
-      int64_t row = first + i;
-      if (heads)
-        row = tern::interleavedRow(row, weight.getNumRows() / heads);
+      int64_t row = sourceRow(source, first + i, weight.getNumRows());
       if (Error error = decode(row, 1, out + i * stride))
         return error;
     }
@@ -100,6 +103,70 @@ static Error packTernary(tern::FileSourceAttr source, RankedTensorType type,
   return Error::success();
 }
 
+/// The factors of `scales` of a matrix of `rows` rows, by rows of the file.
+static Expected<std::vector<float>> readFactors(tern::TernaryScalesAttr scales,
+                                                int64_t rows) {
+  std::vector<float> factors(rows, 1);
+  if (!scales.getFactors())
+    return factors;
+  int64_t count = scales.getNumFactors();
+  if (count != 1 && count != rows)
+    return llvm::createStringError(
+        llvm::formatv("expected 1 or {0} factors, but got {1}", rows, count));
+  auto source = openWeight(scales.getFactors(), 1, count);
+  if (!source)
+    return source.takeError();
+  if (Error error = source->decodeRows(0, 1, factors.data()))
+    return std::move(error);
+  if (count == 1)
+    std::fill(factors.begin(), factors.end(), factors.front());
+  return factors;
+}
+
+static Error packTernaryScales(tern::TernaryScalesAttr scales,
+                               RankedTensorType type, llvm::raw_ostream &out) {
+  int64_t rows = type.getDimSize(0), columns = scales.getColumns();
+  int64_t groups = llvm::divideCeil(columns, scales.getGroup());
+  bool perRow = scales.getGroup() == columns;
+  if (!type.getElementType().isF32() || type.getRank() != (perRow ? 1 : 2) ||
+      (!perRow && type.getDimSize(1) != groups))
+    return llvm::createStringError(llvm::formatv(
+        "expected scales of f32, {0} in each row, but got {1}", groups, type));
+  auto weight = openWeight(scales.getOf(), rows, columns);
+  if (!weight)
+    return weight.takeError();
+  auto factors = readFactors(scales, rows);
+  if (!factors)
+    return factors.takeError();
+  bool quantize = scales.getOf().getQuantize();
+  float quantized = 0;
+  if (quantize) {
+    auto multiplier = weight->computeAbsmeanMultiplier();
+    if (!multiplier)
+      return multiplier.takeError();
+    quantized = 1 / *multiplier;
+  }
+  std::vector<float> values(groups);
+  for (int64_t i = 0; i < rows; ++i) {
+    int64_t row = sourceRow(scales.getOf(), i, rows);
+    if (quantize)
+      std::fill(values.begin(), values.end(), quantized);
+    else if (Error error =
+                 weight->decodeScales(row, 1, scales.getGroup(), values.data()))
+      return error;
+    for (float &value : values) {
+      value *= (*factors)[row];
+      if (!std::isfinite(value))
+        return llvm::createStringError(llvm::formatv(
+            "expected scales within the range of f32, but one of row {0} is "
+            "{1}",
+            row, formatNumber(value)));
+    }
+    writeElements(out, ArrayRef<float>(values));
+  }
+  return Error::success();
+}
+
 /// Rotary table in f64, rounded once.
 static void writeRopeTable(tern::RopeTableSourceAttr source,
                            RankedTensorType type, llvm::raw_ostream &out) {
@@ -143,6 +210,14 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
   }
   if (auto scales = dyn_cast<tern::RowScalesAttr>(source))
     return packRowScales(scales, type.getDimSize(0), out);
+  auto named = [&](Error error) -> Error {
+    if (!error)
+      return error;
+    return llvm::createStringError(param.getSymName() + ": " +
+                                   llvm::toString(std::move(error)));
+  };
+  if (auto scales = dyn_cast<tern::TernaryScalesAttr>(source))
+    return named(packTernaryScales(scales, type, out));
   auto file = dyn_cast<tern::FileSourceAttr>(source);
   if (!file)
     return llvm::createStringError(
@@ -150,16 +225,13 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
                       "but got {1}",
                       param.getSymName(), source));
   int64_t columns = type.getShape().back();
-  WeightType stored = weightType(file.getStorage());
+  const StorageFormat &format = getStorageFormat(file.getStorage());
   report.sourceBytes += type.getNumElements() / columns *
-                        llvm::divideCeil(columns, getWeightBlockSize(stored)) *
-                        getWeightBlockBytes(stored);
+                        llvm::divideCeil(columns, format.blockSize) *
+                        format.blockBytes;
   if (isa<tern::TritType>(type.getElementType()))
     return packTernary(file, type, out, report);
   report.packedBytes +=
       type.getNumElements() * type.getElementTypeBitWidth() / 8;
-  if (Error error = packFloats(file, type, out))
-    return llvm::createStringError(param.getSymName() + ": " +
-                                   llvm::toString(std::move(error)));
-  return Error::success();
+  return named(packFloats(file, type, out));
 }

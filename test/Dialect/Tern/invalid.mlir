@@ -495,3 +495,23 @@ func.func @softmax_statistics_c1_maximum(%x: tensor<4x32xf32>, %y: tensor<4xi32>
   %m1, %s1, %t1 = tern.softmax_statistics %x, %y, %m, %s, %t {offset = 0 : i64} : tensor<4x32xf32>, tensor<4xi32>, tensor<5xf32>
   return
 }
+
+// -----
+
+// expected-error @+1 {{expected a group of 1 to 64 columns, but got 0}}
+tern.param @scales : tensor<2xf32> from #tern.ternary_scales<of = <path = "m", offset = 0, storage = f32>, columns = 64, group = 0>
+
+// -----
+
+// expected-error @+1 {{expected a group of 1 to 64 columns, but got 65}}
+tern.param @scales : tensor<2xf32> from #tern.ternary_scales<of = <path = "m", offset = 0, storage = f32>, columns = 64, group = 65>
+
+// -----
+
+// expected-error @+1 {{expected factors and their number, but got 2 of none}}
+tern.param @scales : tensor<2xf32> from #tern.ternary_scales<of = <path = "m", offset = 0, storage = f32>, columns = 64, group = 64, numFactors = 2>
+
+// -----
+
+// expected-error @+1 {{expected factors and their number, but got 0 of some}}
+tern.param @scales : tensor<2xf32> from #tern.ternary_scales<of = <path = "m", offset = 0, storage = f32>, columns = 64, group = 64, factors = <path = "m", offset = 0, storage = f32>>

@@ -23,6 +23,10 @@ tern.param @tq1_0 : tensor<1x256x!tern.trit> from #tern.file<path = "m.gguf", of
 // CHECK: storage = tq2_0>
 tern.param @tq2_0 : tensor<1x256x!tern.trit> from #tern.file<path = "m.gguf", offset = 160, storage = tq2_0>
 
+// Scales, with factors of their own.
+// CHECK: tern.param @scales : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m.gguf", offset = 160, storage = tq2_0>, columns = 512, group = 256, factors = <path = "m.gguf", offset = 0, storage = f32>, numFactors = 4>
+tern.param @scales : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m.gguf", offset = 160, storage = tq2_0>, columns = 512, group = 256, factors = <path = "m.gguf", offset = 0, storage = f32>, numFactors = 4>
+
 // What is not the default is printed.
 // CHECK: tern.param @latent : tensor<4x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 192, storage = f32, quantize = true, interleavedHeads = 2>
 tern.param @latent : tensor<4x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 192, storage = f32, quantize = true, interleavedHeads = 2>

@@ -112,7 +112,7 @@ TEST(GGUFFile, ListsTensors) {
   EXPECT_EQ(w.offset % 64, 0u);
   const GGUFTensor *v = file.findTensor("v");
   ASSERT_NE(v, nullptr);
-  EXPECT_EQ(v->getWeightType(), WeightType::TQ2_0);
+  EXPECT_EQ(v->getStorage(), StorageType::TQ2_0);
   EXPECT_EQ(v->offset, w.offset + 64);
   EXPECT_EQ(v->size, 66u);
   EXPECT_EQ(file.findTensor("u"), nullptr);

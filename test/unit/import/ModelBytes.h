@@ -130,7 +130,7 @@ public:
     llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
     stream << contents;
   }
-  ~TemporaryFile() { llvm::sys::fs::remove(path); }
+  ~TemporaryFile() { (void)llvm::sys::fs::remove(path); }
   std::string getPath() const { return std::string(path.str()); }
 
 private:

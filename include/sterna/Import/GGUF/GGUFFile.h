@@ -11,7 +11,7 @@
 #ifndef STERNA_IMPORT_GGUF_GGUFFILE_H
 #define STERNA_IMPORT_GGUF_GGUFFILE_H
 
-#include "sterna/Import/WeightSource.h"
+#include "sterna/Weights/WeightSource.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringMap.h"
@@ -72,8 +72,8 @@ struct GGUFTensor {
   /// Returns the name of the storage type.
   llvm::StringRef getTypeName() const;
 
-  /// Returns the storage type if `WeightSource` can read it.
-  std::optional<WeightType> getWeightType() const;
+  /// Returns how it is stored if `WeightSource` can read it.
+  std::optional<StorageType> getStorage() const;
 };
 
 /// Quotes a name or text from a file for a message, so that it stays on one
@@ -84,6 +84,9 @@ std::string quoteText(llvm::StringRef text);
 /// spans it returns live as long as the object (moving it keeps them valid).
 class GGUFFile {
 public:
+  /// Whether the regular file at `path` begins as GGUF files do.
+  static bool hasMagic(llvm::StringRef path);
+
   /// Maps the file at `path` and checks its header: every count, length, type
   /// and tensor range. Fails on the first thing that is wrong, naming it.
   static llvm::Expected<GGUFFile> open(llvm::StringRef path);

@@ -9,23 +9,12 @@
 #ifndef STERNA_IMPORT_GGUF_IMPORTGGUF_H
 #define STERNA_IMPORT_GGUF_IMPORTGGUF_H
 
-#include "sterna/Import/Model.h"
-#include "llvm/Support/Error.h"
+#include "sterna/Import/Importer.h"
 
 namespace sterna {
 
-struct ImportOptions {
-  ActivationType activations = ActivationType::Model;
-  /// Make latent float matrices ternary by absmean instead of refusing them.
-  bool quantizeAbsmean = false;
-};
-
-/// Reads the description of the model at `path`. Weights are scanned for their
-/// scales, a few rows at a time, and stay in the file. Fails with the key or
-/// tensor that is missing, of an unexpected shape, or not ternary.
-llvm::Expected<ModelDescription> importGGUF(llvm::StringRef path,
-                                            mlir::MLIRContext *context,
-                                            const ImportOptions &options);
+/// The importer of GGUF files, versions 2 and 3.
+std::unique_ptr<Importer> createGGUFImporter();
 
 } // namespace sterna
 

@@ -72,6 +72,19 @@ LogicalResult LoraAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult
+TernaryScalesAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                          FileSourceAttr, int64_t columns, int64_t group,
+                          FileSourceAttr factors, int64_t numFactors) {
+  if (group < 1 || group > columns)
+    return emitError() << "expected a group of 1 to " << columns
+                       << " columns, but got " << group;
+  if (factors ? numFactors < 1 : numFactors != 0)
+    return emitError() << "expected factors and their number, but got "
+                       << numFactors << (factors ? " of some" : " of none");
+  return success();
+}
+
+LogicalResult
 RopeTableSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                             DenseFPElementsAttr frequencies, bool) {
   if (frequencies.getElementType().isF64() &&

@@ -117,12 +117,12 @@ def Tern_PanelAttr : AttrDef<Tern_Dialect, "Panel"> {
   }];
 }
 
+// lib/Weights/StorageFormat.cpp has a row for each, in this order.
 def Tern_StorageType : I32EnumAttr<"StorageType",
     "How a parameter's elements are stored in its source file", [
       I32EnumAttrCase<"F32", 0, "f32">, I32EnumAttrCase<"F16", 1, "f16">,
-      I32EnumAttrCase<"BF16", 30, "bf16">, I32EnumAttrCase<"Q8_0", 8, "q8_0">,
-      I32EnumAttrCase<"TQ1_0", 34, "tq1_0">,
-      I32EnumAttrCase<"TQ2_0", 35, "tq2_0">
+      I32EnumAttrCase<"BF16", 2, "bf16">, I32EnumAttrCase<"Q8_0", 3, "q8_0">,
+      I32EnumAttrCase<"TQ1_0", 4, "tq1_0">, I32EnumAttrCase<"TQ2_0", 5, "tq2_0">
     ]> {
   let cppNamespace = "::sterna::tern";
 }
@@ -158,6 +158,31 @@ def Tern_RowScalesAttr : AttrDef<Tern_Dialect, "RowScales"> {
   }];
   let parameters = (ins "FileSourceAttr":$of, "int64_t":$columns);
   let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Tern_TernaryScalesAttr : AttrDef<Tern_Dialect, "TernaryScales"> {
+  let mnemonic = "ternary_scales";
+  let summary = "The scales of a ternary matrix, from its source";
+  let description = [{
+    Element `[r, g]`, f32, is the magnitude of those weights in row `r`, columns
+    `g * group` to `(g + 1) * group - 1` that are not zero, 0 if there are none,
+    of the matrix of `columns` columns that `of` describes, whose rows come in
+    the order that `of` says. Where a group is a whole row, the parameter has
+    one dimension. Where `of` is quantized, it is the scale of quantization.
+    `factors`, if there are any, are multiplied in: there is one, or one for each
+    row of the file.
+
+    Constraints: `group` is 1 to `columns`; `numFactors` is 0 without `factors`,
+    else positive.
+
+    Example: `#tern.ternary_scales<of = #tern.file<path = "m.gguf", offset = 64,
+    storage = tq2_0>, columns = 1024, group = 256>`
+  }];
+  let parameters = (ins "FileSourceAttr":$of, "int64_t":$columns,
+      "int64_t":$group, OptionalParameter<"FileSourceAttr">:$factors,
+      DefaultValuedParameter<"int64_t", "0">:$numFactors);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
 }
 
 def Tern_RopeTableSourceAttr : AttrDef<Tern_Dialect, "RopeTableSource"> {

@@ -59,7 +59,9 @@ def Tern_ParamOp : Tern_Op<"param", [Symbol]> {
     Declares a read-only tensor whose elements are not in the IR: `source` says
     where the link phase finds them, and in which storage type: they are
     converted to the tensor's, bytes with one scale a row (`#tern.row_scales`).
-    Scales of a ternary matrix are small and stand inline as a dense attribute.
+    The scales of a ternary matrix come from its file, too
+    (`#tern.ternary_scales`), but for the one of a whole matrix, which stands
+    inline as a dense attribute.
 
     ```mlir
     tern.param @blk.0.attn_q.weight : tensor<4x8x!tern.trit>

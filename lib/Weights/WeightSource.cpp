@@ -8,13 +8,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "sterna/Import/WeightSource.h"
+#include "sterna/Weights/WeightSource.h"
 
-#include "WeightBlocks.h"
 #include "WeightVisit.h"
 
 #include "llvm/ADT/Twine.h"
-#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -23,58 +21,8 @@ using namespace sterna;
 
 std::string sterna::formatNumber(double value) {
   std::string text;
-  raw_string_ostream(text) << format("%.9g", value);
+  raw_string_ostream(text) << llvm::format("%.9g", value);
   return text;
-}
-
-StringRef sterna::stringifyWeightType(WeightType type) {
-  switch (type) {
-  case WeightType::F32:
-    return "F32";
-  case WeightType::F16:
-    return "F16";
-  case WeightType::BF16:
-    return "BF16";
-  case WeightType::Q8_0:
-    return "Q8_0";
-  case WeightType::TQ1_0:
-    return "TQ1_0";
-  case WeightType::TQ2_0:
-    return "TQ2_0";
-  }
-  llvm_unreachable("unknown weight type");
-}
-
-int64_t sterna::getWeightBlockSize(WeightType type) {
-  switch (type) {
-  case WeightType::F32:
-  case WeightType::F16:
-  case WeightType::BF16:
-    return 1;
-  case WeightType::Q8_0:
-    return 32;
-  case WeightType::TQ1_0:
-  case WeightType::TQ2_0:
-    return 256;
-  }
-  llvm_unreachable("unknown weight type");
-}
-
-int64_t sterna::getWeightBlockBytes(WeightType type) {
-  switch (type) {
-  case WeightType::F32:
-    return 4;
-  case WeightType::F16:
-  case WeightType::BF16:
-    return 2;
-  case WeightType::Q8_0:
-    return 34;
-  case WeightType::TQ1_0:
-    return tq1BlockBytes;
-  case WeightType::TQ2_0:
-    return tq2BlockBytes;
-  }
-  llvm_unreachable("unknown weight type");
 }
 
 //===----------------------------------------------------------------------===//
@@ -82,14 +30,14 @@ int64_t sterna::getWeightBlockBytes(WeightType type) {
 //===----------------------------------------------------------------------===//
 
 WeightSource::WeightSource(std::string path, sys::fs::file_t file,
-                           uint64_t offset, WeightType type, int64_t numRows,
-                           int64_t numCols)
-    : path(std::move(path)), file(file), offset(offset), type(type),
+                           uint64_t offset, const StorageFormat &format,
+                           int64_t numRows, int64_t numCols)
+    : path(std::move(path)), file(file), offset(offset), format(&format),
       numRows(numRows), numCols(numCols) {}
 
 WeightSource::WeightSource(WeightSource &&other) noexcept
     : path(std::move(other.path)), file(other.file), offset(other.offset),
-      type(other.type), numRows(other.numRows), numCols(other.numCols) {
+      format(other.format), numRows(other.numRows), numCols(other.numCols) {
   other.file = sys::fs::kInvalidFile;
 }
 
@@ -97,7 +45,7 @@ WeightSource &WeightSource::operator=(WeightSource &&other) noexcept {
   std::swap(path, other.path);
   std::swap(file, other.file);
   offset = other.offset;
-  type = other.type;
+  format = other.format;
   numRows = other.numRows;
   numCols = other.numCols;
   return *this;
@@ -109,7 +57,7 @@ WeightSource::~WeightSource() {
 }
 
 Expected<WeightSource> WeightSource::open(StringRef path, uint64_t offset,
-                                          WeightType type, int64_t numRows,
+                                          StorageType type, int64_t numRows,
                                           int64_t numCols) {
   sys::fs::file_status status;
   if (std::error_code code = sys::fs::status(path, status))
@@ -117,30 +65,31 @@ Expected<WeightSource> WeightSource::open(StringRef path, uint64_t offset,
   if (status.type() != sys::fs::file_type::regular_file)
     return createStringError(Twine(path) + ": expected a regular file");
 
-  int64_t blockSize = getWeightBlockSize(type);
+  const StorageFormat &format = getStorageFormat(type);
+  int64_t blockSize = format.blockSize;
   if (numRows <= 0 || numCols <= 0 || numCols % blockSize != 0)
     return createStringError(
         Twine(path) +
         ": expected rows and columns to be positive and columns to be a "
         "multiple of " +
-        Twine(blockSize) + " for " + stringifyWeightType(type) + ", but got " +
+        Twine(blockSize) + " for " + format.name + ", but got " +
         Twine(numRows) + " x " + Twine(numCols));
 
   // Divisions instead of products: neither side can overflow.
   uint64_t numBlocks = numCols / blockSize;
-  uint64_t blockBytes = getWeightBlockBytes(type);
+  uint64_t blockBytes = format.blockBytes;
   uint64_t available =
       status.getSize() > offset ? status.getSize() - offset : 0;
   if (available / blockBytes / numBlocks < static_cast<uint64_t>(numRows))
     return createStringError(
         Twine(path) + ": expected " + Twine(numRows) + " x " + Twine(numCols) +
-        " weights of type " + stringifyWeightType(type) + " at byte " +
-        Twine(offset) + ", but the file ends at " + Twine(status.getSize()));
+        " weights of type " + format.name + " at byte " + Twine(offset) +
+        ", but the file ends at " + Twine(status.getSize()));
 
   Expected<sys::fs::file_t> file = sys::fs::openNativeFileForRead(path);
   if (!file)
     return createStringError(Twine(path) + ": " + toString(file.takeError()));
-  return WeightSource(path.str(), *file, offset, type, numRows, numCols);
+  return WeightSource(path.str(), *file, offset, format, numRows, numCols);
 }
 
 //===----------------------------------------------------------------------===//
@@ -148,7 +97,7 @@ Expected<WeightSource> WeightSource::open(StringRef path, uint64_t offset,
 //===----------------------------------------------------------------------===//
 
 int64_t WeightSource::getRowBytes() const {
-  return numCols / getWeightBlockSize(type) * getWeightBlockBytes(type);
+  return numCols / format->blockSize * format->blockBytes;
 }
 
 Error WeightSource::checkRows(int64_t firstRow, int64_t count) const {
@@ -182,7 +131,7 @@ Error WeightSource::decodeRows(int64_t firstRow, int64_t count,
                                float *out) const {
   return visitBlocks(firstRow, count,
                      [&](const char *bytes, int64_t index, int64_t size) {
-                       decodeBlocksToFloats(type, bytes, size, out + index);
+                       format->decodeFloats(bytes, size, out + index);
                      });
 }
 
@@ -190,6 +139,12 @@ Error WeightSource::decodeTrits(int64_t firstRow, int64_t count,
                                 int8_t *out) const {
   return visitBlocks(firstRow, count,
                      [&](const char *bytes, int64_t index, int64_t size) {
-                       decodeBlocksToSigns(type, bytes, size, out + index);
+                       format->decodeSigns(bytes, size, out + index);
                      });
+}
+
+Expected<WeightSource> sterna::openWeight(tern::FileSourceAttr source,
+                                          int64_t rows, int64_t columns) {
+  return WeightSource::open(source.getPath(), source.getOffset(),
+                            source.getStorage(), rows, columns);
 }

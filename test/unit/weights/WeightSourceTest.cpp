@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "sterna/Import/WeightSource.h"
-#include "ModelBytes.h"
+#include "sterna/Weights/WeightSource.h"
+#include "../import/ModelBytes.h"
 
 #include "gtest/gtest.h"
 
@@ -29,28 +29,28 @@ static std::vector<int8_t> randomTrits(size_t count, unsigned seed) {
 }
 
 /// Encodes trits times 1.5 in any type.
-static std::string encode(WeightType type, const std::vector<int8_t> &trits) {
+static std::string encode(StorageType type, const std::vector<int8_t> &trits) {
   Bytes bytes;
-  size_t block = getWeightBlockSize(type);
+  size_t block = getStorageFormat(type).blockSize;
   for (size_t i = 0; i < trits.size(); i += block) {
     uint16_t sign = trits[i] < 0 ? 0x8000 : 0;
     switch (type) {
-    case WeightType::F32:
+    case StorageType::F32:
       bytes.number(1.5f * trits[i]);
       break;
-    case WeightType::F16:
+    case StorageType::F16:
       bytes.number<uint16_t>(trits[i] ? sign | halfOneAndHalf : sign);
       break;
-    case WeightType::BF16:
+    case StorageType::BF16:
       bytes.number<uint16_t>(trits[i] ? sign | 0x3fc0 : sign);
       break;
-    case WeightType::Q8_0:
+    case StorageType::Q8_0:
       appendQ8Block(bytes.data, &trits[i], halfOneAndHalf);
       break;
-    case WeightType::TQ1_0:
+    case StorageType::TQ1_0:
       appendTQ1Block(bytes.data, &trits[i], halfOneAndHalf);
       break;
-    case WeightType::TQ2_0:
+    case StorageType::TQ2_0:
       appendTQ2Block(bytes.data, &trits[i], halfOneAndHalf);
       break;
     }
@@ -58,19 +58,19 @@ static std::string encode(WeightType type, const std::vector<int8_t> &trits) {
   return bytes.data;
 }
 
-class EveryWeightType : public testing::TestWithParam<WeightType> {};
+class EveryFormat : public testing::TestWithParam<StorageType> {};
 
-INSTANTIATE_TEST_SUITE_P(WeightSource, EveryWeightType,
-                         testing::Values(WeightType::F32, WeightType::F16,
-                                         WeightType::BF16, WeightType::Q8_0,
-                                         WeightType::TQ1_0, WeightType::TQ2_0),
-                         [](const auto &info) {
-                           return stringifyWeightType(info.param).str();
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    WeightSource, EveryFormat,
+    testing::Values(StorageType::F32, StorageType::F16, StorageType::BF16,
+                    StorageType::Q8_0, StorageType::TQ1_0, StorageType::TQ2_0),
+    [](const auto &info) {
+      return std::string(getStorageFormat(info.param).name);
+    });
 
 // The matrix takes several pieces, starts at an odd byte and is followed by
 // others' bytes; rows are read in ranges that do not divide anything.
-TEST_P(EveryWeightType, RoundTrips) {
+TEST_P(EveryFormat, RoundTrips) {
   const int64_t numRows = 301, numCols = 768;
   std::vector<int8_t> trits = randomTrits(numRows * numCols, 1);
   TemporaryFile file("abc" + encode(GetParam(), trits) + "tail");
@@ -97,7 +97,7 @@ TEST_P(EveryWeightType, RoundTrips) {
   cantFail(source.decodeTrits(numRows, 0, nullptr));
 }
 
-TEST_P(EveryWeightType, RefusesWhatDoesNotFit) {
+TEST_P(EveryFormat, RefusesWhatDoesNotFit) {
   std::string data = encode(GetParam(), randomTrits(512, 2));
   TemporaryFile file(data);
   auto opens = [&](uint64_t offset, int64_t rows, int64_t cols) {
@@ -115,10 +115,10 @@ TEST_P(EveryWeightType, RefusesWhatDoesNotFit) {
   EXPECT_FALSE(opens(0, -1, 256));
   EXPECT_FALSE(opens(0, INT64_MAX, 256));
   EXPECT_FALSE(opens(0, 256, INT64_MAX / 256 * 256));
-  EXPECT_EQ(opens(0, 1, 255), getWeightBlockSize(GetParam()) == 1);
+  EXPECT_EQ(opens(0, 1, 255), getStorageFormat(GetParam()).blockSize == 1);
 }
 
-TEST_P(EveryWeightType, RefusesRowsOutside) {
+TEST_P(EveryFormat, RefusesRowsOutside) {
   TemporaryFile file(encode(GetParam(), randomTrits(512, 3)));
   WeightSource source =
       cantFail(WeightSource::open(file.getPath(), 0, GetParam(), 2, 256));
@@ -135,7 +135,7 @@ TEST_P(EveryWeightType, RefusesRowsOutside) {
 TEST(WeightSource, ReportsAFileThatShrank) {
   TemporaryFile file(std::string(4096, '\0'));
   WeightSource source =
-      cantFail(WeightSource::open(file.getPath(), 0, WeightType::F32, 4, 256));
+      cantFail(WeightSource::open(file.getPath(), 0, StorageType::F32, 4, 256));
   std::error_code code;
   raw_fd_ostream(file.getPath(), code) << "short";
   std::vector<float> out(1024);
@@ -148,7 +148,7 @@ TEST(WeightSource, MovesItsFile) {
   TemporaryFile file(std::string(16, '\0'));
   auto open = [&] {
     return cantFail(
-        WeightSource::open(file.getPath(), 0, WeightType::F32, 1, 4));
+        WeightSource::open(file.getPath(), 0, StorageType::F32, 1, 4));
   };
   WeightSource first = open();
   WeightSource second = std::move(first);
@@ -165,7 +165,7 @@ TEST(WeightSource, ConvertsEveryHalf) {
     bytes.number<uint16_t>(bits);
   TemporaryFile file(bytes.data);
   WeightSource source = cantFail(
-      WeightSource::open(file.getPath(), 0, WeightType::F16, 1, 65536));
+      WeightSource::open(file.getPath(), 0, StorageType::F16, 1, 65536));
   std::vector<float> floats(65536);
   std::vector<int8_t> signs(65536);
   cantFail(source.decodeRows(0, 1, floats.data()));
@@ -188,7 +188,7 @@ TEST(WeightSource, ConvertsEveryBFloat) {
     bytes.number<uint16_t>(bits);
   TemporaryFile file(bytes.data);
   WeightSource source = cantFail(
-      WeightSource::open(file.getPath(), 0, WeightType::BF16, 256, 256));
+      WeightSource::open(file.getPath(), 0, StorageType::BF16, 256, 256));
   std::vector<float> floats(65536);
   cantFail(source.decodeRows(0, 256, floats.data()));
   for (uint32_t bits = 0; bits < 65536; ++bits) {
@@ -206,7 +206,7 @@ TEST(WeightSource, ScalesQ8Values) {
   appendQ8Block(data, values, 0x2e66);
   TemporaryFile file(data);
   WeightSource source =
-      cantFail(WeightSource::open(file.getPath(), 0, WeightType::Q8_0, 1, 32));
+      cantFail(WeightSource::open(file.getPath(), 0, StorageType::Q8_0, 1, 32));
   float floats[32];
   cantFail(source.decodeRows(0, 1, floats));
   for (int i = 0; i < 32; ++i)
@@ -217,10 +217,10 @@ TEST(WeightSource, ScalesQ8Values) {
 // trits must agree with decoding to floats.
 TEST(WeightSource, TritsFollowTheScale) {
   std::vector<int8_t> trits = randomTrits(256, 4);
-  for (WeightType type : {WeightType::TQ1_0, WeightType::TQ2_0})
+  for (StorageType type : {StorageType::TQ1_0, StorageType::TQ2_0})
     for (uint16_t scale : {0x3c00, 0xbc00, 0x0000, 0x8000, 0x0001, 0x8001}) {
       std::string data;
-      if (type == WeightType::TQ1_0)
+      if (type == StorageType::TQ1_0)
         appendTQ1Block(data, trits.data(), scale);
       else
         appendTQ2Block(data, trits.data(), scale);
@@ -245,8 +245,8 @@ TEST(WeightSource, AnyBytesDecodeToTrits) {
   for (char &byte : data)
     byte = static_cast<char>(random());
   TemporaryFile file(data);
-  for (WeightType type : {WeightType::TQ1_0, WeightType::TQ2_0}) {
-    int64_t numBlocks = data.size() / getWeightBlockBytes(type);
+  for (StorageType type : {StorageType::TQ1_0, StorageType::TQ2_0}) {
+    int64_t numBlocks = data.size() / getStorageFormat(type).blockBytes;
     WeightSource source =
         cantFail(WeightSource::open(file.getPath(), 0, type, numBlocks, 256));
     std::vector<int8_t> trits(numBlocks * 256);

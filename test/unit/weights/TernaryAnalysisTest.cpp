@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ModelBytes.h"
-#include "sterna/Import/WeightSource.h"
+#include "../import/ModelBytes.h"
+#include "sterna/Weights/WeightSource.h"
 
 #include "gtest/gtest.h"
 
@@ -22,7 +22,7 @@ using namespace sterna::test;
 using WeightFn = std::function<float(int64_t, int64_t)>;
 
 /// Writes weight(row, column) as F32 or as its upper half, BF16.
-static std::string encodeFloats(WeightType type, int64_t numRows,
+static std::string encodeFloats(StorageType type, int64_t numRows,
                                 int64_t numCols, const WeightFn &weight) {
   Bytes bytes;
   for (int64_t row = 0; row < numRows; ++row)
@@ -30,7 +30,7 @@ static std::string encodeFloats(WeightType type, int64_t numRows,
       float value = weight(row, col);
       uint32_t bits;
       std::memcpy(&bits, &value, 4);
-      if (type == WeightType::F32)
+      if (type == StorageType::F32)
         bytes.u32(bits);
       else
         bytes.number<uint16_t>(bits >> 16);
@@ -38,23 +38,46 @@ static std::string encodeFloats(WeightType type, int64_t numRows,
   return bytes.data;
 }
 
-static TernaryAnalysis analyze(WeightType type, const std::string &data,
-                               int64_t numRows, int64_t numCols) {
+/// An analysis with all the scales.
+struct Analysis : TernaryAnalysis {
+  std::vector<float> scales;
+};
+
+static Analysis analyze(StorageType type, const std::string &data,
+                        int64_t numRows, int64_t numCols) {
   TemporaryFile file(data);
   WeightSource source =
       cantFail(WeightSource::open(file.getPath(), 0, type, numRows, numCols));
-  return cantFail(source.analyzeTernary());
+  Analysis result{cantFail(source.analyzeTernary()), {}};
+  if (!result.isTernary)
+    return result;
+  if (result.granularity == ScaleGranularity::Tensor) {
+    result.scales = {result.scale};
+    return result;
+  }
+  EXPECT_EQ(result.scale, 0);
+  // Row by row, backwards, as a reader in another order does.
+  int64_t groups = divideCeil(numCols, result.groupSize);
+  result.scales.resize(numRows * groups);
+  for (int64_t row = numRows; row-- > 0;)
+    cantFail(source.decodeScales(row, 1, result.groupSize,
+                                 &result.scales[row * groups]));
+  std::vector<float> whole(numRows * groups);
+  cantFail(source.decodeScales(0, numRows, result.groupSize, whole.data()));
+  EXPECT_EQ(whole, result.scales);
+  return result;
 }
 
-static TernaryAnalysis analyzeFloats(int64_t numRows, int64_t numCols,
-                                     const WeightFn &weight) {
-  TernaryAnalysis single = analyze(
-      WeightType::F32, encodeFloats(WeightType::F32, numRows, numCols, weight),
-      numRows, numCols);
-  TernaryAnalysis brain =
-      analyze(WeightType::BF16,
-              encodeFloats(WeightType::BF16, numRows, numCols, weight), numRows,
+static Analysis analyzeFloats(int64_t numRows, int64_t numCols,
+                              const WeightFn &weight) {
+  Analysis single =
+      analyze(StorageType::F32,
+              encodeFloats(StorageType::F32, numRows, numCols, weight), numRows,
               numCols);
+  Analysis brain =
+      analyze(StorageType::BF16,
+              encodeFloats(StorageType::BF16, numRows, numCols, weight),
+              numRows, numCols);
   // The weights used here are exact in both types.
   EXPECT_EQ(single.isTernary, brain.isTernary);
   EXPECT_EQ(single.scales, brain.scales);
@@ -70,22 +93,22 @@ static int trit(int64_t row, int64_t col) {
 
 TEST(TernaryAnalysis, ScalePerTensor) {
   for (int64_t numCols : {1, 31, 100, 256, 5460}) {
-    TernaryAnalysis found = analyzeFloats(
+    Analysis found = analyzeFloats(
         5, numCols, [](int64_t r, int64_t c) { return 0.75f * trit(r, c); });
     ASSERT_TRUE(found.isTernary) << found.contradiction;
     EXPECT_EQ(found.granularity, ScaleGranularity::Tensor);
-    EXPECT_EQ(found.groupSize, 0);
+    EXPECT_EQ(found.groupSize, numCols);
     EXPECT_EQ(found.scales, std::vector<float>{0.75f});
   }
 }
 
 TEST(TernaryAnalysis, ScalePerRow) {
-  TernaryAnalysis found = analyzeFloats(3, 100, [](int64_t r, int64_t c) {
+  Analysis found = analyzeFloats(3, 100, [](int64_t r, int64_t c) {
     return r == 1 ? 0.0f : (1.0f + r) * trit(r, c);
   });
   ASSERT_TRUE(found.isTernary);
   EXPECT_EQ(found.granularity, ScaleGranularity::Row);
-  EXPECT_EQ(found.groupSize, 0);
+  EXPECT_EQ(found.groupSize, 100);
   EXPECT_EQ(found.scales, (std::vector<float>{1.0f, 0.0f, 3.0f}));
 }
 
@@ -96,10 +119,9 @@ TEST(TernaryAnalysis, ScalePerGroup) {
       auto scale = [&](int64_t row, int64_t col) {
         return 1.0f + row * numGroups + col / groupSize;
       };
-      TernaryAnalysis found =
-          analyzeFloats(4, numCols, [&](int64_t r, int64_t c) {
-            return scale(r, c) * trit(r, c);
-          });
+      Analysis found = analyzeFloats(4, numCols, [&](int64_t r, int64_t c) {
+        return scale(r, c) * trit(r, c);
+      });
       ASSERT_TRUE(found.isTernary);
       EXPECT_EQ(found.granularity, ScaleGranularity::Group);
       ASSERT_EQ(found.groupSize, groupSize);
@@ -112,7 +134,7 @@ TEST(TernaryAnalysis, ScalePerGroup) {
 
 TEST(TernaryAnalysis, AllZeros) {
   for (float zero : {0.0f, -0.0f}) {
-    TernaryAnalysis found =
+    Analysis found =
         analyzeFloats(2, 40, [&](int64_t, int64_t) { return zero; });
     ASSERT_TRUE(found.isTernary);
     EXPECT_EQ(found.granularity, ScaleGranularity::Tensor);
@@ -121,7 +143,7 @@ TEST(TernaryAnalysis, AllZeros) {
 }
 
 TEST(TernaryAnalysis, ReportsTheFirstContradiction) {
-  TernaryAnalysis found = analyzeFloats(300, 600, [](int64_t r, int64_t c) {
+  Analysis found = analyzeFloats(300, 600, [](int64_t r, int64_t c) {
     return r == 251 && c == 599 ? -2.0f : 0.5f * trit(r, c);
   });
   EXPECT_FALSE(found.isTernary);
@@ -134,9 +156,9 @@ TEST(TernaryAnalysis, ReportsTheFirstContradiction) {
 TEST(TernaryAnalysis, NeighbouringFloatsDiffer) {
   float next = std::nextafter(0.5f, 1.0f);
   std::string data =
-      encodeFloats(WeightType::F32, 1, 2,
+      encodeFloats(StorageType::F32, 1, 2,
                    [&](int64_t, int64_t c) { return c ? next : 0.5f; });
-  TernaryAnalysis found = analyze(WeightType::F32, data, 1, 2);
+  Analysis found = analyze(StorageType::F32, data, 1, 2);
   EXPECT_FALSE(found.isTernary);
   EXPECT_EQ(found.contradiction,
             "element [0, 0] is 0.5 but element [0, 1] is 0.50000006");
@@ -148,15 +170,14 @@ TEST(TernaryAnalysis, RefusesWhatIsNotFinite) {
                                                   {-INFINITY, "infinite"},
                                                   {NAN, "not a number"}}) {
     float special = value;
-    TernaryAnalysis found = analyzeFloats(2, 33, [&](int64_t r, int64_t c) {
+    Analysis found = analyzeFloats(2, 33, [&](int64_t r, int64_t c) {
       return r == 1 && c == 32 ? special : 0.0f;
     });
     EXPECT_FALSE(found.isTernary);
     EXPECT_EQ(found.contradiction, "element [1, 32] is " + text);
   }
   for (uint16_t half : {0x7c00, 0xfc00, 0x7c01, 0xffff}) {
-    TernaryAnalysis found =
-        analyze(WeightType::F16, Bytes().number(half).data, 1, 1);
+    Analysis found = analyze(StorageType::F16, Bytes().number(half).data, 1, 1);
     EXPECT_FALSE(found.isTernary);
   }
 }
@@ -168,7 +189,7 @@ TEST(TernaryAnalysis, HalfPrecision) {
     for (uint16_t bits :
          {half, uint16_t(half | 0x8000), uint16_t(0), uint16_t(0x8000)})
       bytes.number(bits);
-    TernaryAnalysis found = analyze(WeightType::F16, bytes.data, 2, 2);
+    Analysis found = analyze(StorageType::F16, bytes.data, 2, 2);
     ASSERT_TRUE(found.isTernary);
     EXPECT_EQ(found.scales, std::vector<float>{float(halfValue(half))});
   }
@@ -178,11 +199,11 @@ TEST(TernaryAnalysis, TernaryInQ8) {
   std::string data;
   int8_t values[32] = {127, -127, 0, 127};
   appendQ8Block(data, values, 0x2000);
-  EXPECT_EQ(analyze(WeightType::Q8_0, data, 1, 32).scales,
+  EXPECT_EQ(analyze(StorageType::Q8_0, data, 1, 32).scales,
             std::vector<float>{float(127 * halfValue(0x2000))});
   values[9] = 126;
   appendQ8Block(data, values, 0x2000);
-  EXPECT_FALSE(analyze(WeightType::Q8_0, data, 2, 32).isTernary);
+  EXPECT_FALSE(analyze(StorageType::Q8_0, data, 2, 32).isTernary);
 }
 
 //===----------------------------------------------------------------------===//
@@ -190,9 +211,9 @@ TEST(TernaryAnalysis, TernaryInQ8) {
 //===----------------------------------------------------------------------===//
 
 /// A matrix of TQ blocks, whose scales are given; `zeroBlocks` hold no weight.
-static TernaryAnalysis analyzeBlocks(WeightType type, int64_t numRows,
-                                     const std::vector<uint16_t> &scales,
-                                     const std::vector<size_t> &zeroBlocks) {
+static Analysis analyzeBlocks(StorageType type, int64_t numRows,
+                              const std::vector<uint16_t> &scales,
+                              const std::vector<size_t> &zeroBlocks) {
   std::string data;
   for (size_t block = 0; block < scales.size(); ++block) {
     int8_t trits[256] = {};
@@ -200,7 +221,7 @@ static TernaryAnalysis analyzeBlocks(WeightType type, int64_t numRows,
         zeroBlocks.end())
       for (int i = 0; i < 256; ++i)
         trits[i] = static_cast<int8_t>(trit(block, i));
-    if (type == WeightType::TQ1_0)
+    if (type == StorageType::TQ1_0)
       appendTQ1Block(data, trits, scales[block]);
     else
       appendTQ2Block(data, trits, scales[block]);
@@ -208,18 +229,20 @@ static TernaryAnalysis analyzeBlocks(WeightType type, int64_t numRows,
   return analyze(type, data, numRows, scales.size() / numRows * 256);
 }
 
-class TernaryBlocks : public testing::TestWithParam<WeightType> {};
+class TernaryBlocks : public testing::TestWithParam<StorageType> {};
 
 INSTANTIATE_TEST_SUITE_P(TernaryAnalysis, TernaryBlocks,
-                         testing::Values(WeightType::TQ1_0, WeightType::TQ2_0),
+                         testing::Values(StorageType::TQ1_0,
+                                         StorageType::TQ2_0),
                          [](const auto &info) {
-                           return stringifyWeightType(info.param).str();
+                           return std::string(
+                               getStorageFormat(info.param).name);
                          });
 
 TEST_P(TernaryBlocks, IgnoreTheScaleOfZeroBlocks) {
   // Block 1 has no weight and no scale, block 4 no weight but a scale; block 2
   // has a negative scale, which only swaps signs.
-  TernaryAnalysis found = analyzeBlocks(
+  Analysis found = analyzeBlocks(
       GetParam(), 3, {0x3c00, 0x0000, 0xbc00, 0x3c00, 0x4400, 0x3c00}, {1, 4});
   ASSERT_TRUE(found.isTernary);
   EXPECT_EQ(found.granularity, ScaleGranularity::Tensor);
@@ -227,7 +250,7 @@ TEST_P(TernaryBlocks, IgnoreTheScaleOfZeroBlocks) {
 }
 
 TEST_P(TernaryBlocks, ScalePerRow) {
-  TernaryAnalysis found = analyzeBlocks(
+  Analysis found = analyzeBlocks(
       GetParam(), 3, {0x3c00, 0x0000, 0x4000, 0x4000, 0, 0x4400}, {1, 4, 5});
   ASSERT_TRUE(found.isTernary);
   EXPECT_EQ(found.granularity, ScaleGranularity::Row);
@@ -235,7 +258,7 @@ TEST_P(TernaryBlocks, ScalePerRow) {
 }
 
 TEST_P(TernaryBlocks, ScalePerBlock) {
-  TernaryAnalysis found =
+  Analysis found =
       analyzeBlocks(GetParam(), 2, {0x3c00, 0x4000, 0x4000, 0x0000}, {3});
   ASSERT_TRUE(found.isTernary);
   EXPECT_EQ(found.granularity, ScaleGranularity::Group);
@@ -253,13 +276,37 @@ TEST(TernaryAnalysis, RefusesTheInvalidCode) {
   trits[200] = 2;
   std::string data;
   appendTQ2Block(data, trits, 0x3c00);
-  EXPECT_EQ(analyze(WeightType::TQ2_0, data, 1, 256).contradiction,
+  EXPECT_EQ(analyze(StorageType::TQ2_0, data, 1, 256).contradiction,
             "row 0 holds the code 3, which is no trit");
   trits[7] = -1;
   data.clear();
   appendTQ2Block(data, trits, 0x3c00);
-  EXPECT_EQ(analyze(WeightType::TQ2_0, data, 1, 256).contradiction,
+  EXPECT_EQ(analyze(StorageType::TQ2_0, data, 1, 256).contradiction,
             "element [0, 7] is -1 but element [0, 200] is 2");
+}
+
+TEST(TernaryAnalysis, DecodesOnlyScalesThatAreThere) {
+  TemporaryFile file(
+      encodeFloats(StorageType::F32, 2, 64, [](int64_t r, int64_t c) {
+        return r == 1 && c >= 32 ? 2.0f : 1.0f;
+      }));
+  WeightSource source =
+      cantFail(WeightSource::open(file.getPath(), 0, StorageType::F32, 2, 64));
+  std::vector<float> scales(4);
+  auto message = [&](int64_t first, int64_t count, int64_t group) {
+    return toString(source.decodeScales(first, count, group, scales.data()));
+  };
+  EXPECT_EQ(message(0, 1, 64), "");
+  EXPECT_EQ(message(0, 2, 32), "");
+  EXPECT_EQ(scales, (std::vector<float>{1, 1, 1, 2}));
+  EXPECT_NE(message(0, 2, 64).find("row 1 of the matrix at byte 0 is not "
+                                   "ternary in groups of 64"),
+            std::string::npos);
+  for (int64_t group : {-1, 0, 16, 48})
+    EXPECT_NE(message(0, 1, group).find("expected a group of a multiple of 32"),
+              std::string::npos)
+        << group;
+  EXPECT_NE(message(1, 2, 32), "");
 }
 
 //===----------------------------------------------------------------------===//
@@ -271,10 +318,10 @@ TEST(AbsmeanQuantization, RoundsHalfToEven) {
   std::vector<float> weights = {0.5f,  -0.5f,  1.5f, -1.5f,
                                 0.75f, -0.25f, 2.0f, 1.0f};
   TemporaryFile file(
-      encodeFloats(WeightType::F32, 2, 4,
+      encodeFloats(StorageType::F32, 2, 4,
                    [&](int64_t r, int64_t c) { return weights[r * 4 + c]; }));
   WeightSource source =
-      cantFail(WeightSource::open(file.getPath(), 0, WeightType::F32, 2, 4));
+      cantFail(WeightSource::open(file.getPath(), 0, StorageType::F32, 2, 4));
   float multiplier = cantFail(source.computeAbsmeanMultiplier());
   EXPECT_EQ(multiplier, 1.0f);
   std::vector<int8_t> trits(8);
@@ -295,10 +342,10 @@ TEST(AbsmeanQuantization, FollowsTheFormula) {
     sum += std::fabs(double(weight));
   }
   TemporaryFile file(encodeFloats(
-      WeightType::F32, numRows, numCols,
+      StorageType::F32, numRows, numCols,
       [&](int64_t r, int64_t c) { return weights[r * numCols + c]; }));
-  WeightSource source = cantFail(
-      WeightSource::open(file.getPath(), 0, WeightType::F32, numRows, numCols));
+  WeightSource source = cantFail(WeightSource::open(
+      file.getPath(), 0, StorageType::F32, numRows, numCols));
   float multiplier = cantFail(source.computeAbsmeanMultiplier());
   EXPECT_NEAR(multiplier * sum / weights.size(), 1.0, 1e-6);
   std::vector<int8_t> trits(weights.size());
@@ -312,18 +359,18 @@ TEST(AbsmeanQuantization, FollowsTheFormula) {
 TEST(AbsmeanQuantization, BoundsTheMultiplier) {
   TemporaryFile zeros(std::string(64, '\0'));
   WeightSource source =
-      cantFail(WeightSource::open(zeros.getPath(), 0, WeightType::F32, 4, 4));
+      cantFail(WeightSource::open(zeros.getPath(), 0, StorageType::F32, 4, 4));
   EXPECT_EQ(cantFail(source.computeAbsmeanMultiplier()), 1.0f / 1e-5f);
 }
 
 TEST(AbsmeanQuantization, RefusesWhatIsNotFinite) {
   for (float special : {INFINITY, NAN}) {
     TemporaryFile file(
-        encodeFloats(WeightType::F32, 1, 9, [&](int64_t, int64_t c) {
+        encodeFloats(StorageType::F32, 1, 9, [&](int64_t, int64_t c) {
           return c == 8 ? special : 1.0f;
         }));
     WeightSource source =
-        cantFail(WeightSource::open(file.getPath(), 0, WeightType::F32, 1, 9));
+        cantFail(WeightSource::open(file.getPath(), 0, StorageType::F32, 1, 9));
     Expected<float> multiplier = source.computeAbsmeanMultiplier();
     EXPECT_FALSE(bool(multiplier));
     consumeError(multiplier.takeError());

@@ -7,10 +7,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef STERNA_LIB_IMPORT_WEIGHTVISIT_H
-#define STERNA_LIB_IMPORT_WEIGHTVISIT_H
+#ifndef STERNA_LIB_WEIGHTS_WEIGHTVISIT_H
+#define STERNA_LIB_WEIGHTS_WEIGHTVISIT_H
 
-#include "sterna/Import/WeightSource.h"
+#include "sterna/Weights/WeightSource.h"
 
 #include <algorithm>
 #include <memory>
@@ -27,8 +27,8 @@ llvm::Error WeightSource::visitBlocks(int64_t firstRow, int64_t count,
                                       VisitFn visit) const {
   if (llvm::Error error = checkRows(firstRow, count))
     return error;
-  int64_t blockSize = getWeightBlockSize(type);
-  int64_t blockBytes = getWeightBlockBytes(type);
+  int64_t blockSize = format->blockSize;
+  int64_t blockBytes = format->blockBytes;
   int64_t numWeights = count * numCols;
   int64_t pieceWeights = std::min(weightsPerPiece, numWeights);
   std::unique_ptr<char[]> buffer(
@@ -46,18 +46,22 @@ llvm::Error WeightSource::visitBlocks(int64_t firstRow, int64_t count,
 }
 
 template <typename VisitFn>
-llvm::Error WeightSource::visitRows(VisitFn visit) const {
+llvm::Error WeightSource::visitRows(int64_t firstRow, int64_t count,
+                                    VisitFn visit) const {
+  if (llvm::Error error = checkRows(firstRow, count))
+    return error;
   int64_t rowBytes = getRowBytes();
   int64_t rowsPerRead =
-      std::min(numRows, std::max<int64_t>(1, weightsPerPiece / numCols));
+      std::min(count, std::max<int64_t>(1, weightsPerPiece / numCols));
   std::unique_ptr<char[]> buffer(new char[rowsPerRead * rowBytes]);
-  for (int64_t firstRow = 0; firstRow < numRows; firstRow += rowsPerRead) {
-    int64_t count = std::min(rowsPerRead, numRows - firstRow);
+  for (int64_t row = firstRow, end = firstRow + count; row < end;
+       row += rowsPerRead) {
+    int64_t size = std::min(rowsPerRead, end - row);
     if (llvm::Error error =
-            readBytes(firstRow * rowBytes, buffer.get(), count * rowBytes))
+            readBytes(row * rowBytes, buffer.get(), size * rowBytes))
       return error;
-    for (int64_t i = 0; i < count; ++i)
-      if (!visit(buffer.get() + i * rowBytes, firstRow + i))
+    for (int64_t i = 0; i < size; ++i)
+      if (!visit(buffer.get() + i * rowBytes, row + i))
         return llvm::Error::success();
   }
   return llvm::Error::success();
@@ -65,4 +69,4 @@ llvm::Error WeightSource::visitRows(VisitFn visit) const {
 
 } // namespace sterna
 
-#endif // STERNA_LIB_IMPORT_WEIGHTVISIT_H
+#endif // STERNA_LIB_WEIGHTS_WEIGHTVISIT_H

@@ -9,9 +9,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef STERNA_IMPORT_WEIGHTSOURCE_H
-#define STERNA_IMPORT_WEIGHTSOURCE_H
+#ifndef STERNA_WEIGHTS_WEIGHTSOURCE_H
+#define STERNA_WEIGHTS_WEIGHTSOURCE_H
 
+#include "sterna/Weights/StorageFormat.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/FileSystem.h"
@@ -25,19 +26,6 @@ namespace sterna {
 /// Returns `value` as messages have it: in up to nine digits, "nan" or "inf".
 std::string formatNumber(double value);
 
-/// Storage type of a matrix. Block types split every row into whole blocks, so
-/// the number of columns must be a multiple of the block.
-enum class WeightType { F32, F16, BF16, Q8_0, TQ1_0, TQ2_0 };
-
-/// Returns the name of `type`, such as "TQ2_0".
-llvm::StringRef stringifyWeightType(WeightType type);
-
-/// Returns the number of weights in one block of `type`; 1 for float types.
-int64_t getWeightBlockSize(WeightType type);
-
-/// Returns the number of bytes in one block of `type`.
-int64_t getWeightBlockBytes(WeightType type);
-
 /// Which weights share one scale.
 enum class ScaleGranularity { Tensor, Row, Group };
 
@@ -47,13 +35,13 @@ struct TernaryAnalysis {
   bool isTernary = false;
   /// The coarsest granularity that holds; meaningful if `isTernary`.
   ScaleGranularity granularity = ScaleGranularity::Tensor;
-  /// Columns in a group (256, 128, 64 or 32) if the granularity is `Group`,
-  /// else 0. Groups start anew with each row; the last one of a row is short
-  /// if the group does not divide K.
+  /// Columns that share a scale: all of them unless the granularity is
+  /// `Group`, then 256, 128, 64 or 32. Groups start anew with each row; the
+  /// last one of a row is short if the group does not divide K.
   int64_t groupSize = 0;
-  /// Scales, never negative: one (tensor), N (row), or N x ceil(K / group) in
-  /// row-major order (group). A region of zeros alone has scale 0.
-  std::vector<float> scales;
+  /// The scale if the granularity is `Tensor`, else 0; decodeScales has the
+  /// others.
+  float scale = 0;
   /// If not ternary: position and values of the first contradiction, as a
   /// clause for an error message.
   std::string contradiction;
@@ -67,7 +55,7 @@ public:
   /// cannot be read, the shape is empty or not whole blocks, or the matrix
   /// extends beyond the end of the file.
   static llvm::Expected<WeightSource> open(llvm::StringRef path,
-                                           uint64_t offset, WeightType type,
+                                           uint64_t offset, StorageType type,
                                            int64_t numRows, int64_t numCols);
 
   WeightSource(WeightSource &&other) noexcept;
@@ -76,7 +64,7 @@ public:
   WeightSource &operator=(const WeightSource &) = delete;
   ~WeightSource();
 
-  WeightType getType() const { return type; }
+  StorageType getType() const { return format->type; }
   int64_t getNumRows() const { return numRows; }
   int64_t getNumCols() const { return numCols; }
 
@@ -98,6 +86,14 @@ public:
   /// is a result, not an error; errors are read errors.
   llvm::Expected<TernaryAnalysis> analyzeTernary() const;
 
+  /// Writes the scales of rows [firstRow, firstRow + count) of a ternary matrix
+  /// to `out`, which has room for count x ceil(numCols / groupSize) floats: the
+  /// magnitude of the weights of a group that are not zero, 0 if there are
+  /// none. `groupSize` is a granularity that analyzeTernary allows. Fails where
+  /// a group has several magnitudes.
+  llvm::Error decodeScales(int64_t firstRow, int64_t count, int64_t groupSize,
+                           float *out) const;
+
   /// Returns s = 1 / max(mean |w|, 1e-5), the multiplier by which absmean
   /// quantization maps latent weights to trits. The weight's scale is 1 / s.
   /// The mean is summed in f64. Fails if a weight is not finite.
@@ -110,7 +106,7 @@ public:
 
 private:
   WeightSource(std::string path, llvm::sys::fs::file_t file, uint64_t offset,
-               WeightType type, int64_t numRows, int64_t numCols);
+               const StorageFormat &format, int64_t numRows, int64_t numCols);
 
   /// Fails unless [firstRow, firstRow + count) lies inside the matrix.
   llvm::Error checkRows(int64_t firstRow, int64_t count) const;
@@ -123,17 +119,24 @@ private:
   template <typename VisitFn>
   llvm::Error visitBlocks(int64_t firstRow, int64_t count, VisitFn visit) const;
 
-  /// Calls `visit(bytes, row)` for each row in order, until it returns false.
-  template <typename VisitFn> llvm::Error visitRows(VisitFn visit) const;
+  /// Calls `visit(bytes, row)` for each of the rows in order, until it returns
+  /// false.
+  template <typename VisitFn>
+  llvm::Error visitRows(int64_t firstRow, int64_t count, VisitFn visit) const;
 
   std::string path;
   llvm::sys::fs::file_t file;
   uint64_t offset;
-  WeightType type;
+  const StorageFormat *format;
   int64_t numRows;
   int64_t numCols;
 };
 
+/// Opens the matrix of `rows` x `columns` that `source` describes, as it lies
+/// in the file.
+llvm::Expected<WeightSource> openWeight(tern::FileSourceAttr source,
+                                        int64_t rows, int64_t columns);
+
 } // namespace sterna
 
-#endif // STERNA_IMPORT_WEIGHTSOURCE_H
+#endif // STERNA_WEIGHTS_WEIGHTSOURCE_H

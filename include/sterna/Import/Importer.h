@@ -1,0 +1,65 @@
+//===- Importer.h - Formats that models come in -----------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// An importer reads one format of published models. The driver knows importers
+// by this interface alone: a new format is a class, in a folder of its own, and
+// a line of lib/Import/AllImporters.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_IMPORT_IMPORTER_H
+#define STERNA_IMPORT_IMPORTER_H
+
+#include "sterna/Import/Model.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/Error.h"
+
+#include <memory>
+
+namespace sterna {
+
+struct ImportOptions {
+  ActivationType activations = ActivationType::Model;
+  /// Make latent float matrices ternary by absmean instead of refusing them.
+  bool quantizeAbsmean = false;
+};
+
+/// Importers have no state; one object of each is registered.
+class Importer {
+public:
+  virtual ~Importer() = default;
+
+  /// What it reads, for messages: "a GGUF file".
+  virtual llvm::StringRef getDescription() const = 0;
+
+  /// Whether the file or folder at `path`, which exists, is of this format, by
+  /// what it holds; damage is for read() to find.
+  virtual bool accepts(llvm::StringRef path) const = 0;
+
+  /// Reads the description of the model at `path`. Weights are scanned, a few
+  /// rows at a time, and stay in their files. Fails with the key or tensor that
+  /// is missing, of an unexpected shape, or not ternary.
+  virtual llvm::Expected<ModelDescription>
+  read(llvm::StringRef path, mlir::MLIRContext *context,
+       const ImportOptions &options) const = 0;
+};
+
+/// Makes `importer` known to importModel.
+void registerImporter(std::unique_ptr<Importer> importer);
+
+/// The registered importers, in the order in which they are asked.
+llvm::ArrayRef<std::unique_ptr<Importer>> getImporters();
+
+/// Registers Sterna's own importers, once however often it is called.
+void registerAllImporters();
+
+/// Reads the model at `path` by the first importer that accepts it. Fails where
+/// none does, with a list of what they read.
+llvm::Expected<ModelDescription> importModel(llvm::StringRef path,
+                                             mlir::MLIRContext *context,
+                                             const ImportOptions &options);
+
+} // namespace sterna
+
+#endif // STERNA_IMPORT_IMPORTER_H
