@@ -110,10 +110,12 @@ private:
     std::optional<int64_t> workgroups;
     if (tuned)
       for (const auto &emitter : cpu::getKernelEmitters()) {
-        workgroups = emitter->match(kernel, target);
-        if (!workgroups)
+        std::unique_ptr<cpu::KernelPlan> matched =
+            emitter->match(kernel, target);
+        if (!matched)
           continue;
-        emitter->emit(kernel, target, builder, buffers, begin, end);
+        matched->emit(builder, kernel.getLoc(), buffers, begin, end);
+        workgroups = matched->getWorkgroups();
         name = emitter->getName();
         break;
       }

@@ -14,7 +14,6 @@
 #include "sterna/Dialect/Plan/IR/Plan.h"
 
 #include <memory>
-#include <optional>
 #include <vector>
 
 namespace sterna::cpu {
@@ -40,6 +39,26 @@ struct TargetInfo {
   ByteProduct byteProduct = ByteProduct::avx2;
 };
 
+/// How an emitter will run a kernel: what it found in it, and how it cuts the
+/// work. Valid as long as the kernel is.
+class KernelPlan {
+public:
+  virtual ~KernelPlan() = default;
+
+  /// Number of workgroups into which the kernel is split.
+  virtual int64_t getWorkgroups() const = 0;
+
+  /// Emits the code that runs workgroups [begin, end) (both `index`) at the
+  /// builder's insertion point, with the location `loc`. `buffers` are memrefs
+  /// with identity layout: one for each kernel argument, then one for each
+  /// result that is not tied. A ternary matrix is a `memref<bytes x i8>` in its
+  /// packed layout. Buffers never alias, but for tied results, which have no
+  /// buffer of their own.
+  virtual void emit(mlir::OpBuilder &builder, mlir::Location loc,
+                    mlir::ValueRange buffers, mlir::Value begin,
+                    mlir::Value end) const = 0;
+};
+
 /// Builds the code of one family of kernels.
 class KernelEmitter {
 public:
@@ -48,19 +67,9 @@ public:
   /// Name of the family, for reports: "ternary-int8".
   virtual llvm::StringRef getName() const = 0;
 
-  /// Number of workgroups into which `kernel` is split, or none when this
-  /// emitter does not take it.
-  virtual std::optional<int64_t> match(plan::KernelOp kernel,
-                                       const TargetInfo &target) const = 0;
-
-  /// Emits the code that runs workgroups [begin, end) (both `index`) at the
-  /// builder's insertion point. `buffers` are memrefs with identity layout: one
-  /// for each kernel argument, then one for each result that is not tied. A
-  /// ternary matrix is a `memref<bytes x i8>` in its packed layout. Buffers
-  /// never alias, but for tied results, which have no buffer of their own.
-  virtual void emit(plan::KernelOp kernel, const TargetInfo &target,
-                    mlir::OpBuilder &builder, mlir::ValueRange buffers,
-                    mlir::Value begin, mlir::Value end) const = 0;
+  /// The plan for `kernel`, or null when this emitter does not take it.
+  virtual std::unique_ptr<KernelPlan> match(plan::KernelOp kernel,
+                                            const TargetInfo &target) const = 0;
 };
 
 /// All emitters, in the order in which they are tried.

@@ -18,22 +18,17 @@ using namespace sterna::cpu;
 
 namespace {
 
-struct Attention : KernelEmitter {
-  StringRef getName() const override { return "attention"; }
+class AttentionPlan : public KernelPlan {
+public:
+  explicit AttentionPlan(const AttentionShape &shape) : shape(shape) {}
 
-  std::optional<int64_t> match(plan::KernelOp kernel,
-                               const TargetInfo &target) const override {
-    auto shape = AttentionShape::match<tern::AttentionOp>(kernel, target);
-    if (!shape)
-      return std::nullopt;
-    return shape->batch * shape->heads * shape->rowBlocks();
+  int64_t getWorkgroups() const override {
+    return shape.batch * shape.heads * shape.rowBlocks();
   }
 
-  void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
-            ValueRange buffers, Value begin, Value end) const override {
-    AttentionShape shape =
-        *AttentionShape::match<tern::AttentionOp>(kernel, target);
-    KernelBuilder k(builder, kernel.getLoc());
+  void emit(OpBuilder &builder, Location loc, ValueRange buffers, Value begin,
+            Value end) const override {
+    KernelBuilder k(builder, loc);
     AttentionRows rows(k, shape, buffers);
     Value query = rows.wideScratch(), sums = rows.wideScratch();
     Value scores = rows.columnScratch();
@@ -56,10 +51,26 @@ struct Attention : KernelEmitter {
       });
     });
   }
+
+private:
+  AttentionShape shape;
+};
+
+struct AttentionEmitter : KernelEmitter {
+  StringRef getName() const override { return "attention"; }
+
+  std::unique_ptr<KernelPlan> match(plan::KernelOp kernel,
+                                    const TargetInfo &target) const override {
+    std::optional<kernels::Attention> attention =
+        kernels::Attention::match(kernel);
+    if (!attention || attention->cotangent)
+      return nullptr;
+    return std::make_unique<AttentionPlan>(AttentionShape(*attention, target));
+  }
 };
 
 } // namespace
 
 std::unique_ptr<KernelEmitter> sterna::cpu::createAttentionEmitter() {
-  return std::make_unique<Attention>();
+  return std::make_unique<AttentionEmitter>();
 }

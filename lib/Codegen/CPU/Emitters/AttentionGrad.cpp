@@ -26,7 +26,7 @@ public:
   Emission(KernelBuilder &k, const AttentionShape &shape, ValueRange buffers)
       : k(k), shape(shape), rows(k, shape, buffers),
         query(buffers[shape.query]), key(buffers[shape.key]),
-        value(buffers[shape.value]), cotangent(buffers[shape.cotangent]),
+        value(buffers[shape.value]), cotangent(buffers[*shape.cotangent]),
         results(buffers.take_back(3)) {
     blockQuery = rows.wideScratch();
     blockCotangent = rows.wideScratch();
@@ -104,29 +104,39 @@ private:
   Value blockQuery, blockCotangent, blockQueryGrad, probabilities, scoreGrads;
 };
 
-struct AttentionGrad : KernelEmitter {
-  StringRef getName() const override { return "attention-grad"; }
+class AttentionGradPlan : public KernelPlan {
+public:
+  explicit AttentionGradPlan(const AttentionShape &shape) : shape(shape) {}
 
-  std::optional<int64_t> match(plan::KernelOp kernel,
-                               const TargetInfo &target) const override {
-    auto shape = AttentionShape::match<tern::AttentionGradOp>(kernel, target);
-    if (!shape)
-      return std::nullopt;
-    return shape->batch * shape->heads;
-  }
+  int64_t getWorkgroups() const override { return shape.batch * shape.heads; }
 
-  void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
-            ValueRange buffers, Value begin, Value end) const override {
-    AttentionShape shape =
-        *AttentionShape::match<tern::AttentionGradOp>(kernel, target);
-    KernelBuilder k(builder, kernel.getLoc());
+  void emit(OpBuilder &builder, Location loc, ValueRange buffers, Value begin,
+            Value end) const override {
+    KernelBuilder k(builder, loc);
     Emission emission(k, shape, buffers);
     k.loop(begin, end, 1, [&](Value group) { emission.emitWorkgroup(group); });
+  }
+
+private:
+  AttentionShape shape;
+};
+
+struct AttentionGradEmitter : KernelEmitter {
+  StringRef getName() const override { return "attention-grad"; }
+
+  std::unique_ptr<KernelPlan> match(plan::KernelOp kernel,
+                                    const TargetInfo &target) const override {
+    std::optional<kernels::Attention> attention =
+        kernels::Attention::match(kernel);
+    if (!attention || !attention->cotangent)
+      return nullptr;
+    return std::make_unique<AttentionGradPlan>(
+        AttentionShape(*attention, target));
   }
 };
 
 } // namespace
 
 std::unique_ptr<KernelEmitter> sterna::cpu::createAttentionGradEmitter() {
-  return std::make_unique<AttentionGrad>();
+  return std::make_unique<AttentionGradEmitter>();
 }

@@ -11,7 +11,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/Matchers.h"
 
 #include <cmath>
 #include <limits>
@@ -33,74 +32,15 @@ constexpr int64_t scoreBytes = 512 * 1024;
 /// the first-level cache.
 constexpr int64_t columnBlock = 64;
 
-bool isYieldedWhole(plan::KernelOp kernel, Operation *root) {
-  if (!llvm::equal(kernel.getYielded(), root->getResults()) ||
-      !llvm::all_of(kernel.getTied(), [](int64_t tied) { return tied < 0; }))
-    return false;
-  // The position may be a constant; nothing else may be left to do.
-  return llvm::all_of(
-      kernel.getBodyBlock()->without_terminator(), [&](Operation &op) {
-        return &op == root || op.hasTrait<OpTrait::ConstantLike>();
-      });
-}
-
-bool isStaticF32(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  return type.getElementType().isF32() && type.hasStaticShape() &&
-         type.getNumElements();
-}
-
 } // namespace
 
-//===----------------------------------------------------------------------===//
-// Matching
-//===----------------------------------------------------------------------===//
-
-bool AttentionShape::match(plan::KernelOp kernel, Operation *root,
-                           const Inputs &inputs, const TargetInfo &target) {
-  vectorLanes = target.vectorLanes;
-  // The others hold what is multiplied.
-  accumulators = target.registers * 3 / 4;
-  auto queryType = cast<RankedTensorType>(inputs.query.getType());
-  auto keyType = cast<RankedTensorType>(inputs.key.getType());
-  batch = queryType.getDimSize(0);
-  tokens = queryType.getDimSize(1);
-  heads = queryType.getDimSize(2);
-  groups = queryType.getDimSize(3);
-  width = queryType.getDimSize(4);
-  columns = keyType.getDimSize(1);
+AttentionShape::AttentionShape(const kernels::Attention &attention,
+                               const TargetInfo &target)
+    : Attention(attention), vectorLanes(target.vectorLanes),
+      // The others hold what is multiplied.
+      accumulators(target.registers * 3 / 4) {
   int64_t fitting = scoreBytes / (4 * alignedColumns());
   blockRows = std::min({mostRows, rows(), std::max<int64_t>(fitting, 1)});
-  return isYieldedWhole(kernel, root) && matchArguments(inputs);
-}
-
-bool AttentionShape::matchArguments(const Inputs &inputs) {
-  for (auto [value, number] : {std::pair(inputs.query, &query),
-                               {inputs.key, &key},
-                               {inputs.value, &this->value},
-                               {inputs.cotangent, &cotangent}}) {
-    std::optional<unsigned> found =
-        value ? getArgumentNumber(value) : std::nullopt;
-    if (value && (!found || !isStaticF32(value)))
-      return false;
-    *number = found.value_or(0);
-  }
-  for (auto [value, number] : {std::pair(inputs.querySegments, &querySegments),
-                               {inputs.keySegments, &keySegments}}) {
-    if (value && !(*number = getArgumentNumber(value)))
-      return false;
-  }
-  return matchPosition(inputs.position);
-}
-
-bool AttentionShape::matchPosition(Value value) {
-  positionArgument = getArgumentNumber(value);
-  DenseIntElementsAttr constant;
-  if (matchPattern(value, m_Constant(&constant))) {
-    position = (*constant.begin()).getSExtValue();
-    return true;
-  }
-  return positionArgument.has_value();
 }
 
 //===----------------------------------------------------------------------===//

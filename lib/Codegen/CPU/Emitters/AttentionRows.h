@@ -14,25 +14,15 @@
 #ifndef STERNA_LIB_CODEGEN_CPU_EMITTERS_ATTENTIONROWS_H
 #define STERNA_LIB_CODEGEN_CPU_EMITTERS_ATTENTIONROWS_H
 
-#include "FloatProduct.h"
+#include "KernelBuilder.h"
 #include "sterna/Codegen/CPU/KernelEmitter.h"
-#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Codegen/Kernels/Attention.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace sterna::cpu {
 
-/// A matched kernel: `[B, S, H, G, D]` queries, `[B, C, H, D]` keys and values.
-struct AttentionShape {
-  int64_t batch = 0, tokens = 0, heads = 0, groups = 0, width = 0, columns = 0;
-  /// Numbers of kernel arguments.
-  unsigned query = 0, key = 0, value = 0, cotangent = 0;
-  /// Those with the segments of tokens and of columns, if they have any.
-  std::optional<unsigned> querySegments, keySegments;
-  /// Argument with the position of the first token, or that position.
-  std::optional<unsigned> positionArgument;
-  int64_t position = 0;
-  /// What scores are multiplied by, and how many columns a token sees.
-  double scale = 1;
-  std::optional<int64_t> window;
+/// Attention and how it is cut.
+struct AttentionShape : kernels::Attention {
   /// Rows of a block.
   int64_t blockRows = 0;
   /// Lanes of the vectors along the width and along columns.
@@ -40,48 +30,11 @@ struct AttentionShape {
   /// Registers for the sums of a tile.
   int64_t accumulators = 0;
 
-  /// The shape of a kernel that yields all results of the tern.attention or
-  /// tern.attention_grad in it, and does nothing else; none for another kernel.
-  template <typename Op>
-  static std::optional<AttentionShape> match(plan::KernelOp kernel,
-                                             const TargetInfo &target) {
-    auto root = findRoot<Op>(kernel);
-    if (!root)
-      return std::nullopt;
-    AttentionShape shape;
-    mlir::Value cotangent;
-    if constexpr (std::is_same_v<Op, tern::AttentionGradOp>)
-      cotangent = root.getCotangent();
-    Inputs inputs{
-        root.getQuery(),    root.getKey(),           root.getValue(),
-        root.getPosition(), root.getQuerySegments(), root.getKeySegments(),
-        cotangent};
-    shape.window = root.getWindow();
-    shape.scale = tern::getScoreScale(
-        root.getScaleAttr(),
-        mlir::cast<mlir::RankedTensorType>(root.getQuery().getType())
-            .getDimSize(4));
-    if (!shape.match(kernel, root, inputs, target))
-      return std::nullopt;
-    return shape;
-  }
+  AttentionShape(const kernels::Attention &attention, const TargetInfo &target);
 
-  int64_t rows() const { return tokens * groups; }
   int64_t rowBlocks() const { return llvm::divideCeil(rows(), blockRows); }
   int64_t alignedWidth() const { return llvm::alignTo(width, vectorLanes); }
   int64_t alignedColumns() const { return llvm::alignTo(columns, vectorLanes); }
-
-private:
-  /// The last three may be absent.
-  struct Inputs {
-    mlir::Value query, key, value, position, querySegments, keySegments,
-        cotangent;
-  };
-
-  bool match(plan::KernelOp kernel, mlir::Operation *root, const Inputs &inputs,
-             const TargetInfo &target);
-  bool matchArguments(const Inputs &inputs);
-  bool matchPosition(mlir::Value value);
 };
 
 /// Rows [first, first + count) of a key-value head of a batch element. They see

@@ -9,14 +9,16 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "EmitEpilogue.h"
 #include "Emitters.h"
-#include "FloatProduct.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "sterna/Codegen/Kernels/Products.h"
 
 using namespace mlir;
 using namespace sterna;
 using namespace sterna::cpu;
+using namespace sterna::kernels;
 
 namespace {
 
@@ -29,11 +31,11 @@ constexpr int64_t cacheLine = 64;
 
 class Emission {
 public:
-  Emission(KernelBuilder &k, const FloatProduct &product,
-           const TargetInfo &target, ValueRange buffers)
+  Emission(KernelBuilder &k, const FloatProduct &product, int64_t vectorLanes,
+           ValueRange buffers)
       : k(k), product(product), buffers(buffers), left(buffers[product.left]),
         right(buffers[product.right]),
-        width(product.k < target.vectorLanes ? lanes : target.vectorLanes) {}
+        width(product.k < vectorLanes ? lanes : vectorLanes) {}
 
   /// Columns [block * 8, block * 8 + 8) of C.
   void emitBlock(Value block) {
@@ -106,7 +108,8 @@ private:
   void emitResult(Value sums, Value row, Value column) {
     int64_t rest = product.n % lanes;
     auto store = [&](int64_t width) {
-      product.epilogue.emit(k, buffers, k.resize(sums, width), row, column);
+      emitEpilogue(k, product.epilogue, buffers, k.resize(sums, width), row,
+                   column);
     };
     if (!rest)
       store(lanes);
@@ -124,32 +127,42 @@ private:
   int64_t width;
 };
 
+class DotPlan : public KernelPlan {
+public:
+  DotPlan(FloatProduct product, int64_t vectorLanes)
+      : product(std::move(product)), vectorLanes(vectorLanes) {}
+
+  int64_t getWorkgroups() const override {
+    return std::min(blocks(), mostGroups);
+  }
+
+  void emit(OpBuilder &builder, Location loc, ValueRange buffers, Value begin,
+            Value end) const override {
+    KernelBuilder k(builder, loc);
+    Emission emission(k, product, vectorLanes, buffers);
+    k.loop(k.share(begin, blocks(), getWorkgroups()),
+           k.share(end, blocks(), getWorkgroups()), 1,
+           [&](Value block) { emission.emitBlock(block); });
+  }
+
+private:
+  int64_t blocks() const { return llvm::divideCeil(product.n, lanes); }
+
+  FloatProduct product;
+  int64_t vectorLanes;
+};
+
 struct FloatDot : KernelEmitter {
   StringRef getName() const override { return "float-dot"; }
 
-  std::optional<int64_t> match(plan::KernelOp kernel,
-                               const TargetInfo &target) const override {
+  std::unique_ptr<KernelPlan> match(plan::KernelOp kernel,
+                                    const TargetInfo &target) const override {
     std::optional<FloatProduct> product = FloatProduct::match(kernel);
     if (!product || product->m > mostRows || product->k < lanes ||
         product->rightForm != RightForm::columns || product->leftTransposed ||
         product->accumulated)
-      return std::nullopt;
-    return groupsOf(*product);
-  }
-
-  void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
-            ValueRange buffers, Value begin, Value end) const override {
-    FloatProduct product = *FloatProduct::match(kernel);
-    KernelBuilder k(builder, kernel.getLoc());
-    Emission emission(k, product, target, buffers);
-    int64_t blocks = llvm::divideCeil(product.n, lanes);
-    k.loop(k.share(begin, blocks, groupsOf(product)),
-           k.share(end, blocks, groupsOf(product)), 1,
-           [&](Value block) { emission.emitBlock(block); });
-  }
-
-  static int64_t groupsOf(const FloatProduct &product) {
-    return std::min(int64_t(llvm::divideCeil(product.n, lanes)), mostGroups);
+      return nullptr;
+    return std::make_unique<DotPlan>(std::move(*product), target.vectorLanes);
   }
 };
 

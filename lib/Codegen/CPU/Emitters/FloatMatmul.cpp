@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// C[M, N] = sum_k A(m, k) * B(k, n), B possibly ternary (see FloatProduct.h).
+// C[M, N] = sum_k A(m, k) * B(k, n), B possibly ternary (see Products.h).
 // A workgroup owns a block of rows and one tile's width of columns of C. It
 // walks along k in blocks: a block of B is packed into scratch that stays in
 // the first-level cache, then a tile of C in registers at a time is updated
@@ -12,13 +12,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "EmitEpilogue.h"
 #include "Emitters.h"
-#include "FloatProduct.h"
 #include "RightPacking.h"
+#include "TritCodes.h"
 
 using namespace mlir;
 using namespace sterna;
 using namespace sterna::cpu;
+using namespace sterna::kernels;
 
 namespace {
 
@@ -39,7 +41,7 @@ struct Tiling {
   int64_t columnTiles = 0, rowBlocks = 0;
   /// Rows of C of a workgroup, a multiple of `rows`.
   int64_t blockRows = 0;
-  /// Rows of B in a packed block, a multiple of the product's depthUnit; the
+  /// Rows of B in a packed block, a multiple of depthUnit(); the
   /// last block may have up to 7 more, so that none has fewer than 8.
   int64_t depth = 0, depthBlocks = 0;
 
@@ -100,7 +102,7 @@ Tiling chooseTiling(const FloatProduct &product, const TargetInfo &target) {
   rows = llvm::divideCeil(product.m, llvm::divideCeil(product.m, rows));
   t.blockRows = llvm::alignTo(rows, t.rows);
   t.rowBlocks = llvm::divideCeil(product.m, t.blockRows);
-  int64_t unit = product.depthUnit();
+  int64_t unit = depthUnit(product);
   t.depth = packedBytes / (4 * t.width()) / unit * unit;
   t.depthBlocks = product.k < lanes
                       ? 1
@@ -110,13 +112,13 @@ Tiling chooseTiling(const FloatProduct &product, const TargetInfo &target) {
 
 class Emission {
 public:
-  Emission(KernelBuilder &k, const FloatProduct &product,
-           const TargetInfo &target, ValueRange buffers)
-      : k(k), product(product), buffers(buffers),
-        t(chooseTiling(product, target)), left(buffers[product.left]) {
+  Emission(KernelBuilder &k, const FloatProduct &product, const Tiling &tiling,
+           ValueRange buffers)
+      : k(k), product(product), buffers(buffers), t(tiling),
+        left(buffers[product.left]) {
     Type f32 = k.b.getF32Type();
     int64_t packedRows = llvm::alignTo(std::min(product.k, t.depth + lanes - 1),
-                                       product.depthUnit());
+                                       depthUnit(product));
     packed = k.scratch({packedRows, t.width()}, f32);
     sums = k.scratch({singlePass() ? t.rows : t.blockRows, t.width()}, f32);
   }
@@ -186,8 +188,8 @@ private:
   void emitResult(Value firstRow, Value rows, Value column) {
     forEachElement(rows, column, [&](Value row, int64_t v, int64_t width) {
       Value sum = k.loadVector(sums, {row, k.index(v * lanes)}, width);
-      product.epilogue.emit(k, buffers, sum, k.add(firstRow, row),
-                            k.add(column, v * lanes));
+      emitEpilogue(k, product.epilogue, buffers, sum, k.add(firstRow, row),
+                   k.add(column, v * lanes));
     });
   }
 
@@ -248,28 +250,42 @@ private:
   KernelBuilder &k;
   const FloatProduct &product;
   ValueRange buffers;
-  Tiling t;
+  const Tiling &t;
   Value left, packed, sums;
+};
+
+class MatmulPlan : public KernelPlan {
+public:
+  MatmulPlan(FloatProduct product, const TargetInfo &target)
+      : product(std::move(product)),
+        tiling(chooseTiling(this->product, target)) {}
+
+  int64_t getWorkgroups() const override {
+    return tiling.columnTiles * tiling.rowBlocks;
+  }
+
+  void emit(OpBuilder &builder, Location loc, ValueRange buffers, Value begin,
+            Value end) const override {
+    KernelBuilder k(builder, loc);
+    Emission emission(k, product, tiling, buffers);
+    k.loop(begin, end, 1, [&](Value group) { emission.emitWorkgroup(group); });
+  }
+
+private:
+  FloatProduct product;
+  Tiling tiling;
 };
 
 struct FloatMatmul : KernelEmitter {
   StringRef getName() const override { return "float-matmul"; }
 
-  std::optional<int64_t> match(plan::KernelOp kernel,
-                               const TargetInfo &target) const override {
+  std::unique_ptr<KernelPlan> match(plan::KernelOp kernel,
+                                    const TargetInfo &target) const override {
     std::optional<FloatProduct> product = FloatProduct::match(kernel);
-    if (!product)
-      return std::nullopt;
-    Tiling tiling = chooseTiling(*product, target);
-    return tiling.columnTiles * tiling.rowBlocks;
-  }
-
-  void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
-            ValueRange buffers, Value begin, Value end) const override {
-    FloatProduct product = *FloatProduct::match(kernel);
-    KernelBuilder k(builder, kernel.getLoc());
-    Emission emission(k, product, target, buffers);
-    k.loop(begin, end, 1, [&](Value group) { emission.emitWorkgroup(group); });
+    if (!product ||
+        (product->isTernary() && !isReadable(product->layout, product->group)))
+      return nullptr;
+    return std::make_unique<MatmulPlan>(std::move(*product), target);
   }
 };
 

@@ -17,6 +17,7 @@
 using namespace mlir;
 using namespace sterna;
 using namespace sterna::cpu;
+using namespace sterna::kernels;
 
 namespace {
 

@@ -10,9 +10,17 @@
 #ifndef STERNA_LIB_CODEGEN_CPU_EMITTERS_RIGHTPACKING_H
 #define STERNA_LIB_CODEGEN_CPU_EMITTERS_RIGHTPACKING_H
 
-#include "FloatProduct.h"
+#include "KernelBuilder.h"
+#include "sterna/Codegen/Kernels/Products.h"
 
 namespace sterna::cpu {
+
+/// Rows of B, walking along K, that a packed B is read in multiples of.
+inline int64_t depthUnit(const kernels::FloatProduct &product) {
+  return product.rightForm == kernels::RightForm::tritsRows
+             ? product.layout.getColumns()
+             : 16;
+}
 
 /// Block of B: rows [firstRow, firstRow + rows), `vectors` x 8 columns from
 /// `column`, which is a multiple of that width.
@@ -20,14 +28,14 @@ struct RightBlock {
   mlir::Value firstRow, rows, column;
   int64_t vectors;
   /// f32 [.., vectors * 8]: rows are written up to a multiple of the product's
-  /// depthUnit.
+  /// depthUnit().
   mlir::Value scratch;
 };
 
 /// Emits the copy of a block of B, the scale of a ternary matrix folded in.
 /// `firstRow` must be a multiple of the product's depthUnit, and `rows` at
 /// least 8 if K is. Columns beyond N get any finite or infinite value.
-void emitPacking(KernelBuilder &k, const FloatProduct &product,
+void emitPacking(KernelBuilder &k, const kernels::FloatProduct &product,
                  mlir::ValueRange buffers, const RightBlock &block);
 
 /// Calls `body` for each of `vectors` x 8 columns from `column` (a multiple of

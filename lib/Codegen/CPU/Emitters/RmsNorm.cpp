@@ -9,17 +9,18 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "EmitEpilogue.h"
 #include "Emitters.h"
-#include "FloatProduct.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Codegen/Kernels/Norm.h"
 
 using namespace mlir;
 using namespace sterna;
 using namespace sterna::cpu;
+using namespace sterna::kernels;
 
 namespace {
 
@@ -29,60 +30,6 @@ constexpr int64_t ways = 2;
 /// Workgroups at most, and elements that are worth one.
 constexpr int64_t mostGroups = 16;
 constexpr int64_t leastElements = 4096;
-
-/// A matched kernel on rows [M, N].
-struct Norm {
-  int64_t m = 0, n = 0;
-  unsigned input = 0, weight = 0;
-  /// Of the gradient.
-  std::optional<unsigned> cotangent;
-  double epsilon = 0;
-  Epilogue epilogue;
-
-  int64_t groups() const {
-    return std::clamp<int64_t>(m * n / leastElements, 1,
-                               std::min(m, mostGroups));
-  }
-
-  static std::optional<Norm> match(plan::KernelOp kernel);
-
-private:
-  template <typename Op> static std::optional<Norm> matchRoot(Op root);
-};
-
-template <typename Op> std::optional<Norm> Norm::matchRoot(Op root) {
-  auto type = cast<RankedTensorType>(root.getInput().getType());
-  std::optional<unsigned> input = getArgumentNumber(root.getInput());
-  std::optional<unsigned> weight = getArgumentNumber(root.getWeight());
-  auto epilogue =
-      Epilogue::match(root->template getParentOfType<plan::KernelOp>(), root);
-  if (!input || !weight || !epilogue || !type.hasStaticShape() ||
-      !type.getElementType().isF32() || !type.getNumElements())
-    return std::nullopt;
-  Norm norm;
-  norm.m = type.getDimSize(0);
-  norm.n = type.getDimSize(1);
-  norm.input = *input;
-  norm.weight = *weight;
-  norm.epsilon = root.getEpsilon().convertToDouble();
-  norm.epilogue = std::move(*epilogue);
-  return norm;
-}
-
-std::optional<Norm> Norm::match(plan::KernelOp kernel) {
-  if (auto root = findRoot<tern::RmsNormOp>(kernel))
-    return matchRoot(root);
-  auto root = findRoot<tern::RmsNormGradOp>(kernel);
-  std::optional<unsigned> cotangent;
-  if (root)
-    cotangent = getArgumentNumber(root.getCotangent());
-  if (!cotangent)
-    return std::nullopt;
-  std::optional<Norm> norm = matchRoot(root);
-  if (norm)
-    norm->cotangent = cotangent;
-  return norm;
-}
 
 class Emission {
 public:
@@ -96,7 +43,7 @@ public:
       return forEachVector([&](Value column, int64_t count) {
         Value x = load(norm.input, row, column, count);
         Value y = mul(mul(x, k.splat(inverse, count)), weight(column, count));
-        norm.epilogue.emit(k, buffers, y, row, column);
+        emitEpilogue(k, norm.epilogue, buffers, y, row, column);
       });
     Value dot = emitSum(row, [&](Value, Value column, int64_t count) {
       return scaledCotangent(row, column, count);
@@ -109,8 +56,8 @@ public:
       Value g = scaledCotangent(row, column, count);
       Value rest =
           arith::SubFOp::create(k.b, k.loc, g, mul(x, k.splat(along, count)));
-      norm.epilogue.emit(k, buffers, mul(k.splat(inverse, count), rest), row,
-                         column);
+      emitEpilogue(k, norm.epilogue, buffers,
+                   mul(k.splat(inverse, count), rest), row, column);
     });
   }
 
@@ -189,25 +136,37 @@ private:
   ValueRange buffers;
 };
 
+class NormPlan : public KernelPlan {
+public:
+  explicit NormPlan(Norm norm) : norm(std::move(norm)) {}
+
+  int64_t getWorkgroups() const override {
+    return std::clamp<int64_t>(norm.m * norm.n / leastElements, 1,
+                               std::min(norm.m, mostGroups));
+  }
+
+  void emit(OpBuilder &builder, Location loc, ValueRange buffers, Value begin,
+            Value end) const override {
+    KernelBuilder k(builder, loc);
+    Emission emission(k, norm, buffers);
+    k.loop(k.share(begin, norm.m, getWorkgroups()),
+           k.share(end, norm.m, getWorkgroups()), 1,
+           [&](Value row) { emission.emitRow(row); });
+  }
+
+private:
+  Norm norm;
+};
+
 struct RmsNorm : KernelEmitter {
   StringRef getName() const override { return "rms-norm"; }
 
-  std::optional<int64_t> match(plan::KernelOp kernel,
-                               const TargetInfo &target) const override {
+  std::unique_ptr<KernelPlan> match(plan::KernelOp kernel,
+                                    const TargetInfo &) const override {
     std::optional<Norm> norm = Norm::match(kernel);
     if (!norm)
-      return std::nullopt;
-    return norm->groups();
-  }
-
-  void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
-            ValueRange buffers, Value begin, Value end) const override {
-    Norm norm = *Norm::match(kernel);
-    KernelBuilder k(builder, kernel.getLoc());
-    Emission emission(k, norm, buffers);
-    k.loop(k.share(begin, norm.m, norm.groups()),
-           k.share(end, norm.m, norm.groups()), 1,
-           [&](Value row) { emission.emitRow(row); });
+      return nullptr;
+    return std::make_unique<NormPlan>(std::move(*norm));
   }
 };
 

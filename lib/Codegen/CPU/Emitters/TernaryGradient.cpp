@@ -15,18 +15,19 @@
 //===----------------------------------------------------------------------===//
 
 #include "ByteVectors.h"
+#include "EmitEpilogue.h"
 #include "Emitters.h"
-#include "FloatProduct.h"
 #include "RightPacking.h"
 #include "TritCodes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Codegen/Kernels/Products.h"
 
 using namespace mlir;
 using namespace sterna;
 using namespace sterna::cpu;
+using namespace sterna::kernels;
 
 namespace {
 
@@ -62,12 +63,8 @@ Route chooseRoute(bool isInt8, ByteProduct product) {
   return {wordsFolded(product), 1, true};
 }
 
-/// A matched kernel and how it is cut.
-struct GradientProduct {
-  int64_t m = 0, n = 0, k = 0;
-  unsigned left = 0, step = 0, weight = 0;
-  tern::PanelAttr layout;
-  Epilogue epilogue;
+/// A product and how it is cut.
+struct GradientCut : GradientProduct {
   Route route{};
 
   /// Tile of C in registers: tokens by vectors of `vectorLanes` columns.
@@ -82,49 +79,22 @@ struct GradientProduct {
   /// Whether q is copied, in parts and padded, before it is multiplied.
   bool copies() const { return route.parts > 1 || n % route.fold; }
 
-  static std::optional<GradientProduct> match(plan::KernelOp kernel,
-                                              const TargetInfo &target);
+  GradientCut(GradientProduct product, const TargetInfo &target)
+      : GradientProduct(std::move(product)),
+        route(chooseRoute(isInt8, target.byteProduct)) {
+    chooseTile(target);
+    cut(target.byteProduct);
+  }
 
 private:
   void chooseTile(const TargetInfo &target);
   void cut(ByteProduct product);
 };
 
-std::optional<GradientProduct>
-GradientProduct::match(plan::KernelOp kernel, const TargetInfo &target) {
-  auto root = findRoot<tern::QuantizedMatmulTransposedOp>(kernel);
-  if (!root)
-    return std::nullopt;
-  auto leftType = cast<RankedTensorType>(root.getLhs().getType());
-  RankedTensorType type = root.getType();
-  std::optional<unsigned> left = getArgumentNumber(root.getLhs());
-  std::optional<unsigned> step = getArgumentNumber(root.getStep());
-  std::optional<unsigned> weight = getArgumentNumber(root.getWeight());
-  std::optional<Epilogue> epilogue = Epilogue::match(kernel, root);
-  if (!left || !step || !weight || !epilogue || !leftType.hasStaticShape() ||
-      !type.hasStaticShape() || !type.getNumElements() ||
-      !leftType.getNumElements() || !getPanelLayout(root.getWeight()))
-    return std::nullopt;
-  GradientProduct p;
-  p.m = type.getDimSize(0);
-  p.n = leftType.getDimSize(1);
-  p.k = type.getDimSize(1);
-  p.left = *left;
-  p.step = *step;
-  p.weight = *weight;
-  p.layout = getPanelLayout(root.getWeight());
-  p.epilogue = std::move(*epilogue);
-  p.route =
-      chooseRoute(leftType.getElementType().isInteger(8), target.byteProduct);
-  p.chooseTile(target);
-  p.cut(target.byteProduct);
-  return p;
-}
-
 /// The tile with the least work that leaves registers for weights, a gradient
 /// and a product: multiply-adds count twice, loads and the three instructions
 /// of the loop itself once.
-void GradientProduct::chooseTile(const TargetInfo &target) {
+void GradientCut::chooseTile(const TargetInfo &target) {
   int64_t best = 0, usable = target.registers - target.registers / 16;
   vectorLanes = target.vectorLanes;
   for (int64_t v : {1, 2, 4}) {
@@ -146,7 +116,7 @@ void GradientProduct::chooseTile(const TargetInfo &target) {
   }
 }
 
-void GradientProduct::cut(ByteProduct product) {
+void GradientCut::cut(ByteProduct product) {
   columnTiles = llvm::divideCeil(k, width());
   strips = std::min(columnTiles, mostStrips);
   int64_t most = sumBytes / (4 * width());
@@ -164,7 +134,7 @@ void GradientProduct::cut(ByteProduct product) {
 
 class Emission {
 public:
-  Emission(KernelBuilder &k, const GradientProduct &product,
+  Emission(KernelBuilder &k, const GradientCut &product,
            const TargetInfo &target, ValueRange buffers)
       : k(k), p(product), vectors(k, target, product.vectorLanes),
         buffers(buffers), left(buffers[p.left]) {
@@ -440,14 +410,14 @@ private:
                 k.b, k.loc, VectorType::get(width, k.b.getF32Type()), sum);
             product = arith::MulFOp::create(k.b, k.loc, product,
                                             k.splat(step, width));
-            p.epilogue.emit(k, buffers, product, token,
-                            k.add(column, v * lanes));
+            emitEpilogue(k, p.epilogue, buffers, product, token,
+                         k.add(column, v * lanes));
           });
     });
   }
 
   KernelBuilder &k;
-  const GradientProduct &p;
+  const GradientCut &p;
   ByteVectors vectors;
   ValueRange buffers;
   Value left;
@@ -458,24 +428,36 @@ private:
   Value firstToken, count;
 };
 
+class GradientPlan : public KernelPlan {
+public:
+  GradientPlan(GradientProduct product, const TargetInfo &target)
+      : product(std::move(product), target), target(target) {}
+
+  int64_t getWorkgroups() const override {
+    return product.tokenBlocks * product.strips;
+  }
+
+  void emit(OpBuilder &builder, Location loc, ValueRange buffers, Value begin,
+            Value end) const override {
+    KernelBuilder k(builder, loc);
+    Emission emission(k, product, target, buffers);
+    k.loop(begin, end, 1, [&](Value group) { emission.emitWorkgroup(group); });
+  }
+
+private:
+  GradientCut product;
+  TargetInfo target;
+};
+
 struct TernaryGradient : KernelEmitter {
   StringRef getName() const override { return "ternary-gradient"; }
 
-  std::optional<int64_t> match(plan::KernelOp kernel,
-                               const TargetInfo &target) const override {
-    std::optional<GradientProduct> product =
-        GradientProduct::match(kernel, target);
-    if (!product)
-      return std::nullopt;
-    return product->tokenBlocks * product->strips;
-  }
-
-  void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
-            ValueRange buffers, Value begin, Value end) const override {
-    GradientProduct product = *GradientProduct::match(kernel, target);
-    KernelBuilder k(builder, kernel.getLoc());
-    Emission emission(k, product, target, buffers);
-    k.loop(begin, end, 1, [&](Value group) { emission.emitWorkgroup(group); });
+  std::unique_ptr<KernelPlan> match(plan::KernelOp kernel,
+                                    const TargetInfo &target) const override {
+    std::optional<GradientProduct> product = GradientProduct::match(kernel);
+    if (!product || !isReadable(product->layout))
+      return nullptr;
+    return std::make_unique<GradientPlan>(std::move(*product), target);
   }
 };
 

@@ -17,18 +17,19 @@
 
 #include "ByteMatrices.h"
 #include "ByteVectors.h"
+#include "EmitEpilogue.h"
 #include "Emitters.h"
-#include "FloatProduct.h"
 #include "TokenTile.h"
 #include "TritCodes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Codegen/Kernels/Products.h"
 
 using namespace mlir;
 using namespace sterna;
 using namespace sterna::cpu;
+using namespace sterna::kernels;
 
 namespace {
 
@@ -42,14 +43,8 @@ constexpr int64_t mostGroups = 16;
 /// Scratch memory for a tile of tokens.
 constexpr int64_t mostTileBytes = 1024 * 1024;
 
-/// A matched kernel.
-struct Int8Product {
-  int64_t m = 0, n = 0, k = 0;
-  unsigned left = 0, weight = 0, scale = 0;
-  tern::PanelAttr layout;
-  std::optional<int64_t> group;
-  Epilogue epilogue;
-
+/// A product and how it is cut.
+struct Int8Cut : Int8Product {
   /// Tokens that panels are multiplied with at a time, a register each.
   int64_t tokens = 0;
   /// Panels at a time, side by side in a register.
@@ -72,48 +67,16 @@ struct Int8Product {
   int64_t stepCount() const { return llvm::divideCeil(n, rows()); }
   int64_t groups() const { return std::min(stepCount(), mostGroups); }
 
-  static std::optional<Int8Product> match(plan::KernelOp kernel,
-                                          const TargetInfo &target);
+  Int8Cut(Int8Product product, const TargetInfo &target)
+      : Int8Product(std::move(product)) {
+    chooseTile(target);
+  }
+
+private:
   void chooseTile(const TargetInfo &target);
 };
 
-std::optional<Int8Product> Int8Product::match(plan::KernelOp kernel,
-                                              const TargetInfo &target) {
-  auto root = findRoot<tern::MatmulOp>(kernel);
-  if (!root)
-    return std::nullopt;
-  auto leftType = cast<RankedTensorType>(root.getLhs().getType());
-  auto type = cast<RankedTensorType>(root.getResult().getType());
-  auto scaleType = cast<ShapedType>(root.getScale().getType());
-  std::optional<unsigned> left = getArgumentNumber(root.getLhs());
-  std::optional<unsigned> weight = getArgumentNumber(root.getWeight());
-  std::optional<unsigned> scale = getArgumentNumber(root.getScale());
-  std::optional<Epilogue> epilogue = Epilogue::match(kernel, root);
-  if (!left || !weight || !scale || !epilogue ||
-      !leftType.getElementType().isInteger(8) || !leftType.hasStaticShape() ||
-      !type.hasStaticShape() || !scaleType.getElementType().isF32() ||
-      !getPanelLayout(root.getWeight()))
-    return std::nullopt;
-  Int8Product product;
-  product.layout = getPanelLayout(root.getWeight());
-  product.m = type.getDimSize(0);
-  product.n = type.getDimSize(1);
-  product.k = leftType.getDimSize(1);
-  product.left = *left;
-  product.weight = *weight;
-  product.scale = *scale;
-  product.group = root.getGroup();
-  product.epilogue = std::move(*epilogue);
-  if (!product.m || !product.n || !product.k ||
-      (product.group && !hasWholeGroups(product.layout, *product.group)))
-    return std::nullopt;
-  product.chooseTile(target);
-  if (product.tokens * product.k > mostTileBytes)
-    return std::nullopt;
-  return product;
-}
-
-void Int8Product::chooseTile(const TargetInfo &target) {
+void Int8Cut::chooseTile(const TargetInfo &target) {
   // Half of the registers are sums; the others hold codes and activations.
   // Tiles are even: the last is no small rest.
   int64_t mostTokens = target.registers / 2;
@@ -141,8 +104,8 @@ void Int8Product::chooseTile(const TargetInfo &target) {
 
 class Emission {
 public:
-  Emission(KernelBuilder &k, const Int8Product &product,
-           const TargetInfo &target, ValueRange buffers)
+  Emission(KernelBuilder &k, const Int8Cut &product, const TargetInfo &target,
+           ValueRange buffers)
       : k(k), p(product), vectors(k, target, p.rows()), matrices(k),
         buffers(buffers), weight(buffers[p.weight]), scale(buffers[p.scale]),
         tile(k, target, buffers[p.left], p.tokens,
@@ -314,7 +277,8 @@ private:
   void emitStore(Value product, Value token, Value column) {
     int64_t rest = p.n % p.rows();
     auto store = [&](int64_t width) {
-      p.epilogue.emit(k, buffers, k.resize(product, width), token, column);
+      emitEpilogue(k, p.epilogue, buffers, k.resize(product, width), token,
+                   column);
     };
     if (!rest)
       return store(p.rows());
@@ -324,7 +288,7 @@ private:
   }
 
   KernelBuilder &k;
-  const Int8Product &p;
+  const Int8Cut &p;
   ByteVectors vectors;
   ByteMatrices matrices;
   ValueRange buffers;
@@ -333,24 +297,38 @@ private:
   Value sums;
 };
 
-struct TernaryInt8 : KernelEmitter {
-  StringRef getName() const override { return "ternary-int8"; }
+class Int8Plan : public KernelPlan {
+public:
+  Int8Plan(const Int8Cut &product, const TargetInfo &target)
+      : product(product), target(target) {}
 
-  std::optional<int64_t> match(plan::KernelOp kernel,
-                               const TargetInfo &target) const override {
-    std::optional<Int8Product> product = Int8Product::match(kernel, target);
-    if (!product)
-      return std::nullopt;
-    return product->groups();
-  }
+  int64_t getWorkgroups() const override { return product.groups(); }
 
-  void emit(plan::KernelOp kernel, const TargetInfo &target, OpBuilder &builder,
-            ValueRange buffers, Value begin, Value end) const override {
-    Int8Product product = *Int8Product::match(kernel, target);
-    KernelBuilder k(builder, kernel.getLoc());
+  void emit(OpBuilder &builder, Location loc, ValueRange buffers, Value begin,
+            Value end) const override {
+    KernelBuilder k(builder, loc);
     Emission(k, product, target, buffers)
         .emitSteps(k.share(begin, product.stepCount(), product.groups()),
                    k.share(end, product.stepCount(), product.groups()));
+  }
+
+private:
+  Int8Cut product;
+  TargetInfo target;
+};
+
+struct TernaryInt8 : KernelEmitter {
+  StringRef getName() const override { return "ternary-int8"; }
+
+  std::unique_ptr<KernelPlan> match(plan::KernelOp kernel,
+                                    const TargetInfo &target) const override {
+    std::optional<Int8Product> product = Int8Product::match(kernel);
+    if (!product || !isReadable(product->layout, product->group))
+      return nullptr;
+    Int8Cut cut(std::move(*product), target);
+    if (cut.tokens * cut.k > mostTileBytes)
+      return nullptr;
+    return std::make_unique<Int8Plan>(cut, target);
   }
 };
 

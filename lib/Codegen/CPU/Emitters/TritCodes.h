@@ -15,6 +15,16 @@
 
 namespace sterna::cpu {
 
+/// Whether the emitters read `layout`, panels of 8 rows, with scales for groups
+/// of `group` columns, if there are groups: none of 16 columns may lie in two.
+/// Blocks of 20 would, and AssignLayouts gives them to no matrix that has
+/// groups.
+inline bool isReadable(tern::PanelAttr layout,
+                       std::optional<int64_t> group = {}) {
+  return layout.getRows() == 8 &&
+         (!group || (layout.getColumns() == 16 && *group % 16 == 0));
+}
+
 /// The codes, trit + 1, in the bytes of blocks: those of columns 0 to 3 of each
 /// row first, then 4 to 7, and so on. For 32 bytes that is 7 instructions and
 /// 128 codes with two bits each, 28 and 160 in base 3.

@@ -55,8 +55,8 @@ Type bufferType(Type type) {
 }
 
 /// Builds `func.func @kernel(buffers..., begin, end)`.
-func::FuncOp emitFunction(plan::KernelOp kernel, const KernelEmitter &emitter,
-                          const Level &level, ModuleOp module) {
+func::FuncOp emitFunction(plan::KernelOp kernel, const KernelPlan &matched,
+                          ModuleOp module) {
   OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
   Location loc = kernel.getLoc();
   SmallVector<Type> types;
@@ -75,7 +75,7 @@ func::FuncOp emitFunction(plan::KernelOp kernel, const KernelEmitter &emitter,
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToStart(entry);
   ValueRange arguments = entry->getArguments();
-  emitter.emit(kernel, level.info, builder, arguments.drop_back(2),
+  matched.emit(builder, loc, arguments.drop_back(2),
                arguments.drop_back().back(), arguments.back());
   builder.setInsertionPointToEnd(entry);
   func::ReturnOp::create(builder, loc);
@@ -198,12 +198,12 @@ CompiledKernel::create(const std::string &source, const Level &level) {
   auto result = std::make_unique<JitKernel>();
   OwningOpRef<ModuleOp> module = ModuleOp::create(kernel.getLoc());
   for (const std::unique_ptr<KernelEmitter> &emitter : getKernelEmitters()) {
-    std::optional<int64_t> groups = emitter->match(kernel, level.info);
-    if (!groups)
+    std::unique_ptr<KernelPlan> matched = emitter->match(kernel, level.info);
+    if (!matched)
       continue;
-    result->groups = *groups;
+    result->groups = matched->getWorkgroups();
     result->emitter = emitter->getName();
-    emitFunction(kernel, *emitter, level, *module);
+    emitFunction(kernel, *matched, *module);
     break;
   }
   if (result->emitter.empty())

@@ -6,18 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Epilogue.h"
+#include "sterna/Codegen/Kernels/Epilogue.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Matchers.h"
+#include "sterna/Codegen/Kernels/Matching.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace sterna;
-using namespace sterna::cpu;
+using namespace sterna::kernels;
 
 namespace {
 
@@ -74,40 +71,7 @@ bool isReadInPlace(BlockArgument argument, Operation *root) {
   });
 }
 
-/// Indices of [row, column] that a tensor of the given broadcast dimensions
-/// keeps.
-SmallVector<Value> keptIndices(linalg::BroadcastOp op, Value row,
-                               Value column) {
-  SmallVector<Value> indices;
-  for (auto [dimension, index] : {std::pair(0, row), std::pair(1, column)})
-    if (!llvm::is_contained(op.getDimensions(), dimension))
-      indices.push_back(index);
-  return indices;
-}
-
 } // namespace
-
-std::optional<TypedAttr> sterna::cpu::getSplat(Value value) {
-  DenseElementsAttr elements;
-  if (matchPattern(value, m_Constant(&elements)) && elements.isSplat())
-    return elements.getSplatValue<TypedAttr>();
-  TypedAttr scalar;
-  if (auto fill = value.getDefiningOp<linalg::FillOp>())
-    if (matchPattern(fill.getInputs()[0], m_Constant(&scalar)))
-      return scalar;
-  if (auto splat = value.getDefiningOp<tensor::SplatOp>())
-    if (matchPattern(splat.getInput(), m_Constant(&scalar)))
-      return scalar;
-  if (auto broadcast = value.getDefiningOp<linalg::BroadcastOp>())
-    return getSplat(broadcast.getInput());
-  return std::nullopt;
-}
-
-std::optional<unsigned> sterna::cpu::getArgumentNumber(Value value) {
-  if (auto argument = dyn_cast<BlockArgument>(value))
-    return argument.getArgNumber();
-  return std::nullopt;
-}
 
 std::optional<Epilogue> Epilogue::match(plan::KernelOp kernel,
                                         Operation *root) {
@@ -131,41 +95,4 @@ std::optional<Epilogue> Epilogue::match(plan::KernelOp kernel,
   epilogue.root = root;
   epilogue.ops = ops.takeVector();
   return epilogue;
-}
-
-void Epilogue::emit(KernelBuilder &k, ValueRange buffers, Value product,
-                    Value row, Value column) const {
-  int64_t width = cast<VectorType>(product.getType()).getNumElements();
-  IRMapping tiles;
-  tiles.map(root->getResult(0), product);
-  auto vectorOf = [&](Type tensor) {
-    return VectorType::get(width, cast<ShapedType>(tensor).getElementType());
-  };
-  auto tileOf = [&](Value value) {
-    if (!tiles.contains(value))
-      tiles.map(value, k.loadVector(buffers[*getArgumentNumber(value)],
-                                    {row, column}, width));
-    return tiles.lookup(value);
-  };
-  for (Operation *op : ops) {
-    Value result = op->getResult(0);
-    if (std::optional<TypedAttr> splat = getSplat(result)) {
-      auto type = vectorOf(result.getType());
-      tiles.map(result, arith::ConstantOp::create(
-                            k.b, k.loc, DenseElementsAttr::get(type, *splat)));
-    } else if (auto broadcast = dyn_cast<linalg::BroadcastOp>(op)) {
-      Value input = buffers[*getArgumentNumber(broadcast.getInput())];
-      SmallVector<Value> indices = keptIndices(broadcast, row, column);
-      bool columns = !llvm::is_contained(broadcast.getDimensions(), 1);
-      tiles.map(result, columns ? k.loadVector(input, indices, width)
-                                : k.splat(k.load(input, indices), width));
-    } else {
-      for (Value operand : op->getOperands())
-        tileOf(operand);
-      Operation *tile = k.b.clone(*op, tiles);
-      tile->getResult(0).setType(vectorOf(result.getType()));
-      tiles.map(result, tile->getResult(0));
-    }
-  }
-  k.storeVector(tileOf(result), buffers[output], {row, column});
 }

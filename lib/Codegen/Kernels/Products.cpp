@@ -1,20 +1,19 @@
-//===- FloatProduct.cpp - What a float product multiplies -----------------===//
+//===- Products.cpp - Kernels that are matrix products --------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// See FloatProduct.h.
+// See Products.h.
 //
 //===----------------------------------------------------------------------===//
 
-#include "FloatProduct.h"
+#include "sterna/Codegen/Kernels/Products.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Codegen/Kernels/Matching.h"
 
 using namespace mlir;
 using namespace sterna;
-using namespace sterna::cpu;
+using namespace sterna::kernels;
 
 namespace {
 
@@ -38,6 +37,18 @@ bool setOperands(FloatProduct &product, Value left, Value right) {
   product.left = *leftNumber;
   product.right = *rightNumber;
   return true;
+}
+
+/// How a ternary matrix is packed; null if it is not yet.
+tern::PanelAttr getLayout(Value weight) {
+  return dyn_cast_or_null<tern::PanelAttr>(
+      cast<RankedTensorType>(weight.getType()).getEncoding());
+}
+
+/// Whether `left` and `result` have static shapes and elements.
+bool hasElements(RankedTensorType left, RankedTensorType result) {
+  return left.hasStaticShape() && result.hasStaticShape() &&
+         left.getNumElements() && result.getNumElements();
 }
 
 /// Whether two loops of (m, n, k) index an operand; `swapped` says whether in
@@ -83,24 +94,15 @@ bool matchTernary(FloatProduct &product, Op op, RightForm form) {
   product.rightForm = form;
   product.k = cast<ShapedType>(op.getLhs().getType()).getDimSize(1);
   product.group = op.getGroup();
-  product.layout = getPanelLayout(op.getWeight());
-  if (!product.layout ||
-      (product.group && !hasWholeGroups(product.layout, *product.group)))
-    return false;
+  product.layout = getLayout(op.getWeight());
   std::optional<unsigned> scale = getArgumentNumber(op.getScale());
-  if (!scale || !isFloat(op.getScale()))
+  if (!scale || !isFloat(op.getScale()) || !product.layout)
     return false;
   product.scale = *scale;
   return setOperands(product, op.getLhs(), op.getWeight());
 }
 
 } // namespace
-
-tern::PanelAttr sterna::cpu::getPanelLayout(Value weight) {
-  auto type = cast<RankedTensorType>(weight.getType());
-  auto layout = dyn_cast_or_null<tern::PanelAttr>(type.getEncoding());
-  return layout && layout.getRows() == 8 ? layout : tern::PanelAttr();
-}
 
 std::optional<FloatProduct> FloatProduct::match(plan::KernelOp kernel) {
   FloatProduct product;
@@ -128,5 +130,59 @@ std::optional<FloatProduct> FloatProduct::match(plan::KernelOp kernel) {
   if (!type.hasStaticShape() || ShapedType::isDynamic(product.k) ||
       !product.m || !product.n || !product.k)
     return std::nullopt;
+  return product;
+}
+
+std::optional<Int8Product> Int8Product::match(plan::KernelOp kernel) {
+  auto root = findRoot<tern::MatmulOp>(kernel);
+  if (!root)
+    return std::nullopt;
+  auto leftType = cast<RankedTensorType>(root.getLhs().getType());
+  auto type = cast<RankedTensorType>(root.getResult().getType());
+  auto scaleType = cast<ShapedType>(root.getScale().getType());
+  std::optional<unsigned> left = getArgumentNumber(root.getLhs());
+  std::optional<unsigned> weight = getArgumentNumber(root.getWeight());
+  std::optional<unsigned> scale = getArgumentNumber(root.getScale());
+  std::optional<Epilogue> epilogue = Epilogue::match(kernel, root);
+  if (!left || !weight || !scale || !epilogue ||
+      !leftType.getElementType().isInteger(8) || !hasElements(leftType, type) ||
+      !scaleType.getElementType().isF32() || !getLayout(root.getWeight()))
+    return std::nullopt;
+  Int8Product product;
+  product.m = type.getDimSize(0);
+  product.n = type.getDimSize(1);
+  product.k = leftType.getDimSize(1);
+  product.left = *left;
+  product.weight = *weight;
+  product.scale = *scale;
+  product.layout = getLayout(root.getWeight());
+  product.group = root.getGroup();
+  product.epilogue = std::move(*epilogue);
+  return product;
+}
+
+std::optional<GradientProduct> GradientProduct::match(plan::KernelOp kernel) {
+  auto root = findRoot<tern::QuantizedMatmulTransposedOp>(kernel);
+  if (!root)
+    return std::nullopt;
+  auto leftType = cast<RankedTensorType>(root.getLhs().getType());
+  RankedTensorType type = root.getType();
+  std::optional<unsigned> left = getArgumentNumber(root.getLhs());
+  std::optional<unsigned> step = getArgumentNumber(root.getStep());
+  std::optional<unsigned> weight = getArgumentNumber(root.getWeight());
+  std::optional<Epilogue> epilogue = Epilogue::match(kernel, root);
+  if (!left || !step || !weight || !epilogue || !hasElements(leftType, type) ||
+      !getLayout(root.getWeight()))
+    return std::nullopt;
+  GradientProduct product;
+  product.m = type.getDimSize(0);
+  product.n = leftType.getDimSize(1);
+  product.k = type.getDimSize(1);
+  product.left = *left;
+  product.step = *step;
+  product.weight = *weight;
+  product.isInt8 = leftType.getElementType().isInteger(8);
+  product.layout = getLayout(root.getWeight());
+  product.epilogue = std::move(*epilogue);
   return product;
 }
