@@ -107,8 +107,7 @@ void compareFloats(const Array &expected, const Array &actual,
     std::memcpy(&y, &actual.bytes[at], sizeof(float));
     double delta = std::abs(double(x) - y);
     // Both infinite, both not a number, or one of them: that must count.
-    if (std::memcmp(&x, &y, sizeof(float)) == 0 ||
-        (std::isnan(x) && std::isnan(y)))
+    if (x == y || (std::isnan(x) && std::isnan(y)))
       delta = 0;
     if (std::isnan(delta))
       delta = INFINITY;

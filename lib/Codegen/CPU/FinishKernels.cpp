@@ -34,7 +34,7 @@ struct FinishKernels : sterna::cpu::impl::FinishKernelsPassBase<FinishKernels> {
     }
     b.setInsertionPointToEnd(getOperation().getBody());
     buildTable(names, b, loc);
-    buildQuery(names.size(), b, loc);
+    buildQuery(int32_t(names.size()), b, loc);
   }
 
 private:

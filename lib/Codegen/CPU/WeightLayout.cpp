@@ -22,9 +22,8 @@ static constexpr double loopOverhead = 3;
 static double productInstructions(ByteProduct product) {
   switch (product) {
   case ByteProduct::avxVnni:
-    return 1; // vpdpbusd
-  case ByteProduct::avx2:
-    return 2; // vpmaddubsw, vpaddw
+    return 1;             // vpdpbusd
+  case ByteProduct::avx2: // vpmaddubsw, vpaddw
   case ByteProduct::neonDotprod:
   case ByteProduct::neonI8mm:
     // sdot of each half. smmla, which takes two bits and more than one token,

@@ -69,7 +69,7 @@ private:
       size =
           std::clamp<int64_t>(type.getNumElements() / minWorkgroups, 1, size);
     for (int64_t dim = type.getRank() - 1; dim >= 0 && size > 1; --dim) {
-      auto it = llvm::find(results.dimensions.front(), dim);
+      const auto *it = llvm::find(results.dimensions.front(), dim);
       if (it == results.dimensions.front().end())
         return;
       int64_t index = it - results.dimensions.front().begin();

@@ -245,7 +245,7 @@ private:
     Value word = words.constant(0);
     for (auto [position, byte] : llvm::enumerate(bytes.getElements())) {
       Value wide = arith::ExtUIOp::create(b, loc, b.getI32Type(), byte);
-      word = words.merge(word, words.shiftLeft(wide, 8 * position));
+      word = words.merge(word, words.shiftLeft(wide, 8 * int32_t(position)));
     }
     Value number = linearize(b, loc, op.getMemRefType(), op.getIndices());
     memref::StoreOp::create(b, loc, word, place.slot,

@@ -147,7 +147,7 @@ static Expected<std::string> link(StringRef object) {
   auto output = createTemporary("so", descriptor);
   if (!output)
     return output.takeError();
-  llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
+  (void)llvm::sys::Process::SafelyCloseFileDescriptor(descriptor);
   std::string errors;
   llvm::raw_string_ostream errorStream(errors);
   std::string objectPath = object.str(), outputPath = (*output)->Filename;

@@ -60,7 +60,7 @@ TEST(CompilerCApi, CompilesTwiceInOneProcessToEqualBytes) {
   EXPECT_FALSE(contents(first).empty());
   EXPECT_EQ(contents(first), contents(second));
   for (const std::string &path : {first, second})
-    llvm::sys::fs::remove(path);
+    (void)llvm::sys::fs::remove(path);
   sterna_compile_options_destroy(options);
 }
 

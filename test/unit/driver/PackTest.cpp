@@ -82,7 +82,7 @@ protected:
     ASSERT_TRUE(found.ok()) << found.message();
     programs.emplace(std::move(*found));
   }
-  void TearDown() override { llvm::sys::fs::remove(path); }
+  void TearDown() override { (void)llvm::sys::fs::remove(path); }
 
   double loss(const Batch &batch, bool accumulate) {
     auto sum = programs->micro(batch, /*lossScale=*/1, accumulate);

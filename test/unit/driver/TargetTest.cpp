@@ -77,7 +77,7 @@ protected:
         errors.push_back(message.str());
     };
   }
-  void TearDown() override { llvm::sys::fs::remove(path); }
+  void TearDown() override { (void)llvm::sys::fs::remove(path); }
 
   std::string path;
   CompileOptions options;
@@ -129,15 +129,14 @@ TEST_F(TargetTest, StandsBesideOthers) {
   }
   EXPECT_EQ(mine.weights_bytes(), theirs.weights_bytes());
   EXPECT_EQ(mine.arena_bytes(), theirs.arena_bytes());
-  llvm::sys::fs::remove(options.output);
+  (void)llvm::sys::fs::remove(options.output);
 }
 
 TEST_F(TargetTest, NamesTheChoices) {
   options.targets = {"toaster"};
   EXPECT_TRUE(failed(compile(options, listener)));
   ASSERT_EQ(errors.size(), 1u);
-  EXPECT_EQ(errors[0].find("unknown --target=toaster; expected host, "),
-            0u);
+  EXPECT_EQ(errors[0].find("unknown --target=toaster; expected host, "), 0u);
   EXPECT_NE(errors[0].find("vulkan, or text"), std::string::npos);
   EXPECT_FALSE(llvm::sys::fs::exists(path));
 }

@@ -33,7 +33,7 @@ TEST(NpyTest, RoundTripOfEveryRank) {
   std::vector<float> data(105);
   for (size_t i = 0; i < data.size(); ++i)
     data[i] = static_cast<float>(i) * 0.37f - 3;
-  for (std::vector<uint64_t> shape :
+  for (const std::vector<uint64_t> &shape :
        {std::vector<uint64_t>{}, {105}, {1}, {0}, {7, 15}, {3, 5, 7}, {2, 0}}) {
     uint64_t count = 1;
     for (uint64_t extent : shape)

@@ -109,8 +109,8 @@ TEST(SafetensorsTest, RefusesHostileHeaders) {
       oneTensor("F32", "[4611686018427387904,4]", "[0,0]"),
       oneTensor("F32", "[1]", "[18446744073709551612,18446744073709551616]"),
       // A name that occurs twice, and what nobody reads nested too deeply.
-      "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-      "\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+      ("{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+       "\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"),
       "{\"__metadata__\":" + std::string(100000, '[') +
           std::string(100000, ']') +
           ",\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",

@@ -28,7 +28,7 @@ protected:
     context.loadDialect<tern::TernDialect>();
     path = testing::TempDir() + "/sterna-pack-test.bin";
   }
-  ~PackFloatsTest() override { llvm::sys::fs::remove(path); }
+  ~PackFloatsTest() override { (void)llvm::sys::fs::remove(path); }
 
   /// Packs a table of ones whose element `index` has the bits `word`; returns
   /// what is wrong, or the number of bytes.

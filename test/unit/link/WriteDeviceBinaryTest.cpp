@@ -76,7 +76,7 @@ protected:
     auto report =
         writeDeviceBinary(*module, PlanCode{"cpu", plan("cpu"), {}}, path);
     EXPECT_EQ(llvm::sys::fs::exists(path), bool(report));
-    llvm::sys::fs::remove(path);
+    (void)llvm::sys::fs::remove(path);
     return report ? "" : llvm::toString(report.takeError());
   }
 
@@ -116,7 +116,7 @@ TEST_F(WriteDeviceBinaryTest, StoresEqualLayoutsOnce) {
       EXPECT_EQ(value, index == 0 ? 1 : 2);
   }
   EXPECT_TRUE((*loaded)->verifyWeights().ok());
-  llvm::sys::fs::remove(path);
+  (void)llvm::sys::fs::remove(path);
 }
 
 TEST_F(WriteDeviceBinaryTest, RefusesWeightsThatOverlap) {

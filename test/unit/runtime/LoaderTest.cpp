@@ -68,7 +68,7 @@ TEST(Loader, RefusesReservedBytesThatAreNotZero) {
     for (int bit : {1, 128}) {
       std::string damaged = bytes;
       damaged[i] = char(bit);
-      expectError(damaged, ("byte " + std::to_string(i)).c_str());
+      expectError(damaged, "byte " + std::to_string(i));
     }
 }
 

@@ -73,7 +73,7 @@ private:
       auto [value, offset] = getViewed(operand.get());
       unsigned number = operand.getOperandNumber();
       if (!value.getDefiningOp<DispatchOp>() || offset != 0 ||
-          result.places.count(value))
+          result.places.contains(value))
         return function.emitError()
                << "expected result " << number
                << " to be computed by a dispatch of its own";
@@ -114,7 +114,7 @@ private:
     std::vector<LiveRange> ranges;
     std::vector<const LiveValue *> values;
     for (const LiveValue &live : liveness.values) {
-      if (result.places.count(live.value))
+      if (result.places.contains(live.value))
         continue;
       auto type = cast<RankedTensorType>(live.value.getType());
       ranges.push_back(

@@ -81,7 +81,7 @@ private:
 
   LogicalResult place(BlockArgument argument) {
     if (getStates(argument)) {
-      if (!placed.count(getStateName(argument)))
+      if (!placed.contains(getStateName(argument)))
         placeFlat(argument);
       return success();
     }
@@ -91,7 +91,7 @@ private:
     StringRef name = state.getName();
     auto type = cast<RankedTensorType>(argument.getType());
     MemRefType buffer = tern::getBufferType(type);
-    if (!placed.count(name)) {
+    if (!placed.contains(name)) {
       if (auto flat = flatOf.find(name); flat != flatOf.end())
         placeFlat(flat->second);
       else

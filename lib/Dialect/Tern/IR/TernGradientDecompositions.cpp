@@ -67,7 +67,7 @@ public:
   }
 
 private:
-  AffineMap dims(Dims which) {
+  AffineMap dims(ArrayRef<unsigned> which) {
     SmallVector<AffineExpr> results;
     for (unsigned dim : which)
       results.push_back(r.b.getAffineDimExpr(dim));
