@@ -7,11 +7,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TensorBuilder.h"
 #include "TrainingStep.h"
 #include "sterna/Autodiff/Differentiate.h"
 #include "sterna/Autodiff/Passes.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Support/TensorBuilder.h"
 
 #include "llvm/ADT/StringExtras.h"
 

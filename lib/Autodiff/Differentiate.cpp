@@ -9,10 +9,10 @@
 
 #include "sterna/Autodiff/Differentiate.h"
 
-#include "TensorBuilder.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "sterna/Autodiff/Passes.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Support/TensorBuilder.h"
 
 using namespace mlir;
 

@@ -11,8 +11,8 @@
 #ifndef STERNA_LIB_AUTODIFF_ELEMENTWISERULE_H
 #define STERNA_LIB_AUTODIFF_ELEMENTWISERULE_H
 
-#include "TensorBuilder.h"
 #include "sterna/Interfaces/DifferentiableOpInterface.h"
+#include "sterna/Support/TensorBuilder.h"
 
 namespace sterna {
 

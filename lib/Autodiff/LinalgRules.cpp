@@ -8,11 +8,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "LoopGradients.h"
-#include "TensorBuilder.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "sterna/Autodiff/Differentiate.h"
 #include "sterna/Autodiff/Rules.h"
 #include "sterna/Interfaces/DifferentiableOpInterface.h"
+#include "sterna/Support/TensorBuilder.h"
 
 using namespace mlir;
 using namespace sterna;
@@ -21,66 +21,19 @@ using Cotangents = FailureOr<SmallVector<Value>>;
 
 namespace {
 
-/// A matrix operand of a product and whether it is stored transposed.
-struct Factor {
-  Value matrix;
-  bool transposed;
-
-  Factor flipped() const { return {matrix, !transposed}; }
-};
-
-/// Product `lhs * rhs` of shape `type`, as a linalg.matmul that reads both
-/// where they lie.
-Value product(const TensorBuilder &build, Factor lhs, Factor rhs,
-              RankedTensorType type) {
-  AffineExpr row, column, inner;
-  bindDims(build.b.getContext(), row, column, inner);
-  auto map = [&](AffineExpr x, AffineExpr y, bool transposed) {
-    return AffineMapAttr::get(AffineMap::get(
-        3, 0, {transposed ? y : x, transposed ? x : y}, x.getContext()));
-  };
-  Attribute maps[] = {map(row, inner, lhs.transposed),
-                      map(inner, column, rhs.transposed),
-                      map(row, column, false)};
-  SmallVector<NamedAttribute> attributes;
-  if (lhs.transposed || rhs.transposed)
-    attributes.push_back(
-        build.b.getNamedAttr("indexing_maps", build.b.getArrayAttr(maps)));
-  return linalg::MatmulOp::create(build.b, build.loc, type,
-                                  ValueRange{lhs.matrix, rhs.matrix},
-                                  ValueRange{build.zeros(type)}, attributes)
-      .getResult(0);
-}
-
 struct MatmulRule
     : DifferentiableOpInterface::ExternalModel<MatmulRule, linalg::MatmulOp> {
-  /// Whether dimensions (`x`, `y`) of the loops are stored as (`y`, `x`);
-  /// nothing where `map` is neither.
-  static std::optional<bool> isTransposed(AffineMap map, unsigned x,
-                                          unsigned y) {
-    MLIRContext *context = map.getContext();
-    AffineExpr ex = getAffineDimExpr(x, context);
-    AffineExpr ey = getAffineDimExpr(y, context);
-    if (map == AffineMap::get(3, 0, {ex, ey}, context))
-      return false;
-    if (map == AffineMap::get(3, 0, {ey, ex}, context))
-      return true;
-    return std::nullopt;
-  }
-
   Cotangents buildCotangents(Operation *operation, OpBuilder &b,
                              ValueRange cotangents,
                              ArrayRef<bool> wanted) const {
     auto op = cast<linalg::MatmulOp>(operation);
-    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-    std::optional<bool> lhsFlip = isTransposed(maps[0], 0, 2);
-    std::optional<bool> rhsFlip = isTransposed(maps[1], 2, 1);
-    if (!lhsFlip || !rhsFlip || isTransposed(maps[2], 0, 1) != false)
+    std::optional<MatmulFactors> factors = getFactors(op);
+    if (!factors)
       return buildLoopGradients(op, b, cotangents, wanted);
 
     TensorBuilder build{b, op.getLoc()};
     Value dy = cotangents.front();
-    Factor lhs{op.getInputs()[0], *lhsFlip}, rhs{op.getInputs()[1], *rhsFlip};
+    Factor lhs = factors->lhs, rhs = factors->rhs;
     Type element = getElementTypeOrSelf(dy.getType());
     // Gradient x * y of an operand, in the operand's own storage order.
     auto gradient = [&](Factor operand, Factor x, Factor y) {
@@ -88,8 +41,8 @@ struct MatmulRule
       Type from = type.getElementType();
       type = type.clone(element);
       Value result = operand.transposed
-                         ? product(build, y.flipped(), x.flipped(), type)
-                         : product(build, x, y, type);
+                         ? build.matmul(y.flipped(), x.flipped(), type)
+                         : build.matmul(x, y, type);
       return build.convert(result, from);
     };
     SmallVector<Value> result(3);

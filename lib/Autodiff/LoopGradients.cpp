@@ -14,10 +14,10 @@
 
 #include "LoopGradients.h"
 
-#include "TensorBuilder.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/IR/IRMapping.h"
 #include "sterna/Autodiff/Differentiate.h"
+#include "sterna/Support/TensorBuilder.h"
 
 using namespace mlir;
 using namespace sterna;

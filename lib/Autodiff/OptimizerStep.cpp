@@ -9,9 +9,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TensorBuilder.h"
 #include "TrainingStep.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Support/TensorBuilder.h"
 
 #include "llvm/Support/MathExtras.h"
 

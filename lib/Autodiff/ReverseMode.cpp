@@ -12,12 +12,12 @@
 
 #include "sterna/Autodiff/Differentiate.h"
 
-#include "TensorBuilder.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "sterna/Interfaces/DecomposableOpInterface.h"
 #include "sterna/Interfaces/DifferentiableOpInterface.h"
+#include "sterna/Support/TensorBuilder.h"
 
 using namespace mlir;
 using namespace sterna;

@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "TensorBuilder.h"
 #include "sterna/Autodiff/Rules.h"
 #include "sterna/Interfaces/DifferentiableOpInterface.h"
+#include "sterna/Support/TensorBuilder.h"
 
 using namespace mlir;
 using namespace sterna;
@@ -22,10 +22,6 @@ SmallVector<Value> only(Operation *op, unsigned index, Value value) {
   SmallVector<Value> result(op->getNumOperands());
   result[index] = value;
   return result;
-}
-
-RankedTensorType typeOf(Value tensor) {
-  return cast<RankedTensorType>(tensor.getType());
 }
 
 struct ExpandShapeRule

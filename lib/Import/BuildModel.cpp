@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Import/Model.h"
+#include "sterna/Support/TensorBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -127,18 +128,9 @@ private:
   }
   RankedTensorType scalarInt() { return tensor({}, b.getI32Type()); }
 
-  Value zeros(ArrayRef<int64_t> shape) {
-    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
-    Value empty = tensor::EmptyOp::create(b, loc, shape, f32());
-    return linalg::FillOp::create(b, loc, zero, empty).getResult(0);
-  }
+  TensorBuilder at(Location where) { return {b, where}; }
 
-  Value splat(RankedTensorType type, double value) {
-    return arith::ConstantOp::create(
-        b, loc,
-        DenseElementsAttr::get(type,
-                               b.getFloatAttr(type.getElementType(), value)));
-  }
+  Value zeros(ArrayRef<int64_t> shape) { return at(loc).zeros(tensor(shape)); }
 
   /// Reshapes to `shape` through the flat form that both have in common.
   Value reshape(Value x, ArrayRef<int64_t> shape) {
@@ -206,12 +198,12 @@ private:
   }
 
   Value activate(Value gate, Location loc) {
-    auto type = cast<RankedTensorType>(gate.getType());
     if (model.activation == FeedForwardActivation::ReLUSquared) {
-      Value relu = arith::MaximumFOp::create(b, loc, gate, splat(type, 0));
+      Value zero = at(this->loc).constant(gate.getType(), 0);
+      Value relu = arith::MaximumFOp::create(b, loc, gate, zero);
       return arith::MulFOp::create(b, loc, relu, relu);
     }
-    Value one = splat(type, 1);
+    Value one = at(this->loc).constant(gate.getType(), 1);
     Value exponential =
         math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, gate));
     Value denominator = arith::AddFOp::create(b, loc, exponential, one);
@@ -305,10 +297,8 @@ private:
         has("output.weight") ? "output.weight" : "token_embd.weight";
     int64_t rows = cast<RankedTensorType>(hidden.getType()).getDimSize(0);
     Value init = zeros({rows, model.vocabulary});
-    return linalg::MatmulTransposeBOp::create(b, named(table), init.getType(),
-                                              ValueRange{hidden, get(table)},
-                                              init)
-        ->getResult(0);
+    return createMatmul(b, named(table), {hidden},
+                        {get(table), /*transposed=*/true}, init);
   }
 
   //===--------------------------------------------------------------------===//
@@ -444,14 +434,7 @@ private:
     Value labels = reshape(shift(function.getArgument(1)), {batch * tokens});
     Value losses = tern::CrossEntropyOp::create(
         b, named("loss"), tensor({batch * tokens}), logits(hidden), labels);
-    Value sum = linalg::ReduceOp::create(
-                    b, loc, losses, zeros({}), ArrayRef<int64_t>{0},
-                    [](OpBuilder &nested, Location at, ValueRange x) {
-                      Value add = arith::AddFOp::create(nested, at, x[0], x[1]);
-                      linalg::YieldOp::create(nested, at, add);
-                    })
-                    ->getResult(0);
-    finishFunction(function, sum, output("loss"));
+    finishFunction(function, at(loc).sumAll(losses), output("loss"));
   }
 
   OpBuilder b;

@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "sterna/Codegen/Kernels/Matching.h"
+#include "sterna/Support/Matmul.h"
 
 using namespace mlir;
 using namespace sterna;
@@ -51,16 +52,6 @@ bool hasElements(RankedTensorType left, RankedTensorType result) {
          left.getNumElements() && result.getNumElements();
 }
 
-/// Whether two loops of (m, n, k) index an operand; `swapped` says whether in
-/// the other order.
-bool matchMap(AffineMap map, unsigned first, unsigned second, bool &swapped) {
-  MLIRContext *context = map.getContext();
-  AffineExpr x = getAffineDimExpr(first, context);
-  AffineExpr y = getAffineDimExpr(second, context);
-  swapped = map == AffineMap::get(3, 0, {y, x}, context);
-  return swapped || map == AffineMap::get(3, 0, {x, y}, context);
-}
-
 bool matchInit(FloatProduct &product, Value init) {
   if (std::optional<TypedAttr> splat = getSplat(init)) {
     auto value = dyn_cast<FloatAttr>(*splat);
@@ -73,14 +64,13 @@ bool matchInit(FloatProduct &product, Value init) {
 bool matchMatmul(FloatProduct &product, linalg::MatmulOp op) {
   if (!op.hasPureTensorSemantics())
     return false;
-  Value left = op.getInputs()[0], right = op.getInputs()[1];
-  SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-  bool rightTransposed, resultTransposed;
-  if (!matchMap(maps[0], 0, 2, product.leftTransposed) ||
-      !matchMap(maps[1], 2, 1, rightTransposed) ||
-      !matchMap(maps[2], 0, 1, resultTransposed) || resultTransposed)
+  std::optional<MatmulFactors> factors = getFactors(op);
+  if (!factors)
     return false;
-  product.rightForm = rightTransposed ? RightForm::columns : RightForm::rows;
+  Value left = factors->lhs.matrix, right = factors->rhs.matrix;
+  product.leftTransposed = factors->lhs.transposed;
+  product.rightForm =
+      factors->rhs.transposed ? RightForm::columns : RightForm::rows;
   auto leftType = cast<RankedTensorType>(left.getType());
   product.k = leftType.getDimSize(product.leftTransposed ? 0 : 1);
   return (isFloat(right) || isBytes(right)) &&

@@ -11,11 +11,7 @@
 #define STERNA_LIB_DIALECT_TERN_IR_REFERENCEBUILDER_H
 
 #include "sterna/Dialect/Tern/IR/Tern.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "sterna/Support/TensorBuilder.h"
 
 #include <limits>
 
@@ -34,13 +30,11 @@ struct Operand {
 };
 
 /// Builds the loops and scalars of decompositions.
-struct Reference {
-  OpBuilder &b;
-  Location loc;
+struct Reference : TensorBuilder {
+  using TensorBuilder::constant;
+  using TensorBuilder::empty;
+  using TensorBuilder::zeros;
 
-  Value constant(Type type, double value) {
-    return arith::ConstantOp::create(b, loc, b.getFloatAttr(type, value));
-  }
   Value constant(int32_t value) {
     return arith::ConstantIntOp::create(b, loc, value, 32);
   }
@@ -48,12 +42,10 @@ struct Reference {
     return arith::ConstantIndexOp::create(b, loc, value);
   }
   Value empty(ArrayRef<int64_t> shape, Type type) {
-    return tensor::EmptyOp::create(b, loc, shape, type);
+    return empty(RankedTensorType::get(shape, type));
   }
   Value zeros(ArrayRef<int64_t> shape, Type type) {
-    Value zero = arith::ConstantOp::create(b, loc, b.getZeroAttr(type));
-    return linalg::FillOp::create(b, loc, zero, empty(shape, type))
-        .getResult(0);
+    return zeros(RankedTensorType::get(shape, type));
   }
   Value filled(ArrayRef<int64_t> shape, Type type, double value) {
     return linalg::FillOp::create(b, loc, constant(type, value),
@@ -102,18 +94,8 @@ struct Reference {
   }
 
   // Scalars, at the insertion point.
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
-  Value add(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
-  Value sub(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }
-  Value div(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
   Value exp(Value x) { return math::ExpOp::create(b, loc, x); }
   Value max(Value x, Value y) { return arith::MaxNumFOp::create(b, loc, x, y); }
-  Value select(Value condition, Value x, Value y) {
-    return arith::SelectOp::create(b, loc, condition, x, y);
-  }
-  Value compare(arith::CmpIPredicate predicate, Value x, Value y) {
-    return arith::CmpIOp::create(b, loc, predicate, x, y);
-  }
   // Bounds that are taken for a NaN. Comparisons say that on every target,
   // where minima and maxima of a NaN are undefined on some.
   Value atLeast(Value x, double bound) {
@@ -124,8 +106,7 @@ struct Reference {
   }
   Value bounded(arith::CmpFPredicate predicate, Value x, double bound) {
     Value limit = constant(x.getType(), bound);
-    Value within = arith::CmpFOp::create(b, loc, predicate, x, limit);
-    return select(within, x, limit);
+    return select(compare(predicate, x, limit), x, limit);
   }
 
   // Magnitudes as integers: their bits have the order of the floats, and a NaN

@@ -28,14 +28,6 @@ static LogicalResult expectFrozen(Operation *op, ArrayRef<bool> wanted,
   return success();
 }
 
-/// A tensor with `value` in every element.
-static Value splat(Reference &r, Type type, double value) {
-  auto tensor = cast<RankedTensorType>(type);
-  auto element = r.b.getFloatAttr(tensor.getElementType(), value);
-  return arith::ConstantOp::create(r.b, r.loc,
-                                   DenseElementsAttr::get(tensor, element));
-}
-
 Cotangents CheckpointOp::buildCotangents(OpBuilder &, ValueRange cotangents,
                                          ArrayRef<bool>) {
   return SmallVector<Value>{cotangents.front()};
@@ -75,23 +67,13 @@ Cotangents MatmulTransposedOp::buildCotangents(OpBuilder &b,
 static Value normWeightCotangent(RmsNormOp op, OpBuilder &b, Value cotangent) {
   Reference r{b, op.getLoc()};
   Value weight = op.getWeight();
-  Value ones = splat(r, weight.getType(), 1);
+  Value ones = r.constant(weight.getType(), 1);
   Value normalised = RmsNormOp::create(
       b, op.getLoc(), op.getType(), op.getInput(), ones, op.getEpsilonAttr());
   Type type = elementOf(cotangent);
-  Value sum = linalg::ReduceOp::create(
-                  b, op.getLoc(), r.mul(cotangent, normalised),
-                  r.zeros(shapeOf(weight), type), ArrayRef<int64_t>{0},
-                  [](OpBuilder &nested, Location loc, ValueRange x) {
-                    Value sum = arith::AddFOp::create(nested, loc, x[1], x[0]);
-                    linalg::YieldOp::create(nested, loc, sum);
-                  })
-                  .getResult(0);
-  if (elementOf(weight) == type)
-    return sum;
-  if (elementOf(weight).getIntOrFloatBitWidth() < type.getIntOrFloatBitWidth())
-    return arith::TruncFOp::create(b, op.getLoc(), weight.getType(), sum);
-  return arith::ExtFOp::create(b, op.getLoc(), weight.getType(), sum);
+  Value sum = r.sum(r.mul(cotangent, normalised), {0},
+                    RankedTensorType::get(shapeOf(weight), type));
+  return r.convert(sum, elementOf(weight));
 }
 
 /// The cotangent of what ids outside of the table read: zero for the others.
@@ -169,9 +151,9 @@ Cotangents AttentionOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
 Cotangents CrossEntropyOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
                                            ArrayRef<bool>) {
   Reference r{b, getLoc()};
-  Value zeros = splat(r, getType(), 0);
+  Value zeros = r.constant(getType(), 0);
   auto statistics = SoftmaxStatisticsOp::create(
-      b, getLoc(), getLogits(), getLabels(), splat(r, getType(), -infinity),
+      b, getLoc(), getLogits(), getLabels(), r.constant(getType(), -infinity),
       zeros, zeros, /*offset=*/0);
   Value logits = CrossEntropyGradOp::create(
       b, getLoc(), getLogits(), getLabels(), statistics.getNewMaximum(),

@@ -8,6 +8,7 @@
 
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
+#include "sterna/Support/TensorBuilder.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
@@ -87,13 +88,8 @@ private:
     b.setInsertionPointAfter(linear);
     loc = linear.getLoc();
     Value u = product(linear.getInput(), a);
-    auto type = cast<RankedTensorType>(u.getType());
-    Value empty =
-        tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
-    Value factor = linalg::BroadcastOp::create(b, loc, scale, empty,
-                                               ArrayRef<int64_t>{0, 1})
-                       ->getResult(0);
-    Value scaled = arith::MulFOp::create(b, loc, u, factor);
+    sterna::TensorBuilder build{b, loc};
+    Value scaled = build.mul(u, build.splat(scale, sterna::typeOf(u)));
     Value branch = product(scaled, bMatrix);
     auto sum = arith::AddFOp::create(b, loc, branch, linear);
     linear.getResult().replaceAllUsesExcept(sum, sum);
@@ -101,15 +97,11 @@ private:
 
   /// x * w^T
   Value product(Value x, Value w) {
-    int64_t rows = cast<RankedTensorType>(x.getType()).getDimSize(0);
-    int64_t columns = cast<RankedTensorType>(w.getType()).getDimSize(0);
-    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
-    Value empty = tensor::EmptyOp::create(
-        b, loc, ArrayRef<int64_t>{rows, columns}, b.getF32Type());
-    Value init = linalg::FillOp::create(b, loc, zero, empty).getResult(0);
-    return linalg::MatmulTransposeBOp::create(b, loc, init.getType(),
-                                              ValueRange{x, w}, init)
-        ->getResult(0);
+    auto type = RankedTensorType::get(
+        {sterna::typeOf(x).getDimSize(0), sterna::typeOf(w).getDimSize(0)},
+        b.getF32Type());
+    return sterna::TensorBuilder{b, loc}.matmul({x}, {w, /*transposed=*/true},
+                                                type);
   }
 
   func::FuncOp function;

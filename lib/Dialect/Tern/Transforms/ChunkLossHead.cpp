@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
+#include "sterna/Support/TensorBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -27,28 +28,16 @@ namespace sterna::tern {
 } // namespace sterna::tern
 
 using namespace sterna::tern;
+using sterna::typeOf;
 
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
-
 bool isSplatOf(Value value, double expected) {
   DenseFPElementsAttr elements;
   return matchPattern(value, m_Constant(&elements)) && elements.isSplat() &&
          elements.getSplatValue<APFloat>().convertToDouble() == expected;
-}
-
-/// Maps of a product whose second factor is stored transposed, `[N, K]`.
-SmallVector<AffineMap> transposedMaps(MLIRContext *context) {
-  AffineExpr row, column, inner;
-  bindDims(context, row, column, inner);
-  return {AffineMap::get(3, 0, {row, inner}, context),
-          AffineMap::get(3, 0, {column, inner}, context),
-          AffineMap::get(3, 0, {row, column}, context)};
 }
 
 /// The ops of one head; those of the backward pass are null where there is
@@ -105,7 +94,8 @@ bool addUser(LossHead &head, Operation *user) {
 std::optional<LossHead> matchLossHead(linalg::MatmulOp logits) {
   LossHead head{};
   head.logits = logits;
-  if (logits.getIndexingMapsArray() != transposedMaps(logits.getContext()) ||
+  std::optional<sterna::MatmulFactors> factors = sterna::getFactors(logits);
+  if (!factors || !factors->isTransposedB() ||
       !logits.hasPureTensorSemantics() ||
       !typeOf(head.weight()).hasStaticShape())
     return std::nullopt;
@@ -162,12 +152,7 @@ public:
   }
 
 private:
-  Value constant(Type type, double value) {
-    auto tensor = cast<RankedTensorType>(type);
-    auto element = b.getFloatAttr(tensor.getElementType(), value);
-    return arith::ConstantOp::create(b, loc,
-                                     DenseElementsAttr::get(tensor, element));
-  }
+  sterna::TensorBuilder build() { return {b, loc}; }
 
   /// Erases the product and the whole buffer that it was to fill.
   void eraseLogits() {
@@ -200,23 +185,13 @@ private:
     auto type = RankedTensorType::get(
         {whole.getDimSize(0), typeOf(weight).getDimSize(0)},
         whole.getElementType());
-    Value zero = arith::ConstantOp::create(
-        b, loc, b.getZeroAttr(whole.getElementType()));
-    Value empty =
-        tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
-    Value outs = linalg::FillOp::create(b, loc, zero, empty).getResult(0);
-    NamedAttribute maps =
-        b.getNamedAttr("indexing_maps",
-                       b.getAffineMapArrayAttr(transposedMaps(b.getContext())));
-    return linalg::MatmulOp::create(
-               b, loc, type, ValueRange{head.input(), weight}, outs, maps)
-        .getResult(0);
+    return build().matmul({head.input()}, {weight, /*transposed=*/true}, type);
   }
 
   Statistics buildStatistics() {
     Type type = head.loss.getLoss().getType();
-    Value zeros = constant(type, 0);
-    Statistics s{constant(type, -infinity), zeros, zeros};
+    Value zeros = build().constant(type, 0);
+    Statistics s{build().constant(type, -infinity), zeros, zeros};
     for (int64_t chunk = 0; chunk < numChunks(); ++chunk) {
       auto next = SoftmaxStatisticsOp::create(
           b, loc, logitsChunk(weightChunk(chunk)), labels, s.maximum, s.sum,
@@ -236,7 +211,7 @@ private:
     Value scored =
         arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, labels, first);
     return arith::SelectOp::create(b, loc, scored, loss,
-                                   constant(loss.getType(), 0));
+                                   build().constant(loss.getType(), 0));
   }
 
   void replaceGradient(const Statistics &s) {
@@ -248,10 +223,8 @@ private:
       Value gradient = CrossEntropyGradOp::create(
           b, loc, logitsChunk(weight), labels, s.maximum, s.sum,
           head.gradient.getCotangent(), chunk * size);
-      sum = linalg::MatmulOp::create(b, head.inputGradient.getLoc(),
-                                     sum.getType(),
-                                     ValueRange{gradient, weight}, sum)
-                .getResult(0);
+      sum = sterna::createMatmul(b, head.inputGradient.getLoc(), {gradient},
+                                 {weight}, sum);
     }
     head.inputGradient->replaceAllUsesWith(ValueRange{sum});
     head.inputGradient->erase();

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
+#include "sterna/Support/TensorBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -24,12 +25,9 @@ namespace sterna::tern {
 } // namespace sterna::tern
 
 using namespace sterna::tern;
+using sterna::typeOf;
 
 namespace {
-
-RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 /// Whether `use` is the factor `[V, K]` or `[K, N]` of a product.
 bool isRightFactor(OpOperand &use) {
@@ -109,27 +107,18 @@ private:
   /// Scales the columns of a product with the transposed table, and the left
   /// side of one along its rows.
   LogicalResult replaceFactor(linalg::MatmulOp op, const Table &table) {
-    AffineExpr m, n, k;
-    bindDims(b.getContext(), m, n, k);
-    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
-    bool transposed = maps[1].getResults() == ArrayRef({n, k});
-    Value left = op.getInputs()[0];
-    if (table.scale && !transposed) {
-      if (maps[0].getResults() != ArrayRef({m, k}) ||
-          maps[1].getResults() != ArrayRef({k, n}))
-        return reject(op);
-      left = scaleColumns(left, table.scale);
-    }
+    std::optional<sterna::MatmulFactors> factors = sterna::getFactors(op);
+    if (!factors || (table.scale && factors->lhs.transposed))
+      return reject(op);
+    bool transposed = factors->rhs.transposed;
+    if (table.scale && !transposed)
+      factors->lhs.matrix = scaleColumns(factors->lhs.matrix, table.scale);
     if (table.scale && transposed &&
         !op.getOutputs()[0].getDefiningOp<linalg::FillOp>())
       return reject(op);
     // The body of a product depends on the types of its operands.
-    Value product =
-        linalg::MatmulOp::create(
-            b, loc, op.getResultTypes(), ValueRange{left, table.rows},
-            op.getOutputs(),
-            b.getNamedAttr("indexing_maps", b.getAffineMapArrayAttr(maps)))
-            .getResult(0);
+    Value product = sterna::createMatmul(
+        b, loc, factors->lhs, {table.rows, transposed}, op.getOutputs()[0]);
     if (table.scale && transposed)
       product = scaleColumns(product, table.scale);
     op->replaceAllUsesWith(ValueRange{product});
@@ -139,13 +128,8 @@ private:
 
   /// `matrix` with each column times its element of `scale`.
   Value scaleColumns(Value matrix, Value scale) {
-    RankedTensorType type = typeOf(matrix);
-    Value empty =
-        tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
-    Value factor =
-        linalg::BroadcastOp::create(b, loc, scale, empty, ArrayRef<int64_t>{0})
-            ->getResult(0);
-    return arith::MulFOp::create(b, loc, matrix, factor);
+    sterna::TensorBuilder build{b, loc};
+    return build.mul(matrix, build.broadcast(scale, {0}, typeOf(matrix)));
   }
 
   OpBuilder b;

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
+#include "sterna/Support/TensorBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -23,12 +24,9 @@ namespace sterna::tern {
 } // namespace sterna::tern
 
 using namespace sterna::tern;
+using sterna::typeOf;
 
 namespace {
-
-RankedTensorType typeOf(Value value) {
-  return cast<RankedTensorType>(value.getType());
-}
 
 /// Whether a parameter of `type` has a size yet.
 bool isSized(RankedTensorType type) {
@@ -62,14 +60,8 @@ bool isHead(OpOperand &use) {
   if (!op || use.getOperandNumber() != 1 || !op.hasPureTensorSemantics() ||
       !typeOf(op.getResult(0)).hasStaticShape())
     return false;
-  AffineExpr row, column, inner;
-  bindDims(op.getContext(), row, column, inner);
-  auto map = [&](AffineExpr x, AffineExpr y) {
-    return AffineMap::get(3, 0, {x, y}, op.getContext());
-  };
-  SmallVector<AffineMap> maps{map(row, inner), map(column, inner),
-                              map(row, column)};
-  return op.getIndexingMapsArray() == maps &&
+  std::optional<sterna::MatmulFactors> factors = sterna::getFactors(op);
+  return factors && factors->isTransposedB() &&
          op.getOutputs()[0].getDefiningOp<linalg::FillOp>();
 }
 

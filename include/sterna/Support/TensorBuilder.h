@@ -1,24 +1,29 @@
-//===- TensorBuilder.h - Builds the ops of gradients ----------------------===//
+//===- TensorBuilder.h - Builds ops on tensors ------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A short notation for the few upstream ops that rules and the optimizer are
-// made of. Private to lib/Autodiff.
+// A short notation for the few upstream ops that programs, decompositions, rules
+// and the optimizer are made of.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef STERNA_LIB_AUTODIFF_TENSORBUILDER_H
-#define STERNA_LIB_AUTODIFF_TENSORBUILDER_H
+#ifndef STERNA_SUPPORT_TENSORBUILDER_H
+#define STERNA_SUPPORT_TENSORBUILDER_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "sterna/Support/Matmul.h"
 
 namespace sterna {
 
 /// Builds ops at one location, at the builder's insertion point. "Float" is a
 /// float or a tensor of floats; tensors have static shapes.
+inline mlir::RankedTensorType typeOf(mlir::Value tensor) {
+  return mlir::cast<mlir::RankedTensorType>(tensor.getType());
+}
+
 struct TensorBuilder {
   mlir::OpBuilder &b;
   mlir::Location loc;
@@ -44,6 +49,9 @@ struct TensorBuilder {
   }
   Value compare(mlir::arith::CmpFPredicate predicate, Value x, Value y) const {
     return mlir::arith::CmpFOp::create(b, loc, predicate, x, y);
+  }
+  Value compare(mlir::arith::CmpIPredicate predicate, Value x, Value y) const {
+    return mlir::arith::CmpIOp::create(b, loc, predicate, x, y);
   }
 
   /// Whether `x` is `y`: equal, or both a NaN.
@@ -71,8 +79,15 @@ struct TensorBuilder {
 
   /// Zeros to accumulate into or to write a part of.
   Value zeros(mlir::RankedTensorType type) const {
-    Value zero = constant(type.getElementType(), 0);
+    Value zero = mlir::arith::ConstantOp::create(
+        b, loc, b.getZeroAttr(type.getElementType()));
     return mlir::linalg::FillOp::create(b, loc, zero, empty(type)).getResult(0);
+  }
+
+  /// The product of `lhs` and `rhs`, of shape `type`.
+  Value matmul(const Factor &lhs, const Factor &rhs,
+               mlir::RankedTensorType type) const {
+    return createMatmul(b, loc, lhs, rhs, zeros(type));
   }
 
   /// Sum of `x` over dimensions `dims`.
@@ -91,7 +106,7 @@ struct TensorBuilder {
 
   /// Sum of all elements of `x`, of rank 0.
   Value sumAll(Value x) const {
-    auto type = mlir::cast<mlir::RankedTensorType>(x.getType());
+    mlir::RankedTensorType type = typeOf(x);
     auto dims = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
     return sum(x, dims, mlir::RankedTensorType::get({}, type.getElementType()));
   }
@@ -127,4 +142,4 @@ struct TensorBuilder {
 
 } // namespace sterna
 
-#endif // STERNA_LIB_AUTODIFF_TENSORBUILDER_H
+#endif // STERNA_SUPPORT_TENSORBUILDER_H
