@@ -12,15 +12,15 @@
 // RUN: not sterna-interp %s --function=f --input=%t.d.npy 2>&1 | FileCheck %s --check-prefix=TYPE
 // TYPE: expected input #0 to be 'tensor<2xf32>', but its elements are <f8 and its shape is [2]
 // RUN: not sterna-interp %s --function=f --input=%t.none.npy 2>&1 | FileCheck %s --check-prefix=MISSING
-// MISSING: none.npy: cannot be read: No such file or directory
+// MISSING: cannot open {{.*}}none.npy': No such file or directory
 // RUN: not sterna-interp %s --function=f --input=%t.short.npy 2>&1 | FileCheck %s --check-prefix=SHORT
-// SHORT: expected elements of type <f4 to fill the file, but it has 2 bytes of them
+// SHORT: expected 8 bytes of elements, but got 2
 // RUN: not sterna-interp %s --function=f --input=%t.head.npy 2>&1 | FileCheck %s --check-prefix=HEAD
-// HEAD: expected a header of 118 bytes, but the file ends before
+// HEAD: the header is truncated
 // RUN: not sterna-interp %s --function=f --input=%t.big.npy 2>&1 | FileCheck %s --check-prefix=BIG
-// BIG: expected extents in the shape, but got '99999999999999999999,'
+// BIG: the header cannot be understood
 // RUN: not sterna-interp %s --function=f --input=%t.overflow.npy 2>&1 | FileCheck %s --check-prefix=OVERFLOW
-// OVERFLOW: expected elements of type <f4 to fill the file
+// OVERFLOW: the header cannot be understood
 // RUN: not sterna-interp %s --function=param 2>&1 | FileCheck %s --check-prefix=PARAM
 // PARAM: expected elements of parameter 'w': {{.*}}m.gguf: No such file or directory; pass them with --param=w=FILE.npy
 // RUN: not sterna-interp %s --function=dynamic --input=%t.x.npy 2>&1 | FileCheck %s --check-prefix=DYNAMIC

@@ -9,6 +9,7 @@
 
 #include "io/Npy.h"
 
+#include "io/Escape.h"
 #include "io/File.h"
 
 #include <cstring>
@@ -161,8 +162,15 @@ Status parseFile(const std::string &path, const std::string &content,
   return Status::success();
 }
 
-template <class T>
-Expected<NpyArray<T>> readNpy(const std::string &path, const char *type) {
+/// Bytes of an element; 0 where `type` does not say.
+uint64_t elementSize(std::string_view type) {
+  if (type.size() != 3 || type[2] < '1' || type[2] > '9')
+    return 0;
+  return static_cast<uint64_t>(type[2] - '0');
+}
+
+/// Reads an array whose type is `type`, if that is given.
+Expected<NpyBytes> readElements(const std::string &path, const char *type) {
   Expected<std::string> content = readFile(path);
   if (!content.ok())
     return content.status();
@@ -171,12 +179,16 @@ Expected<NpyArray<T>> readNpy(const std::string &path, const char *type) {
   if (Status status = parseFile(path, *content, header, dataOffset);
       !status.ok())
     return status;
-  if (header.type != type)
+  if (type && header.type != type)
     return badFile(path, "expected element type " + std::string(type) +
-                             ", but got " + header.type);
+                             ", but got " + excerpt(header.type));
   if (header.fortranOrder)
-    return badFile(path, "expected C order, but got Fortran order");
-  uint64_t bytes = sizeof(T);
+    return badFile(path, "expected C order, but got Fortran order; write it "
+                         "with numpy.ascontiguousarray");
+  uint64_t bytes = elementSize(header.type);
+  if (bytes == 0)
+    return badFile(path, "expected plain numbers, but got element type " +
+                             excerpt(header.type));
   for (uint64_t extent : header.shape)
     if (__builtin_mul_overflow(bytes, extent, &bytes))
       return badFile(path, "its shape is too large");
@@ -185,26 +197,36 @@ Expected<NpyArray<T>> readNpy(const std::string &path, const char *type) {
     return badFile(path, "expected " + std::to_string(bytes) +
                              " bytes of elements, but got " +
                              std::to_string(present));
+  return NpyBytes{
+      std::move(header.type), std::move(header.shape),
+      std::vector<char>(content->begin() + static_cast<ptrdiff_t>(dataOffset),
+                        content->end())};
+}
+
+template <class T>
+Expected<NpyArray<T>> readNumbers(const std::string &path, const char *type) {
+  Expected<NpyBytes> bytes = readElements(path, type);
+  if (!bytes.ok())
+    return bytes.status();
   NpyArray<T> array;
-  array.shape = std::move(header.shape);
-  array.data.resize(bytes / sizeof(T));
-  if (bytes > 0)
-    std::memcpy(array.data.data(), content->data() + dataOffset, bytes);
+  array.shape = std::move(bytes->shape);
+  array.data.resize(bytes->data.size() / sizeof(T));
+  if (!array.data.empty())
+    std::memcpy(array.data.data(), bytes->data.data(), bytes->data.size());
   return array;
 }
 
-Status writeArray(const std::string &path, const std::vector<uint64_t> &shape,
-                  const void *data, uint64_t elementSize, const char *type) {
+/// `bytes` are those of all elements.
+Status writeArray(const std::string &path, const std::string &type,
+                  const std::vector<uint64_t> &shape, const void *data,
+                  uint64_t bytes) {
   std::string extents;
-  uint64_t bytes = elementSize;
-  for (uint64_t extent : shape) {
+  for (uint64_t extent : shape)
     extents += (extents.empty() ? "" : ", ") + std::to_string(extent);
-    bytes *= extent;
-  }
   // A tuple of one needs its comma.
   if (shape.size() == 1)
     extents += ",";
-  std::string header = "{'descr': '" + std::string(type) +
+  std::string header = "{'descr': '" + type +
                        "', 'fortran_order': False, 'shape': (" + extents +
                        "), }";
   size_t unpadded = preambleSize + header.size() + 1;
@@ -231,23 +253,39 @@ Status writeArray(const std::string &path, const std::vector<uint64_t> &shape,
   return file->commit();
 }
 
+template <class T> uint64_t bytesOf(const std::vector<uint64_t> &shape) {
+  uint64_t bytes = sizeof(T);
+  for (uint64_t extent : shape)
+    bytes *= extent;
+  return bytes;
+}
+
 } // namespace
+
+Status sterna::writeNpy(const std::string &path, const NpyBytes &array) {
+  return writeArray(path, array.type, array.shape, array.data.data(),
+                    array.data.size());
+}
 
 Status sterna::writeNpy(const std::string &path,
                         const std::vector<uint64_t> &shape, const float *data) {
-  return writeArray(path, shape, data, sizeof(float), "<f4");
+  return writeArray(path, "<f4", shape, data, bytesOf<float>(shape));
 }
 
 Status sterna::writeNpy(const std::string &path,
                         const std::vector<uint64_t> &shape,
                         const int32_t *data) {
-  return writeArray(path, shape, data, sizeof(int32_t), "<i4");
+  return writeArray(path, "<i4", shape, data, bytesOf<int32_t>(shape));
+}
+
+Expected<NpyBytes> sterna::readNpy(const std::string &path) {
+  return readElements(path, /*type=*/nullptr);
 }
 
 Expected<NpyArray<float>> sterna::readNpyF32(const std::string &path) {
-  return readNpy<float>(path, "<f4");
+  return readNumbers<float>(path, "<f4");
 }
 
 Expected<NpyArray<int32_t>> sterna::readNpyI32(const std::string &path) {
-  return readNpy<int32_t>(path, "<i4");
+  return readNumbers<int32_t>(path, "<i4");
 }

@@ -25,6 +25,21 @@ template <class T> struct NpyArray {
   std::vector<T> data;
 };
 
+/// One of any element type, its elements as they lie in the file.
+struct NpyBytes {
+  /// As NumPy writes it: "<f4", "|i1", ...
+  std::string type;
+  std::vector<uint64_t> shape;
+  std::vector<char> data;
+};
+
+/// Writes `array` to `path`, atomically.
+Status writeNpy(const std::string &path, const NpyBytes &array);
+
+/// Reads an array of versions 1 to 3. Fails on Fortran order, on types of
+/// unknown size, and when the file is not as long as its header says.
+Expected<NpyBytes> readNpy(const std::string &path);
+
 /// Writes `data`, row-major, of `shape` (empty: a scalar) to `path`,
 /// atomically. `data` holds the product of `shape` elements.
 Status writeNpy(const std::string &path, const std::vector<uint64_t> &shape,
