@@ -16,6 +16,9 @@ config.name = "Sterna"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
 config.excludes = ["CMakeLists.txt", "Inputs", "oracle", "unit"]
+# Heavy oracles and long runs, which ./bootstrap test --full asks for.
+if "full" not in lit_config.params:
+    config.excludes.append("Full")
 config.test_source_root = os.path.join(config.sterna_source, "test")
 config.test_exec_root = os.path.join(config.sterna_build, "test")
 
@@ -101,6 +104,7 @@ config.substitutions += [
     ("%aarch64", f"env PATH={emulated}:{config.environment['PATH']}"),
     # First, because what follows expands it further.
     ("%check_logits", "%python %integration/check_logits.py"),
+    ("%oracle_python", lit_config.params.get("full", "")),
     ("%python", f"'{config.python}'"),
     ("%oracle", os.path.join(config.test_source_root, "oracle")),
     ("%source", config.sterna_source),

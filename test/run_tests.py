@@ -7,7 +7,10 @@
 # ===----------------------------------------------------------------------=== #
 """Run the tests of a build.
 
-  run_tests.py BUILD [LIT ARGUMENT ...]
+  run_tests.py BUILD [--full=PYTHON] [LIT ARGUMENT ...]
+
+--full adds the tests of test/Full, heavy oracles and long runs; PYTHON is one
+that has PyTorch. Figures that they measure are printed at the end.
 
 LIT ARGUMENTs are passed on, such as --filter=Integration or -v. The results
 are written to BUILD/test-results.xml. The last line counts tests: passed,
@@ -17,6 +20,7 @@ skipped unexpectedly.
 
 import argparse
 import fnmatch
+import glob
 import os
 import subprocess
 import sys
@@ -54,14 +58,17 @@ def build_setting(build, name):
     sys.exit(f"error: no {name} in {cache}: build with ./bootstrap build first")
 
 
-def run_lit(build, results, arguments):
+def run_lit(build, results, full, arguments):
     """Runs lit over all suites and returns its exit status."""
     if os.path.exists(results):
         os.remove(results)
     command = [sys.executable, build_setting(build, "STERNA_LIT")]
     # At most as many tests at once as there are processors, each of which
     # has its own threads: more would only make times depend on luck.
-    command += [f"-j{os.cpu_count()}", "-v", "--time-tests", "--timeout=600"]
+    command += [f"-j{os.cpu_count()}", "-v", "--time-tests"]
+    command += [f"--timeout={3600 if full else 600}"]
+    if full:
+        command.append(f"--param=full={full}")
     command += [f"--xunit-xml-output={results}", *arguments]
     suites = ["test", "test/unit", "examples/pass-plugin/test"]
     command += [os.path.join(build, suite) for suite in suites]
@@ -106,19 +113,31 @@ def report_skips(skipped):
     return unexpected
 
 
+def print_figures(build):
+    """Prints what the tests of test/Full have measured."""
+    for path in sorted(glob.glob(f"{build}/test/Full/Output/*.figures")):
+        name = os.path.basename(path).removesuffix(".figures")
+        print(f"\n{name}:")
+        with open(path) as lines:
+            print("".join(f"  {line}" for line in lines), end="")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("build")
+    parser.add_argument("--full", metavar="PYTHON")
     arguments, lit_arguments = parser.parse_known_args()
     build = os.path.abspath(arguments.build)
     results = os.path.join(build, "test-results.xml")
-    status = run_lit(build, results, lit_arguments)
+    status = run_lit(build, results, arguments.full, lit_arguments)
     if not os.path.exists(results):
         sys.exit("error: lit wrote no results")
     passed, failed, skipped = read_results(results)
+    if arguments.full:
+        print_figures(build)
     unexpected = report_skips(skipped)
     if unexpected:
         print(
