@@ -37,15 +37,15 @@ struct CopyToLoops : OpRewritePattern<memref::CopyOp> {
   }
 };
 
-template <typename Op> struct ExpandFma : OpRewritePattern<Op> {
-  using OpRewritePattern<Op>::OpRewritePattern;
+/// As upstream does it with math.fma.
+struct ExpandVectorFma : OpRewritePattern<vector::FMAOp> {
+  using OpRewritePattern::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(Op op,
+  LogicalResult matchAndRewrite(vector::FMAOp op,
                                 PatternRewriter &rewriter) const override {
-    auto [x, y, z] = std::make_tuple(op->getOperand(0), op->getOperand(1),
-                                     op->getOperand(2));
-    Value product = arith::MulFOp::create(rewriter, op.getLoc(), x, y);
-    rewriter.replaceOpWithNewOp<arith::AddFOp>(op, product, z);
+    Value product =
+        arith::MulFOp::create(rewriter, op.getLoc(), op.getLhs(), op.getRhs());
+    rewriter.replaceOpWithNewOp<arith::AddFOp>(op, product, op.getAcc());
     return success();
   }
 };
@@ -81,8 +81,10 @@ struct MakeFreestanding
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet set(context);
     set.add<CopyToLoops>(context);
-    if (expandFma)
-      set.add<ExpandFma<math::FmaOp>, ExpandFma<vector::FMAOp>>(context);
+    if (expandFma) {
+      math::populateExpansionPatterns(set, {"fma"});
+      set.add<ExpandVectorFma>(context);
+    }
     if (expandF16)
       set.add<ExpandF16>(context);
     populateMathPolynomialApproximationPatterns(set, [](StringRef name) {
