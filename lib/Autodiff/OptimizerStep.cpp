@@ -22,6 +22,7 @@ using namespace sterna;
 
 namespace {
 
+/// Those of AdamW in PyTorch.
 constexpr double beta1 = 0.9, beta2 = 0.999, adamEpsilon = 1e-8;
 /// Keeps the division by the norm finite, as `clip_grad_norm_` in PyTorch.
 constexpr double clipEpsilon = 1e-6;
@@ -241,6 +242,10 @@ void sterna::buildTrainApply(ModuleOp module, Location loc,
   auto stateOf = [&](size_t index) {
     return arguments.slice(numInputs + index * numStates, numStates);
   };
+  module->setAttr(tern::adamwAttr,
+                  tern::AdamWAttr::get(b.getContext(), b.getF64FloatAttr(beta1),
+                                       b.getF64FloatAttr(beta2),
+                                       b.getF64FloatAttr(adamEpsilon)));
   Value total;
   for (size_t index = 0; index < chunks.size(); ++index) {
     Value sum = sumOfSquares(build, stateOf(index)[gradient]);

@@ -167,19 +167,19 @@ private:
 
   static const char *matrixOf(tern::Projection projection) {
     switch (projection) {
-    case tern::Projection::Q:
+    case tern::Projection::q_proj:
       return "attn_q";
-    case tern::Projection::K:
+    case tern::Projection::k_proj:
       return "attn_k";
-    case tern::Projection::V:
+    case tern::Projection::v_proj:
       return "attn_v";
-    case tern::Projection::O:
+    case tern::Projection::o_proj:
       return "attn_output";
-    case tern::Projection::Gate:
+    case tern::Projection::gate_proj:
       return "ffn_gate";
-    case tern::Projection::Up:
+    case tern::Projection::up_proj:
       return "ffn_up";
-    case tern::Projection::Down:
+    case tern::Projection::down_proj:
       return "ffn_down";
     }
     llvm_unreachable("every projection has a matrix");
@@ -244,9 +244,9 @@ private:
   Value attention(Value x, int64_t layer, StringRef prefix, int64_t batch,
                   int64_t tokens, const Places &places, Remember remember) {
     Value h = norm(x, prefix + "attn_norm.weight");
-    Value q = linear(h, layer, tern::Projection::Q);
-    Value k = linear(h, layer, tern::Projection::K);
-    Value v = linear(h, layer, tern::Projection::V);
+    Value q = linear(h, layer, tern::Projection::q_proj);
+    Value k = linear(h, layer, tern::Projection::k_proj);
+    Value v = linear(h, layer, tern::Projection::v_proj);
     if (failed)
       return x;
     int64_t groups = model.heads / model.kvHeads, width = model.headDim;
@@ -270,19 +270,19 @@ private:
         /*scale=*/nullptr, /*window=*/nullptr);
     o = reshape(o, {batch * tokens, model.heads * width});
     o = optionalNorm(o, prefix + "attn_sub_norm.weight");
-    return linear(o, layer, tern::Projection::O);
+    return linear(o, layer, tern::Projection::o_proj);
   }
 
   Value feedForward(Value x, int64_t layer, StringRef prefix) {
     Value h = norm(x, prefix + "ffn_norm.weight");
-    Value gate = linear(h, layer, tern::Projection::Gate);
-    Value up = linear(h, layer, tern::Projection::Up);
+    Value gate = linear(h, layer, tern::Projection::gate_proj);
+    Value up = linear(h, layer, tern::Projection::up_proj);
     if (failed)
       return x;
     Location at = named(prefix + "ffn_act");
     Value u = arith::MulFOp::create(b, at, activate(gate, at), up);
     u = optionalNorm(u, prefix + "ffn_sub_norm.weight");
-    return linear(u, layer, tern::Projection::Down);
+    return linear(u, layer, tern::Projection::down_proj);
   }
 
   Value embed(Value tokens) {

@@ -34,12 +34,18 @@ Offset<format::Model> sterna::describeModel(MetadataBuilder &builder,
       gradients
           ? builder.string(gradients.getValue().isInteger(8) ? "int8" : "int16")
           : 0;
+  std::optional<format::AdamW> adamw;
+  if (auto constants = module->getAttrOfType<tern::AdamWAttr>(tern::adamwAttr))
+    adamw.emplace(constants.getBeta1().getValueAsDouble(),
+                  constants.getBeta2().getValueAsDouble(),
+                  constants.getEpsilon().getValueAsDouble());
   return format::CreateModel(
       builder, name, architecture, model.getLayers(), model.getHidden(),
       model.getFeedForward(), model.getHeads(), model.getKvHeads(),
       model.getHeadDim(), model.getVocabulary(), shapes.getMaxContext(),
       shapes.getSequenceLength(), shapes.getBatch(), lora ? lora.getRank() : 0,
-      targets, activations, trainable, gradientType, model.getContextLength());
+      targets, activations, trainable, gradientType, model.getContextLength(),
+      adamw ? &*adamw : nullptr);
 }
 
 /// The elements of a resource of the vocabulary; none where it is not there.

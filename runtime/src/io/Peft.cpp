@@ -14,6 +14,7 @@
 #include "io/Json.h"
 #include "io/Safetensors.h"
 #include "io/Text.h"
+#include "module_generated.h"
 
 #include <algorithm>
 #include <array>
@@ -317,9 +318,10 @@ double PeftConfig::scale() const {
 }
 
 const std::vector<std::string> &sterna::loraTargets() {
-  static const std::vector<std::string> targets = {
-      "q_proj",    "k_proj",  "v_proj",   "o_proj",
-      "gate_proj", "up_proj", "down_proj"};
+  static const std::vector<std::string> targets(
+      format::EnumNamesProjection(),
+      format::EnumNamesProjection() +
+          std::size(format::EnumValuesProjection()));
   return targets;
 }
 

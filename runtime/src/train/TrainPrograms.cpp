@@ -106,14 +106,13 @@ Expected<float> TrainPrograms::micro(const Batch &batch, float lossScale,
 }
 
 Expected<float> TrainPrograms::apply(const OptimizerStep &settings) {
-  constexpr double beta1 = 0.9;
-  constexpr double beta2 = 0.999;
+  const format::AdamW &adamw = *owner->module().model().adamw();
   double step = double(settings.step);
   *applyProgram.learningRate = float(settings.learningRate);
   *applyProgram.weightDecay = float(settings.weightDecay);
   *applyProgram.maxGradNorm = float(settings.maxGradNorm);
-  *applyProgram.biasCorrection1 = float(1 - std::pow(beta1, step));
-  *applyProgram.biasCorrection2 = float(1 - std::pow(beta2, step));
+  *applyProgram.biasCorrection1 = float(1 - std::pow(adamw.beta1(), step));
+  *applyProgram.biasCorrection2 = float(1 - std::pow(adamw.beta2(), step));
   if (Status status = applyProgram.program.run(); !status.ok())
     return status;
   return *applyProgram.gradNorm;

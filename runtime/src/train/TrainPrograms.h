@@ -25,7 +25,7 @@ struct MicroPlace {
   uint64_t micro = 0;
 };
 
-/// Settings of one AdamW step; β = (0.9, 0.999), ε = 1e-8.
+/// Settings of one AdamW step; the module says its constants.
 struct OptimizerStep {
   double learningRate = 0;
   double weightDecay = 0;

@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 
 using namespace sterna;
@@ -55,9 +56,10 @@ TEST(Loader, RefusesOtherFiles) {
 
 TEST(Loader, RefusesOtherVersions) {
   std::string bytes = toyModel().serialize();
-  bytes[8] = 3;
-  expectError(bytes, "format version 3");
-  bytes[8] = 4;
+  const char current = bytes[8];
+  bytes[8] = char(current - 1);
+  expectError(bytes, "format version " + std::to_string(current - 1));
+  bytes[8] = current;
   bytes[12] = 65;
   expectError(bytes, "header size");
 }
@@ -98,6 +100,16 @@ TEST(Loader, FindsDamagedMetadata) {
   std::string bytes = toyModel().serialize();
   bytes[200] = char(bytes[200] ^ 4);
   expectError(bytes, "metadata is damaged");
+}
+
+TEST(Loader, RefusesAnOptimizerWithoutConstants) {
+  TestModule module = toyModel();
+  module.adamw.reset();
+  expectError(module.serialize(), "compile the model again");
+  for (double beta : {-0.1, 1.0, std::nan("")}) {
+    module.adamw = format::AdamW(0.9, beta, 1e-8);
+    expectError(module.serialize(), "expected betas");
+  }
 }
 
 // A checksum that fits random metadata leaves the FlatBuffers verifier and the

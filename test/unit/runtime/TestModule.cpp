@@ -71,7 +71,8 @@ flatbuffers::Offset<format::Model> buildModel(Builder &builder,
       builder, "toy", "test", /*layers=*/1, hidden, /*feed_forward=*/0,
       /*heads=*/1, /*kv_heads=*/1, /*head_dim=*/hidden, vocabulary, context,
       sequence, batch, module.loraRank, &targets, "float",
-      /*trainable=*/true);
+      /*trainable=*/true, /*gradients=*/nullptr, /*model_context=*/0,
+      module.adamw ? &*module.adamw : nullptr);
 }
 
 flatbuffers::Offset<format::Tokenizer>

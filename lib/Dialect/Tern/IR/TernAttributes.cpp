@@ -15,26 +15,47 @@
 using namespace mlir;
 using namespace sterna::tern;
 
-std::optional<StateKind> sterna::tern::symbolizeStateKind(StringRef name) {
-  for (StateKind kind : format::EnumValuesStateKind())
-    if (name == format::EnumNameStateKind(kind))
-      return kind;
+/// The value of `names`, an enumeration's in order, that is called `name`.
+template <typename Enum>
+static std::optional<Enum> symbolize(const char *const *names, StringRef name) {
+  for (unsigned i = 0; names[i]; ++i)
+    if (name == names[i])
+      return static_cast<Enum>(i);
   return std::nullopt;
 }
 
-FailureOr<StateKind> sterna::tern::parseStateKind(AsmParser &parser) {
+template <typename Enum>
+static FailureOr<Enum> parseName(AsmParser &parser, const char *const *names,
+                                 StringRef what) {
   StringRef name;
   llvm::SMLoc loc = parser.getCurrentLocation();
   if (failed(parser.parseKeyword(&name)))
     return failure();
-  if (std::optional<StateKind> kind = symbolizeStateKind(name))
-    return *kind;
+  if (std::optional<Enum> value = symbolize<Enum>(names, name))
+    return *value;
   InFlightDiagnostic diagnostic = parser.emitError(loc)
-                                  << "expected a kind of state, one of ";
-  llvm::interleaveComma(
-      format::EnumValuesStateKind(), diagnostic,
-      [&](StateKind kind) { diagnostic << format::EnumNameStateKind(kind); });
+                                  << "expected " << what << ", one of ";
+  for (unsigned i = 0; names[i]; ++i)
+    diagnostic << (i ? ", " : "") << names[i];
   return diagnostic << ", but got '" << name << "'";
+}
+
+std::optional<StateKind> sterna::tern::symbolizeStateKind(StringRef name) {
+  return symbolize<StateKind>(format::EnumNamesStateKind(), name);
+}
+
+std::optional<Projection> sterna::tern::symbolizeProjection(StringRef name) {
+  return symbolize<Projection>(format::EnumNamesProjection(), name);
+}
+
+FailureOr<StateKind> sterna::tern::parseStateKind(AsmParser &parser) {
+  return parseName<StateKind>(parser, format::EnumNamesStateKind(),
+                              "a kind of state");
+}
+
+FailureOr<Projection> sterna::tern::parseProjection(AsmParser &parser) {
+  return parseName<Projection>(parser, format::EnumNamesProjection(),
+                               "a linear of a block");
 }
 
 //===----------------------------------------------------------------------===//
@@ -92,6 +113,20 @@ RopeTableSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
     return success();
   return emitError() << "expected frequencies of f64 in one dimension, but got "
                      << frequencies.getType();
+}
+
+LogicalResult AdamWAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                FloatAttr beta1, FloatAttr beta2,
+                                FloatAttr epsilon) {
+  for (FloatAttr value : {beta1, beta2, epsilon})
+    if (!value.getType().isF64())
+      return emitError() << "expected constants of f64, but got " << value;
+  for (FloatAttr beta : {beta1, beta2})
+    if (!(beta.getValueAsDouble() >= 0 && beta.getValueAsDouble() < 1))
+      return emitError() << "expected betas in [0, 1), but got " << beta;
+  if (!(epsilon.getValueAsDouble() > 0) || epsilon.getValue().isInfinity())
+    return emitError() << "expected a positive epsilon, but got " << epsilon;
+  return success();
 }
 
 LogicalResult TokenizerAttr::verify(
@@ -169,6 +204,8 @@ LogicalResult TernDialect::verifyOperationAttribute(Operation *op,
     return expect(op, attribute, "a #tern.shapes", isa<ShapesAttr>(value));
   if (name == loraAttr)
     return expect(op, attribute, "a #tern.lora", isa<LoraAttr>(value));
+  if (name == adamwAttr)
+    return expect(op, attribute, "a #tern.adamw", isa<AdamWAttr>(value));
   if (name == phaseAttr)
     return expect(op, attribute, "a name", isa<StringAttr>(value));
   if (name == gradientsAttr) {

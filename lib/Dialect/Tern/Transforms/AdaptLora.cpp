@@ -55,8 +55,9 @@ private:
         nameOf(linear) + "." + sterna::format::EnumNameStateKind(kind);
     return addArgument(
         RankedTensorType::get(shape, b.getF32Type()), stateAttr,
-        StateAttr::get(b.getContext(), name, kind, role.getLayer(),
-                       stringifyProjection(role.getProjection())));
+        StateAttr::get(
+            b.getContext(), name, kind, role.getLayer(),
+            sterna::format::EnumNameProjection(role.getProjection())));
   }
 
   /// What the linear's parameter is called or, without one, its role.
@@ -68,7 +69,7 @@ private:
     }
     RoleAttr role = linear.getRoleAttr();
     return ("layers." + Twine(role.getLayer()) + "." +
-            stringifyProjection(role.getProjection()))
+            sterna::format::EnumNameProjection(role.getProjection()))
         .str();
   }
 
@@ -152,9 +153,9 @@ private:
                << "'; expected all or a list of q, k, v, o, gate, up, down";
       named.push_back(*projection);
     }
-    for (uint32_t i = 0; i <= getMaxEnumValForProjection(); ++i)
-      if (all || llvm::is_contained(named, Projection(i)))
-        selected.push_back(Projection(i));
+    for (Projection projection : sterna::format::EnumValuesProjection())
+      if (all || llvm::is_contained(named, projection))
+        selected.push_back(projection);
     return success();
   }
 
@@ -162,7 +163,7 @@ private:
   void describe(ArrayRef<Projection> selected) {
     SmallVector<StringRef> names;
     for (Projection target : selected)
-      names.push_back(stringifyProjection(target));
+      names.push_back(sterna::format::EnumNameProjection(target));
     getOperation()->setAttr(
         loraAttr, LoraAttr::get(&getContext(), rank,
                                 Builder(&getContext()).getStrArrayAttr(names)));

@@ -28,11 +28,18 @@ namespace sterna::tern {
 /// What a state tensor holds: one enumeration of compiler and device binary.
 using StateKind = format::StateKind;
 
-/// Parses the name of a kind; reports any other.
+/// A linear of a transformer block, likewise.
+using Projection = format::Projection;
+
+/// Parse a name; report any other.
 mlir::FailureOr<StateKind> parseStateKind(mlir::AsmParser &parser);
+mlir::FailureOr<Projection> parseProjection(mlir::AsmParser &parser);
 
 /// The kind called `name`, such as "lora_a".
 std::optional<StateKind> symbolizeStateKind(llvm::StringRef name);
+
+/// The projection called `name`, such as "q_proj".
+std::optional<Projection> symbolizeProjection(llvm::StringRef name);
 
 } // namespace sterna::tern
 
@@ -73,6 +80,7 @@ constexpr llvm::StringLiteral modelAttr = "tern.model";
 constexpr llvm::StringLiteral tokenizerAttr = "tern.tokenizer";
 constexpr llvm::StringLiteral shapesAttr = "tern.shapes";
 constexpr llvm::StringLiteral loraAttr = "tern.lora";
+constexpr llvm::StringLiteral adamwAttr = "tern.adamw";
 constexpr llvm::StringLiteral gradientsAttr = "tern.gradients";
 constexpr llvm::StringLiteral phaseAttr = "tern.phase";
 

@@ -254,15 +254,11 @@ def Tern_StatePartAttr : AttrDef<Tern_Dialect, "StatePart"> {
   let genVerifyDecl = 1;
 }
 
-def Tern_Projection : I32EnumAttr<"Projection",
-    "A matrix of a transformer block, by its name in PEFT", [
-      I32EnumAttrCase<"Q", 0, "q_proj">, I32EnumAttrCase<"K", 1, "k_proj">,
-      I32EnumAttrCase<"V", 2, "v_proj">, I32EnumAttrCase<"O", 3, "o_proj">,
-      I32EnumAttrCase<"Gate", 4, "gate_proj">,
-      I32EnumAttrCase<"Up", 5, "up_proj">,
-      I32EnumAttrCase<"Down", 6, "down_proj">
-    ]> {
-  let cppNamespace = "::sterna::tern";
+// The device binary's enumeration, too.
+def Tern_Projection : AttrParameter<"::sterna::tern::Projection",
+                                    "linear of a transformer block"> {
+  let parser = "::sterna::tern::parseProjection($_parser)";
+  let printer = "$_printer << ::sterna::format::EnumNameProjection($_self)";
 }
 
 def Tern_RoleAttr : AttrDef<Tern_Dialect, "Role"> {
@@ -274,7 +270,7 @@ def Tern_RoleAttr : AttrDef<Tern_Dialect, "Role"> {
     Example: `#tern.role<layer = 3, projection = q_proj>`
   }];
   let parameters = (ins "int64_t":$layer,
-                        EnumParameter<Tern_Projection>:$projection);
+                        Tern_Projection:$projection);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
@@ -318,6 +314,24 @@ def Tern_LoraAttr : AttrDef<Tern_Dialect, "Lora"> {
     Example: `#tern.lora<rank = 8, targets = ["q_proj", "v_proj"]>`
   }];
   let parameters = (ins "int64_t":$rank, "::mlir::ArrayAttr":$targets);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
+def Tern_AdamWAttr : AttrDef<Tern_Dialect, "AdamW"> {
+  let mnemonic = "adamw";
+  let summary = "Constants of the optimizer";
+  let description = [{
+    What `@train_apply` updates with (Loshchilov and Hutter, arXiv:1711.05101);
+    the runtime corrects the bias of moments by the betas.
+
+    Constraints: all are f64; betas are in [0, 1), `epsilon` is positive.
+
+    Example: `#tern.adamw<beta1 = 0.9 : f64, beta2 = 0.999 : f64,
+    epsilon = 1.0e-8 : f64>`
+  }];
+  let parameters = (ins "::mlir::FloatAttr":$beta1, "::mlir::FloatAttr":$beta2,
+                        "::mlir::FloatAttr":$epsilon);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
