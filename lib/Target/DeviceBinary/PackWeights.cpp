@@ -25,6 +25,15 @@ using llvm::Expected;
 
 namespace {
 
+/// Fails unless `rows` rows can come in the order that `source` says.
+Error checkOrder(tern::FileSourceAttr source, int64_t rows) {
+  int64_t heads = source.getInterleavedHeads();
+  if (heads == 0 || (heads > 0 && rows % heads == 0 && rows / heads % 2 == 0))
+    return Error::success();
+  return llvm::createStringError(llvm::formatv(
+      "expected {0} rows to be {1} heads of an even size", rows, heads));
+}
+
 /// The row of the file of `rows` that is `row` of the parameter.
 int64_t sourceRow(tern::FileSourceAttr source, int64_t row, int64_t rows) {
   int64_t heads = source.getInterleavedHeads();
@@ -39,6 +48,8 @@ public:
     auto weight = openWeight(source, rows, columns);
     if (!weight)
       return weight.takeError();
+    if (Error error = checkOrder(source, rows))
+      return std::move(error);
     TritReader reader(source, std::move(*weight));
     if (source.getQuantize()) {
       auto multiplier = reader.weight.computeAbsmeanMultiplier();
@@ -125,16 +136,19 @@ static Expected<std::vector<float>> readFactors(tern::TernaryScalesAttr scales,
 
 static Error packTernaryScales(tern::TernaryScalesAttr scales,
                                RankedTensorType type, llvm::raw_ostream &out) {
-  int64_t rows = type.getDimSize(0), columns = scales.getColumns();
+  int64_t columns = scales.getColumns();
   int64_t groups = llvm::divideCeil(columns, scales.getGroup());
   bool perRow = scales.getGroup() == columns;
   if (!type.getElementType().isF32() || type.getRank() != (perRow ? 1 : 2) ||
       (!perRow && type.getDimSize(1) != groups))
     return llvm::createStringError(llvm::formatv(
         "expected scales of f32, {0} in each row, but got {1}", groups, type));
+  int64_t rows = type.getDimSize(0);
   auto weight = openWeight(scales.getOf(), rows, columns);
   if (!weight)
     return weight.takeError();
+  if (Error error = checkOrder(scales.getOf(), rows))
+    return error;
   auto factors = readFactors(scales, rows);
   if (!factors)
     return factors.takeError();
