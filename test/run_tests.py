@@ -113,10 +113,15 @@ def report_skips(skipped):
     return unexpected
 
 
+def figures_of(build):
+    """Files in which tests have left what they measured."""
+    return sorted(glob.glob(f"{build}/test/Full/Output/*.figures"))
+
+
 def print_figures(build):
     """Prints what the tests of test/Full have measured."""
-    for path in sorted(glob.glob(f"{build}/test/Full/Output/*.figures")):
-        name = os.path.basename(path).removesuffix(".figures")
+    for path in figures_of(build):
+        name = os.path.basename(path).removesuffix(".test.tmp.figures")
         print(f"\n{name}:")
         with open(path) as lines:
             print("".join(f"  {line}" for line in lines), end="")
@@ -132,6 +137,8 @@ def main():
     arguments, lit_arguments = parser.parse_known_args()
     build = os.path.abspath(arguments.build)
     results = os.path.join(build, "test-results.xml")
+    for path in figures_of(build):
+        os.remove(path)
     status = run_lit(build, results, arguments.full, lit_arguments)
     if not os.path.exists(results):
         sys.exit("error: lit wrote no results")

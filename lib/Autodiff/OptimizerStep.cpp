@@ -244,8 +244,7 @@ void sterna::buildTrainApply(ModuleOp module, Location loc,
   };
   module->setAttr(tern::adamwAttr,
                   tern::AdamWAttr::get(b.getContext(), b.getF64FloatAttr(beta1),
-                                       b.getF64FloatAttr(beta2),
-                                       b.getF64FloatAttr(adamEpsilon)));
+                                       b.getF64FloatAttr(beta2)));
   Value total;
   for (size_t index = 0; index < chunks.size(); ++index) {
     Value sum = sumOfSquares(build, stateOf(index)[gradient]);

@@ -34,7 +34,7 @@ tern::StateAttr companionState(const Trainable &trainable,
                                tern::StateKind kind);
 
 /// Builds `@train_apply` at the end of `module`: the norm of all gradients,
-/// clipping, and one step of AdamW for all of `trainables`, whose constants
+/// clipping, and one step of AdamW for all of `trainables`, whose betas
 /// `tern.adamw` of the module says.
 void buildTrainApply(mlir::ModuleOp module, mlir::Location loc,
                      llvm::ArrayRef<Trainable> trainables);

@@ -197,17 +197,17 @@ private:
     return has(name) ? norm(x, name) : x;
   }
 
-  Value activate(Value gate, Location loc) {
+  Value activate(Value gate, Location where) {
+    TensorBuilder build = at(where);
+    Type type = gate.getType();
     if (model.activation == FeedForwardActivation::ReLUSquared) {
-      Value zero = at(this->loc).constant(gate.getType(), 0);
-      Value relu = arith::MaximumFOp::create(b, loc, gate, zero);
-      return arith::MulFOp::create(b, loc, relu, relu);
+      Value zero = at(loc).constant(type, 0);
+      Value relu = arith::MaximumFOp::create(b, where, gate, zero);
+      return build.mul(relu, relu);
     }
-    Value one = at(this->loc).constant(gate.getType(), 1);
-    Value exponential =
-        math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, gate));
-    Value denominator = arith::AddFOp::create(b, loc, exponential, one);
-    return arith::DivFOp::create(b, loc, gate, denominator);
+    Value one = at(loc).constant(type, 1);
+    Value exponential = math::ExpOp::create(b, where, build.neg(gate));
+    return build.div(gate, build.add(exponential, one));
   }
 
   //===--------------------------------------------------------------------===//
@@ -279,8 +279,8 @@ private:
     Value up = linear(h, layer, tern::Projection::up_proj);
     if (failed)
       return x;
-    Location at = named(prefix + "ffn_act");
-    Value u = arith::MulFOp::create(b, at, activate(gate, at), up);
+    Location place = named(prefix + "ffn_act");
+    Value u = at(place).mul(activate(gate, place), up);
     u = optionalNorm(u, prefix + "ffn_sub_norm.weight");
     return linear(u, layer, tern::Projection::down_proj);
   }

@@ -24,10 +24,6 @@ void sterna::registerImporter(std::unique_ptr<Importer> importer) {
   registry().push_back(std::move(importer));
 }
 
-ArrayRef<std::unique_ptr<Importer>> sterna::getImporters() {
-  return registry();
-}
-
 llvm::Expected<ModelDescription>
 sterna::importModel(StringRef path, MLIRContext *context,
                     const ImportOptions &options) {
@@ -39,11 +35,11 @@ sterna::importModel(StringRef path, MLIRContext *context,
   if (!isFolder && status.type() != llvm::sys::fs::file_type::regular_file)
     return llvm::createStringError(path + ": expected a regular file");
   context->getOrLoadDialect<tern::TernDialect>();
-  for (const std::unique_ptr<Importer> &importer : getImporters())
+  for (const std::unique_ptr<Importer> &importer : registry())
     if (importer->accepts(path))
       return importer->read(path, context, options);
   std::string known =
-      llvm::join(llvm::map_range(getImporters(),
+      llvm::join(llvm::map_range(registry(),
                                  [](const std::unique_ptr<Importer> &importer) {
                                    return importer->getDescription();
                                  }),

@@ -9,11 +9,18 @@
 #include "sterna/Interpreter/Array.h"
 
 #include "io/Npy.h"
+#include "sterna/Support/OutputFile.h"
+
+#include "llvm/Support/MemoryBuffer.h"
 
 using namespace sterna;
 
 llvm::Expected<Array> sterna::readArray(llvm::StringRef path) {
-  auto read = readNpy(path.str());
+  auto file = llvm::MemoryBuffer::getFile(path);
+  if (!file)
+    return llvm::createStringError(
+        path + ": cannot be read: " + file.getError().message());
+  auto read = decodeNpy(path.str(), std::string_view((*file)->getBuffer()));
   if (!read.ok())
     return llvm::createStringError(read.message());
   Array array;
@@ -24,10 +31,15 @@ llvm::Expected<Array> sterna::readArray(llvm::StringRef path) {
 }
 
 llvm::Error sterna::writeArray(llvm::StringRef path, const Array &array) {
-  Status status = writeNpy(
-      path.str(),
-      {array.type, {array.shape.begin(), array.shape.end()}, array.bytes});
-  if (!status.ok())
-    return llvm::createStringError(status.message());
-  return llvm::Error::success();
+  auto header =
+      encodeNpyHeader(array.type, std::vector<uint64_t>(array.shape.begin(),
+                                                        array.shape.end()));
+  if (!header.ok())
+    return llvm::createStringError(path + ": " + header.message());
+  auto file = OutputFile::create(path);
+  if (!file)
+    return file.takeError();
+  (*file)->os() << *header;
+  (*file)->os().write(array.bytes.data(), array.bytes.size());
+  return (*file)->commit();
 }

@@ -16,8 +16,10 @@
 #include "llvm/ADT/bit.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <optional>
 
 using namespace sterna;

@@ -27,16 +27,16 @@ def difference(made, golden, name):
     made, golden = np.asarray(made, float), np.asarray(golden, float)
     if made.shape != golden.shape:
         sys.exit(f"error: {name}: {made.shape} instead of {golden.shape}")
+    if not made.size or not np.isfinite(made).all():
+        sys.exit(f"error: {name}: nothing, or no finite numbers")
     return np.abs(made - golden).max() / max(np.abs(golden).max(), 1e-30)
 
 
 def numbers(value, name):
-    """(name, numbers) of a JSON value; its texts are compared as they are."""
+    """(name, numbers or text) of a JSON value."""
     if isinstance(value, dict):
         for key in sorted(value):
             yield from numbers(value[key], f"{name}.{key}")
-    elif isinstance(value, str):
-        yield name, value
     else:
         yield name, value
 
@@ -56,10 +56,12 @@ def compare(made, golden):
         )
         worst = 0
         for (a, x), (b, y) in pairs:
+            if isinstance(y, str):
+                x, y = a + x, b + y
+            else:
+                worst = max(worst, difference(x, y, b))
             if a != b or (isinstance(y, str) and x != y):
                 sys.exit(f"error: {golden}: {a} is {x} instead of {y}")
-            if not isinstance(y, str):
-                worst = max(worst, difference(x, y, b))
         return worst
     if made.read_bytes() != golden.read_bytes():
         sys.exit(f"error: {golden}: another file was made")
@@ -69,6 +71,8 @@ def compare(made, golden):
 def main():
     made, golden = map(pathlib.Path, sys.argv[1:])
     files = sorted(p for p in golden.rglob("*") if p.is_file())
+    if not files:
+        sys.exit(f"error: {golden} is empty")
     for path in files:
         worst = compare(made / path.relative_to(golden), path)
         print(f"{path.relative_to(golden)}: differs by {worst:.1e}")

@@ -28,7 +28,7 @@ def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
 
     `@train_apply` clips the gradients by their global norm and makes one step
     of AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) with
-    `beta = (0.9, 0.999)` and `epsilon = 1e-8`, which `tern.adamw` says. Where the norm is not finite,
+    `beta = (0.9, 0.999)` and `epsilon = 1e-8`; `tern.adamw` says the betas. Where the norm is not finite,
     parameters and moments stay as they are. It sees the trainables side by side
     in flat tensors of rows of 1024 elements, 64 MiB each or one trainable that
     is larger, and so gradients and moments: `tern.states` says which begins at

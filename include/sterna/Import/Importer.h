@@ -12,7 +12,6 @@
 #define STERNA_IMPORT_IMPORTER_H
 
 #include "sterna/Import/Model.h"
-#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 
 #include <memory>
@@ -45,11 +44,8 @@ public:
        const ImportOptions &options) const = 0;
 };
 
-/// Makes `importer` known to importModel.
+/// Makes `importer` known to importModel, which asks in order of registration.
 void registerImporter(std::unique_ptr<Importer> importer);
-
-/// The registered importers, in the order in which they are asked.
-llvm::ArrayRef<std::unique_ptr<Importer>> getImporters();
 
 /// Registers Sterna's own importers, once however often it is called.
 void registerAllImporters();

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A short notation for the few upstream ops that programs, decompositions, rules
-// and the optimizer are made of.
+// A short notation for the few upstream ops that programs, decompositions,
+// rules and the optimizer are made of.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,12 +18,13 @@
 
 namespace sterna {
 
-/// Builds ops at one location, at the builder's insertion point. "Float" is a
-/// float or a tensor of floats; tensors have static shapes.
+/// The type of a ranked tensor.
 inline mlir::RankedTensorType typeOf(mlir::Value tensor) {
   return mlir::cast<mlir::RankedTensorType>(tensor.getType());
 }
 
+/// Builds ops at one location, at the builder's insertion point. "Float" is a
+/// float or a tensor of floats; tensors have static shapes.
 struct TensorBuilder {
   mlir::OpBuilder &b;
   mlir::Location loc;

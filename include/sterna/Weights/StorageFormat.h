@@ -49,8 +49,8 @@ struct StorageFormat {
 /// The row of the table for `type`.
 const StorageFormat &getStorageFormat(StorageType type);
 
-/// The names of all formats, or of those of floats, for messages: "F32, F16 or
-/// BF16".
+/// The names of all formats, or of those of floats, for messages: "F32, F16,
+/// BF16 or Q8_0".
 std::string listStorageFormats(bool floatsOnly = false);
 
 } // namespace sterna

@@ -37,8 +37,10 @@ Offset<format::Model> sterna::describeModel(MetadataBuilder &builder,
   std::optional<format::AdamW> adamw;
   if (auto constants = module->getAttrOfType<tern::AdamWAttr>(tern::adamwAttr))
     adamw.emplace(constants.getBeta1().getValueAsDouble(),
-                  constants.getBeta2().getValueAsDouble(),
-                  constants.getEpsilon().getValueAsDouble());
+                  constants.getBeta2().getValueAsDouble());
+  if (trainable && !adamw)
+    builder.problem = "the module has training programs, but does not say "
+                      "their constants: expected tern.adamw";
   return format::CreateModel(
       builder, name, architecture, model.getLayers(), model.getHidden(),
       model.getFeedForward(), model.getHeads(), model.getKvHeads(),

@@ -196,48 +196,39 @@ static void writeRopeTable(tern::RopeTableSourceAttr source,
   }
 }
 
-Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
-                            LinkReport &report) {
-  auto param = cast<tern::ParamOp>(op);
-  auto type = cast<RankedTensorType>(param.getType());
-  Attribute source = param.getSource();
+/// Writes the elements of a parameter of type `type` from `source`.
+static Error packSource(Attribute source, RankedTensorType type,
+                        llvm::raw_ostream &out, LinkReport &report) {
   if (auto dense = dyn_cast<DenseElementsAttr>(source)) {
     if (!dense.getElementType().isF32())
-      return llvm::createStringError(
-          llvm::formatv("parameter {0}: expected elements of f32, but got {1}",
-                        param.getSymName(), dense.getElementType()));
+      return llvm::createStringError(llvm::formatv(
+          "expected elements of f32, but got {0}", dense.getElementType()));
     std::vector<float> values(dense.getValues<float>().begin(),
                               dense.getValues<float>().end());
     writeElements(out, ArrayRef<float>(values));
     return Error::success();
   }
   if (auto table = dyn_cast<tern::RopeTableSourceAttr>(source)) {
+    int64_t frequencies = table.getFrequencies().getNumElements();
     if (type.getRank() != 2 || !type.getElementType().isF32() ||
-        type.getDimSize(1) != table.getFrequencies().getNumElements())
+        type.getDimSize(1) != frequencies)
       return llvm::createStringError(llvm::formatv(
-          "parameter {0}: expected a table of f32 with a column for each of "
-          "{1} "
-          "frequencies, but got {2}",
-          param.getSymName(), table.getFrequencies().getNumElements(), type));
+          "expected a table of f32 with a column for each of {0} frequencies, "
+          "but got {1}",
+          frequencies, type));
     writeRopeTable(table, type, out);
     return Error::success();
   }
+  if (type.getRank() == 0)
+    return llvm::createStringError("expected rows, but got a scalar");
   if (auto scales = dyn_cast<tern::RowScalesAttr>(source))
     return packRowScales(scales, type.getDimSize(0), out);
-  auto named = [&](Error error) -> Error {
-    if (!error)
-      return error;
-    return llvm::createStringError(param.getSymName() + ": " +
-                                   llvm::toString(std::move(error)));
-  };
   if (auto scales = dyn_cast<tern::TernaryScalesAttr>(source))
-    return named(packTernaryScales(scales, type, out));
+    return packTernaryScales(scales, type, out);
   auto file = dyn_cast<tern::FileSourceAttr>(source);
   if (!file)
-    return llvm::createStringError(
-        llvm::formatv("parameter {0}: expected a source that can be packed, "
-                      "but got {1}",
-                      param.getSymName(), source));
+    return llvm::createStringError(llvm::formatv(
+        "expected a source that can be packed, but got {0}", source));
   int64_t columns = type.getShape().back();
   const StorageFormat &format = getStorageFormat(file.getStorage());
   report.sourceBytes += type.getNumElements() / columns *
@@ -247,5 +238,15 @@ Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
     return packTernary(file, type, out, report);
   report.packedBytes +=
       type.getNumElements() * type.getElementTypeBitWidth() / 8;
-  return named(packFloats(file, type, out));
+  return packFloats(file, type, out);
+}
+
+Error sterna::packParameter(Operation *op, llvm::raw_ostream &out,
+                            LinkReport &report) {
+  auto param = cast<tern::ParamOp>(op);
+  auto type = cast<RankedTensorType>(param.getType());
+  if (Error error = packSource(param.getSource(), type, out, report))
+    return llvm::createStringError(param.getSymName() + ": " +
+                                   llvm::toString(std::move(error)));
+  return Error::success();
 }

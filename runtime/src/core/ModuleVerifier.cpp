@@ -116,17 +116,12 @@ static Status verifyModel(const format::Model &model) {
         model.sequence_length(), model.batch(), model.lora_rank()})
     if (value > INT32_MAX)
       return Status::error("a size of the model is absurd: " + str(value));
-  if (!model.trainable())
-    return Status();
-  const format::AdamW *adamw = model.adamw();
-  if (!adamw)
-    return Status::error("it can be trained, but does not say by which "
-                         "constants: compile the model again");
-  for (double beta : {adamw->beta1(), adamw->beta2()})
-    if (!(beta >= 0 && beta < 1))
-      return Status::error(
-          "expected betas of the optimizer in [0, 1), but got " +
-          std::to_string(beta));
+  if (const format::AdamW *adamw = model.adamw())
+    for (double beta : {adamw->beta1(), adamw->beta2()})
+      if (!(beta >= 0 && beta < 1))
+        return Status::error(
+            "expected betas of the optimizer in [0, 1), but got " +
+            std::to_string(beta));
   return Status();
 }
 

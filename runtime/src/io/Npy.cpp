@@ -134,7 +134,7 @@ Status badFile(const std::string &path, const std::string &what) {
 
 /// Splits `content` into header and elements; `dataOffset` is where the
 /// elements begin.
-Status parseFile(const std::string &path, const std::string &content,
+Status parseFile(const std::string &path, std::string_view content,
                  Header &header, size_t &dataOffset) {
   if (content.size() < preambleSize ||
       std::memcmp(content.data(), npyMagic, magicSize) != 0)
@@ -169,14 +169,19 @@ uint64_t elementSize(std::string_view type) {
   return static_cast<uint64_t>(type[2] - '0');
 }
 
-/// Reads an array whose type is `type`, if that is given.
-Expected<NpyBytes> readElements(const std::string &path, const char *type) {
-  Expected<std::string> content = readFile(path);
-  if (!content.ok())
-    return content.status();
+/// The shape of an array, and where in the file its elements begin.
+struct Layout {
   Header header;
   size_t dataOffset = 0;
-  if (Status status = parseFile(path, *content, header, dataOffset);
+};
+
+/// Checks that `content` is an array, of `type` if that is given.
+Expected<Layout> findElements(const std::string &path, std::string_view content,
+                              const char *type) {
+  Layout layout;
+  const Header &header = layout.header;
+  if (Status status =
+          parseFile(path, content, layout.header, layout.dataOffset);
       !status.ok())
     return status;
   if (type && header.type != type)
@@ -192,34 +197,66 @@ Expected<NpyBytes> readElements(const std::string &path, const char *type) {
   for (uint64_t extent : header.shape)
     if (__builtin_mul_overflow(bytes, extent, &bytes))
       return badFile(path, "its shape is too large");
-  uint64_t present = content->size() - dataOffset;
+  uint64_t present = content.size() - layout.dataOffset;
   if (bytes != present)
     return badFile(path, "expected " + std::to_string(bytes) +
                              " bytes of elements, but got " +
                              std::to_string(present));
-  return NpyBytes{
-      std::move(header.type), std::move(header.shape),
-      std::vector<char>(content->begin() + static_cast<ptrdiff_t>(dataOffset),
-                        content->end())};
+  return layout;
 }
 
 template <class T>
 Expected<NpyArray<T>> readNumbers(const std::string &path, const char *type) {
-  Expected<NpyBytes> bytes = readElements(path, type);
-  if (!bytes.ok())
-    return bytes.status();
+  Expected<std::string> content = readFile(path);
+  if (!content.ok())
+    return content.status();
+  Expected<Layout> layout = findElements(path, *content, type);
+  if (!layout.ok())
+    return layout.status();
   NpyArray<T> array;
-  array.shape = std::move(bytes->shape);
-  array.data.resize(bytes->data.size() / sizeof(T));
-  if (!array.data.empty())
-    std::memcpy(array.data.data(), bytes->data.data(), bytes->data.size());
+  array.shape = std::move(layout->header.shape);
+  size_t bytes = content->size() - layout->dataOffset;
+  array.data.resize(bytes / sizeof(T));
+  if (bytes > 0)
+    std::memcpy(array.data.data(), content->data() + layout->dataOffset, bytes);
   return array;
 }
 
-/// `bytes` are those of all elements.
-Status writeArray(const std::string &path, const std::string &type,
-                  const std::vector<uint64_t> &shape, const void *data,
-                  uint64_t bytes) {
+template <class T>
+Status writeNumbers(const std::string &path, const char *type,
+                    const std::vector<uint64_t> &shape, const T *data) {
+  Expected<std::string> header = encodeNpyHeader(type, shape);
+  if (!header.ok())
+    return Status::error("cannot write '" + path + "': " + header.message());
+  Expected<AtomicFile> file = AtomicFile::create(path);
+  if (!file.ok())
+    return file.status();
+  uint64_t bytes = sizeof(T);
+  for (uint64_t extent : shape)
+    bytes *= extent;
+  if (Status status = file->write(header->data(), header->size()); !status.ok())
+    return status;
+  if (Status status = file->write(data, bytes); !status.ok())
+    return status;
+  return file->commit();
+}
+
+} // namespace
+
+Expected<NpyBytes> sterna::decodeNpy(const std::string &origin,
+                                     std::string_view content) {
+  Expected<Layout> layout = findElements(origin, content, /*type=*/nullptr);
+  if (!layout.ok())
+    return layout.status();
+  content.remove_prefix(layout->dataOffset);
+  return NpyBytes{std::move(layout->header.type),
+                  std::move(layout->header.shape),
+                  {content.begin(), content.end()}};
+}
+
+Expected<std::string>
+sterna::encodeNpyHeader(const std::string &type,
+                        const std::vector<uint64_t> &shape) {
   std::string extents;
   for (uint64_t extent : shape)
     extents += (extents.empty() ? "" : ", ") + std::to_string(extent);
@@ -233,53 +270,25 @@ Status writeArray(const std::string &path, const std::string &type,
   header.append((alignment - unpadded % alignment) % alignment, ' ');
   header += '\n';
   if (header.size() > 0xffff)
-    return Status::error("cannot write '" + path + "': rank " +
-                         std::to_string(shape.size()) + " is too large");
-
+    return Status::error("rank " + std::to_string(shape.size()) +
+                         " is too large");
   std::string preamble(npyMagic, magicSize);
   preamble += '\x01';
   preamble += '\x00';
   preamble += static_cast<char>(header.size() & 0xff);
   preamble += static_cast<char>(header.size() >> 8);
-  preamble += header;
-  Expected<AtomicFile> file = AtomicFile::create(path);
-  if (!file.ok())
-    return file.status();
-  if (Status status = file->write(preamble.data(), preamble.size());
-      !status.ok())
-    return status;
-  if (Status status = file->write(data, bytes); !status.ok())
-    return status;
-  return file->commit();
-}
-
-template <class T> uint64_t bytesOf(const std::vector<uint64_t> &shape) {
-  uint64_t bytes = sizeof(T);
-  for (uint64_t extent : shape)
-    bytes *= extent;
-  return bytes;
-}
-
-} // namespace
-
-Status sterna::writeNpy(const std::string &path, const NpyBytes &array) {
-  return writeArray(path, array.type, array.shape, array.data.data(),
-                    array.data.size());
+  return preamble + header;
 }
 
 Status sterna::writeNpy(const std::string &path,
                         const std::vector<uint64_t> &shape, const float *data) {
-  return writeArray(path, "<f4", shape, data, bytesOf<float>(shape));
+  return writeNumbers(path, "<f4", shape, data);
 }
 
 Status sterna::writeNpy(const std::string &path,
                         const std::vector<uint64_t> &shape,
                         const int32_t *data) {
-  return writeArray(path, "<i4", shape, data, bytesOf<int32_t>(shape));
-}
-
-Expected<NpyBytes> sterna::readNpy(const std::string &path) {
-  return readElements(path, /*type=*/nullptr);
+  return writeNumbers(path, "<i4", shape, data);
 }
 
 Expected<NpyArray<float>> sterna::readNpyF32(const std::string &path) {

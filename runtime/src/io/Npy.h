@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sterna {
@@ -33,12 +34,15 @@ struct NpyBytes {
   std::vector<char> data;
 };
 
-/// Writes `array` to `path`, atomically.
-Status writeNpy(const std::string &path, const NpyBytes &array);
+/// The array in the bytes of a file of versions 1 to 3; `origin` names it in
+/// messages. Fails on Fortran order, on types of unknown size, and when the
+/// bytes are not as many as the header says.
+Expected<NpyBytes> decodeNpy(const std::string &origin,
+                             std::string_view content);
 
-/// Reads an array of versions 1 to 3. Fails on Fortran order, on types of
-/// unknown size, and when the file is not as long as its header says.
-Expected<NpyBytes> readNpy(const std::string &path);
+/// What stands before the elements of a file.
+Expected<std::string> encodeNpyHeader(const std::string &type,
+                                      const std::vector<uint64_t> &shape);
 
 /// Writes `data`, row-major, of `shape` (empty: a scalar) to `path`,
 /// atomically. `data` holds the product of `shape` elements.

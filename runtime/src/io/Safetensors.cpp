@@ -8,6 +8,7 @@
 
 #include "io/Safetensors.h"
 
+#include "io/Escape.h"
 #include "io/File.h"
 #include "io/Half.h"
 #include "io/SafetensorsHeader.h"
@@ -30,7 +31,7 @@ Expected<std::vector<float>> convert(const std::string &origin,
   bool isSingle = entry.type == "F32", isHalf = entry.type == "F16";
   if (!isSingle && !isHalf && entry.type != "BF16")
     return unusableSafetensors(
-        origin, "tensor '" + entry.name +
+        origin, "tensor '" + excerpt(entry.name) +
                     "': expected element type F32, F16 or BF16, but got " +
                     entry.type);
   uint64_t size = isSingle ? 4 : 2;

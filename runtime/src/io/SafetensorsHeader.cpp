@@ -48,7 +48,7 @@ bool parseUnsigned(const Json &value, uint64_t &result) {
 Status parseEntry(const std::string &path, const std::string &name,
                   const Json &value, SafetensorsEntry &entry) {
   auto fail = [&](const std::string &what) {
-    return unusableSafetensors(path, "tensor '" + name + "': " + what);
+    return unusableSafetensors(path, "tensor '" + excerpt(name) + "': " + what);
   };
   if (!value.is_object() || value.size() != 3)
     return fail("expected the keys dtype, shape and data_offsets");
@@ -69,7 +69,7 @@ Status parseEntry(const std::string &path, const std::string &name,
     uint64_t extent;
     if (!parseUnsigned(item, extent))
       return fail("its shape is not a list of sizes");
-    if (__builtin_mul_overflow(bytes, extent, &bytes))
+    if (extent > INT64_MAX || __builtin_mul_overflow(bytes, extent, &bytes))
       return fail("its shape is too large");
     entry.shape.push_back(extent);
   }
@@ -101,12 +101,12 @@ Status checkCoverage(const std::string &path,
   for (const SafetensorsEntry *entry : byOffset) {
     if (entry->end > dataSize)
       return unusableSafetensors(
-          path, "tensor '" + entry->name + "' ends at byte " +
+          path, "tensor '" + excerpt(entry->name) + "' ends at byte " +
                     std::to_string(entry->end) + ", but the data has " +
                     std::to_string(dataSize) + " bytes");
     if (entry->begin != position)
       return unusableSafetensors(
-          path, "tensor '" + entry->name + "' begins at byte " +
+          path, "tensor '" + excerpt(entry->name) + "' begins at byte " +
                     std::to_string(entry->begin) + ", expected " +
                     std::to_string(position));
     position = entry->end;

@@ -45,6 +45,9 @@ Status assignScalars(const Program &program,
 Expected<TrainPrograms> TrainPrograms::create(Session &session, float loraScale,
                                               uint64_t seed) {
   const format::Model &model = session.module().model();
+  if (!model.adamw())
+    return Status::error("the module does not say by which constants it is "
+                         "trained: compile the model again");
   Expected<Program> microProgram = session.program("train_micro");
   if (!microProgram.ok())
     return microProgram.status();

@@ -109,7 +109,7 @@ TEST_F(PackScalesTest, ScaleOfQuantizationTimesFactors) {
 
 TEST_F(PackScalesTest, RefusesWhatDoesNotFit) {
   const char *shape = "expected scales of f32, 3 in each row";
-  expectError("f32", "", "group = 32", shape);
+  expectError("f32", "", "group = 32", "expected rows, but got a scalar");
   expectError("4xf32", "", "group = 32", shape);
   expectError("4x2xf32", "", "group = 32", shape);
   expectError("4x3xf64", "", "group = 32", shape);

@@ -161,9 +161,9 @@ TEST_F(WriteDeviceBinaryTest, RefusesWeightsOfAnotherSize) {
 TEST_F(WriteDeviceBinaryTest, RefusesSourcesThatCannotBePacked) {
   auto type = RankedTensorType::get({4}, b.getF64Type());
   param("second").setSourceAttr(DenseElementsAttr::get(type, 1.0));
-  EXPECT_EQ(write(), "parameter second: expected elements of f32, but got f64");
+  EXPECT_EQ(write(), "second: expected elements of f32, but got f64");
   param("second").setSourceAttr(b.getUnitAttr());
-  EXPECT_EQ(write(), "parameter second: expected a source that can be packed, "
+  EXPECT_EQ(write(), "second: expected a source that can be packed, "
                      "but got unit");
 }
 

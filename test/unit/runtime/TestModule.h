@@ -103,7 +103,7 @@ struct TestModule {
   uint32_t loraRank = rank;
   std::vector<int32_t> endIds; // of the tokenizer, and its template
   std::string chatTemplate;
-  std::optional<format::AdamW> adamw = format::AdamW(0.9, 0.999, 1e-8);
+  std::optional<format::AdamW> adamw = format::AdamW(0.9, 0.999);
   bool damageCode = false;    // with a checksum of the undamaged bytes
   bool damageWeights = false; // likewise
 

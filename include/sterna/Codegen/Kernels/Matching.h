@@ -4,7 +4,7 @@
 //
 // The questions that descriptions of kernels ask of a kernel's region. The
 // descriptions beside this file say what a kernel computes, in numbers of its
-// arguments, and nothing of how: the emitters of every target read them.
+// arguments, and nothing of how: they are for the emitters of any target.
 //
 //===----------------------------------------------------------------------===//
 

@@ -13,6 +13,8 @@
 #include "KernelBuilder.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
+#include <optional>
+
 namespace sterna::cpu {
 
 /// Whether the emitters read `layout`, panels of 8 rows, with scales for groups

@@ -116,16 +116,11 @@ RopeTableSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult AdamWAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                FloatAttr beta1, FloatAttr beta2,
-                                FloatAttr epsilon) {
-  for (FloatAttr value : {beta1, beta2, epsilon})
-    if (!value.getType().isF64())
-      return emitError() << "expected constants of f64, but got " << value;
+                                FloatAttr beta1, FloatAttr beta2) {
   for (FloatAttr beta : {beta1, beta2})
-    if (!(beta.getValueAsDouble() >= 0 && beta.getValueAsDouble() < 1))
-      return emitError() << "expected betas in [0, 1), but got " << beta;
-  if (!(epsilon.getValueAsDouble() > 0) || epsilon.getValue().isInfinity())
-    return emitError() << "expected a positive epsilon, but got " << epsilon;
+    if (!beta.getType().isF64() ||
+        !(beta.getValueAsDouble() >= 0 && beta.getValueAsDouble() < 1))
+      return emitError() << "expected betas of f64 in [0, 1), but got " << beta;
   return success();
 }
 

@@ -108,9 +108,11 @@ private:
   /// side of one along its rows.
   LogicalResult replaceFactor(linalg::MatmulOp op, const Table &table) {
     std::optional<sterna::MatmulFactors> factors = sterna::getFactors(op);
-    if (!factors || (table.scale && factors->lhs.transposed))
+    if (!factors)
       return reject(op);
     bool transposed = factors->rhs.transposed;
+    if (table.scale && !transposed && factors->lhs.transposed)
+      return reject(op);
     if (table.scale && !transposed)
       factors->lhs.matrix = scaleColumns(factors->lhs.matrix, table.scale);
     if (table.scale && transposed &&

@@ -322,16 +322,15 @@ def Tern_AdamWAttr : AttrDef<Tern_Dialect, "AdamW"> {
   let mnemonic = "adamw";
   let summary = "Constants of the optimizer";
   let description = [{
-    What `@train_apply` updates with (Loshchilov and Hutter, arXiv:1711.05101);
-    the runtime corrects the bias of moments by the betas.
+    The betas that `@train_apply` updates with (Loshchilov and Hutter,
+    arXiv:1711.05101), by which the runtime corrects the bias of moments.
 
-    Constraints: all are f64; betas are in [0, 1), `epsilon` is positive.
+    Constraints: both are f64, in [0, 1).
 
-    Example: `#tern.adamw<beta1 = 0.9 : f64, beta2 = 0.999 : f64,
-    epsilon = 1.0e-8 : f64>`
+    Example: `#tern.adamw<beta1 = 0.9 : f64, beta2 = 0.999 : f64>`
   }];
-  let parameters = (ins "::mlir::FloatAttr":$beta1, "::mlir::FloatAttr":$beta2,
-                        "::mlir::FloatAttr":$epsilon);
+  let parameters = (ins "::mlir::FloatAttr":$beta1,
+                        "::mlir::FloatAttr":$beta2);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
