@@ -28,7 +28,7 @@ def main():
     for line in open(plan):
         if "plan.program @" in line:
             inside = "@train_apply " in line
-        dispatches += inside and "plan.dispatch" in line
+        dispatches += inside and "plan.launch" in line
         barriers += inside and "plan.barrier" in line
     print(f"schedule: {seconds[0]} s")
     print(f"train_apply: {dispatches} dispatches, {barriers} barriers")
