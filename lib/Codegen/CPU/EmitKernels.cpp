@@ -107,7 +107,7 @@ private:
                          Value end) {
     const cpu::TargetInfo &target = level.info;
     StringRef name = "portable";
-    std::optional<int64_t> workgroups;
+    int64_t workgroups = 0;
     if (tuned)
       for (const auto &emitter : cpu::getKernelEmitters()) {
         std::unique_ptr<cpu::KernelPlan> matched =
@@ -131,7 +131,7 @@ private:
         builder.getDictionaryAttr(
             {builder.getNamedAttr("emitter", builder.getStringAttr(name)),
              builder.getNamedAttr("workgroups",
-                                  builder.getI64IntegerAttr(*workgroups))}));
+                                  builder.getI64IntegerAttr(workgroups))}));
     return success();
   }
 };
