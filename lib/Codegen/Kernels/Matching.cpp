@@ -37,3 +37,15 @@ std::optional<unsigned> sterna::kernels::getArgumentNumber(Value value) {
     return argument.getArgNumber();
   return std::nullopt;
 }
+
+std::optional<SmallVector<unsigned>>
+sterna::kernels::getArgumentNumbers(ValueRange values) {
+  SmallVector<unsigned> numbers;
+  for (Value value : values) {
+    std::optional<unsigned> number = getArgumentNumber(value);
+    if (!number)
+      return std::nullopt;
+    numbers.push_back(*number);
+  }
+  return numbers;
+}

@@ -17,18 +17,17 @@ using namespace sterna::kernels;
 
 template <typename Op> static std::optional<Norm> matchRoot(Op root) {
   auto type = cast<RankedTensorType>(root.getInput().getType());
-  std::optional<unsigned> input = getArgumentNumber(root.getInput());
-  std::optional<unsigned> weight = getArgumentNumber(root.getWeight());
+  auto numbers = getArgumentNumbers({root.getInput(), root.getWeight()});
   auto epilogue =
       Epilogue::match(root->template getParentOfType<plan::KernelOp>(), root);
-  if (!input || !weight || !epilogue || !type.hasStaticShape() ||
+  if (!numbers || !epilogue || !type.hasStaticShape() ||
       !type.getElementType().isF32() || !type.getNumElements())
     return std::nullopt;
   Norm norm;
   norm.m = type.getDimSize(0);
   norm.n = type.getDimSize(1);
-  norm.input = *input;
-  norm.weight = *weight;
+  norm.input = (*numbers)[0];
+  norm.weight = (*numbers)[1];
   norm.epsilon = root.getEpsilon().convertToDouble();
   norm.epilogue = std::move(*epilogue);
   return norm;

@@ -31,12 +31,11 @@ bool isBytes(Value matrix) {
 /// Whether the kernel's own arguments feed the product, so that their buffers
 /// are what it reads.
 bool setOperands(FloatProduct &product, Value left, Value right) {
-  std::optional<unsigned> leftNumber = getArgumentNumber(left);
-  std::optional<unsigned> rightNumber = getArgumentNumber(right);
-  if (!leftNumber || !rightNumber || !isFloat(left))
+  auto numbers = getArgumentNumbers({left, right});
+  if (!numbers || !isFloat(left))
     return false;
-  product.left = *leftNumber;
-  product.right = *rightNumber;
+  product.left = (*numbers)[0];
+  product.right = (*numbers)[1];
   return true;
 }
 
@@ -130,21 +129,20 @@ std::optional<Int8Product> Int8Product::match(plan::KernelOp kernel) {
   auto leftType = cast<RankedTensorType>(root.getLhs().getType());
   auto type = cast<RankedTensorType>(root.getResult().getType());
   auto scaleType = cast<ShapedType>(root.getScale().getType());
-  std::optional<unsigned> left = getArgumentNumber(root.getLhs());
-  std::optional<unsigned> weight = getArgumentNumber(root.getWeight());
-  std::optional<unsigned> scale = getArgumentNumber(root.getScale());
+  auto numbers =
+      getArgumentNumbers({root.getLhs(), root.getWeight(), root.getScale()});
   std::optional<Epilogue> epilogue = Epilogue::match(kernel, root);
-  if (!left || !weight || !scale || !epilogue ||
-      !leftType.getElementType().isInteger(8) || !hasElements(leftType, type) ||
-      !scaleType.getElementType().isF32() || !getLayout(root.getWeight()))
+  if (!numbers || !epilogue || !leftType.getElementType().isInteger(8) ||
+      !hasElements(leftType, type) || !scaleType.getElementType().isF32() ||
+      !getLayout(root.getWeight()))
     return std::nullopt;
   Int8Product product;
   product.m = type.getDimSize(0);
   product.n = type.getDimSize(1);
   product.k = leftType.getDimSize(1);
-  product.left = *left;
-  product.weight = *weight;
-  product.scale = *scale;
+  product.left = (*numbers)[0];
+  product.weight = (*numbers)[1];
+  product.scale = (*numbers)[2];
   product.layout = getLayout(root.getWeight());
   product.group = root.getGroup();
   product.epilogue = std::move(*epilogue);
@@ -157,20 +155,19 @@ std::optional<GradientProduct> GradientProduct::match(plan::KernelOp kernel) {
     return std::nullopt;
   auto leftType = cast<RankedTensorType>(root.getLhs().getType());
   RankedTensorType type = root.getType();
-  std::optional<unsigned> left = getArgumentNumber(root.getLhs());
-  std::optional<unsigned> step = getArgumentNumber(root.getStep());
-  std::optional<unsigned> weight = getArgumentNumber(root.getWeight());
+  auto numbers =
+      getArgumentNumbers({root.getLhs(), root.getStep(), root.getWeight()});
   std::optional<Epilogue> epilogue = Epilogue::match(kernel, root);
-  if (!left || !step || !weight || !epilogue || !hasElements(leftType, type) ||
+  if (!numbers || !epilogue || !hasElements(leftType, type) ||
       !getLayout(root.getWeight()))
     return std::nullopt;
   GradientProduct product;
   product.m = type.getDimSize(0);
   product.n = leftType.getDimSize(1);
   product.k = type.getDimSize(1);
-  product.left = *left;
-  product.step = *step;
-  product.weight = *weight;
+  product.left = (*numbers)[0];
+  product.step = (*numbers)[1];
+  product.weight = (*numbers)[2];
   product.isInt8 = leftType.getElementType().isInteger(8);
   product.layout = getLayout(root.getWeight());
   product.epilogue = std::move(*epilogue);

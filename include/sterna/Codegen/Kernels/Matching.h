@@ -33,6 +33,10 @@ std::optional<mlir::TypedAttr> getSplat(mlir::Value init);
 /// Number of the kernel argument that `value` is, if it is one.
 std::optional<unsigned> getArgumentNumber(mlir::Value value);
 
+/// Those of all `values`; none where one of them is no argument.
+std::optional<llvm::SmallVector<unsigned>>
+getArgumentNumbers(mlir::ValueRange values);
+
 } // namespace sterna::kernels
 
 #endif // STERNA_CODEGEN_KERNELS_MATCHING_H
