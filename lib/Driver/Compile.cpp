@@ -88,6 +88,7 @@ private:
     ImportOptions importOptions;
     importOptions.activations = options.activations;
     importOptions.quantizeAbsmean = !options.quantize.empty();
+    importOptions.weightScale = options.weightScale;
     auto model = sterna::importModel(options.input, &context, importOptions);
     if (!model)
       return model.takeError();

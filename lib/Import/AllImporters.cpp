@@ -7,11 +7,15 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Import/GGUF/ImportGGUF.h"
+#include "sterna/Import/HuggingFace/ImportHuggingFace.h"
 #include "sterna/Import/Importer.h"
 
 #include <mutex>
 
 void sterna::registerAllImporters() {
   static std::once_flag once;
-  std::call_once(once, [] { registerImporter(createGGUFImporter()); });
+  std::call_once(once, [] {
+    registerImporter(createGGUFImporter());
+    registerImporter(createHuggingFaceImporter());
+  });
 }

@@ -3,8 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Writes the program functions of the `import` phase in tern and upstream ops.
-// The block is the one of FORMATS: pre-norm, BitLinears, rotary embedding,
-// grouped-query attention, gated feed-forward, optional sub-norms.
+// The block is that of Llama (arXiv:2302.13971) with BitLinears: pre-norm, rotary
+// embedding, grouped-query attention, gated feed-forward. Norms of heads, of
+// attention's and the feed-forward's inner results and of linears are there
+// where the model has their weights.
 //
 //===----------------------------------------------------------------------===//
 
@@ -83,7 +85,10 @@ private:
     for (bool sine : {false, true})
       declare(
           sine ? "rope.sine" : "rope.cosine", table,
-          tern::RopeTableSourceAttr::get(b.getContext(), frequencies, sine));
+          tern::RopeTableSourceAttr::get(
+              b.getContext(), frequencies, sine,
+              model.ropeAmplitude == 1 ? FloatAttr()
+                                       : b.getF64FloatAttr(model.ropeAmplitude)));
   }
 
   void declare(StringRef name, RankedTensorType type, Attribute source) {
@@ -145,10 +150,21 @@ private:
     return tensor::CollapseShapeOp::create(b, loc, target, x, *reassociation);
   }
 
+  /// `x` times `factor`.
+  Value scale(Value x, double factor, Location where) {
+    if (factor == 1)
+      return x;
+    return at(where).mul(x, at(loc).constant(x.getType(), factor));
+  }
+
   /// The linear `projection` of `layer`.
   Value linear(Value x, int64_t layer, tern::Projection projection) {
-    std::string symbol =
-        "blk." + std::to_string(layer) + "." + matrixOf(projection) + ".weight";
+    std::string stem =
+        "blk." + std::to_string(layer) + "." + matrixOf(projection);
+    std::string symbol = stem + ".weight";
+    bool normed = has(stem + ".norm.weight");
+    if (normed)
+      x = norm(x, stem + ".norm.weight", model.linearNormEpsilon);
     const Parameter *parameter = model.find(symbol);
     Value weight = get(symbol);
     if (failed)
@@ -161,7 +177,7 @@ private:
         b, named(symbol), tensor({rows, parameter->type.getDimSize(0)}), x,
         weight, get(scaleName(symbol)),
         model.int8Activations ? b.getUnitAttr() : UnitAttr(), group,
-        tern::RoleAttr::get(b.getContext(), layer, projection));
+        tern::RoleAttr::get(b.getContext(), layer, projection, normed));
     return linear;
   }
 
@@ -186,11 +202,14 @@ private:
   }
 
   Value norm(Value x, const Twine &name) {
+    return norm(x, name, model.epsilon);
+  }
+  Value norm(Value x, const Twine &name, double epsilon) {
     Value weight = get(name);
     if (failed)
       return x;
     return tern::RmsNormOp::create(b, named(name), x.getType(), x, weight,
-                                   b.getF64FloatAttr(model.epsilon));
+                                   b.getF64FloatAttr(epsilon));
   }
 
   Value optionalNorm(Value x, const Twine &name) {
@@ -233,12 +252,18 @@ private:
       if (checkpoint)
         x = tern::CheckpointOp::create(b, loc, x.getType(), x);
       Value a = attention(x, layer, prefix, batch, tokens, places, remember);
-      x = arith::AddFOp::create(b, loc, x, a);
-      x = arith::AddFOp::create(b, loc, x, feedForward(x, layer, prefix));
+      x = addResidual(x, a);
+      x = addResidual(x, feedForward(x, layer, prefix));
     }
     if (checkpoint)
       x = tern::CheckpointOp::create(b, loc, x.getType(), x);
     return norm(x, "output_norm.weight");
+  }
+
+  /// `x` and what a part of a block adds to it.
+  Value addResidual(Value x, Value branch) {
+    branch = scale(branch, model.residualScale, loc);
+    return arith::AddFOp::create(b, loc, x, branch);
   }
 
   Value attention(Value x, int64_t layer, StringRef prefix, int64_t batch,
@@ -260,17 +285,32 @@ private:
                  UnitAttr())
           .getResult();
     };
+    q = normHeads(q, prefix + "attn_q_norm.weight");
+    k = normHeads(k, prefix + "attn_k_norm.weight");
     q = rotate(q, {batch, tokens, model.heads, width});
     k = rotate(k, keyShape);
     auto [keys, values] = remember(layer, k, reshape(v, keyShape));
     Value grouped = reshape(q, {batch, tokens, model.kvHeads, groups, width});
+    int64_t window = model.windows.empty() ? 0 : model.windows[layer];
     Value o = tern::AttentionOp::create(
         b, named(prefix + "attention"), grouped.getType(), grouped, keys,
         values, places.position, places.segments, places.segments,
-        /*scale=*/nullptr, /*window=*/nullptr);
+        /*scale=*/nullptr, window ? b.getI64IntegerAttr(window) : nullptr);
     o = reshape(o, {batch * tokens, model.heads * width});
     o = optionalNorm(o, prefix + "attn_sub_norm.weight");
     return linear(o, layer, tern::Projection::o_proj);
+  }
+
+  /// The heads of `y`, `[tokens, heads * width]`, each normed if there are such
+  /// weights.
+  Value normHeads(Value y, const Twine &name) {
+    if (!has(name))
+      return y;
+    ArrayRef<int64_t> flat = cast<RankedTensorType>(y.getType()).getShape();
+    int64_t width = model.headDim, heads = flat[1] / width;
+    SmallVector<int64_t> split{flat[0], heads, width};
+    Value rows = reshape(reshape(y, split), {flat[0] * heads, width});
+    return reshape(reshape(norm(rows, name), split), flat);
   }
 
   Value feedForward(Value x, int64_t layer, StringRef prefix) {
@@ -288,8 +328,9 @@ private:
   Value embed(Value tokens) {
     int64_t rows = cast<RankedTensorType>(tokens.getType()).getDimSize(0);
     StringRef table = "token_embd.weight";
-    return tern::EmbeddingOp::create(
+    Value rowsOfTable = tern::EmbeddingOp::create(
         b, named(table), tensor({rows, model.hidden}), get(table), tokens);
+    return scale(rowsOfTable, model.embeddingScale, named("embedding_scale"));
   }
 
   Value logits(Value hidden) {
@@ -297,6 +338,7 @@ private:
         has("output.weight") ? "output.weight" : "token_embd.weight";
     int64_t rows = cast<RankedTensorType>(hidden.getType()).getDimSize(0);
     Value init = zeros({rows, model.vocabulary});
+    hidden = scale(hidden, model.logitScale, named("logit_scale"));
     return createMatmul(b, named(table), {hidden},
                         {get(table), /*transposed=*/true}, init);
   }

@@ -12,6 +12,7 @@
 
 #include "WeightVisit.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
@@ -23,6 +24,15 @@ std::string sterna::formatNumber(double value) {
   std::string text;
   raw_string_ostream(text) << llvm::format("%.9g", value);
   return text;
+}
+
+std::string sterna::quoteText(StringRef text) {
+  std::string quoted;
+  raw_string_ostream stream(quoted);
+  stream << '\'';
+  printEscapedString(text.take_front(200), stream);
+  stream << (text.size() > 200 ? "...'" : "'");
+  return quoted;
 }
 
 //===----------------------------------------------------------------------===//

@@ -48,6 +48,7 @@ struct CompileOptions {
   /// Projections to adapt; none means all.
   std::vector<std::string> loraTargets;
   ActivationType activations = ActivationType::Model;
+  WeightScale weightScale = WeightScale::Model;
   std::string gradientType = "f32", headType = "model", weightLayout = "auto";
   bool train = true, checkpoint = true, tuned = true;
   /// "absmean" makes latent weights ternary; empty: they are an error.

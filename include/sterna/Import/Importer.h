@@ -18,10 +18,15 @@
 
 namespace sterna {
 
+/// How a checkpoint's `weight_scale` is applied to trits; `Model` asks its
+/// configuration.
+enum class WeightScale { Model, Multiply, Divide };
+
 struct ImportOptions {
   ActivationType activations = ActivationType::Model;
   /// Make latent float matrices ternary by absmean instead of refusing them.
   bool quantizeAbsmean = false;
+  WeightScale weightScale = WeightScale::Model;
 };
 
 /// Importers have no state; one object of each is registered.

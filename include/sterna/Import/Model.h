@@ -57,8 +57,17 @@ struct ModelDescription {
   int64_t layers = 0, hidden = 0, feedForward = 0, heads = 0, kvHeads = 0;
   int64_t headDim = 0, vocabulary = 0, contextLength = 0;
   double epsilon = 1e-5;
+  /// Of the norms within linears, where there are any.
+  double linearNormEpsilon = 1e-6;
   /// Angles, in radians a position, of the pairs of a head that are rotated.
   std::vector<double> ropeFrequencies;
+  /// What rotated pairs are multiplied by.
+  double ropeAmplitude = 1;
+  /// Factors of embeddings, of what a block adds to its input, and of logits.
+  double embeddingScale = 1, residualScale = 1, logitScale = 1;
+  /// The columns that attention of each layer sees, 0 for all; empty: all see
+  /// all.
+  std::vector<int64_t> windows;
   FeedForwardActivation activation = FeedForwardActivation::SiLU;
   bool int8Activations = true;
   llvm::StringMap<Parameter> parameters;

@@ -26,6 +26,10 @@ namespace sterna {
 /// Returns `value` as messages have it: in up to nine digits, "nan" or "inf".
 std::string formatNumber(double value);
 
+/// Quotes a name or text from a file for a message, so that it stays on one
+/// line and cannot upset a terminal; of a long one, the beginning.
+std::string quoteText(llvm::StringRef text);
+
 /// Which weights share one scale.
 enum class ScaleGranularity { Tensor, Row, Group };
 

@@ -93,15 +93,6 @@ std::optional<StorageType> GGUFTensor::getStorage() const {
   return findGGUFTensorType(typeId)->storage;
 }
 
-std::string sterna::quoteText(StringRef text) {
-  std::string quoted;
-  raw_string_ostream stream(quoted);
-  stream << '\'';
-  printEscapedString(text.take_front(200), stream);
-  stream << (text.size() > 200 ? "...'" : "'");
-  return quoted;
-}
-
 //===----------------------------------------------------------------------===//
 // Scalars
 //===----------------------------------------------------------------------===//

@@ -9,16 +9,14 @@
 
 #include "sterna/Import/GGUF/ImportGGUF.h"
 
+#include "../ParameterReader.h"
+#include "../RotaryEmbedding.h"
+#include "ArchitectureKeys.h"
 #include "ImportTokenizer.h"
 #include "KnownKeys.h"
+#include "RopeScalingKeys.h"
 
-#include "mlir/IR/Builders.h"
-#include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Import/GGUF/GGUFFile.h"
-#include "llvm/ADT/StringSet.h"
-#include "llvm/ADT/StringSwitch.h"
-#include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/Path.h"
 
 #include <cmath>
@@ -32,28 +30,45 @@ namespace {
 
 /// What the architecture's name alone decides.
 struct Architecture {
+  StringLiteral name = "";
   FeedForwardActivation activation = FeedForwardActivation::SiLU;
-  bool subNorms = false;
-  /// Whether q and k rows come in interleaved-rotary order.
-  bool interleavedRope = false;
+  TensorDefinition tensors;
   /// Whether its definition quantizes activations to int8; none: it is open.
   std::optional<bool> int8Activations;
+  /// Whether it scales embeddings, residuals and logits.
+  bool scales = false;
 };
 
-std::optional<Architecture> findArchitecture(StringRef name) {
-  using FFA = FeedForwardActivation;
-  return llvm::StringSwitch<std::optional<Architecture>>(name)
-      .Case("bitnet", Architecture{FFA::SiLU, true, false, true})
-      .Cases({"bitnet-b1.58", "bitnet-25"},
-             Architecture{FFA::ReLUSquared, true, false, true})
-      .Case("llama", Architecture{FFA::SiLU, false, true, std::nullopt})
-      .Default(std::nullopt);
+TensorDefinition withSubNorms() {
+  TensorDefinition tensors;
+  tensors.subNorms = true;
+  return tensors;
 }
+TensorDefinition withHeadNorms() {
+  TensorDefinition tensors;
+  tensors.headNorms = true;
+  return tensors;
+}
+TensorDefinition withInterleavedRope() {
+  TensorDefinition tensors;
+  tensors.interleavedRope = true;
+  return tensors;
+}
+
+const Architecture architectures[] = {
+    {"bitnet", FeedForwardActivation::SiLU, withSubNorms(), true},
+    {"bitnet-b1.58", FeedForwardActivation::ReLUSquared, withSubNorms(), true},
+    {"bitnet-25", FeedForwardActivation::ReLUSquared, withSubNorms(), true},
+    {"llama", FeedForwardActivation::SiLU, withInterleavedRope(), std::nullopt},
+    {"minicpm", FeedForwardActivation::SiLU, withInterleavedRope(),
+     std::nullopt, /*scales=*/true},
+    {"qwen3", FeedForwardActivation::SiLU, withHeadNorms(), false},
+};
 
 class GGUFReader {
 public:
   GGUFReader(GGUFFile &file, MLIRContext *context, const ImportOptions &options)
-      : file(file), b(context), options(options) {}
+      : file(file), keys(file), context(context), options(options) {}
 
   Expected<ModelDescription> run() {
     if (Error error = checkKind())
@@ -64,8 +79,6 @@ public:
       return std::move(error);
     if (Error error = readVocabulary())
       return std::move(error);
-    if (Error error = checkUnreadKeys(file, model.architecture))
-      return std::move(error);
     if (Error error = readTensors())
       return std::move(error);
     return std::move(model);
@@ -75,35 +88,6 @@ private:
   //===--------------------------------------------------------------------===//
   // Metadata
   //===--------------------------------------------------------------------===//
-
-  std::string key(const Twine &suffix) {
-    return (model.architecture + "." + suffix).str();
-  }
-
-  /// Reads a size that must lie in [1, limit].
-  Error readSize(const Twine &suffix, int64_t &size, uint64_t limit) {
-    Expected<uint64_t> value = file.getU64(key(suffix));
-    if (!value)
-      return value.takeError();
-    if (*value == 0 || *value > limit)
-      return file.makeError("{0}: expected 1 to {1}, but got {2}", key(suffix),
-                            limit, *value);
-    size = *value;
-    return Error::success();
-  }
-
-  /// Reads a number that must be positive and finite.
-  Error readPositive(const Twine &suffix, double &number) {
-    Expected<float> value = file.getF32(key(suffix));
-    if (!value)
-      return value.takeError();
-    if (!(*value > 0) || !std::isfinite(*value))
-      return file.makeError(
-          "{0}: expected a positive finite number, but got {1}", key(suffix),
-          formatNumber(*value));
-    number = *value;
-    return Error::success();
-  }
 
   /// Whether the file holds a whole model.
   Error checkKind() {
@@ -129,17 +113,29 @@ private:
     return Error::success();
   }
 
+  static std::string listArchitectures() {
+    std::string list;
+    for (const Architecture &known : architectures)
+      list += (&known == architectures                 ? ""
+               : &known == std::end(architectures) - 1 ? " or "
+                                                       : ", ") +
+              known.name.str();
+    return list;
+  }
+
   Error readShape() {
     Expected<StringRef> name = file.getString("general.architecture");
     if (!name)
       return name.takeError();
     model.architecture = name->str();
-    auto found = findArchitecture(*name);
-    if (!found)
-      return file.makeError("unknown architecture {0}; expected bitnet, "
-                            "bitnet-b1.58, bitnet-25 or llama",
-                            quoteText(*name));
+    const Architecture *found = llvm::find_if(
+        architectures, [&](const auto &known) { return known.name == *name; });
+    if (found == std::end(architectures))
+      return file.makeError("unknown architecture {0}; expected {1}",
+                            quoteText(*name), listArchitectures());
     architecture = *found;
+    architecture.tensors.quantizeAbsmean = options.quantizeAbsmean;
+    keys.setArchitecture(*name);
     model.activation = architecture.activation;
     Expected<StringRef> title =
         file.getStringOr("general.name", llvm::sys::path::stem(file.getPath()));
@@ -147,39 +143,39 @@ private:
       return title.takeError();
     model.name = title->str();
 
-    constexpr uint64_t large = 1 << 20;
-    if (Error error = readSize("block_count", model.layers, 1024))
+    constexpr uint64_t large = 1 << 20, many = 1 << 14;
+    if (Error error = keys.readSize("block_count", model.layers, 1024))
       return error;
-    if (Error error = readSize("embedding_length", model.hidden, large))
+    if (Error error = keys.readSize("embedding_length", model.hidden, large))
       return error;
-    if (Error error = readSize("feed_forward_length", model.feedForward, large))
+    if (Error error =
+            keys.readSize("feed_forward_length", model.feedForward, large))
       return error;
-    if (Error error = readSize("context_length", model.contextLength, 1 << 30))
+    if (Error error =
+            keys.readSize("context_length", model.contextLength, 1 << 30))
       return error;
-    if (Error error = readSize("attention.head_count", model.heads, 1 << 14))
+    if (Error error = keys.readSize("attention.head_count", model.heads, many))
       return error;
     return readHeads();
   }
 
   Error readHeads() {
+    constexpr uint64_t many = 1 << 14;
     model.kvHeads = model.heads;
-    if (file.hasKey(key("attention.head_count_kv")))
-      if (Error error =
-              readSize("attention.head_count_kv", model.kvHeads, 1 << 14))
-        return error;
+    if (Error error = keys.readSizeIfAny("attention.head_count_kv",
+                                         model.kvHeads, many))
+      return error;
     model.headDim = model.hidden / model.heads;
-    if (file.hasKey(key("attention.key_length")))
-      if (Error error =
-              readSize("attention.key_length", model.headDim, 1 << 14))
-        return error;
+    if (Error error =
+            keys.readSizeIfAny("attention.key_length", model.headDim, many))
+      return error;
     int64_t valueLength = model.headDim;
-    if (file.hasKey(key("attention.value_length")))
-      if (Error error =
-              readSize("attention.value_length", valueLength, 1 << 14))
-        return error;
+    if (Error error =
+            keys.readSizeIfAny("attention.value_length", valueLength, many))
+      return error;
     if (valueLength != model.headDim)
       return file.makeError("{0}: expected the head dimension {1}, but got {2}",
-                            key("attention.value_length"), model.headDim,
+                            keys.spell("attention.value_length"), model.headDim,
                             valueLength);
     if (model.heads % model.kvHeads)
       return file.makeError(
@@ -187,26 +183,26 @@ private:
           "but got {0} and {1}",
           model.heads, model.kvHeads);
     ropeDim = model.headDim;
-    if (file.hasKey(key("rope.dimension_count")))
-      if (Error error = readSize("rope.dimension_count", ropeDim, 1 << 14))
-        return error;
+    if (Error error =
+            keys.readSizeIfAny("rope.dimension_count", ropeDim, many))
+      return error;
     if (ropeDim > model.headDim || ropeDim % 2)
       return file.makeError(
           "{0}: expected an even number of at most {1}, but got "
           "{2}",
-          key("rope.dimension_count"), model.headDim, ropeDim);
-    if (architecture.interleavedRope && ropeDim != model.headDim)
+          keys.spell("rope.dimension_count"), model.headDim, ropeDim);
+    if (architecture.tensors.interleavedRope && ropeDim != model.headDim)
       return file.makeError("{0}: expected the head dimension {1}, but got {2}",
-                            key("rope.dimension_count"), model.headDim,
+                            keys.spell("rope.dimension_count"), model.headDim,
                             ropeDim);
     return Error::success();
   }
 
   Error readConstants() {
-    if (Error error =
-            readPositive("attention.layer_norm_rms_epsilon", model.epsilon))
+    if (Error error = keys.readPositive("attention.layer_norm_rms_epsilon",
+                                        model.epsilon))
       return error;
-    if (Error error = readFrequencies())
+    if (Error error = readScales())
       return error;
     if (Error error = readAttentionScale())
       return error;
@@ -215,68 +211,41 @@ private:
     return readActivations();
   }
 
-  /// theta^(-2 i / D), less where positions are scaled.
-  Error readFrequencies() {
-    double theta = 1e4, scaling = 1;
-    if (file.hasKey(key("rope.freq_base")))
-      if (Error error = readPositive("rope.freq_base", theta))
-        return error;
-    if (Error error = readRopeScaling(scaling))
+  /// Logits are divided by theirs.
+  Error readScales() {
+    if (!architecture.scales)
+      return Error::success();
+    double divisor = 1;
+    if (Error error = keys.readPositive("embedding_scale", model.embeddingScale))
       return error;
-    for (int64_t i = 0; i < ropeDim / 2; ++i)
-      model.ropeFrequencies.push_back(
-          std::pow(theta, -double(i) / double(ropeDim / 2)) / scaling);
-    return Error::success();
-  }
-
-  /// A factor without a type is linear, as others take it, and `scale_linear`
-  /// is its older name.
-  Error readRopeScaling(double &scaling) {
-    Expected<StringRef> type =
-        file.getStringOr(key("rope.scaling.type"), "linear");
-    if (!type)
-      return type.takeError();
-    if (*type != "none" && *type != "linear")
-      return file.makeError("{0}: expected none or linear, but got {1}",
-                            key("rope.scaling.type"), quoteText(*type));
-    double factor = 1, older = 1;
-    bool hasFactor = file.hasKey(key("rope.scaling.factor"));
-    if (hasFactor)
-      if (Error error = readPositive("rope.scaling.factor", factor))
-        return error;
-    if (file.hasKey(key("rope.scale_linear")))
-      if (Error error = readPositive("rope.scale_linear", older))
-        return error;
-    if (hasFactor && older != 1 && older != factor)
-      return file.makeError(
-          "expected {0} and {1} to be equal, but got {2} and {3}",
-          key("rope.scaling.factor"), key("rope.scale_linear"),
-          formatNumber(factor), formatNumber(older));
-    if (*type == "linear")
-      scaling = hasFactor ? factor : older;
+    if (Error error = keys.readPositive("residual_scale", model.residualScale))
+      return error;
+    if (Error error = keys.readPositive("logit_scale", divisor))
+      return error;
+    model.logitScale = 1 / divisor;
     return Error::success();
   }
 
   /// Attention divides by the root of the head's size; 0 says the same.
   Error readAttentionScale() {
-    if (!file.hasKey(key("attention.scale")))
+    if (!file.hasKey(keys.spell("attention.scale")))
       return Error::success();
-    Expected<double> scale = file.getNumber(key("attention.scale"));
+    Expected<double> scale = file.getNumber(keys.spell("attention.scale"));
     if (!scale)
       return scale.takeError();
     float expected = 1 / std::sqrt(float(model.headDim));
     if (*scale != 0 && !(std::fabs(*scale - expected) <= 1e-6 * expected))
       return file.makeError("{0}: expected {1}, 1 / sqrt({2}), but got {3}",
-                            key("attention.scale"), formatNumber(expected),
+                            keys.spell("attention.scale"), formatNumber(expected),
                             model.headDim, formatNumber(*scale));
     return Error::success();
   }
 
   /// The file may say another function than the architecture does.
   Error readActivationFunction() {
-    if (!file.hasKey(key("hidden_activation")))
+    if (!file.hasKey(keys.spell("hidden_activation")))
       return Error::success();
-    Expected<StringRef> name = file.getString(key("hidden_activation"));
+    Expected<StringRef> name = file.getString(keys.spell("hidden_activation"));
     if (!name)
       return name.takeError();
     if (*name == "silu" || *name == "swish")
@@ -285,7 +254,7 @@ private:
       model.activation = FeedForwardActivation::ReLUSquared;
     else
       return file.makeError("{0}: expected silu or relu2, but got {1}",
-                            key("hidden_activation"), quoteText(*name));
+                            keys.spell("hidden_activation"), quoteText(*name));
     return Error::success();
   }
 
@@ -318,14 +287,13 @@ private:
           table->dims.size());
     model.vocabulary = table->dims[0];
     int64_t stated = model.vocabulary;
-    if (file.hasKey(key("vocab_size")))
-      if (Error error = readSize("vocab_size", stated, UINT32_MAX))
-        return error;
+    if (Error error = keys.readSizeIfAny("vocab_size", stated, UINT32_MAX))
+      return error;
     if (stated != model.vocabulary)
       return file.makeError(
           "{0}: expected {1}, the rows of token_embd.weight, but "
           "got {2}",
-          key("vocab_size"), model.vocabulary, stated);
+          keys.spell("vocab_size"), model.vocabulary, stated);
     auto tokenizer = importTokenizer(file, model.vocabulary);
     if (!tokenizer)
       return tokenizer.takeError();
@@ -333,236 +301,43 @@ private:
     return Error::success();
   }
 
+  /// Describes the tensors of the file by the definition of its architecture.
   Error readTensors() {
-    if (Error error =
-            addFloat("token_embd.weight", {model.vocabulary, model.hidden}))
-      return error;
-    if (file.findTensor("output.weight"))
-      if (Error error =
-              addFloat("output.weight", {model.vocabulary, model.hidden}))
-        return error;
-    if (Error error = addFloat("output_norm.weight", {model.hidden}))
-      return error;
-    if (Error error = findSubNorms())
-      return error;
-    for (int64_t layer = 0; layer < model.layers; ++layer)
-      if (Error error = readBlock("blk." + std::to_string(layer) + "."))
-        return error;
+    TensorTable table(file.getPath(), [](StringRef name) { return name.str(); });
     for (const GGUFTensor &tensor : file.getTensors())
-      if (!usedTensors.contains(tensor.name))
-        return file.makeError(
-            "unexpected tensor {0}: the definition of '{1}' has "
-            "no use for it",
-            quoteText(tensor.name), model.architecture);
-    return Error::success();
-  }
-
-  /// Sub-norms belong to the whole model: one that is missing was lost.
-  Error findSubNorms() {
-    std::string missing, present;
-    for (int64_t layer = 0; layer < model.layers; ++layer)
-      for (const char *name : {"attn_sub_norm", "ffn_sub_norm"}) {
-        std::string tensor =
-            llvm::formatv("blk.{0}.{1}.weight", layer, name).str();
-        (file.findTensor(tensor) ? present : missing) = tensor;
-      }
-    hasSubNorms = architecture.subNorms && !present.empty();
-    if (hasSubNorms && !missing.empty())
-      return file.makeError(
-          "missing tensor {0}: expected both sub-norms in each "
-          "layer or none at all, but there is {1}",
-          missing, present);
-    return Error::success();
-  }
-
-  Error readBlock(const std::string &prefix) {
-    int64_t hidden = model.hidden, ffn = model.feedForward;
-    int64_t q = model.heads * model.headDim, kv = model.kvHeads * model.headDim;
-    struct Matrix {
-      const char *name;
-      int64_t rows, columns, interleavedHeads;
-    };
-    bool interleaved = architecture.interleavedRope;
-    const Matrix matrices[] = {
-        {"attn_q", q, hidden, interleaved ? model.heads : 0},
-        {"attn_k", kv, hidden, interleaved ? model.kvHeads : 0},
-        {"attn_v", kv, hidden, 0},
-        {"attn_output", hidden, q, 0},
-        {"ffn_gate", ffn, hidden, 0},
-        {"ffn_up", ffn, hidden, 0},
-        {"ffn_down", hidden, ffn, 0}};
-    for (const Matrix &matrix : matrices)
-      if (Error error =
-              addTernary(prefix + matrix.name + ".weight", matrix.rows,
-                         matrix.columns, matrix.interleavedHeads))
+      if (Error error = table.add(tensor.name, describe(tensor)))
         return error;
-    for (const char *norm : {"attn_norm", "ffn_norm"})
-      if (Error error = addFloat(prefix + norm + ".weight", {hidden}))
-        return error;
-    if (!hasSubNorms)
-      return Error::success();
-    const std::pair<const char *, int64_t> subNorms[] = {{"attn_sub_norm", q},
-                                                         {"ffn_sub_norm", ffn}};
-    for (auto [name, size] : subNorms)
-      if (Error error = addFloat(prefix + name + ".weight", {size}))
-        return error;
-    return Error::success();
-  }
-
-  Expected<const GGUFTensor *> find(StringRef name, ArrayRef<int64_t> shape) {
-    const GGUFTensor *tensor = file.findTensor(name);
-    if (!tensor)
-      return file.makeError("missing tensor {0}", name);
-    if (ArrayRef<int64_t>(tensor->dims) != shape)
-      return file.makeError(
-          "{0}: expected shape [{1:$[, ]}], but got [{2:$[, ]}]", name,
-          llvm::make_range(shape.begin(), shape.end()),
-          llvm::make_range(tensor->dims.begin(), tensor->dims.end()));
-    if (!tensor->getStorage())
-      return file.makeError("{0}: expected {1}, but got {2}", name,
-                            listStorageFormats(), tensor->getTypeName());
-    usedTensors.insert(name);
-    return tensor;
-  }
-
-  tern::FileSourceAttr source(const GGUFTensor &tensor, bool quantize = false,
-                              int64_t interleavedHeads = 0) {
-    return tern::FileSourceAttr::get(b.getContext(), file.getPath(),
-                                     tensor.offset, *tensor.getStorage(),
-                                     quantize, interleavedHeads);
-  }
-
-  /// A float tensor keeps its type; blocks of eight bits are widened to f32.
-  Error addFloat(StringRef name, ArrayRef<int64_t> shape) {
-    auto tensor = find(name, shape);
-    if (!tensor)
-      return tensor.takeError();
-    StorageType storage = *(*tensor)->getStorage();
-    if (!getStorageFormat(storage).isFloat)
-      return file.makeError("{0}: expected {1}, but got {2}", name,
-                            listStorageFormats(/*floatsOnly=*/true),
-                            (*tensor)->getTypeName());
-    Type element = b.getF32Type();
-    if (storage == StorageType::F16)
-      element = b.getF16Type();
-    if (storage == StorageType::BF16)
-      element = b.getBF16Type();
-    // Norm weights are few: one type for all keeps kernels few as well, and
-    // they are checked now, tables while they are packed.
-    if (shape.size() == 1) {
-      element = b.getF32Type();
-      Expected<std::vector<float>> values = readFinite(**tensor);
-      if (!values)
-        return values.takeError();
-    }
-    Parameter &parameter = model.parameters[name];
-    parameter.type = RankedTensorType::get(shape, element);
-    parameter.source = source(**tensor);
-    return Error::success();
-  }
-
-  /// Reads a tensor of one dimension, all of whose elements must be finite: a
-  /// quantizer would hide the others.
-  Expected<std::vector<float>> readFinite(const GGUFTensor &tensor) {
-    Expected<WeightSource> source = file.openWeight(tensor);
-    if (!source)
-      return source.takeError();
-    std::vector<float> values(source->getNumCols());
-    if (Error error = source->decodeRows(0, 1, values.data()))
-      return std::move(error);
-    for (auto [index, value] : llvm::enumerate(values))
-      if (!std::isfinite(value))
-        return file.makeError(
-            "{0}: expected finite numbers, but element {1} is {2}", tensor.name,
-            index, formatNumber(value));
-    return values;
-  }
-
-  Error addTernary(const std::string &name, int64_t rows, int64_t columns,
-                   int64_t interleavedHeads) {
-    auto tensor = find(name, {rows, columns});
-    if (!tensor)
-      return tensor.takeError();
-    Expected<WeightSource> weight = file.openWeight(**tensor);
-    if (!weight)
-      return weight.takeError();
-    Expected<TernaryAnalysis> analysis = weight->analyzeTernary();
-    if (!analysis)
-      return analysis.takeError();
-    bool quantize = !analysis->isTernary;
-    if (quantize) {
-      if (!options.quantizeAbsmean)
-        return file.makeError(
-            "{0} is not ternary: {1}; --quantize=absmean makes "
-            "latent weights ternary",
-            name, analysis->contradiction);
-      Expected<float> multiplier = weight->computeAbsmeanMultiplier();
-      if (!multiplier)
-        return multiplier.takeError();
-      analysis->granularity = ScaleGranularity::Tensor;
-      analysis->groupSize = columns;
-      analysis->scale = 1 / *multiplier;
-    }
-    Parameter parameter;
-    parameter.type = RankedTensorType::get({rows, columns},
-                                           tern::TritType::get(b.getContext()));
-    parameter.source = source(**tensor, quantize, interleavedHeads);
-    if (Error error = addScale(name, *analysis, parameter))
+    ParameterReader parameters(table, context, architecture.tensors, model);
+    if (Error error = readFrequencies(table, parameters))
       return error;
-    model.parameters[name] = parameter;
+    if (Error error = checkUnreadKeys(file, model.architecture))
+      return error;
+    return parameters.read();
+  }
+
+  Error readFrequencies(const TensorTable &table, ParameterReader &parameters) {
+    double theta = 1e4;
+    if (Error error = keys.readPositiveIfAny("rope.freq_base", theta))
+      return error;
+    auto scaling = readRopeScaling(file, keys, table, parameters, ropeDim,
+                                   model.contextLength);
+    if (!scaling)
+      return scaling.takeError();
+    setRopeAngles(model, theta, ropeDim, *scaling);
     return Error::success();
   }
 
-  /// Sets the scales of `parameter`: those that were found in its elements,
-  /// times the tensor `X.scale` beside a weight `X.weight`, if any.
-  Error addScale(StringRef name, const TernaryAnalysis &analysis,
-                 Parameter &parameter) {
-    std::string factorName = name.drop_back(strlen("weight")).str() + "scale";
-    const GGUFTensor *factors = file.findTensor(factorName);
-    int64_t rows = parameter.type.getDimSize(0);
-    int64_t columns = parameter.type.getDimSize(1);
-    float scale = analysis.scale;
-    if (factors) {
-      if (factors->dims.size() != 1 ||
-          (factors->dims[0] != 1 && factors->dims[0] != rows))
-        return file.makeError("{0}: expected 1 or {1} scales", factorName,
-                              rows);
-      usedTensors.insert(factorName);
-      Expected<std::vector<float>> read = readFinite(*factors);
-      if (!read)
-        return read.takeError();
-      scale *= read->front();
-    }
-    bool isOfTensor = analysis.granularity == ScaleGranularity::Tensor;
-    if (isOfTensor && !(factors && factors->dims[0] > 1)) {
-      if (!std::isfinite(scale))
-        return file.makeError(
-            "{0}: expected scales within the range of f32, but got {1}", name,
-            formatNumber(scale));
-      parameter.scaleType = RankedTensorType::get({1}, b.getF32Type());
-      parameter.scale = DenseElementsAttr::get(parameter.scaleType, scale);
-      return Error::success();
-    }
-    SmallVector<int64_t> shape{rows};
-    if (analysis.granularity == ScaleGranularity::Group) {
-      shape.push_back(llvm::divideCeil(columns, analysis.groupSize));
-      parameter.group = analysis.groupSize;
-    }
-    parameter.scaleType = RankedTensorType::get(shape, b.getF32Type());
-    parameter.scale = tern::TernaryScalesAttr::get(
-        b.getContext(), cast<tern::FileSourceAttr>(parameter.source), columns,
-        analysis.groupSize, factors ? source(*factors) : tern::FileSourceAttr(),
-        factors ? factors->dims[0] : 0);
-    return Error::success();
+  StoredTensor describe(const GGUFTensor &tensor) {
+    return {tensor.name.str(),   file.getPath().str(),
+            tensor.offset,       tensor.getStorage(),
+            tensor.getTypeName().str(), tensor.dims};
   }
 
   GGUFFile &file;
-  Builder b;
+  ArchitectureKeys keys;
+  MLIRContext *context;
   const ImportOptions &options;
   Architecture architecture;
-  bool hasSubNorms = false;
-  /// Tensors that the definition has a use for.
-  llvm::StringSet<> usedTensors;
   ModelDescription model;
   int64_t ropeDim = 0; // elements of a head that are rotated
 };

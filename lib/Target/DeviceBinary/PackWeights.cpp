@@ -186,11 +186,14 @@ static void writeRopeTable(tern::RopeTableSourceAttr source,
                            RankedTensorType type, llvm::raw_ostream &out) {
   auto values = source.getFrequencies().getValues<double>();
   std::vector<double> frequencies(values.begin(), values.end());
+  double amplitude =
+      source.getAmplitude() ? source.getAmplitude().getValueAsDouble() : 1;
   std::vector<float> row(frequencies.size());
   for (int64_t position = 0; position < type.getDimSize(0); ++position) {
     for (auto [element, frequency] : llvm::zip_equal(row, frequencies)) {
       double angle = double(position) * frequency;
-      element = source.getSine() ? std::sin(angle) : std::cos(angle);
+      element =
+          amplitude * (source.getSine() ? std::sin(angle) : std::cos(angle));
     }
     writeElements(out, ArrayRef<float>(row));
   }

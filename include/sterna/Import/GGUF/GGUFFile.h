@@ -76,10 +76,6 @@ struct GGUFTensor {
   std::optional<StorageType> getStorage() const;
 };
 
-/// Quotes a name or text from a file for a message, so that it stays on one
-/// line and cannot upset a terminal; of a long one, the beginning.
-std::string quoteText(llvm::StringRef text);
-
 /// A GGUF file (version 2 or 3, little-endian), mapped read-only. Strings and
 /// spans it returns live as long as the object (moving it keeps them valid).
 class GGUFFile {

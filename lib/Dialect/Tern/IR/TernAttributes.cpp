@@ -107,12 +107,16 @@ TernaryScalesAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 LogicalResult
 RopeTableSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                            DenseFPElementsAttr frequencies, bool) {
-  if (frequencies.getElementType().isF64() &&
-      frequencies.getType().getRank() == 1)
-    return success();
-  return emitError() << "expected frequencies of f64 in one dimension, but got "
-                     << frequencies.getType();
+                            DenseFPElementsAttr frequencies, bool,
+                            FloatAttr amplitude) {
+  if (!frequencies.getElementType().isF64() ||
+      frequencies.getType().getRank() != 1)
+    return emitError()
+           << "expected frequencies of f64 in one dimension, but got "
+           << frequencies.getType();
+  if (amplitude && !amplitude.getType().isF64())
+    return emitError() << "expected an amplitude of f64, but got " << amplitude;
+  return success();
 }
 
 LogicalResult AdamWAttr::verify(function_ref<InFlightDiagnostic()> emitError,

@@ -30,13 +30,18 @@ public:
       : function(function), b(function.getContext()), rank(rank),
         targets(targets) {}
 
-  unsigned run() {
+  /// The number of branches, or failure.
+  FailureOr<unsigned> run() {
     b.setInsertionPointToStart(&function.front());
     scale = addArgument(RankedTensorType::get({}, b.getF32Type()), inputAttr,
                         b.getStringAttr("lora_scale"));
     unsigned count = 0;
-    for (auto linear : llvm::to_vector(function.getOps<LinearOp>()))
-      count += adapt(linear);
+    for (auto linear : llvm::to_vector(function.getOps<LinearOp>())) {
+      FailureOr<bool> adapted = adapt(linear);
+      if (failed(adapted))
+        return failure();
+      count += *adapted;
+    }
     return count;
   }
 
@@ -73,22 +78,30 @@ private:
         .str();
   }
 
-  bool adapt(LinearOp linear) {
+  FailureOr<bool> adapt(LinearOp linear) {
     RoleAttr role = linear.getRoleAttr();
     if (!role || !llvm::is_contained(targets, role.getProjection()))
       return false;
+    Value input = linear.getInput();
+    if (role.getNormed()) {
+      auto norm = input.getDefiningOp<RmsNormOp>();
+      if (!norm)
+        return linear.emitOpError()
+               << "expected its input to be a tern.rms_norm, as its role says";
+      input = norm.getInput();
+    }
     int64_t in = linear.getInput().getType().getDimSize(1);
     int64_t out = linear.getType().getDimSize(1);
     Value a = addState(linear, StateKind::lora_a, {rank, in});
     Value bMatrix = addState(linear, StateKind::lora_b, {out, rank});
-    addBranch(linear, a, bMatrix);
+    addBranch(linear, input, a, bMatrix);
     return true;
   }
 
-  void addBranch(LinearOp linear, Value a, Value bMatrix) {
+  void addBranch(LinearOp linear, Value input, Value a, Value bMatrix) {
     b.setInsertionPointAfter(linear);
     loc = linear.getLoc();
-    Value u = product(linear.getInput(), a);
+    Value u = product(input, a);
     sterna::TensorBuilder build{b, loc};
     Value scaled = build.mul(u, build.splat(scale, sterna::typeOf(u)));
     Value branch = product(scaled, bMatrix);
@@ -128,7 +141,10 @@ struct AdaptLora : sterna::tern::impl::AdaptLoraPassBase<AdaptLora> {
       auto adapted = cast<func::FuncOp>(function->clone());
       adapted.setName((function.getName() + "_lora").str());
       getOperation().push_back(adapted);
-      numBranches += Adapter(adapted, rank, selected).run();
+      FailureOr<unsigned> count = Adapter(adapted, rank, selected).run();
+      if (failed(count))
+        return signalPassFailure();
+      numBranches += *count;
     }
   }
 

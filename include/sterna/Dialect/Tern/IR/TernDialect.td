@@ -189,19 +189,22 @@ def Tern_RopeTableSourceAttr : AttrDef<Tern_Dialect, "RopeTableSource"> {
   let mnemonic = "rope_table";
   let summary = "A table of rotary-embedding cosines or sines";
   let description = [{
-    Element `[p, i]` is `cos` (or `sin`) of `p * frequencies[i]`, computed in f64
-    when the device binary is written, so that all targets rotate alike. Which
-    frequencies a model has, `theta^(-2 i / D)` or scaled in some way, is its
-    importer's matter.
+    Element `[p, i]` is `amplitude` times `cos` (or `sin`) of
+    `p * frequencies[i]`, computed in f64 when the device binary is written, so
+    that all targets rotate alike. Which frequencies a model has,
+    `theta^(-2 i / D)` or scaled in some way, and whether it turns the scores up
+    with them (YaRN, arXiv:2309.00071), is its importer's matter.
 
-    Constraint: the frequencies are f64, in one dimension.
+    Constraints: the frequencies are f64, in one dimension, and so is the
+    amplitude, 1 if absent.
 
     Example: `#tern.rope_table<frequencies = dense<[1.0, 0.01]> : tensor<2xf64>,
     sine = false>`
   }];
   // Arrays of f64 print six digits; these print all.
   let parameters = (ins "::mlir::DenseFPElementsAttr":$frequencies,
-                        "bool":$sine);
+                        "bool":$sine,
+                        OptionalParameter<"::mlir::FloatAttr">:$amplitude);
   let genVerifyDecl = 1;
   let assemblyFormat = "`<` struct(params) `>`";
 }
@@ -265,12 +268,14 @@ def Tern_RoleAttr : AttrDef<Tern_Dialect, "Role"> {
   let mnemonic = "role";
   let summary = "Which linear of the model an op is";
   let description = [{
-    What `--sterna-adapt-lora` goes by, whatever the parameter is called.
+    What `--sterna-adapt-lora` goes by, whatever the parameter is called. With
+    `normed`, the input is the result of a `tern.rms_norm` that belongs to the
+    linear: an adapter sees what that norm sees.
 
     Example: `#tern.role<layer = 3, projection = q_proj>`
   }];
-  let parameters = (ins "int64_t":$layer,
-                        Tern_Projection:$projection);
+  let parameters = (ins "int64_t":$layer, Tern_Projection:$projection,
+                        DefaultValuedParameter<"bool", "false">:$normed);
   let assemblyFormat = "`<` struct(params) `>`";
 }
 

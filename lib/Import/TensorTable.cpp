@@ -1,0 +1,65 @@
+//===- TensorTable.cpp - Where a model's tensors are ----------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See TensorTable.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TensorTable.h"
+
+#include "llvm/ADT/iterator_range.h"
+
+using namespace llvm;
+using namespace sterna;
+
+Expected<WeightSource> StoredTensor::open() const {
+  if (!storage)
+    return createStringError(path + ": tensor " + name + " has type " +
+                             typeName + ", expected " + listStorageFormats());
+  int64_t numRows = 1;
+  for (int64_t dim : ArrayRef(shape).drop_back())
+    numRows *= dim;
+  Expected<WeightSource> source =
+      WeightSource::open(path, offset, *storage, numRows, shape.back());
+  if (!source)
+    return createStringError("tensor " + name + ": " +
+                             toString(source.takeError()));
+  return source;
+}
+
+Error TensorTable::add(StringRef name, StoredTensor tensor) {
+  auto [it, isNew] = tensors.try_emplace(name, std::move(tensor));
+  if (!isNew)
+    return makeError("there are two tensors for {0}: {1} and {2}", name,
+                     it->second.name, tensor.name);
+  names.push_back(name.str());
+  return Error::success();
+}
+
+const StoredTensor *TensorTable::find(StringRef name) const {
+  auto it = tensors.find(name);
+  return it == tensors.end() ? nullptr : &it->second;
+}
+
+Expected<const StoredTensor *> TensorTable::get(StringRef name) const {
+  if (const StoredTensor *tensor = find(name))
+    return tensor;
+  return makeError("missing tensor {0}", getSpelling(name));
+}
+
+Expected<const StoredTensor *> TensorTable::get(StringRef name,
+                                                ArrayRef<int64_t> shape) const {
+  Expected<const StoredTensor *> tensor = get(name);
+  if (!tensor)
+    return tensor;
+  if (ArrayRef((*tensor)->shape) != shape)
+    return makeError("{0}: expected shape [{1:$[, ]}], but got [{2:$[, ]}]",
+                     (*tensor)->name, make_range(shape.begin(), shape.end()),
+                     make_range((*tensor)->shape.begin(),
+                                (*tensor)->shape.end()));
+  if (!(*tensor)->storage)
+    return makeError("{0}: expected {1}, but got {2}", (*tensor)->name,
+                     listStorageFormats(), (*tensor)->typeName);
+  return tensor;
+}
