@@ -180,10 +180,11 @@ def Tern_TernaryScalesAttr : AttrDef<Tern_Dialect, "TernaryScales"> {
     the order that `of` says. Where a group is a whole row, the parameter has
     one dimension. Where `of` is quantized, it is the scale of quantization.
     `factors`, if there are any, are multiplied in: there is one, or one for each
-    row of the file.
+    row of the file, or a matrix with one for each row of the file and group.
 
     Constraints: `group` is 1 to `columns`; `numFactors` is 0 without `factors`,
-    else positive.
+    else positive; for a `tern.param` of `N` rows of `G` groups it is 1, `N` or
+    `N * G`.
 
     Example: `#tern.ternary_scales<of = #tern.file<path = "m.gguf", offset = 64,
     storage = tq2_0>, columns = 1024, group = 256>`
