@@ -88,6 +88,9 @@ private:
     ImportOptions importOptions;
     importOptions.activations = options.activations;
     importOptions.quantizeAbsmean = !options.quantize.empty();
+    if (!options.i2sLayout.empty())
+      importOptions.i2sLayout =
+          options.i2sLayout == "arm" ? I2SLayout::Arm : I2SLayout::X86;
     auto model = sterna::importModel(options.input, &context, importOptions);
     if (!model)
       return model.takeError();

@@ -105,21 +105,8 @@ private:
     return Error::success();
   }
 
-  /// Whether the file holds a whole model.
+  /// Whether the file holds a model.
   Error checkKind() {
-    Expected<uint64_t> parts = file.getU64Or("split.count", 1);
-    if (!parts)
-      return parts.takeError();
-    if (*parts > 1) {
-      Expected<uint64_t> part = file.getU64Or("split.no", 0);
-      if (!part)
-        return part.takeError();
-      return file.makeError(
-          "expected a whole model, but this is part {0} of {1}: "
-          "merge the parts into one file first, for example with "
-          "llama-gguf-split --merge",
-          *part + 1, *parts);
-    }
     Expected<StringRef> kind = file.getStringOr("general.type", "model");
     if (!kind)
       return kind.takeError();
@@ -427,12 +414,12 @@ private:
 
   tern::FileSourceAttr source(const GGUFTensor &tensor, bool quantize = false,
                               int64_t interleavedHeads = 0) {
-    return tern::FileSourceAttr::get(b.getContext(), file.getPath(),
-                                     tensor.offset, *tensor.getStorage(),
-                                     quantize, interleavedHeads);
+    return tern::FileSourceAttr::get(b.getContext(), tensor.path, tensor.offset,
+                                     *tensor.getStorage(), quantize,
+                                     interleavedHeads);
   }
 
-  /// A float tensor keeps its type; blocks of eight bits are widened to f32.
+  /// A float tensor keeps its type; blocks are widened to f32.
   Error addFloat(StringRef name, ArrayRef<int64_t> shape) {
     auto tensor = find(name, shape);
     if (!tensor)
@@ -491,11 +478,12 @@ private:
       return analysis.takeError();
     bool quantize = !analysis->isTernary;
     if (quantize) {
-      if (!options.quantizeAbsmean)
+      // A code that is no trit is damage, not a latent weight.
+      bool isFloat = getStorageFormat(weight->getType()).isFloat;
+      if (!options.quantizeAbsmean || !isFloat)
         return file.makeError(
-            "{0} is not ternary: {1}; --quantize=absmean makes "
-            "latent weights ternary",
-            name, analysis->contradiction);
+            "{0} is not ternary: {1}{2}", name, analysis->contradiction,
+            isFloat ? "; --quantize=absmean makes latent weights ternary" : "");
       Expected<float> multiplier = weight->computeAbsmeanMultiplier();
       if (!multiplier)
         return multiplier.takeError();
@@ -577,9 +565,19 @@ public:
 
   Expected<ModelDescription> read(StringRef path, MLIRContext *context,
                                   const ImportOptions &options) const override {
-    Expected<GGUFFile> file = GGUFFile::open(path);
+    bool ofArm = options.i2sLayout == I2SLayout::Arm;
+    Expected<GGUFFile> file =
+        GGUFFile::open(path, ofArm ? StorageType::I2_S_ARM : StorageType::I2_S);
     if (!file)
       return file.takeError();
+    bool hasI2S =
+        llvm::any_of(file->getTensors(), [](const GGUFTensor &tensor) {
+          return tensor.storage == StorageType::I2_S ||
+                 tensor.storage == StorageType::I2_S_ARM;
+        });
+    if (options.i2sLayout && !hasI2S)
+      return file->makeError("--i2s-layout: expected a tensor of type I2_S, "
+                             "but there is none; leave the option out");
     return GGUFReader(*file, context, options).run();
   }
 };
