@@ -89,6 +89,9 @@ private:
     importOptions.activations = options.activations;
     importOptions.quantizeAbsmean = !options.quantize.empty();
     importOptions.weightScale = options.weightScale;
+    if (!options.i2sLayout.empty())
+      importOptions.i2sLayout =
+          options.i2sLayout == "arm" ? I2SLayout::Arm : I2SLayout::X86;
     auto model = sterna::importModel(options.input, &context, importOptions);
     if (!model)
       return model.takeError();

@@ -3,10 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Writes the program functions of the `import` phase in tern and upstream ops.
-// The block is that of Llama (arXiv:2302.13971) with BitLinears: pre-norm, rotary
-// embedding, grouped-query attention, gated feed-forward. Norms of heads, of
-// attention's and the feed-forward's inner results and of linears are there
-// where the model has their weights.
+// The block is that of Llama (arXiv:2302.13971) with BitLinears: pre-norm,
+// rotary embedding, grouped-query attention, gated feed-forward. Norms of
+// heads, of attention's and the feed-forward's inner results and of linears are
+// there where the model has their weights.
 //
 //===----------------------------------------------------------------------===//
 
@@ -83,12 +83,12 @@ private:
         DenseElementsAttr::get(tensor({table.getDimSize(1)}, b.getF64Type()),
                                ArrayRef(model.ropeFrequencies)));
     for (bool sine : {false, true})
-      declare(
-          sine ? "rope.sine" : "rope.cosine", table,
-          tern::RopeTableSourceAttr::get(
-              b.getContext(), frequencies, sine,
-              model.ropeAmplitude == 1 ? FloatAttr()
-                                       : b.getF64FloatAttr(model.ropeAmplitude)));
+      declare(sine ? "rope.sine" : "rope.cosine", table,
+              tern::RopeTableSourceAttr::get(
+                  b.getContext(), frequencies, sine,
+                  model.ropeAmplitude == 1
+                      ? FloatAttr()
+                      : b.getF64FloatAttr(model.ropeAmplitude)));
   }
 
   void declare(StringRef name, RankedTensorType type, Attribute source) {

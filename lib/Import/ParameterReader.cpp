@@ -219,11 +219,12 @@ Error ParameterReader::addTernary(const std::string &name,
 Error ParameterReader::quantize(const StoredTensor &tensor,
                                 const WeightSource &weight,
                                 TernaryAnalysis &analysis) {
-  if (!definition.quantizeAbsmean)
+  // A code that is no trit is damage, not a latent weight.
+  bool isFloat = getStorageFormat(weight.getType()).isFloat;
+  if (!definition.quantizeAbsmean || !isFloat)
     return tensors.makeError(
-        "{0} is not ternary: {1}; --quantize=absmean makes latent weights "
-        "ternary",
-        tensor.name, analysis.contradiction);
+        "{0} is not ternary: {1}{2}", tensor.name, analysis.contradiction,
+        isFloat ? "; --quantize=absmean makes latent weights ternary" : "");
   Expected<float> multiplier = weight.computeAbsmeanMultiplier();
   if (!multiplier)
     return multiplier.takeError();

@@ -48,8 +48,8 @@ static void scaleAsYaRN(std::vector<double> &frequencies, double theta,
   double width = std::max(last - first, 0.001);
   for (size_t i = 0; i < frequencies.size(); ++i) {
     double blend = std::clamp((double(i) - first) / width, 0.0, 1.0);
-    frequencies[i] = frequencies[i] / scaling.factor * blend +
-                     frequencies[i] * (1 - blend);
+    frequencies[i] =
+        frequencies[i] / scaling.factor * blend + frequencies[i] * (1 - blend);
   }
 }
 
@@ -57,8 +57,7 @@ void sterna::setRopeAngles(ModelDescription &model, double theta,
                            int64_t rotated, const RopeScaling &scaling) {
   std::vector<double> &frequencies = model.ropeFrequencies;
   for (int64_t i = 0; i < rotated / 2; ++i)
-    frequencies.push_back(
-        std::pow(theta, -double(i) / double(rotated / 2)));
+    frequencies.push_back(std::pow(theta, -double(i) / double(rotated / 2)));
   switch (scaling.kind) {
   case RopeScalingKind::None:
     break;

@@ -54,10 +54,10 @@ Expected<const StoredTensor *> TensorTable::get(StringRef name,
   if (!tensor)
     return tensor;
   if (ArrayRef((*tensor)->shape) != shape)
-    return makeError("{0}: expected shape [{1:$[, ]}], but got [{2:$[, ]}]",
-                     (*tensor)->name, make_range(shape.begin(), shape.end()),
-                     make_range((*tensor)->shape.begin(),
-                                (*tensor)->shape.end()));
+    return makeError(
+        "{0}: expected shape [{1:$[, ]}], but got [{2:$[, ]}]", (*tensor)->name,
+        make_range(shape.begin(), shape.end()),
+        make_range((*tensor)->shape.begin(), (*tensor)->shape.end()));
   if (!(*tensor)->storage)
     return makeError("{0}: expected {1}, but got {2}", (*tensor)->name,
                      listStorageFormats(), (*tensor)->typeName);

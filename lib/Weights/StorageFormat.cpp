@@ -2,278 +2,139 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The inner loops of reading weights, and at the end the table of them. Each is
-// a counted loop without branches over small arrays, which the C++ compiler
-// vectorizes for its baseline: no intrinsics, so that the importer builds and
-// runs anywhere.
+// The table of storage formats. The inner loops that it names lie in headers by
+// kind: FloatWords.h, FloatBlocks.h and TernaryBlocks.h. Each is a counted loop
+// without branches over small arrays, which the C++ compiler vectorizes for its
+// baseline: no intrinsics, so that the importer builds and runs anywhere.
 //
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Weights/StorageFormat.h"
 
-#include "io/Half.h"
+#include "FloatBlocks.h"
+#include "TernaryBlocks.h"
+
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/bit.h"
+#include "llvm/Support/CheckedArithmetic.h"
 
-#include <algorithm>
 #include <cassert>
-#include <cmath>
-#include <cstring>
 #include <iterator>
-#include <optional>
 
 using namespace sterna;
 
 static_assert(llvm::endianness::native == llvm::endianness::little,
               "weights are read as they are stored, little-endian");
 
-/// Weights decoded between a copy out of the (unaligned) bytes and the result.
-static constexpr int64_t stripSize = 64;
-
-//===----------------------------------------------------------------------===//
-// Floats
-//===----------------------------------------------------------------------===//
-
-static void decodeSingles(const char *bytes, int64_t count, float *out) {
-  std::memcpy(out, bytes, count * sizeof(float));
-}
-
-/// Applies `convert` to each of `count` 16-bit words.
-template <float (*convert)(uint16_t)>
-static void decodeWords(const char *bytes, int64_t count, float *out) {
-  uint16_t words[stripSize];
-  for (int64_t begin = 0; begin < count; begin += stripSize) {
-    int64_t size = std::min(stripSize, count - begin);
-    std::memcpy(words, bytes + begin * 2, size * 2);
-    for (int64_t i = 0; i < size; ++i)
-      out[begin + i] = convert(words[i]);
-  }
-}
-
-/// Writes the signs of `count` floats of the width of `Word`; both zeros and
-/// nothing else are 0.
-template <typename Word>
-static void decodeFloatSigns(const char *bytes, int64_t count, int8_t *out) {
-  constexpr Word signBit = static_cast<Word>(Word(1) << (sizeof(Word) * 8 - 1));
-  constexpr Word magnitudeMask = static_cast<Word>(signBit - 1);
-  Word words[stripSize];
-  for (int64_t begin = 0; begin < count; begin += stripSize) {
-    int64_t size = std::min(stripSize, count - begin);
-    std::memcpy(words, bytes + begin * sizeof(Word), size * sizeof(Word));
-    for (int64_t i = 0; i < size; ++i) {
-      int8_t nonzero = (words[i] & magnitudeMask) != 0;
-      int8_t negative = words[i] > signBit;
-      out[begin + i] = static_cast<int8_t>(nonzero - 2 * negative);
-    }
-  }
-}
-
-/// Columns of floats in a unit: the smallest group that is recognised.
-static constexpr int64_t floatUnit = 32;
-
-/// Returns the one non-zero magnitude among `size` <= 32 floats of the width of
-/// `Word`, as bits: 0 if all are zero, nothing if there are several or if one
-/// is not finite. `infinity` holds the bits of the type's infinity. Signed
-/// words: their comparison is the one that baseline vector instructions have,
-/// and magnitudes are positive.
-template <typename Word>
-static std::optional<Word> findMagnitude(const char *bytes, int64_t size,
-                                         Word infinity) {
-  constexpr Word magnitudeMask =
-      static_cast<Word>(~(uint64_t(1) << (sizeof(Word) * 8 - 1)));
-  // Padding with zeros keeps the loops at a fixed length.
-  Word words[floatUnit] = {};
-  std::memcpy(words, bytes, size * sizeof(Word));
-  Word largest = 0;
-  for (Word &word : words) {
-    word = static_cast<Word>(word & magnitudeMask);
-    largest = std::max(largest, word);
-  }
-  Word different = 0;
-  for (Word word : words)
-    different =
-        static_cast<Word>(different | ((word != 0) & (word != largest)));
-  if (different || largest >= infinity)
-    return std::nullopt;
-  return largest;
-}
-
-static bool findSingleMagnitudes(const char *row, int64_t count, float *out) {
-  for (int64_t begin = 0; begin < count; begin += floatUnit) {
-    auto bits = findMagnitude<int32_t>(
-        row + begin * 4, std::min(floatUnit, count - begin), 0x7f800000);
-    if (!bits)
-      return false;
-    out[begin / floatUnit] = floatOfBits(*bits);
-  }
-  return true;
-}
-
-template <float (*convert)(uint16_t), int16_t infinity>
-static bool findWordMagnitudes(const char *row, int64_t count, float *out) {
-  for (int64_t begin = 0; begin < count; begin += floatUnit) {
-    auto bits = findMagnitude<int16_t>(
-        row + begin * 2, std::min(floatUnit, count - begin), infinity);
-    if (!bits)
-      return false;
-    out[begin / floatUnit] = convert(*bits);
-  }
-  return true;
-}
-
-//===----------------------------------------------------------------------===//
-// Blocks with a scale
-//===----------------------------------------------------------------------===//
-
-/// Integers of a block of `Size` weights in `Bytes` bytes, whose half at
-/// `ScaleAt` is the scale.
-template <int Size, int Bytes, int ScaleAt,
-          void (*Decode)(const char *block, int8_t *out)>
-struct ScaledBlock {
-  static constexpr int size = Size, bytes = Bytes, scaleAt = ScaleAt;
-  static void decode(const char *block, int8_t *out) { Decode(block, out); }
-};
-
-static uint16_t readHalfBits(const char *bytes) {
-  uint16_t bits;
-  std::memcpy(&bits, bytes, sizeof(bits));
-  return bits;
-}
-
-/// Writes codes minus one: -1, 0, 1, or 2 for the code that is no trit.
-static void decodeTQ2Codes(const char *block, int8_t *out) {
-  for (int half = 0; half < 2; ++half) {
-    uint8_t codes[32];
-    std::memcpy(codes, block + 32 * half, 32);
-    for (int plane = 0; plane < 4; ++plane)
-      for (int m = 0; m < 32; ++m)
-        out[128 * half + 32 * plane + m] =
-            static_cast<int8_t>(((codes[m] >> (2 * plane)) & 3) - 1);
-  }
-}
-
-/// Writes digit minus one of each of `Count` bytes: `shifted` is the byte times
-/// a power of three, so that its wanted digit is the leading one.
-template <int Count>
-static void decodeDigit(const uint8_t *bytes, uint8_t power, int8_t *out) {
-  for (int m = 0; m < Count; ++m) {
-    uint8_t shifted = static_cast<uint8_t>(bytes[m] * power);
-    uint16_t digit = static_cast<uint16_t>(shifted * 3) >> 8;
-    out[m] = static_cast<int8_t>(digit - 1);
-  }
-}
-
-/// Writes digits minus one: -1, 0 or 1.
-static void decodeTQ1Digits(const char *block, int8_t *out) {
-  static constexpr uint8_t powers[5] = {1, 3, 9, 27, 81};
-  uint8_t bytes[52];
-  std::memcpy(bytes, block, sizeof(bytes));
-  for (int n = 0; n < 5; ++n) {
-    decodeDigit<32>(bytes, powers[n], out + 32 * n);
-    decodeDigit<16>(bytes + 32, powers[n], out + 160 + 16 * n);
-  }
-  for (int n = 0; n < 4; ++n)
-    decodeDigit<4>(bytes + 48, powers[n], out + 240 + 4 * n);
-}
-
-static void decodeQ8Integers(const char *block, int8_t *out) {
-  std::memcpy(out, block + 2, 32);
-}
-
-using Q8Block = ScaledBlock<32, 34, 0, decodeQ8Integers>;
-using TQ1Block = ScaledBlock<256, 54, 52, decodeTQ1Digits>;
-using TQ2Block = ScaledBlock<256, 66, 64, decodeTQ2Codes>;
-
-template <typename Block>
-static void decodeScaled(const char *bytes, int64_t count, float *out) {
-  int8_t integers[Block::size];
-  for (int64_t begin = 0; begin < count; begin += Block::size) {
-    float scale = halfToFloat(readHalfBits(bytes + Block::scaleAt));
-    Block::decode(bytes, integers);
-    for (int i = 0; i < Block::size; ++i)
-      out[begin + i] = static_cast<float>(integers[i]) * scale;
-    bytes += Block::bytes;
-  }
-}
-
-template <typename Block>
-static void decodeScaledSigns(const char *bytes, int64_t count, int8_t *out) {
-  int8_t integers[Block::size];
-  for (int64_t begin = 0; begin < count; begin += Block::size) {
-    uint16_t scale = readHalfBits(bytes + Block::scaleAt);
-    Block::decode(bytes, integers);
-    int8_t unit = (scale & 0x7fff) == 0 ? 0 : (scale & 0x8000) ? -1 : 1;
-    // The mask makes all weights 0 if the scale is 0; a negative scale swaps
-    // the two comparisons.
-    int8_t mask = static_cast<int8_t>(-(unit != 0));
-    int8_t flip = static_cast<int8_t>(-(unit < 0));
-    for (int i = 0; i < Block::size; ++i) {
-      int8_t sign = static_cast<int8_t>((integers[i] > 0) - (integers[i] < 0));
-      // (x ^ -1) - -1 is -x in two's complement.
-      out[begin + i] = static_cast<int8_t>(((sign ^ flip) - flip) & mask);
-    }
-    bytes += Block::bytes;
-  }
-}
-
-/// A block of trits has one magnitude, that of its scale.
-template <typename Block>
-static bool findBlockMagnitudes(const char *row, int64_t count, float *out) {
-  int8_t digits[Block::size];
-  bool areTrits = true;
-  for (int64_t begin = 0; begin < count; begin += Block::size) {
-    uint16_t scale = readHalfBits(row + Block::scaleAt);
-    Block::decode(row, digits);
-    uint8_t anyNonzero = 0, anyInvalid = 0;
-    for (int8_t digit : digits) {
-      anyNonzero |= digit != 0;
-      anyInvalid |= digit == 2;
-    }
-    out[begin / Block::size] =
-        anyNonzero ? std::fabs(halfToFloat(scale)) : 0.0F;
-    areTrits &= !anyInvalid && (scale & 0x7fff) < 0x7c00;
-    row += Block::bytes;
-  }
-  return areTrits;
-}
-
-/// A block of integers is judged by its floats.
-static bool findQ8Magnitudes(const char *row, int64_t count, float *out) {
-  static_assert(Q8Block::size == floatUnit, "a unit is a block");
-  float weights[floatUnit];
-  for (int64_t begin = 0; begin < count; begin += floatUnit) {
-    decodeScaled<Q8Block>(row, floatUnit, weights);
-    if (!findSingleMagnitudes(reinterpret_cast<const char *>(weights),
-                              floatUnit, out + begin / floatUnit))
-      return false;
-    row += Q8Block::bytes;
-  }
-  return true;
-}
-
 //===----------------------------------------------------------------------===//
 // The table
 //===----------------------------------------------------------------------===//
 
+template <float (*convert)(uint16_t), int16_t infinity>
+static constexpr StorageFormat makeWords(StorageType type, const char *name) {
+  return {type,
+          name,
+          1,
+          2,
+          RowLayout::Blocks,
+          true,
+          true,
+          decodeWords<convert>,
+          decodeFloatSigns<uint16_t>,
+          floatUnit,
+          findWordMagnitudes<convert, infinity>};
+}
+
+/// Integers with a scale, judged by their floats.
+template <typename Block>
+static constexpr StorageFormat makeIntegers(StorageType type,
+                                            const char *name) {
+  return {type,
+          name,
+          Block::size,
+          Block::bytes,
+          RowLayout::Blocks,
+          true,
+          true,
+          decodeScaled<Block>,
+          decodeScaledSigns<Block>,
+          floatUnit,
+          findFloatBlockMagnitudes<AsFloatBlock<Block>>};
+}
+
+template <typename Block>
+static constexpr StorageFormat makeFloats(StorageType type, const char *name) {
+  return {type,
+          name,
+          Block::size,
+          Block::bytes,
+          RowLayout::Blocks,
+          true,
+          true,
+          decodeFloatBlocks<Block>,
+          decodeFloatBlockSigns<Block>,
+          floatUnit,
+          findFloatBlockMagnitudes<Block>};
+}
+
+template <typename Block>
+static constexpr StorageFormat makeTrits(StorageType type, const char *name,
+                                         bool hasScales = true) {
+  return {type,
+          name,
+          Block::size,
+          Block::bytes,
+          RowLayout::Blocks,
+          false,
+          hasScales,
+          decodeScaled<Block>,
+          decodeScaledSigns<Block>,
+          Block::size,
+          findBlockMagnitudes<Block>};
+}
+
+/// Codes that are widened to f32 before anything else.
+static constexpr StorageFormat makeWidened(StorageType type, const char *name,
+                                           int64_t blockSize,
+                                           int64_t blockBytes, RowLayout layout,
+                                           bool hasScales) {
+  return {type,
+          name,
+          blockSize,
+          blockBytes,
+          layout,
+          false,
+          hasScales,
+          decodeSingles,
+          decodeFloatSigns<uint32_t>,
+          floatUnit,
+          findSingleMagnitudes};
+}
+
 /// In the order of `StorageType`.
 static constexpr StorageFormat formats[] = {
-    {StorageType::F32, "F32", 1, 4, true, decodeSingles,
-     decodeFloatSigns<uint32_t>, floatUnit, findSingleMagnitudes},
-    {StorageType::F16, "F16", 1, 2, true, decodeWords<halfToFloat>,
-     decodeFloatSigns<uint16_t>, floatUnit,
-     findWordMagnitudes<halfToFloat, 0x7c00>},
-    {StorageType::BF16, "BF16", 1, 2, true, decodeWords<bfloatToFloat>,
-     decodeFloatSigns<uint16_t>, floatUnit,
-     findWordMagnitudes<bfloatToFloat, 0x7f80>},
-    {StorageType::Q8_0, "Q8_0", Q8Block::size, Q8Block::bytes, true,
-     decodeScaled<Q8Block>, decodeScaledSigns<Q8Block>, floatUnit,
-     findQ8Magnitudes},
-    {StorageType::TQ1_0, "TQ1_0", TQ1Block::size, TQ1Block::bytes, false,
-     decodeScaled<TQ1Block>, decodeScaledSigns<TQ1Block>, TQ1Block::size,
-     findBlockMagnitudes<TQ1Block>},
-    {StorageType::TQ2_0, "TQ2_0", TQ2Block::size, TQ2Block::bytes, false,
-     decodeScaled<TQ2Block>, decodeScaledSigns<TQ2Block>, TQ2Block::size,
-     findBlockMagnitudes<TQ2Block>},
+    {StorageType::F32, "F32", 1, 4, RowLayout::Blocks, true, true,
+     decodeSingles, decodeFloatSigns<uint32_t>, floatUnit,
+     findSingleMagnitudes},
+    makeWords<halfToFloat, 0x7c00>(StorageType::F16, "F16"),
+    makeWords<bfloatToFloat, 0x7f80>(StorageType::BF16, "BF16"),
+    makeIntegers<Q8Block>(StorageType::Q8_0, "Q8_0"),
+    makeIntegers<Q4Block>(StorageType::Q4_0, "Q4_0"),
+    makeFloats<Q4KBlock>(StorageType::Q4_K, "Q4_K"),
+    makeFloats<Q5KBlock>(StorageType::Q5_K, "Q5_K"),
+    makeFloats<Q6KBlock>(StorageType::Q6_K, "Q6_K"),
+    makeTrits<TQ1Block>(StorageType::TQ1_0, "TQ1_0"),
+    makeTrits<TQ2Block>(StorageType::TQ2_0, "TQ2_0"),
+    makeTrits<Q2Block>(StorageType::Q2_0, "Q2_0"),
+    makeTrits<PQ2Block>(StorageType::PQ2_0, "PQ2_0"),
+    makeTrits<PTQ1Block>(StorageType::PTQ1_0, "PTQ1_0"),
+    makeTrits<STQ1Block>(StorageType::STQ1_0, "STQ1_0"),
+    makeWidened(StorageType::I2_S, "I2_S", 128, 32, RowLayout::Run, true),
+    makeWidened(StorageType::I2_S_ARM, "I2_S", 64, 16, RowLayout::Run, true),
+    makeWidened(StorageType::BitNetU8, "BitNet U8", 4, 1, RowLayout::Quarters,
+                false),
+    makeTrits<MLXBlock>(StorageType::MLXU2, "MLX 2-bit", /*hasScales=*/false),
 };
 static_assert(std::size(formats) == tern::getMaxEnumValForStorageType() + 1);
 
@@ -286,9 +147,57 @@ const StorageFormat &sterna::getStorageFormat(StorageType type) {
 std::string sterna::listStorageFormats(bool floatsOnly) {
   std::vector<std::string> names;
   for (const StorageFormat &format : formats)
-    if (format.isFloat || !floatsOnly)
+    if (format.hasScales && (format.isFloat || !floatsOnly) &&
+        !llvm::is_contained(names, format.name))
       names.emplace_back(format.name);
   std::string last = names.back();
   names.pop_back();
   return llvm::join(names, ", ") + " or " + last;
+}
+
+//===----------------------------------------------------------------------===//
+// Sizes
+//===----------------------------------------------------------------------===//
+
+/// Bytes of a run after its blocks; the scale is the first four.
+static constexpr uint64_t runScaleBytes = 32;
+
+const char *StorageFormat::getDividedCount() const {
+  switch (layout) {
+  case RowLayout::Blocks:
+    return "columns";
+  case RowLayout::Run:
+    return "weights";
+  case RowLayout::Quarters:
+    return "rows";
+  }
+  llvm_unreachable("unknown layout");
+}
+
+bool StorageFormat::isWhole(int64_t rows, int64_t columns) const {
+  if (rows <= 0 || columns <= 0)
+    return false;
+  switch (layout) {
+  case RowLayout::Blocks:
+    return columns % blockSize == 0;
+  case RowLayout::Run: // remainders, because the product may be too large
+    return rows % blockSize * (columns % blockSize) % blockSize == 0;
+  case RowLayout::Quarters:
+    return rows % blockSize == 0;
+  }
+  llvm_unreachable("unknown layout");
+}
+
+std::optional<uint64_t> StorageFormat::getMatrixBytes(int64_t rows,
+                                                      int64_t columns) const {
+  assert(isWhole(rows, columns) && "there is no such matrix");
+  constexpr uint64_t limit = uint64_t(1) << 62;
+  auto weights = llvm::checkedMulUnsigned<uint64_t>(rows, columns);
+  if (!weights)
+    return std::nullopt;
+  auto bytes =
+      llvm::checkedMulUnsigned<uint64_t>(*weights / blockSize, blockBytes);
+  if (!bytes || *bytes > limit)
+    return std::nullopt;
+  return *bytes + (layout == RowLayout::Run ? runScaleBytes : 0);
 }

@@ -26,7 +26,10 @@ using namespace sterna;
 /// Explains why a row is not ternary: `weights` are its decoded values, and no
 /// two magnitudes may differ within a unit.
 static std::string describeContradiction(const std::vector<float> &weights,
-                                         int64_t row, int64_t unit) {
+                                         int64_t row,
+                                         const StorageFormat &format) {
+  int64_t unit = format.unit;
+  bool isWidened = format.layout != RowLayout::Blocks;
   std::string text;
   raw_string_ostream stream(text);
   int64_t numCols = weights.size();
@@ -35,8 +38,10 @@ static std::string describeContradiction(const std::vector<float> &weights,
     for (int64_t col = begin; col < std::min(numCols, begin + unit); ++col) {
       float weight = weights[col];
       if (!std::isfinite(weight)) {
-        stream << "element [" << row << ", " << col << "] is "
-               << (std::isnan(weight) ? "not a number" : "infinite");
+        stream << "element [" << row << ", " << col << "] "
+               << (isWidened            ? "has the code 3, which is no trit"
+                   : std::isnan(weight) ? "is not a number"
+                                        : "is infinite");
         return text;
       }
       if (weight == 0.0f)
@@ -51,7 +56,8 @@ static std::string describeContradiction(const std::vector<float> &weights,
       return text;
     }
   }
-  // Only a TQ2_0 block whose every non-zero weight has the invalid code.
+  // Only blocks of two-bit codes whose every non-zero weight has the invalid
+  // one.
   stream << "row " << row << " holds the code 3, which is no trit";
   return text;
 }
@@ -131,7 +137,7 @@ Expected<TernaryAnalysis> WeightSource::analyzeTernary() const {
       return true;
     std::vector<float> decoded(numCols);
     format->decodeFloats(bytes, numCols, decoded.data());
-    result.contradiction = describeContradiction(decoded, row, format->unit);
+    result.contradiction = describeContradiction(decoded, row, *format);
     return false;
   });
   if (error)

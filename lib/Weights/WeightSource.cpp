@@ -17,6 +17,8 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <cmath>
+
 using namespace llvm;
 using namespace sterna;
 
@@ -47,7 +49,8 @@ WeightSource::WeightSource(std::string path, sys::fs::file_t file,
 
 WeightSource::WeightSource(WeightSource &&other) noexcept
     : path(std::move(other.path)), file(other.file), offset(other.offset),
-      format(other.format), numRows(other.numRows), numCols(other.numCols) {
+      format(other.format), numRows(other.numRows), numCols(other.numCols),
+      scale(other.scale) {
   other.file = sys::fs::kInvalidFile;
 }
 
@@ -58,6 +61,7 @@ WeightSource &WeightSource::operator=(WeightSource &&other) noexcept {
   format = other.format;
   numRows = other.numRows;
   numCols = other.numCols;
+  scale = other.scale;
   return *this;
 }
 
@@ -76,21 +80,17 @@ Expected<WeightSource> WeightSource::open(StringRef path, uint64_t offset,
     return createStringError(Twine(path) + ": expected a regular file");
 
   const StorageFormat &format = getStorageFormat(type);
-  int64_t blockSize = format.blockSize;
-  if (numRows <= 0 || numCols <= 0 || numCols % blockSize != 0)
+  if (!format.isWhole(numRows, numCols))
     return createStringError(
-        Twine(path) +
-        ": expected rows and columns to be positive and columns to be a "
-        "multiple of " +
-        Twine(blockSize) + " for " + format.name + ", but got " +
+        Twine(path) + ": expected rows and columns to be positive and " +
+        format.getDividedCount() + " to be a multiple of " +
+        Twine(format.blockSize) + " for " + format.name + ", but got " +
         Twine(numRows) + " x " + Twine(numCols));
 
-  // Divisions instead of products: neither side can overflow.
-  uint64_t numBlocks = numCols / blockSize;
-  uint64_t blockBytes = format.blockBytes;
+  std::optional<uint64_t> bytes = format.getMatrixBytes(numRows, numCols);
   uint64_t available =
       status.getSize() > offset ? status.getSize() - offset : 0;
-  if (available / blockBytes / numBlocks < static_cast<uint64_t>(numRows))
+  if (!bytes || *bytes > available)
     return createStringError(
         Twine(path) + ": expected " + Twine(numRows) + " x " + Twine(numCols) +
         " weights of type " + format.name + " at byte " + Twine(offset) +
@@ -99,7 +99,11 @@ Expected<WeightSource> WeightSource::open(StringRef path, uint64_t offset,
   Expected<sys::fs::file_t> file = sys::fs::openNativeFileForRead(path);
   if (!file)
     return createStringError(Twine(path) + ": " + toString(file.takeError()));
-  return WeightSource(path.str(), *file, offset, format, numRows, numCols);
+  WeightSource source(path.str(), *file, offset, format, numRows, numCols);
+  if (format.layout == RowLayout::Run)
+    if (Error error = source.readScale())
+      return std::move(error);
+  return std::move(source);
 }
 
 //===----------------------------------------------------------------------===//
@@ -134,6 +138,20 @@ Error WeightSource::readBytes(uint64_t position, char *buffer,
     position += *read;
     size -= *read;
   }
+  return Error::success();
+}
+
+Error WeightSource::readScale() {
+  uint64_t position =
+      uint64_t(numRows) * numCols / format->blockSize * format->blockBytes;
+  if (Error error =
+          readBytes(position, reinterpret_cast<char *>(&scale), sizeof(scale)))
+    return error;
+  if (!std::isfinite(scale))
+    return createStringError(Twine(path) + ": expected a finite scale of the " +
+                             format->name + " matrix at byte " + Twine(offset) +
+                             ", but got " + formatNumber(scale) + " at byte " +
+                             Twine(offset + position));
   return Error::success();
 }
 

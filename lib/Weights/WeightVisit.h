@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The two templates of WeightSource that read a matrix piece by piece, for the
+// The templates of WeightSource that read a matrix piece by piece, for the
 // files that implement its members.
 //
 //===----------------------------------------------------------------------===//
@@ -23,10 +23,33 @@ namespace sterna {
 constexpr int64_t weightsPerPiece = 65536;
 
 template <typename VisitFn>
+llvm::Error WeightSource::visitWidened(int64_t firstRow, int64_t count,
+                                       VisitFn visit) const {
+  int64_t rowsPerRead =
+      std::min(count, std::max<int64_t>(1, weightsPerPiece / numCols));
+  std::unique_ptr<float[]> buffer(new float[rowsPerRead * numCols]);
+  for (int64_t row = firstRow, end = firstRow + count; row < end;
+       row += rowsPerRead) {
+    int64_t size = std::min(rowsPerRead, end - row);
+    if (llvm::Error error = widenRows(row, size, buffer.get()))
+      return error;
+    if (!visit(reinterpret_cast<const char *>(buffer.get()), row, size))
+      return llvm::Error::success();
+  }
+  return llvm::Error::success();
+}
+
+template <typename VisitFn>
 llvm::Error WeightSource::visitBlocks(int64_t firstRow, int64_t count,
                                       VisitFn visit) const {
   if (llvm::Error error = checkRows(firstRow, count))
     return error;
+  if (format->layout != RowLayout::Blocks)
+    return visitWidened(
+        firstRow, count, [&](const char *bytes, int64_t row, int64_t size) {
+          visit(bytes, (row - firstRow) * numCols, size * numCols);
+          return true;
+        });
   int64_t blockSize = format->blockSize;
   int64_t blockBytes = format->blockBytes;
   int64_t numWeights = count * numCols;
@@ -50,6 +73,14 @@ llvm::Error WeightSource::visitRows(int64_t firstRow, int64_t count,
                                     VisitFn visit) const {
   if (llvm::Error error = checkRows(firstRow, count))
     return error;
+  if (format->layout != RowLayout::Blocks)
+    return visitWidened(
+        firstRow, count, [&](const char *bytes, int64_t row, int64_t size) {
+          for (int64_t i = 0; i < size; ++i)
+            if (!visit(bytes + i * numCols * sizeof(float), row + i))
+              return false;
+          return true;
+        });
   int64_t rowBytes = getRowBytes();
   int64_t rowsPerRead =
       std::min(count, std::max<int64_t>(1, weightsPerPiece / numCols));

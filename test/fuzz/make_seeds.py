@@ -39,10 +39,15 @@ ROWS = {
 
 def write_models(folder):
     shape = {"hidden": 8, "feed_forward": 16, "heads": 2, "layers": 1}
+    wide = {**shape, "hidden": 64, "feed_forward": 64, "kv_heads": 2}
     variants = {
         "bitnet": Variant("", kv_heads=1, **shape),
         "bitnet-scales": Variant("", kv_heads=2, separate_scales=True, **shape),
         "llama": Variant("", "llama", kv_heads=2, sub_norms=False, **shape),
+        "i2_s": Variant("", matrix_type="i2_s", embedding_type="q4_0", **wide),
+        "q2_0": Variant(
+            "", matrix_type="q2_0-64", embedding_type="q4_0", **wide
+        ),
     }
     for name, variant in variants.items():
         gguf.write(

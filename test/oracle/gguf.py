@@ -17,7 +17,7 @@ import struct
 
 import numpy as np
 
-from gguf_codecs import CODECS, CODECS_BY_ID
+from gguf_codecs import CODECS, CODECS_BY_ID, CODECS_OF_42
 
 MAGIC = b"GGUF"
 VERSION = 3
@@ -32,15 +32,17 @@ _SCALAR_FORMATS = {
 
 
 class TensorInfo:
-    """Where one tensor lies in a file: `shape` (rows first), `codec`, and the
-    absolute byte `offset` of its data."""
+    """Where one tensor lies: `shape` (rows first), `codec`, and the absolute
+    byte `offset` of its data in the mapped file `data`."""
 
-    def __init__(self, shape, codec, offset):
+    def __init__(self, shape, codec, offset, data):
         self.shape, self.codec, self.offset = shape, codec, offset
+        self.data = data
 
 
 class Reader:
-    """A GGUF file: `metadata` (dict) and `tensors` (name to TensorInfo).
+    """A GGUF file: `metadata` (dict) and `tensors` (name to TensorInfo). The
+    first part of a model stands for all of its parts.
 
     Tensor data stays in the mapped file until `read` decodes it. Raises
     ValueError when the file is not GGUF v3 or uses an unsupported type.
@@ -63,21 +65,48 @@ class Reader:
         infos = [self._tensor_info() for _ in range(tensor_count)]
         alignment = self.metadata.get("general.alignment", DEFAULT_ALIGNMENT)
         start = _align(self._position, alignment)
+        self._tell_42_apart(infos, alignment, self._data.size - start)
         self.tensors = {
-            name: TensorInfo(shape, codec, start + offset)
+            name: TensorInfo(shape, codec, start + offset, self._data)
             for name, shape, codec, offset in infos
         }
+        if self.metadata.get("split.no") == 0:
+            for number in range(1, self.metadata["split.count"]):
+                self.tensors |= Reader(_part_path(path, number)).tensors
 
     def read(self, name):
         """The values of tensor `name` as float32 (exact for every type)."""
         info = self.tensors[name]
         size = info.codec.byte_size(info.shape)
-        raw = self._data[info.offset : info.offset + size]
+        raw = info.data[info.offset : info.offset + size]
         if raw.size != size:
             raise ValueError(
                 f"{name}: data ends after {raw.size} of {size} bytes"
             )
         return info.codec.decode(np.array(raw)).reshape(info.shape)
+
+    @staticmethod
+    def _tell_42_apart(infos, alignment, end):
+        """Replace the codec of number 42 by the only one that explains where
+        the next tensors begin."""
+        offsets = sorted(offset for *_, offset in infos) + [end]
+        several = [info for info in infos if info[2].id == 42]
+
+        def explains(codec):
+            for _, shape, _, offset in several:
+                if shape[-1] % codec.block:
+                    return False
+                following = offsets[offsets.index(offset) + 1]
+                size = codec.byte_size(shape)
+                if _align(size, alignment) != following - offset:
+                    return False
+            return True
+
+        fitting = [codec for codec in CODECS_OF_42 if explains(codec)]
+        if several and len(fitting) != 1:
+            raise ValueError(f"type 42 has {len(fitting)} meanings here")
+        for info in several:
+            info[2] = fitting[0]
 
     def _bytes(self, count):
         data = self._data[self._position : self._position + count].tobytes()
@@ -109,7 +138,7 @@ class Reader:
         offset = self._scalar("<Q")
         if kind not in CODECS_BY_ID:
             raise ValueError(f"{name}: unsupported tensor type {kind}")
-        return name, shape, CODECS_BY_ID[kind], offset
+        return [name, shape, CODECS_BY_ID[kind], offset]
 
 
 class StreamWriter:
@@ -181,6 +210,32 @@ def write(path, metadata, tensors):
             CODECS[kind].encode(np.asarray(values, np.float32)).tobytes()
         )
     writer.close()
+
+
+def write_parts(path, metadata, tensors, count):
+    """Write a model in `count` parts, of which `path` names the first."""
+    names = list(tensors)
+    size = math.ceil(len(names) / count)
+    for number in range(count):
+        place = {
+            "split.no": number,
+            "split.count": count,
+            "split.tensors.count": len(names),
+        }
+        own = names[number * size : (number + 1) * size]
+        write(
+            _part_path(path, number),
+            {**metadata, **place} if number == 0 else place,
+            {name: tensors[name] for name in own},
+        )
+
+
+def _part_path(path, number):
+    """Path of part `number` beside the first part `path`."""
+    stem, first, rest = str(path).rpartition("-00001-of-")
+    if not first:
+        raise ValueError(f"{path}: not the name of a first part")
+    return f"{stem}-{number + 1:05}-of-{rest}"
 
 
 def _align(offset, alignment):

@@ -3,17 +3,21 @@
 #
 # Encoders and decoders of the GGUF element types that the compiler imports.
 # They are separate from gguf.py because they know nothing of files: an array
-# of floats goes in, the bytes of its blocks come out, and back.
+# of floats goes in, the bytes of its blocks come out, and back. The blocks of
+# other types are in float_codecs.py and ternary_codecs.py.
 # ===----------------------------------------------------------------------=== #
-"""Codecs F32, F16, BF16, Q8_0, TQ1_0 and TQ2_0.
+"""Codecs of all element types: see `CODECS` at the end.
 
-Blocks run along the last axis. A ternary block holds `(digit - 1) * d`, with
+Blocks run along the last axis, but for I2_S, where they run over all rows. A ternary block holds `(digit - 1) * d`, with
 the scale d taken as the largest magnitude in the block.
 """
 
 import math
 
 import numpy as np
+
+import float_codecs
+import ternary_codecs
 
 TERNARY_BLOCK = 256
 
@@ -147,6 +151,59 @@ def _decode_tq1_0(raw):
     return _join_trits(digits, raw[:, column:])
 
 
+def _encode_neighbours(x):
+    """f16 scale, then four codes in a byte."""
+    digits, scale = _split_trits(x)
+    return np.hstack([scale, ternary_codecs.encode_neighbours(digits)])
+
+
+def _decode_neighbours(raw):
+    digits = ternary_codecs.decode_neighbours(raw[:, 2:])
+    return _join_trits(digits, raw[:, :2])
+
+
+def _encode_ptq1_0(x):
+    digits, scale = _split_trits(x)
+    return np.hstack([ternary_codecs.encode_ptq1_0(digits), scale])
+
+
+def _decode_ptq1_0(raw):
+    return _join_trits(ternary_codecs.decode_ptq1_0(raw), raw[:, 26:])
+
+
+def _encode_stq1_0(x):
+    """A block of zeros has the scale 0 and any trits."""
+    digits, scale = _split_trits(x)
+    digits[(x == 0).all(axis=1)] = np.repeat([1, 0, 0, 0] * 4, 16)
+    return np.hstack([ternary_codecs.encode_stq1_0(digits), scale])
+
+
+def _decode_stq1_0(raw):
+    return _join_trits(ternary_codecs.decode_stq1_0(raw), raw[:, 40:])
+
+
+class RunCodec:
+    """I2_S, whose blocks of 4 `lanes` trits know no rows."""
+
+    id = 36
+
+    def __init__(self, lanes):
+        self._lanes = lanes
+
+    def byte_size(self, shape):
+        count = math.prod(shape)
+        if count % (4 * self._lanes):
+            raise ValueError(f"{count} values are no blocks")
+        return count // 4 + ternary_codecs.SCALE_BYTES
+
+    def encode(self, values):
+        self.byte_size(values.shape)
+        return ternary_codecs.encode_run(values.reshape(-1), self._lanes)
+
+    def decode(self, raw):
+        return ternary_codecs.decode_run(raw, self._lanes)
+
+
 CODECS = {
     "f32": Codec(0, 1, 4, _encode_f32, _decode_f32),
     "f16": Codec(1, 1, 2, _encode_f16, _decode_f16),
@@ -154,5 +211,31 @@ CODECS = {
     "bf16": Codec(30, 1, 2, _encode_bf16, _decode_bf16),
     "tq1_0": Codec(34, TERNARY_BLOCK, 54, _encode_tq1_0, _decode_tq1_0),
     "tq2_0": Codec(35, TERNARY_BLOCK, 66, _encode_tq2_0, _decode_tq2_0),
+    "q2_0-64": Codec(42, 64, 18, _encode_neighbours, _decode_neighbours),
+    "q2_0-128": Codec(42, 128, 34, _encode_neighbours, _decode_neighbours),
+    "pq2_0": Codec(142, 128, 34, _encode_neighbours, _decode_neighbours),
+    "ptq1_0": Codec(143, 128, 28, _encode_ptq1_0, _decode_ptq1_0),
+    "stq1_0": Codec(42, TERNARY_BLOCK, 42, _encode_stq1_0, _decode_stq1_0),
+    "i2_s": RunCodec(32),
+    "i2_s-arm": RunCodec(16),
 }
-CODECS_BY_ID = {codec.id: codec for codec in CODECS.values()}
+for _name, _id, _block, _bytes in (
+    ("q4_0", 2, 32, 18),
+    ("q4_k", 12, 256, 144),
+    ("q5_k", 13, 256, 176),
+    ("q6_k", 14, 256, 210),
+):
+    CODECS[_name] = Codec(
+        _id,
+        _block,
+        _bytes,
+        getattr(float_codecs, f"encode_{_name}"),
+        getattr(float_codecs, f"decode_{_name}"),
+    )
+
+CODECS_BY_ID = {}
+for _codec in CODECS.values():
+    # I2_S is x86's; which of three number 42 is, a file's sizes say.
+    CODECS_BY_ID.setdefault(_codec.id, _codec)
+CODECS_BY_ID[43] = CODECS["stq1_0"]
+CODECS_OF_42 = [codec for codec in CODECS.values() if codec.id == 42]

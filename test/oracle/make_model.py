@@ -9,6 +9,7 @@
 """Write a small random ternary model.
 
   make_model.py VARIANT -o MODEL.gguf [--seed N]
+  make_model.py VARIANT -o MODEL-00001-of-00003.gguf --parts 3
   make_model.py --list
 
 The same variant and seed give the same bytes everywhere: only the frozen
@@ -146,6 +147,55 @@ VARIANTS = {
         matrix_type="bf16",
         embedding_type="bf16",
     ),
+    "q2_0-64": Variant(
+        "matrices in Q2_0, blocks of 64 whose scales differ",
+        hidden=256,
+        feed_forward=320,
+        layers=1,
+        scales=64,
+        matrix_type="q2_0-64",
+        embedding_type="q6_k",
+    ),
+    "q2_0-128": Variant(
+        "matrices in Q2_0, blocks of 128 whose scales differ",
+        hidden=256,
+        feed_forward=384,
+        layers=1,
+        scales=128,
+        matrix_type="q2_0-128",
+        embedding_type="q4_k",
+    ),
+    "ptq1_0": Variant(
+        "matrices in PTQ1_0",
+        hidden=256,
+        feed_forward=384,
+        layers=1,
+        scales="row",
+        matrix_type="ptq1_0",
+        embedding_type="q5_k",
+    ),
+    "stq1_0": Variant(
+        "matrices in STQ1_0",
+        hidden=256,
+        feed_forward=512,
+        layers=1,
+        matrix_type="stq1_0",
+        embedding_type="q4_0",
+    ),
+    "i2_s": Variant(
+        "matrices in I2_S, whose blocks cross rows",
+        hidden=96,
+        feed_forward=160,
+        layers=1,
+        matrix_type="i2_s",
+    ),
+    "i2_s-arm": Variant(
+        "the model of i2_s as a build for Arm writes it",
+        hidden=96,
+        feed_forward=160,
+        layers=1,
+        matrix_type="i2_s-arm",
+    ),
     "q8_0-embedding": Variant(
         "embedding and head in Q8_0", tied=False, embedding_type="q8_0"
     ),
@@ -176,6 +226,17 @@ def ternary_matrix(random, rows, columns, scales):
     return trits, np.repeat(scale, length, axis=1).reshape(rows, columns)
 
 
+def leave_one_zero(random, values, scale):
+    """Make trits times scales such that one of four weights 16 apart is zero,
+    but for blocks of zeros: what STQ1_0 can hold."""
+    lanes = values.reshape(-1, 4, 4, 16)
+    filled = np.where(lanes == 0, scale.reshape(lanes.shape), lanes)
+    zero = random.randint(0, 4, (len(lanes), 4, 1, 16))
+    filled[np.arange(4).reshape(1, 1, 4, 1) == zero] = 0
+    filled[(lanes == 0).all(axis=(1, 2, 3))] = 0
+    return filled.reshape(values.shape)
+
+
 def latent_matrix(random, rows, columns):
     """Random floats for absmean, none so near a rounding boundary that the
     precision of the mean could decide its trit."""
@@ -196,6 +257,8 @@ def add_linear(tensors, random, variant, stem, rows, columns):
             tensors[f"{stem}.scale"] = (scale[0, :1], "f32")
         else:
             values = values * scale
+        if variant.matrix_type == "stq1_0":
+            values = leave_one_zero(random, values, scale)
     if variant.row_factors:
         tensors[f"{stem}.scale"] = (uniform(random, rows, 0.2, 1.0), "f32")
     tensors[f"{stem}.weight"] = (values, variant.matrix_type)
@@ -278,6 +341,7 @@ def main():
     )
     parser.add_argument("-o", "--output")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--parts", type=int, help="files to split it into")
     parser.add_argument("--list", action="store_true", help="list the variants")
     args = parser.parse_args()
     if args.list:
@@ -288,7 +352,11 @@ def main():
         parser.error("a VARIANT and -o FILE are needed")
     variant = VARIANTS[args.variant]
     metadata = model_metadata(f"random {args.variant}", variant)
-    gguf.write(args.output, metadata, make_tensors(variant, args.seed))
+    tensors = make_tensors(variant, args.seed)
+    if args.parts:
+        gguf.write_parts(args.output, metadata, tensors, args.parts)
+    else:
+        gguf.write(args.output, metadata, tensors)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ struct CompileOptions {
   bool train = true, checkpoint = true, tuned = true;
   /// "absmean" makes latent weights ternary; empty: they are an error.
   std::string quantize;
+  /// "x86" or "arm", for tensors of I2_S; empty: x86, and there may be none.
+  std::string i2sLayout;
   /// The phase after which the input stands, if that is IR that does not say so
   /// itself.
   std::optional<Phase> from;

@@ -22,11 +22,17 @@ namespace sterna {
 /// configuration.
 enum class WeightScale { Model, Multiply, Divide };
 
+/// Which machine's build of its program wrote tensors of I2_S: the layouts
+/// differ, and files do not tell.
+enum class I2SLayout { X86, Arm };
+
 struct ImportOptions {
   ActivationType activations = ActivationType::Model;
   /// Make latent float matrices ternary by absmean instead of refusing them.
   bool quantizeAbsmean = false;
   WeightScale weightScale = WeightScale::Model;
+  /// None: x86's. An importer refuses it for a model without such tensors.
+  std::optional<I2SLayout> i2sLayout;
 };
 
 /// Importers have no state; one object of each is registered.

@@ -13,22 +13,44 @@
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace sterna {
 
 using tern::StorageType;
 
-/// A format splits every row into blocks of `blockSize` weights. The functions
-/// take bytes at any alignment and whole blocks, little-endian.
+/// Where the rows of a matrix lie in its bytes.
+enum class RowLayout {
+  /// Each row is whole blocks, and row follows row.
+  Blocks,
+  /// Blocks of two-bit codes run on from row to row. A byte holds four weights,
+  /// as many apart as a block has bytes, the first in the high bits. One scale
+  /// of f32 for all follows, in 32 bytes.
+  Run,
+  /// A byte holds a two-bit code of each of four rows that are a quarter of the
+  /// matrix apart, the first in the low bits. The scale is 1.
+  Quarters
+};
+
+/// A way to store a matrix. The functions take bytes at any alignment, little-
+/// endian: whole blocks or, where rows are not whole blocks, the f32 to which
+/// `WeightSource` has widened them, NaN for a code that is no trit.
 struct StorageFormat {
   StorageType type;
   /// As messages have it: "TQ2_0".
   const char *name;
+  /// Weights of a block and its bytes; unless layout is `Blocks`, blocks are no
+  /// matter of a row.
   int64_t blockSize, blockBytes;
+  RowLayout layout;
 
   /// Whether it stores numbers and no trits: what tables and norms may have.
   bool isFloat;
+
+  /// Whether scales, where trits have any, are part of it. If not, every trit
+  /// that is not zero has magnitude 1.
+  bool hasScales;
 
   /// Decodes `count` weights to `out`.
   void (*decodeFloats)(const char *bytes, int64_t count, float *out);
@@ -44,13 +66,24 @@ struct StorageFormat {
   /// at a unit that has several or that holds what is no finite number or no
   /// trit.
   bool (*findMagnitudes)(const char *row, int64_t count, float *out);
+
+  /// What of a matrix must be a multiple of `blockSize`: "columns", "rows" or,
+  /// over all rows, "weights".
+  const char *getDividedCount() const;
+
+  /// Whether a matrix of that size is not empty and whole blocks.
+  bool isWhole(int64_t rows, int64_t columns) const;
+
+  /// The bytes of a matrix that is whole blocks, its scale included; none if
+  /// they are more than any file has.
+  std::optional<uint64_t> getMatrixBytes(int64_t rows, int64_t columns) const;
 };
 
 /// The row of the table for `type`.
 const StorageFormat &getStorageFormat(StorageType type);
 
-/// The names of all formats, or of those of floats, for messages: "F32, F16,
-/// BF16 or Q8_0".
+/// The names of all formats that have their scales with them, or of those of
+/// floats, for messages: "F32, F16, BF16 or Q8_0".
 std::string listStorageFormats(bool floatsOnly = false);
 
 } // namespace sterna

@@ -56,8 +56,8 @@ struct TernaryAnalysis {
 class WeightSource {
 public:
   /// Opens the matrix at byte `offset` of the file `path`. Fails if the file
-  /// cannot be read, the shape is empty or not whole blocks, or the matrix
-  /// extends beyond the end of the file.
+  /// cannot be read, the shape is empty or not whole blocks, the matrix extends
+  /// beyond the end of the file, or its one scale is not finite.
   static llvm::Expected<WeightSource> open(llvm::StringRef path,
                                            uint64_t offset, StorageType type,
                                            int64_t numRows, int64_t numCols);
@@ -72,9 +72,6 @@ public:
   int64_t getNumRows() const { return numRows; }
   int64_t getNumCols() const { return numCols; }
 
-  /// Returns the number of bytes one row takes in the file.
-  int64_t getRowBytes() const;
-
   /// Decodes rows [firstRow, firstRow + count) to `out`, which has room for
   /// count x numCols floats. Fails on a range outside the matrix and on read
   /// errors.
@@ -86,7 +83,7 @@ public:
   llvm::Error decodeTrits(int64_t firstRow, int64_t count, int8_t *out) const;
 
   /// Decides in one pass whether the matrix is ternary. Needs 4 bytes for
-  /// every 32 weights (every 256 for TQ types). A matrix that is not ternary
+  /// every unit of its format, 32 weights of most. A matrix that is not ternary
   /// is a result, not an error; errors are read errors.
   llvm::Expected<TernaryAnalysis> analyzeTernary() const;
 
@@ -118,13 +115,32 @@ private:
   /// Reads `size` bytes at byte `position` of the matrix into `buffer`.
   llvm::Error readBytes(uint64_t position, char *buffer, size_t size) const;
 
-  /// Calls `visit(bytes, index, count)` for consecutive pieces of whole blocks
-  /// of the rows, in order; `index` counts the weights before the piece.
+  /// Bytes of a row of whole blocks.
+  int64_t getRowBytes() const;
+
+  /// Reads the scale of a run.
+  llvm::Error readScale();
+
+  /// Widens rows [firstRow, firstRow + count), which are inside the matrix and
+  /// not whole blocks, to f32 in `out`; codes that are no trits become NaN.
+  llvm::Error widenRows(int64_t firstRow, int64_t count, float *out) const;
+  llvm::Error widenRun(int64_t firstRow, int64_t count, float *out) const;
+  llvm::Error widenQuarters(int64_t firstRow, int64_t count, float *out) const;
+
+  /// Calls `visit(bytes, firstRow, count)` for consecutive pieces of the rows,
+  /// widened, until it returns false.
+  template <typename VisitFn>
+  llvm::Error visitWidened(int64_t firstRow, int64_t count,
+                           VisitFn visit) const;
+
+  /// Calls `visit(bytes, index, count)` for consecutive pieces of the rows, as
+  /// the format's functions take them; `index` counts the weights before the
+  /// piece.
   template <typename VisitFn>
   llvm::Error visitBlocks(int64_t firstRow, int64_t count, VisitFn visit) const;
 
-  /// Calls `visit(bytes, row)` for each of the rows in order, until it returns
-  /// false.
+  /// Calls `visit(bytes, row)` for each of the rows in order, likewise, until
+  /// it returns false.
   template <typename VisitFn>
   llvm::Error visitRows(int64_t firstRow, int64_t count, VisitFn visit) const;
 
@@ -134,6 +150,7 @@ private:
   const StorageFormat *format;
   int64_t numRows;
   int64_t numCols;
+  float scale = 1; // of a matrix whose format is widened
 };
 
 /// Opens the matrix of `rows` x `columns` that `source` describes, as it lies

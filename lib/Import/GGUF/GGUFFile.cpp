@@ -57,40 +57,49 @@ StringRef sterna::stringifyGGUFValueType(GGUFValueType type) {
 }
 
 static constexpr std::pair<uint32_t, StorageType> storageTypes[] = {
-    {0, StorageType::F32},    {1, StorageType::F16},
-    {8, StorageType::Q8_0},   {30, StorageType::BF16},
-    {34, StorageType::TQ1_0}, {35, StorageType::TQ2_0}};
+    {0, StorageType::F32},     {1, StorageType::F16},
+    {2, StorageType::Q4_0},    {8, StorageType::Q8_0},
+    {12, StorageType::Q4_K},   {13, StorageType::Q5_K},
+    {14, StorageType::Q6_K},   {30, StorageType::BF16},
+    {34, StorageType::TQ1_0},  {35, StorageType::TQ2_0},
+    {36, StorageType::I2_S},   {42, StorageType::Q2_0},
+    {42, StorageType::PQ2_0},  {42, StorageType::STQ1_0},
+    {43, StorageType::STQ1_0}, {142, StorageType::PQ2_0},
+    {143, StorageType::PTQ1_0}};
 
 /// Types that cannot be decoded: they are listed so that a file is refused for
 /// the tensor that matters, not for its mere presence.
-static constexpr std::pair<uint32_t, GGUFTensorType> otherTypes[] = {
-    {2, {"Q4_0", 32, 18, {}}},    {3, {"Q4_1", 32, 20, {}}},
-    {6, {"Q5_0", 32, 22, {}}},    {7, {"Q5_1", 32, 24, {}}},
-    {10, {"Q2_K", 256, 84, {}}},  {11, {"Q3_K", 256, 110, {}}},
-    {12, {"Q4_K", 256, 144, {}}}, {13, {"Q5_K", 256, 176, {}}},
-    {14, {"Q6_K", 256, 210, {}}}, {24, {"I8", 1, 1, {}}},
-    {25, {"I16", 1, 2, {}}},      {26, {"I32", 1, 4, {}}},
-    {27, {"I64", 1, 8, {}}},      {28, {"F64", 1, 8, {}}}};
+static constexpr std::pair<uint32_t, GGUFOpaqueType> opaqueTypes[] = {
+    {3, {"Q4_1", 32, 20}},   {6, {"Q5_0", 32, 22}},    {7, {"Q5_1", 32, 24}},
+    {10, {"Q2_K", 256, 84}}, {11, {"Q3_K", 256, 110}}, {24, {"I8", 1, 1}},
+    {25, {"I16", 1, 2}},     {26, {"I32", 1, 4}},      {27, {"I64", 1, 8}},
+    {28, {"F64", 1, 8}}};
 
-std::optional<GGUFTensorType> sterna::findGGUFTensorType(uint32_t id) {
-  for (auto [number, storage] : storageTypes)
-    if (number == id) {
-      const StorageFormat &format = getStorageFormat(storage);
-      return GGUFTensorType{format.name, format.blockSize, format.blockBytes,
-                            storage};
-    }
-  for (const auto &[number, type] : otherTypes)
+const GGUFOpaqueType *sterna::findGGUFOpaqueType(uint32_t id) {
+  for (const auto &[number, type] : opaqueTypes)
     if (number == id)
-      return type;
-  return std::nullopt;
+      return &type;
+  return nullptr;
+}
+
+std::vector<StorageType> sterna::getGGUFMeanings(uint32_t id) {
+  std::vector<StorageType> meanings;
+  for (auto [number, storage] : storageTypes)
+    if (number == id)
+      meanings.push_back(storage);
+  return meanings;
 }
 
 StringRef GGUFTensor::getTypeName() const {
-  return findGGUFTensorType(typeId)->name;
+  return storage ? getStorageFormat(*storage).name
+                 : findGGUFOpaqueType(typeId)->name;
 }
 
-std::optional<StorageType> GGUFTensor::getStorage() const {
-  return findGGUFTensorType(typeId)->storage;
+int64_t GGUFTensor::getNumRows() const {
+  int64_t rows = 1;
+  for (int64_t dim : ArrayRef(dims).drop_back())
+    rows *= dim;
+  return rows;
 }
 
 //===----------------------------------------------------------------------===//
@@ -316,16 +325,14 @@ const GGUFTensor *GGUFFile::findTensor(StringRef name) const {
 }
 
 Expected<WeightSource> GGUFFile::openWeight(const GGUFTensor &tensor) const {
-  std::optional<StorageType> storage = tensor.getStorage();
-  if (!storage)
-    return createStringError(
-        Twine(getPath()) + ": tensor " + quoteText(tensor.name) + " has type " +
-        tensor.getTypeName() + ", expected " + listStorageFormats());
-  int64_t numRows = 1;
-  for (int64_t dim : ArrayRef(tensor.dims).drop_back())
-    numRows *= dim;
-  Expected<WeightSource> source = WeightSource::open(
-      getPath(), tensor.offset, *storage, numRows, tensor.dims.back());
+  if (!tensor.storage)
+    return createStringError(Twine(tensor.path) + ": tensor " +
+                             quoteText(tensor.name) + " has type " +
+                             tensor.getTypeName() + ", expected " +
+                             listStorageFormats());
+  Expected<WeightSource> source =
+      WeightSource::open(tensor.path, tensor.offset, *tensor.storage,
+                         tensor.getNumRows(), tensor.dims.back());
   if (!source)
     return createStringError("tensor " + quoteText(tensor.name) + ": " +
                              toString(source.takeError()));

@@ -15,8 +15,6 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <tuple>
-
 using namespace llvm;
 
 /// The first bytes of every GGUF file.
@@ -48,16 +46,13 @@ private:
   Error readAlignment();
   Error readTensors();
   Error readTensor(GGUFTensor &tensor);
-  Error sizeTensor(GGUFTensor &tensor);
-  Error placeTensors();
-  Error checkOverlap();
+  Error checkTensor(const GGUFTensor &tensor);
 
   GGUFFile &file;
   StringRef bytes;
   uint64_t position = 0;
   uint64_t numTensors = 0;
   uint64_t numValues = 0;
-  uint64_t alignment = 32;
 };
 
 } // namespace sterna
@@ -212,6 +207,7 @@ Error GGUFParser::readMetadata() {
     GGUFValue value;
     if (Error error = readValue(key, value))
       return error;
+    value.size = bytes.data() + position - value.data;
     if (!file.values.try_emplace(key, value).second)
       return fail("metadata key " + quoteText(key) + " appears twice");
     file.keys.push_back(key);
@@ -220,14 +216,14 @@ Error GGUFParser::readMetadata() {
 }
 
 Error GGUFParser::readAlignment() {
-  Expected<uint64_t> value = file.getU64Or("general.alignment", alignment);
+  Expected<uint64_t> value = file.getU64Or("general.alignment", file.alignment);
   if (!value)
     return value.takeError();
   if (!isPowerOf2_64(*value) || *value > (uint64_t(1) << 30))
     return fail("expected general.alignment to be a power of two up to 2^30, "
                 "but got " +
                 Twine(*value));
-  alignment = *value;
+  file.alignment = *value;
   return Error::success();
 }
 
@@ -235,10 +231,10 @@ Error GGUFParser::readAlignment() {
 // Tensors
 //===----------------------------------------------------------------------===//
 
-/// Computes the bytes of a tensor from its dimensions and type.
-Error GGUFParser::sizeTensor(GGUFTensor &tensor) {
-  std::optional<GGUFTensorType> type = findGGUFTensorType(tensor.typeId);
-  if (!type)
+/// Checks type and dimensions; which of them go together is for later.
+Error GGUFParser::checkTensor(const GGUFTensor &tensor) {
+  if (getGGUFMeanings(tensor.typeId).empty() &&
+      !findGGUFOpaqueType(tensor.typeId))
     return fail("tensor " + quoteText(tensor.name) + " has storage type " +
                 Twine(tensor.typeId) + ", which is not supported");
   // No file holds more elements than this; the bound leaves room to multiply
@@ -252,11 +248,6 @@ Error GGUFParser::sizeTensor(GGUFTensor &tensor) {
                   " to be positive with a product up to 2^50");
     numElements *= dim;
   }
-  if (tensor.dims.back() % type->blockSize != 0)
-    return fail("expected the row length of tensor " + quoteText(tensor.name) +
-                " to be a multiple of " + Twine(type->blockSize) + " for " +
-                type->name + ", but got " + Twine(tensor.dims.back()));
-  tensor.size = numElements / type->blockSize * type->blockBytes;
   return Error::success();
 }
 
@@ -276,14 +267,14 @@ Error GGUFParser::readTensor(GGUFTensor &tensor) {
   if (Error error = readNumber(tensor.typeId,
                                "the type of tensor " + quoteText(tensor.name)))
     return error;
-  if (Error error = sizeTensor(tensor))
+  if (Error error = checkTensor(tensor))
     return error;
   if (Error error = readNumber(tensor.offset, "the offset of tensor " +
                                                   quoteText(tensor.name)))
     return error;
-  if (tensor.offset % alignment != 0)
+  if (tensor.offset % file.alignment != 0)
     return fail("expected the offset of tensor " + quoteText(tensor.name) +
-                " to be a multiple of " + Twine(alignment) + ", but got " +
+                " to be a multiple of " + Twine(file.alignment) + ", but got " +
                 Twine(tensor.offset));
   return Error::success();
 }
@@ -291,6 +282,7 @@ Error GGUFParser::readTensor(GGUFTensor &tensor) {
 Error GGUFParser::readTensors() {
   for (uint64_t i = 0; i != numTensors; ++i) {
     GGUFTensor tensor;
+    tensor.path = file.getPath();
     if (Error error = readName(tensor.name, "the name of tensor " + Twine(i)))
       return error;
     if (Error error = readTensor(tensor))
@@ -299,42 +291,6 @@ Error GGUFParser::readTensors() {
       return fail("tensor " + quoteText(tensor.name) + " appears twice");
     file.tensors.push_back(std::move(tensor));
   }
-  return Error::success();
-}
-
-/// Turns the offsets, which count from the end of the header, into positions in
-/// the file and checks them against its size.
-Error GGUFParser::placeTensors() {
-  uint64_t dataStart = alignTo(position, alignment);
-  for (GGUFTensor &tensor : file.tensors) {
-    if (dataStart > bytes.size() || tensor.offset > bytes.size() - dataStart ||
-        tensor.size > bytes.size() - dataStart - tensor.offset)
-      return fail("expected " + Twine(tensor.size) + " bytes of tensor " +
-                  quoteText(tensor.name) + " at offset " +
-                  Twine(tensor.offset) + " of the data at byte " +
-                  Twine(dataStart) + ", but the file ends at " +
-                  Twine(bytes.size()));
-    tensor.offset += dataStart;
-  }
-  return checkOverlap();
-}
-
-/// No two tensors may share bytes: each would be right alone, and the model
-/// another one.
-Error GGUFParser::checkOverlap() {
-  std::vector<const GGUFTensor *> order;
-  for (const GGUFTensor &tensor : file.tensors)
-    order.push_back(&tensor);
-  llvm::sort(order, [](const GGUFTensor *a, const GGUFTensor *b) {
-    return std::tie(a->offset, a->name) < std::tie(b->offset, b->name);
-  });
-  for (size_t i = 1; i < order.size(); ++i)
-    if (const GGUFTensor &before = *order[i - 1], &tensor = *order[i];
-        tensor.offset < before.offset + before.size)
-      return fail("expected tensor " + quoteText(tensor.name) +
-                  " to begin at byte " + Twine(before.offset + before.size) +
-                  ", where tensor " + quoteText(before.name) +
-                  " ends, or later, but got " + Twine(tensor.offset));
   return Error::success();
 }
 
@@ -347,10 +303,11 @@ Error GGUFParser::run() {
     return error;
   if (Error error = readTensors())
     return error;
-  return placeTensors();
+  file.dataStart = alignTo(position, file.alignment);
+  return Error::success();
 }
 
-Expected<GGUFFile> GGUFFile::parse(std::unique_ptr<MemoryBuffer> buffer) {
+Expected<GGUFFile> GGUFFile::readHeader(std::unique_ptr<MemoryBuffer> buffer) {
   GGUFFile file(std::move(buffer));
   if (Error error = GGUFParser(file).run())
     return std::move(error);
@@ -365,7 +322,7 @@ bool GGUFFile::hasMagic(StringRef path) {
   return start && (*start)->getBuffer() == magic;
 }
 
-Expected<GGUFFile> GGUFFile::open(StringRef path) {
+Expected<GGUFFile> GGUFFile::readHeader(StringRef path) {
   // A pipe or a device may have no end.
   sys::fs::file_status status;
   std::error_code code = sys::fs::status(path, status);
@@ -378,5 +335,5 @@ Expected<GGUFFile> GGUFFile::open(StringRef path) {
       path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)
     return createStringError(Twine(path) + ": " + buffer.getError().message());
-  return parse(std::move(*buffer));
+  return readHeader(std::move(*buffer));
 }

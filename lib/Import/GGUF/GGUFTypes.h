@@ -21,16 +21,25 @@ uint64_t getGGUFValueSize(GGUFValueType type);
 /// Returns the name of a value type for messages, such as "u32".
 llvm::StringRef stringifyGGUFValueType(GGUFValueType type);
 
-/// A storage type: the name of its number, and weights and bytes of one block.
-struct GGUFTensorType {
+/// A type that cannot be decoded: the name of its number, and weights and bytes
+/// of one block.
+struct GGUFOpaqueType {
   const char *name;
   int64_t blockSize, blockBytes;
-  /// None if there is no way to decode it.
-  std::optional<StorageType> storage;
 };
 
-/// Returns the storage type with number `id`, if its size is known.
-std::optional<GGUFTensorType> findGGUFTensorType(uint32_t id);
+/// Returns the type with number `id` that has a size alone, if there is one.
+const GGUFOpaqueType *findGGUFOpaqueType(uint32_t id);
+
+/// Returns what the number `id` may mean; nothing if it cannot be decoded. One
+/// has several meanings, because its users did not know of each other.
+std::vector<StorageType> getGGUFMeanings(uint32_t id);
+
+/// Finds what tensors of `parts`, the files of one model, are and take, and
+/// where: sizes, positions in their files, no bytes in common. `i2s` is the
+/// layout of I2_S.
+llvm::Error placeGGUFTensors(llvm::MutableArrayRef<GGUFFile> parts,
+                             StorageType i2s);
 
 } // namespace sterna
 

@@ -89,21 +89,8 @@ private:
   // Metadata
   //===--------------------------------------------------------------------===//
 
-  /// Whether the file holds a whole model.
+  /// Whether the file holds a model.
   Error checkKind() {
-    Expected<uint64_t> parts = file.getU64Or("split.count", 1);
-    if (!parts)
-      return parts.takeError();
-    if (*parts > 1) {
-      Expected<uint64_t> part = file.getU64Or("split.no", 0);
-      if (!part)
-        return part.takeError();
-      return file.makeError(
-          "expected a whole model, but this is part {0} of {1}: "
-          "merge the parts into one file first, for example with "
-          "llama-gguf-split --merge",
-          *part + 1, *parts);
-    }
     Expected<StringRef> kind = file.getStringOr("general.type", "model");
     if (!kind)
       return kind.takeError();
@@ -162,8 +149,8 @@ private:
   Error readHeads() {
     constexpr uint64_t many = 1 << 14;
     model.kvHeads = model.heads;
-    if (Error error = keys.readSizeIfAny("attention.head_count_kv",
-                                         model.kvHeads, many))
+    if (Error error =
+            keys.readSizeIfAny("attention.head_count_kv", model.kvHeads, many))
       return error;
     model.headDim = model.hidden / model.heads;
     if (Error error =
@@ -183,8 +170,7 @@ private:
           "but got {0} and {1}",
           model.heads, model.kvHeads);
     ropeDim = model.headDim;
-    if (Error error =
-            keys.readSizeIfAny("rope.dimension_count", ropeDim, many))
+    if (Error error = keys.readSizeIfAny("rope.dimension_count", ropeDim, many))
       return error;
     if (ropeDim > model.headDim || ropeDim % 2)
       return file.makeError(
@@ -216,7 +202,8 @@ private:
     if (!architecture.scales)
       return Error::success();
     double divisor = 1;
-    if (Error error = keys.readPositive("embedding_scale", model.embeddingScale))
+    if (Error error =
+            keys.readPositive("embedding_scale", model.embeddingScale))
       return error;
     if (Error error = keys.readPositive("residual_scale", model.residualScale))
       return error;
@@ -236,8 +223,9 @@ private:
     float expected = 1 / std::sqrt(float(model.headDim));
     if (*scale != 0 && !(std::fabs(*scale - expected) <= 1e-6 * expected))
       return file.makeError("{0}: expected {1}, 1 / sqrt({2}), but got {3}",
-                            keys.spell("attention.scale"), formatNumber(expected),
-                            model.headDim, formatNumber(*scale));
+                            keys.spell("attention.scale"),
+                            formatNumber(expected), model.headDim,
+                            formatNumber(*scale));
     return Error::success();
   }
 
@@ -303,7 +291,8 @@ private:
 
   /// Describes the tensors of the file by the definition of its architecture.
   Error readTensors() {
-    TensorTable table(file.getPath(), [](StringRef name) { return name.str(); });
+    TensorTable table(file.getPath(),
+                      [](StringRef name) { return name.str(); });
     for (const GGUFTensor &tensor : file.getTensors())
       if (Error error = table.add(tensor.name, describe(tensor)))
         return error;
@@ -328,9 +317,8 @@ private:
   }
 
   StoredTensor describe(const GGUFTensor &tensor) {
-    return {tensor.name.str(),   file.getPath().str(),
-            tensor.offset,       tensor.getStorage(),
-            tensor.getTypeName().str(), tensor.dims};
+    return {tensor.name.str(),   tensor.path.str(),          tensor.offset,
+            tensor.getStorage(), tensor.getTypeName().str(), tensor.dims};
   }
 
   GGUFFile &file;
@@ -352,9 +340,19 @@ public:
 
   Expected<ModelDescription> read(StringRef path, MLIRContext *context,
                                   const ImportOptions &options) const override {
-    Expected<GGUFFile> file = GGUFFile::open(path);
+    bool ofArm = options.i2sLayout == I2SLayout::Arm;
+    Expected<GGUFFile> file =
+        GGUFFile::open(path, ofArm ? StorageType::I2_S_ARM : StorageType::I2_S);
     if (!file)
       return file.takeError();
+    bool hasI2S =
+        llvm::any_of(file->getTensors(), [](const GGUFTensor &tensor) {
+          return tensor.storage == StorageType::I2_S ||
+                 tensor.storage == StorageType::I2_S_ARM;
+        });
+    if (options.i2sLayout && !hasI2S)
+      return file->makeError("--i2s-layout: expected a tensor of type I2_S, "
+                             "but there is none; leave the option out");
     return GGUFReader(*file, context, options).run();
   }
 };

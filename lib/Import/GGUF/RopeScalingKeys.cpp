@@ -103,8 +103,7 @@ private:
          {"rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor"})
       if (Error error = keys.readPositiveIfAny(name, extra))
         return error;
-    double own =
-        scaling.factor > 1 ? 0.1 * std::log(scaling.factor) + 1 : 1;
+    double own = scaling.factor > 1 ? 0.1 * std::log(scaling.factor) + 1 : 1;
     scaling.amplitude = extra * own;
     return Error::success();
   }

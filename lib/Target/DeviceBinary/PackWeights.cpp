@@ -114,25 +114,47 @@ static Error packTernary(tern::FileSourceAttr source, RankedTensorType type,
   return Error::success();
 }
 
-/// The factors of `scales` of a matrix of `rows` rows, by rows of the file.
-static Expected<std::vector<float>> readFactors(tern::TernaryScalesAttr scales,
-                                                int64_t rows) {
-  std::vector<float> factors(rows, 1);
-  if (!scales.getFactors())
-    return factors;
-  int64_t count = scales.getNumFactors();
-  if (count != 1 && count != rows)
-    return llvm::createStringError(
-        llvm::formatv("expected 1 or {0} factors, but got {1}", rows, count));
-  auto source = openWeight(scales.getFactors(), 1, count);
-  if (!source)
-    return source.takeError();
-  if (Error error = source->decodeRows(0, 1, factors.data()))
-    return std::move(error);
-  if (count == 1)
-    std::fill(factors.begin(), factors.end(), factors.front());
-  return factors;
-}
+namespace {
+
+/// Reads what the scales of a ternary matrix are multiplied by.
+class FactorReader {
+public:
+  /// For a matrix of `rows` rows of `groups` groups.
+  static Expected<FactorReader> open(tern::TernaryScalesAttr scales,
+                                     int64_t rows, int64_t groups) {
+    FactorReader reader;
+    if (!scales.getFactors())
+      return std::move(reader);
+    int64_t count = scales.getNumFactors();
+    bool isMatrix = count != 1 && count != rows;
+    auto source = isMatrix ? openWeight(scales.getFactors(), rows, groups)
+                           : openWeight(scales.getFactors(), 1, count);
+    if (!source)
+      return source.takeError();
+    if (isMatrix) {
+      reader.matrix = std::move(*source);
+      return std::move(reader);
+    }
+    reader.factors.resize(count);
+    if (Error error = source->decodeRows(0, 1, reader.factors.data()))
+      return std::move(error);
+    return std::move(reader);
+  }
+
+  /// Reads one factor for each of `out`, the groups of row `row` of the file.
+  Error read(int64_t row, llvm::MutableArrayRef<float> out) {
+    if (matrix)
+      return matrix->decodeRows(row, 1, out.data());
+    llvm::fill(out, factors[factors.size() == 1 ? 0 : row]);
+    return Error::success();
+  }
+
+private:
+  std::vector<float> factors{1};      // one, or one for each row
+  std::optional<WeightSource> matrix; // or one for each row and group
+};
+
+} // namespace
 
 static Error packTernaryScales(tern::TernaryScalesAttr scales,
                                RankedTensorType type, llvm::raw_ostream &out) {
@@ -149,9 +171,9 @@ static Error packTernaryScales(tern::TernaryScalesAttr scales,
     return weight.takeError();
   if (Error error = checkOrder(scales.getOf(), rows))
     return error;
-  auto factors = readFactors(scales, rows);
-  if (!factors)
-    return factors.takeError();
+  auto reader = FactorReader::open(scales, rows, groups);
+  if (!reader)
+    return reader.takeError();
   bool quantize = scales.getOf().getQuantize();
   float quantized = 0;
   if (quantize) {
@@ -160,7 +182,7 @@ static Error packTernaryScales(tern::TernaryScalesAttr scales,
       return multiplier.takeError();
     quantized = 1 / *multiplier;
   }
-  std::vector<float> values(groups);
+  std::vector<float> values(groups), factors(groups);
   for (int64_t i = 0; i < rows; ++i) {
     int64_t row = sourceRow(scales.getOf(), i, rows);
     if (quantize)
@@ -168,8 +190,10 @@ static Error packTernaryScales(tern::TernaryScalesAttr scales,
     else if (Error error =
                  weight->decodeScales(row, 1, scales.getGroup(), values.data()))
       return error;
-    for (float &value : values) {
-      value *= (*factors)[row];
+    if (Error error = reader->read(row, factors))
+      return error;
+    for (auto [value, factor] : llvm::zip_equal(values, factors)) {
+      value *= factor;
       if (!std::isfinite(value))
         return llvm::createStringError(llvm::formatv(
             "expected scales within the range of f32, but one of row {0} is "
@@ -233,10 +257,10 @@ static Error packSource(Attribute source, RankedTensorType type,
     return llvm::createStringError(llvm::formatv(
         "expected a source that can be packed, but got {0}", source));
   int64_t columns = type.getShape().back();
+  int64_t rows = type.getNumElements() / columns;
   const StorageFormat &format = getStorageFormat(file.getStorage());
-  report.sourceBytes += type.getNumElements() / columns *
-                        llvm::divideCeil(columns, format.blockSize) *
-                        format.blockBytes;
+  if (format.isWhole(rows, columns))
+    report.sourceBytes += format.getMatrixBytes(rows, columns).value_or(0);
   if (isa<tern::TritType>(type.getElementType()))
     return packTernary(file, type, out, report);
   report.packedBytes +=

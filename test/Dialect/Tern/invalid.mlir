@@ -515,3 +515,14 @@ tern.param @scales : tensor<2xf32> from #tern.ternary_scales<of = <path = "m", o
 
 // expected-error @+1 {{expected factors and their number, but got 0 of some}}
 tern.param @scales : tensor<2xf32> from #tern.ternary_scales<of = <path = "m", offset = 0, storage = f32>, columns = 64, group = 64, factors = <path = "m", offset = 0, storage = f32>>
+
+// -----
+
+// expected-error @+1 {{'tern.param' op expected 1 factor, 4 or 4 x 2, but got 2}}
+tern.param @scales : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m", offset = 0, storage = f32>, columns = 64, group = 32, factors = <path = "m", offset = 0, storage = f32>, numFactors = 2>
+
+// -----
+
+// The product of rows and groups does not wrap.
+// expected-error @+1 {{'tern.param' op expected 1 factor, 4611686018427387904 or 4611686018427387904 x 8, but got 16}}
+tern.param @scales : tensor<4611686018427387904x8xf32> from #tern.ternary_scales<of = <path = "m", offset = 0, storage = f32>, columns = 256, group = 32, factors = <path = "m", offset = 0, storage = f32>, numFactors = 16>

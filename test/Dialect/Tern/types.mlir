@@ -23,9 +23,38 @@ tern.param @tq1_0 : tensor<1x256x!tern.trit> from #tern.file<path = "m.gguf", of
 // CHECK: storage = tq2_0>
 tern.param @tq2_0 : tensor<1x256x!tern.trit> from #tern.file<path = "m.gguf", offset = 160, storage = tq2_0>
 
+// CHECK: storage = q4_0>
+tern.param @q4_0 : tensor<1x32xf32> from #tern.file<path = "m.gguf", offset = 192, storage = q4_0>
+// CHECK: storage = q4_k>
+tern.param @q4_k : tensor<1x256xf32> from #tern.file<path = "m.gguf", offset = 224, storage = q4_k>
+// CHECK: storage = q5_k>
+tern.param @q5_k : tensor<1x256xf32> from #tern.file<path = "m.gguf", offset = 384, storage = q5_k>
+// CHECK: storage = q6_k>
+tern.param @q6_k : tensor<1x256xf32> from #tern.file<path = "m.gguf", offset = 576, storage = q6_k>
+// CHECK: storage = q2_0>
+tern.param @q2_0 : tensor<1x64x!tern.trit> from #tern.file<path = "m.gguf", offset = 800, storage = q2_0>
+// CHECK: storage = pq2_0>
+tern.param @pq2_0 : tensor<1x128x!tern.trit> from #tern.file<path = "m.gguf", offset = 832, storage = pq2_0>
+// CHECK: storage = ptq1_0>
+tern.param @ptq1_0 : tensor<1x128x!tern.trit> from #tern.file<path = "m.gguf", offset = 896, storage = ptq1_0>
+// CHECK: storage = stq1_0>
+tern.param @stq1_0 : tensor<1x256x!tern.trit> from #tern.file<path = "m.gguf", offset = 928, storage = stq1_0>
+// CHECK: storage = i2_s>
+tern.param @i2_s : tensor<4x96x!tern.trit> from #tern.file<path = "m.gguf", offset = 992, storage = i2_s>
+// CHECK: storage = i2_s_arm>
+tern.param @i2_s_arm : tensor<2x96x!tern.trit> from #tern.file<path = "m.gguf", offset = 1120, storage = i2_s_arm>
+// CHECK: storage = bitnet_u8>
+tern.param @bitnet_u8 : tensor<4x8x!tern.trit> from #tern.file<path = "m.safetensors", offset = 64, storage = bitnet_u8>
+// CHECK: storage = mlx_u2>
+tern.param @mlx_u2 : tensor<2x16x!tern.trit> from #tern.file<path = "m.safetensors", offset = 72, storage = mlx_u2>
+
 // Scales, with factors of their own.
 // CHECK: tern.param @scales : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m.gguf", offset = 160, storage = tq2_0>, columns = 512, group = 256, factors = <path = "m.gguf", offset = 0, storage = f32>, numFactors = 4>
 tern.param @scales : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m.gguf", offset = 160, storage = tq2_0>, columns = 512, group = 256, factors = <path = "m.gguf", offset = 0, storage = f32>, numFactors = 4>
+
+// Scales that a file has of its own: a factor for each row and group.
+// CHECK: tern.param @matrix : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m.safetensors", offset = 160, storage = mlx_u2>, columns = 128, group = 64, factors = <path = "m.safetensors", offset = 0, storage = bf16>, numFactors = 8>
+tern.param @matrix : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m.safetensors", offset = 160, storage = mlx_u2>, columns = 128, group = 64, factors = <path = "m.safetensors", offset = 0, storage = bf16>, numFactors = 8>
 
 // What is not the default is printed.
 // CHECK: tern.param @latent : tensor<4x8x!tern.trit> from #tern.file<path = "m.gguf", offset = 192, storage = f32, quantize = true, interleavedHeads = 2>

@@ -38,6 +38,7 @@ TEST(Options, EachIsSet) {
            {"no-checkpoint", ""},
            {"portable-kernels", "false"},
            {"quantize", "absmean"},
+           {"i2s-layout", "arm"},
            {"runtime-folder", "bin"},
            {"compile-from", "adapt"},
            {"compile-to", "codegen"}})
@@ -59,6 +60,7 @@ TEST(Options, EachIsSet) {
   EXPECT_FALSE(options.checkpoint);
   EXPECT_TRUE(options.tuned);
   EXPECT_EQ(options.quantize, "absmean");
+  EXPECT_EQ(options.i2sLayout, "arm");
   EXPECT_EQ(options.runtimeFolder, "bin");
   EXPECT_EQ(options.from, Phase::Adapt);
   EXPECT_EQ(options.to, Phase::Codegen);

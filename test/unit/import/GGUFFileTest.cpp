@@ -130,11 +130,12 @@ TEST(GGUFFile, OpensWeightsFromDisk) {
 
 TEST(GGUFFile, RefusesToOpenOtherTypes) {
   Bytes bytes = ggufHeader(1, 0);
-  bytes.tensor("q", {32}, 2, 0).pad(32).data.append(18, '\0');
+  bytes.tensor("q", {32}, 3, 0).pad(32).data.append(20, '\0');
   GGUFFile file = cantFail(parse(bytes.data));
   EXPECT_EQ(message(file.openWeight(file.getTensors()[0])),
-            "file: tensor 'q' has type Q4_0, expected F32, F16, BF16, Q8_0, "
-            "TQ1_0 or TQ2_0");
+            "file: tensor 'q' has type Q4_1, expected F32, F16, BF16, Q8_0, "
+            "Q4_0, Q4_K, Q5_K, Q6_K, TQ1_0, TQ2_0, Q2_0, PQ2_0, PTQ1_0, STQ1_0 "
+            "or I2_S");
 }
 
 TEST(GGUFFile, RefusesWhatIsNoFile) {

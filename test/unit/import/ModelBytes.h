@@ -111,6 +111,95 @@ inline void appendTQ2Block(std::string &out, const int8_t *trits,
   out += static_cast<char>(half >> 8);
 }
 
+/// Appends trits, four to a byte, the first in the low bits (2 gives the
+/// invalid code).
+inline void appendNeighbours(std::string &out, const int8_t *trits,
+                             size_t count) {
+  for (size_t i = 0; i < count; i += 4) {
+    int byte = 0;
+    for (int l = 0; l < 4; ++l)
+      byte += (trits[i + l] + 1) << (2 * l);
+    out += static_cast<char>(byte);
+  }
+}
+
+/// Appends 128 trits as a block of PTQ1_0 with the scale `half`.
+inline void appendPTQ1Block(std::string &out, const int8_t *trits,
+                            uint16_t half) {
+  auto pack = [&](int first, int step, int count) {
+    int value = 0;
+    for (int n = 0; n < 5; ++n)
+      value = value * 3 + (n < count ? trits[first + n * step] + 1 : 0);
+    out += static_cast<char>((value * 256 + 242) / 243);
+  };
+  for (int m = 0; m < 16; ++m)
+    pack(m, 16, 5);
+  for (int m = 0; m < 8; ++m)
+    pack(80 + m, 8, 5);
+  for (int m = 0; m < 2; ++m)
+    pack(120 + m, 2, 4);
+  out += static_cast<char>(half & 255);
+  out += static_cast<char>(half >> 8);
+}
+
+/// Appends 256 trits as a block of STQ1_0 with the scale `half`: of four trits
+/// 16 apart, one is zero. By the rule of the codebook, not the book: a code is
+/// the place of the zero, then whether the second and third of the others
+/// differ from the first, whose sign stands apart.
+inline void appendSTQ1Block(std::string &out, const int8_t *trits,
+                            uint16_t half) {
+  uint8_t codes[32] = {}, signs[8] = {};
+  for (int group = 0; group < 64; ++group) {
+    const int8_t *first = trits + group / 16 * 64 + group % 16;
+    int zero = 0;
+    std::vector<int8_t> others;
+    for (int lane = 0; lane < 4; ++lane)
+      if (first[16 * lane] == 0)
+        zero = lane;
+      else
+        others.push_back(first[16 * lane]);
+    int code =
+        4 * zero + (others[1] != others[0]) + 2 * (others[2] != others[0]);
+    codes[group / 2] |= code << (group % 2 * 4);
+    signs[group / 8] |= (others[0] < 0) << (group % 8);
+  }
+  out.append(reinterpret_cast<const char *>(codes), sizeof(codes));
+  out.append(reinterpret_cast<const char *>(signs), sizeof(signs));
+  out += static_cast<char>(half & 255);
+  out += static_cast<char>(half >> 8);
+}
+
+/// Bytes of a matrix of I2_S: blocks of 4 x `lanes` trits (2 gives the invalid
+/// code), then the scale in 32 bytes.
+inline std::string encodeRun(const std::vector<int8_t> &trits, size_t lanes,
+                             float scale) {
+  Bytes bytes;
+  for (size_t block = 0; block < trits.size(); block += 4 * lanes)
+    for (size_t j = 0; j < lanes; ++j) {
+      int byte = 0;
+      for (size_t plane = 0; plane < 4; ++plane)
+        byte = byte * 4 + trits[block + plane * lanes + j] + 1;
+      bytes.number<uint8_t>(byte);
+    }
+  bytes.number(scale).data.append(28, '\0');
+  return bytes.data;
+}
+
+/// Bytes of a matrix whose bytes hold four rows, a quarter of all apart (2
+/// gives the invalid code).
+inline std::string encodeQuarters(const std::vector<int8_t> &trits,
+                                  size_t numCols) {
+  std::string bytes(trits.size() / 4, '\0');
+  size_t numRows = trits.size() / numCols, quarter = numRows / 4;
+  for (size_t row = 0; row < numRows; ++row)
+    for (size_t col = 0; col < numCols; ++col) {
+      char &byte = bytes[row % quarter * numCols + col];
+      int code = trits[row * numCols + col] + 1;
+      byte = static_cast<char>(byte | code << (row / quarter * 2));
+    }
+  return bytes;
+}
+
 /// Appends 32 integers as a block of Q8_0.
 inline void appendQ8Block(std::string &out, const int8_t *values,
                           uint16_t half) {

@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 
 #include <cstring>
+#include <limits>
 
 using namespace mlir;
 using namespace sterna;
@@ -99,6 +100,43 @@ TEST_F(PackScalesTest, GroupsOfRowsInTheirOrder) {
             pack("4x3xf32", "", "group = 32"));
 }
 
+/// The 12 numbers from the start of the file, the four factors and the first of
+/// the matrix, taken as factors of 4 rows of 3 groups.
+TEST_F(PackScalesTest, FactorsOfRowsAndGroupsInTheOrderOfRows) {
+  std::vector<float> numbers{2, 3, 5, 7};
+  for (int row = 0; row < 4; ++row)
+    for (int column = 0; column < 96; ++column)
+      // Row 3 has no weight in its last group.
+      numbers.push_back(row == 3 && column >= 64 ? 0.0F
+                                                 : float(column % 3 - 1));
+  for (int i = 4; i < 12; ++i)
+    numbers[i] = numbers[i] < 0 ? -1 : numbers[i] > 0 ? 1 : 0;
+  write(numbers);
+  // Factors: 2 3 5, 7 -1 0, 1 -1 0, 1 -1 0; all trits have magnitude 1.
+  EXPECT_EQ(pack("4x3xf32", "", "group = 32, FACTORS = 12"),
+            "2.00 3.00 5.00 7.00 -1.00 0.00 1.00 -1.00 0.00 1.00 -1.00 0.00");
+  EXPECT_EQ(
+      pack("4x3xf32", ", interleavedHeads = 1", "group = 32, FACTORS = 12"),
+      "2.00 3.00 5.00 1.00 -1.00 0.00 7.00 -1.00 0.00 1.00 -1.00 0.00");
+  // A group that is a row: as many factors as rows.
+  EXPECT_EQ(pack("4xf32", "", "group = 96, FACTORS = 4"),
+            "2.00 3.00 5.00 7.00");
+  // Two factors of one group short of the matrix's are none of the three.
+  for (const char *count :
+       {"group = 32, FACTORS = 8", "group = 32, FACTORS = 2",
+        "group = 32, FACTORS = 24"})
+    EXPECT_EQ(pack("4x3xf32", "", count), "does not parse");
+}
+
+/// The rows of a matrix of factors are read one by one: one that is not finite
+/// is found.
+TEST_F(PackScalesTest, RefusesBadMatricesOfFactors) {
+  std::vector<float> numbers(4 + 4 * 96, 1.0F);
+  numbers[3] = std::numeric_limits<float>::quiet_NaN();
+  write(numbers);
+  expectError("4x3xf32", "", "group = 32, FACTORS = 12", "one of row 1 is nan");
+}
+
 TEST_F(PackScalesTest, ScaleOfQuantizationTimesFactors) {
   // The mean is f32's; all rows have the same scale.
   std::string one = pack("4xf32", ", quantize = true", "group = 96");
@@ -116,8 +154,7 @@ TEST_F(PackScalesTest, RefusesWhatDoesNotFit) {
   expectError("5x3xf32", "", "group = 32", "but the file ends at");
   expectError("4xf32", "", "group = 96", "is not ternary in groups of 96");
   expectError("4x6xf32", "", "group = 16", "expected a group of a multiple of");
-  expectError("4x3xf32", "", "group = 32, FACTORS = 3",
-              "expected 1 or 4 factors, but got 3");
+  expectError("4x3xf32", "", "group = 32, FACTORS = 3", "does not parse");
   for (const char *heads :
        {", interleavedHeads = 3", ", interleavedHeads = 4",
         ", interleavedHeads = 100", ", interleavedHeads = -1"})

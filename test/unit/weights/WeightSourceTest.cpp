@@ -28,9 +28,50 @@ static std::vector<int8_t> randomTrits(size_t count, unsigned seed) {
   return trits;
 }
 
-/// Encodes trits times 1.5 in any type.
-static std::string encode(StorageType type, const std::vector<int8_t> &trits) {
+/// Appends a block of floats that holds 1.5 times 32 or 256 trits.
+static void appendFloatBlock(std::string &out, StorageType type,
+                             const int8_t *trits) {
   Bytes bytes;
+  auto nibbles = [&](int begin, int size, int zero) {
+    for (int i = begin; i < begin + size; ++i)
+      bytes.number<uint8_t>((trits[i] + zero) | (trits[i + size] + zero) << 4);
+  };
+  if (type == StorageType::Q4_0) {
+    bytes.number(halfOneAndHalf);
+    nibbles(0, 16, 8);
+  } else if (type == StorageType::Q6_K) {
+    // The integer 32 + trit: low bits 0, 1 or 15, high ones 2 or 1.
+    for (int half : {0, 128})
+      for (int i = half; i < half + 64; ++i)
+        bytes.number<uint8_t>((trits[i] & 15) | (trits[i + 64] & 15) << 4);
+    auto high = [&](int i) { return trits[i] < 0 ? 1 : 2; };
+    for (int half : {0, 128})
+      for (int i = half; i < half + 32; ++i)
+        bytes.number<uint8_t>(high(i) | high(i + 32) << 2 | high(i + 64) << 4 |
+                              high(i + 96) << 6);
+    bytes.data.append(16, 1);
+    bytes.number(halfOneAndHalf);
+  } else {
+    // Scales and offsets are all 1.
+    bytes.number(halfOneAndHalf).number(halfOneAndHalf);
+    bytes.data.append(8, 1);
+    bytes.data.append(4, 0x11);
+    if (type == StorageType::Q5_K)
+      bytes.data.append(32, 0);
+    for (int begin = 0; begin < 256; begin += 64)
+      nibbles(begin, 32, 1);
+  }
+  out += bytes.data;
+}
+
+/// Encodes trits in rows of `numCols` times getUnit().
+static std::string encode(StorageType type, const std::vector<int8_t> &trits,
+                          int64_t numCols) {
+  Bytes bytes;
+  if (type == StorageType::I2_S || type == StorageType::I2_S_ARM)
+    return encodeRun(trits, type == StorageType::I2_S ? 32 : 16, 1.5f);
+  if (type == StorageType::BitNetU8)
+    return encodeQuarters(trits, numCols);
   size_t block = getStorageFormat(type).blockSize;
   for (size_t i = 0; i < trits.size(); i += block) {
     uint16_t sign = trits[i] < 0 ? 0x8000 : 0;
@@ -53,27 +94,70 @@ static std::string encode(StorageType type, const std::vector<int8_t> &trits) {
     case StorageType::TQ2_0:
       appendTQ2Block(bytes.data, &trits[i], halfOneAndHalf);
       break;
+    case StorageType::Q2_0:
+    case StorageType::PQ2_0:
+      bytes.number(halfOneAndHalf);
+      appendNeighbours(bytes.data, &trits[i], block);
+      break;
+    case StorageType::PTQ1_0:
+      appendPTQ1Block(bytes.data, &trits[i], halfOneAndHalf);
+      break;
+    case StorageType::STQ1_0:
+      appendSTQ1Block(bytes.data, &trits[i], halfOneAndHalf);
+      break;
+    case StorageType::MLXU2:
+      appendNeighbours(bytes.data, &trits[i], block);
+      break;
+    default:
+      appendFloatBlock(bytes.data, type, &trits[i]);
     }
   }
   return bytes.data;
 }
 
+/// The magnitude of what encode() writes.
+static float getUnit(StorageType type) {
+  return getStorageFormat(type).hasScales ? 1.5f : 1.0f;
+}
+
+/// Trits that `type` can hold: STQ1_0 has one zero among four.
+static std::vector<int8_t> makeTrits(StorageType type, size_t count,
+                                     unsigned seed) {
+  std::vector<int8_t> trits = randomTrits(count, seed);
+  if (type != StorageType::STQ1_0)
+    return trits;
+  for (size_t i = 0; i < count; ++i)
+    if (i % 64 < 16) {
+      int zero = (trits[i] + trits[i + 16] + 4) % 4;
+      for (int lane = 0; lane < 4; ++lane) {
+        int8_t &trit = trits[i + 16 * lane];
+        trit = lane == zero ? 0 : trit < 0 ? -1 : 1;
+      }
+    }
+  return trits;
+}
+
+static std::vector<StorageType> listTypes() {
+  std::vector<StorageType> types;
+  for (uint32_t i = 0; i <= tern::getMaxEnumValForStorageType(); ++i)
+    types.push_back(StorageType(i));
+  return types;
+}
+
 class EveryFormat : public testing::TestWithParam<StorageType> {};
 
-INSTANTIATE_TEST_SUITE_P(
-    WeightSource, EveryFormat,
-    testing::Values(StorageType::F32, StorageType::F16, StorageType::BF16,
-                    StorageType::Q8_0, StorageType::TQ1_0, StorageType::TQ2_0),
-    [](const auto &info) {
-      return std::string(getStorageFormat(info.param).name);
-    });
+INSTANTIATE_TEST_SUITE_P(WeightSource, EveryFormat,
+                         testing::ValuesIn(listTypes()), [](const auto &info) {
+                           return stringifyStorageType(info.param).str();
+                         });
 
 // The matrix takes several pieces, starts at an odd byte and is followed by
 // others' bytes; rows are read in ranges that do not divide anything.
 TEST_P(EveryFormat, RoundTrips) {
-  const int64_t numRows = 301, numCols = 768;
-  std::vector<int8_t> trits = randomTrits(numRows * numCols, 1);
-  TemporaryFile file("abc" + encode(GetParam(), trits) + "tail");
+  bool inQuarters = GetParam() == StorageType::BitNetU8;
+  const int64_t numRows = inQuarters ? 300 : 301, numCols = 768;
+  std::vector<int8_t> trits = makeTrits(GetParam(), numRows * numCols, 1);
+  TemporaryFile file("abc" + encode(GetParam(), trits, numCols) + "tail");
   WeightSource source = cantFail(
       WeightSource::open(file.getPath(), 3, GetParam(), numRows, numCols));
   EXPECT_EQ(source.getType(), GetParam());
@@ -89,43 +173,51 @@ TEST_P(EveryFormat, RoundTrips) {
   }
   EXPECT_EQ(decoded, trits);
   for (size_t i = 0; i < trits.size(); ++i)
-    ASSERT_EQ(floats[i], 1.5f * trits[i]) << i;
+    ASSERT_EQ(floats[i], getUnit(GetParam()) * trits[i]) << i;
 
   std::fill(decoded.begin(), decoded.end(), 9);
   cantFail(source.decodeTrits(0, numRows, decoded.data()));
   EXPECT_EQ(decoded, trits);
   cantFail(source.decodeTrits(numRows, 0, nullptr));
+
+  TernaryAnalysis analysis = cantFail(source.analyzeTernary());
+  EXPECT_TRUE(analysis.isTernary) << analysis.contradiction;
+  EXPECT_EQ(analysis.granularity, ScaleGranularity::Tensor);
+  EXPECT_EQ(analysis.scale, getUnit(GetParam()));
 }
 
 TEST_P(EveryFormat, RefusesWhatDoesNotFit) {
-  std::string data = encode(GetParam(), randomTrits(512, 2));
-  TemporaryFile file(data);
+  TemporaryFile file(encode(GetParam(), makeTrits(GetParam(), 1024, 2), 256));
   auto opens = [&](uint64_t offset, int64_t rows, int64_t cols) {
     Expected<WeightSource> source =
         WeightSource::open(file.getPath(), offset, GetParam(), rows, cols);
     return source ? true : (consumeError(source.takeError()), false);
   };
-  EXPECT_TRUE(opens(0, 2, 256));
-  EXPECT_TRUE(opens(0, 1, 512));
-  EXPECT_FALSE(opens(1, 2, 256));
-  EXPECT_FALSE(opens(~uint64_t(0), 1, 256));
-  EXPECT_FALSE(opens(0, 3, 256));
+  bool inQuarters = GetParam() == StorageType::BitNetU8;
+  EXPECT_TRUE(opens(0, 4, 256));
+  EXPECT_EQ(opens(0, 1, 1024), !inQuarters);
+  EXPECT_FALSE(opens(1, 4, 256));
+  EXPECT_FALSE(opens(~uint64_t(0), 4, 256));
+  EXPECT_FALSE(opens(0, 8, 256));
   EXPECT_FALSE(opens(0, 0, 256));
-  EXPECT_FALSE(opens(0, 2, 0));
-  EXPECT_FALSE(opens(0, -1, 256));
-  EXPECT_FALSE(opens(0, INT64_MAX, 256));
+  EXPECT_FALSE(opens(0, 4, 0));
+  EXPECT_FALSE(opens(0, -4, 256));
+  EXPECT_FALSE(opens(0, INT64_MAX / 4 * 4, 256));
   EXPECT_FALSE(opens(0, 256, INT64_MAX / 256 * 256));
+  // 2^56 x 256 weights: their number is 0 in 64 bits.
+  EXPECT_FALSE(opens(0, int64_t(1) << 56, 256));
+  EXPECT_FALSE(opens(0, int64_t(1) << 62, int64_t(1) << 62));
   EXPECT_EQ(opens(0, 1, 255), getStorageFormat(GetParam()).blockSize == 1);
 }
 
 TEST_P(EveryFormat, RefusesRowsOutside) {
-  TemporaryFile file(encode(GetParam(), randomTrits(512, 3)));
+  TemporaryFile file(encode(GetParam(), makeTrits(GetParam(), 1024, 3), 256));
   WeightSource source =
-      cantFail(WeightSource::open(file.getPath(), 0, GetParam(), 2, 256));
-  int8_t trits[512];
-  float floats[512];
+      cantFail(WeightSource::open(file.getPath(), 0, GetParam(), 4, 256));
+  int8_t trits[1024];
+  float floats[1024];
   for (auto [first, count] : std::vector<std::pair<int64_t, int64_t>>{
-           {-1, 1}, {0, 3}, {2, 1}, {3, 0}, {1, INT64_MAX}, {0, -1}}) {
+           {-1, 1}, {0, 5}, {4, 1}, {5, 0}, {1, INT64_MAX}, {0, -1}}) {
     EXPECT_NE(toString(source.decodeTrits(first, count, trits)), "");
     EXPECT_NE(toString(source.decodeRows(first, count, floats)), "");
     EXPECT_NE(toString(source.quantizeAbsmean(first, count, 1, trits)), "");
@@ -239,19 +331,18 @@ TEST(WeightSource, TritsFollowTheScale) {
 }
 
 // Bytes that no encoder writes still decode to trits.
-TEST(WeightSource, AnyBytesDecodeToTrits) {
+TEST_P(EveryFormat, AnyBytesDecodeToTrits) {
   std::mt19937 random(5);
-  std::string data(66 * 54, '\0');
+  std::string data(1 << 15, '\0');
   for (char &byte : data)
     byte = static_cast<char>(random());
+  // The scale of a run, which is 0.
+  std::fill(data.begin() + 2048, data.begin() + 2052, '\0');
   TemporaryFile file(data);
-  for (StorageType type : {StorageType::TQ1_0, StorageType::TQ2_0}) {
-    int64_t numBlocks = data.size() / getStorageFormat(type).blockBytes;
-    WeightSource source =
-        cantFail(WeightSource::open(file.getPath(), 0, type, numBlocks, 256));
-    std::vector<int8_t> trits(numBlocks * 256);
-    cantFail(source.decodeTrits(0, numBlocks, trits.data()));
-    for (int8_t trit : trits)
-      ASSERT_TRUE(trit >= -1 && trit <= 1);
-  }
+  WeightSource source =
+      cantFail(WeightSource::open(file.getPath(), 0, GetParam(), 8, 1024));
+  std::vector<int8_t> trits(8 * 1024);
+  cantFail(source.decodeTrits(0, 8, trits.data()));
+  for (int8_t trit : trits)
+    ASSERT_TRUE(trit >= -1 && trit <= 1);
 }

@@ -51,8 +51,9 @@ struct GGUFValue {
   /// For an array: type and number of its elements.
   GGUFValueType elementType = GGUFValueType::U8;
   uint64_t count = 0;
-  /// The scalar, or the first element of the array.
+  /// The scalar, or the first element of the array, and bytes from there.
   const char *data = nullptr;
+  uint64_t size = 0;
   /// Whether an accessor has asked for it: what nobody asks for is not
   /// understood.
   mutable bool wasRead = false;
@@ -61,10 +62,14 @@ struct GGUFValue {
 /// One tensor of the file.
 struct GGUFTensor {
   llvm::StringRef name;
+  /// The file that it lies in: a part, where a model is split.
+  llvm::StringRef path;
   /// Row-major, outermost dimension first (GGUF stores the reverse).
   std::vector<int64_t> dims;
   /// Number of the storage type in the format, such as 35 for TQ2_0.
   uint32_t typeId = 0;
+  /// What the number means in this file if `WeightSource` can read it.
+  std::optional<StorageType> storage;
   /// Position in the file, and size, in bytes.
   uint64_t offset = 0;
   uint64_t size = 0;
@@ -73,25 +78,35 @@ struct GGUFTensor {
   llvm::StringRef getTypeName() const;
 
   /// Returns how it is stored if `WeightSource` can read it.
-  std::optional<StorageType> getStorage() const;
+  std::optional<StorageType> getStorage() const { return storage; }
+
+  /// All of its dimensions but the innermost, as one.
+  int64_t getNumRows() const;
 };
 
-/// A GGUF file (version 2 or 3, little-endian), mapped read-only. Strings and
-/// spans it returns live as long as the object (moving it keeps them valid).
+/// A GGUF file (version 2 or 3, little-endian), or the files of a model that is
+/// split, mapped read-only. Strings and spans it returns live as long as the
+/// object (moving it keeps them valid).
 class GGUFFile {
 public:
   /// Whether the regular file at `path` begins as GGUF files do.
   static bool hasMagic(llvm::StringRef path);
 
   /// Maps the file at `path` and checks its header: every count, length, type
-  /// and tensor range. Fails on the first thing that is wrong, naming it.
-  static llvm::Expected<GGUFFile> open(llvm::StringRef path);
+  /// and tensor range. Fails on the first thing that is wrong, naming it. If it
+  /// is a part of a model, all parts are read, which lie beside it: keys are
+  /// those of the first. `i2s` is the layout of I2_S, of which two have one
+  /// number.
+  static llvm::Expected<GGUFFile> open(llvm::StringRef path,
+                                       StorageType i2s = StorageType::I2_S);
 
-  /// As `open`, for a file in memory; messages call it by the buffer's
+  /// As `open`, for one file in memory; messages call it by the buffer's
   /// identifier.
   static llvm::Expected<GGUFFile>
-  parse(std::unique_ptr<llvm::MemoryBuffer> buffer);
+  parse(std::unique_ptr<llvm::MemoryBuffer> buffer,
+        StorageType i2s = StorageType::I2_S);
 
+  /// Path of the file or of the first part.
   llvm::StringRef getPath() const { return buffer->getBufferIdentifier(); }
   uint32_t getVersion() const { return version; }
 
@@ -103,7 +118,7 @@ public:
         llvm::formatv(format, std::forward<Args>(args)...).str());
   }
 
-  /// Returns the tensors in the order of the file.
+  /// Returns the tensors in the order of the file or files.
   llvm::ArrayRef<GGUFTensor> getTensors() const { return tensors; }
 
   /// Returns the tensor called `name`, or null.
@@ -149,7 +164,15 @@ public:
 
 private:
   friend class GGUFParser;
+  friend class GGUFParts;
+  friend class GGUFTensorPlacer;
   explicit GGUFFile(std::unique_ptr<llvm::MemoryBuffer> buffer);
+
+  /// Reads all but what the tensors take, whose offsets count from the end of
+  /// the header still.
+  static llvm::Expected<GGUFFile>
+  readHeader(std::unique_ptr<llvm::MemoryBuffer> buffer);
+  static llvm::Expected<GGUFFile> readHeader(llvm::StringRef path);
 
   /// Returns the value of `key` or an error saying that it is absent.
   llvm::Expected<const GGUFValue *> getValue(llvm::StringRef key) const;
@@ -163,7 +186,11 @@ private:
                         llvm::StringRef expected) const;
 
   std::unique_ptr<llvm::MemoryBuffer> buffer;
+  /// The other parts of a split model, for what points into them.
+  std::vector<std::unique_ptr<llvm::MemoryBuffer>> otherParts;
   uint32_t version = 0;
+  /// Where the data of tensors begins, and what their offsets are multiples of.
+  uint64_t dataStart = 0, alignment = 32;
   std::vector<llvm::StringRef> keys;
   llvm::StringMap<GGUFValue> values;
   std::vector<GGUFTensor> tensors;

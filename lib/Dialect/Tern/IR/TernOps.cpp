@@ -69,6 +69,21 @@ static LogicalResult verifyProduct(Operation *op, Value lhs, Value weight,
                      {shapeOf(lhs)[0], shapeOf(weight)[0]});
 }
 
+LogicalResult ParamOp::verify() {
+  auto scales = dyn_cast<TernaryScalesAttr>(getSource());
+  auto type = cast<RankedTensorType>(getType());
+  if (!scales || !scales.getFactors() || type.getRank() == 0)
+    return success();
+  int64_t rows = type.getDimSize(0), count = scales.getNumFactors();
+  int64_t groups = llvm::divideCeil(scales.getColumns(), scales.getGroup());
+  // Divided, because the product may be too large for its type.
+  bool isMatrix = rows > 0 && count % rows == 0 && count / rows == groups;
+  if (count == 1 || count == rows || isMatrix)
+    return success();
+  return emitOpError() << "expected 1 factor, " << rows << " or " << rows
+                       << " x " << groups << ", but got " << count;
+}
+
 LogicalResult GetParamOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto param = symbols.lookupNearestSymbolFrom<ParamOp>(*this, getParamAttr());
   if (!param) // get_param_c1

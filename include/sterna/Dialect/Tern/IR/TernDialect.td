@@ -122,7 +122,17 @@ def Tern_StorageType : I32EnumAttr<"StorageType",
     "How a parameter's elements are stored in its source file", [
       I32EnumAttrCase<"F32", 0, "f32">, I32EnumAttrCase<"F16", 1, "f16">,
       I32EnumAttrCase<"BF16", 2, "bf16">, I32EnumAttrCase<"Q8_0", 3, "q8_0">,
-      I32EnumAttrCase<"TQ1_0", 4, "tq1_0">, I32EnumAttrCase<"TQ2_0", 5, "tq2_0">
+      I32EnumAttrCase<"Q4_0", 4, "q4_0">, I32EnumAttrCase<"Q4_K", 5, "q4_k">,
+      I32EnumAttrCase<"Q5_K", 6, "q5_k">, I32EnumAttrCase<"Q6_K", 7, "q6_k">,
+      I32EnumAttrCase<"TQ1_0", 8, "tq1_0">,
+      I32EnumAttrCase<"TQ2_0", 9, "tq2_0">, I32EnumAttrCase<"Q2_0", 10, "q2_0">,
+      I32EnumAttrCase<"PQ2_0", 11, "pq2_0">,
+      I32EnumAttrCase<"PTQ1_0", 12, "ptq1_0">,
+      I32EnumAttrCase<"STQ1_0", 13, "stq1_0">,
+      I32EnumAttrCase<"I2_S", 14, "i2_s">,
+      I32EnumAttrCase<"I2_S_ARM", 15, "i2_s_arm">,
+      I32EnumAttrCase<"BitNetU8", 16, "bitnet_u8">,
+      I32EnumAttrCase<"MLXU2", 17, "mlx_u2">
     ]> {
   let cppNamespace = "::sterna::tern";
 }
@@ -170,10 +180,11 @@ def Tern_TernaryScalesAttr : AttrDef<Tern_Dialect, "TernaryScales"> {
     the order that `of` says. Where a group is a whole row, the parameter has
     one dimension. Where `of` is quantized, it is the scale of quantization.
     `factors`, if there are any, are multiplied in: there is one, or one for each
-    row of the file.
+    row of the file, or a matrix with one for each row of the file and group.
 
     Constraints: `group` is 1 to `columns`; `numFactors` is 0 without `factors`,
-    else positive.
+    else positive; for a `tern.param` of `N` rows of `G` groups it is 1, `N` or
+    `N * G`.
 
     Example: `#tern.ternary_scales<of = #tern.file<path = "m.gguf", offset = 64,
     storage = tq2_0>, columns = 1024, group = 256>`

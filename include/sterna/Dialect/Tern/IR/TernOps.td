@@ -71,6 +71,7 @@ def Tern_ParamOp : Tern_Op<"param", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type,
                        AnyAttr:$source);
   let assemblyFormat = "$sym_name `:` $type `from` $source attr-dict";
+  let hasVerifier = 1; // as many factors as #tern.ternary_scales says
 }
 
 def Tern_GetParamOp : Tern_Op<"get_param",
