@@ -177,6 +177,12 @@ struct Shape {
   int64_t rows, columns;
 };
 
+/// For messages of failures.
+void PrintTo(const Shape &shape, std::ostream *out) {
+  *out << stringifyStorageType(shape.type).str() << " " << shape.rows << " x "
+       << shape.columns;
+}
+
 class Layouts : public testing::TestWithParam<Shape> {
 protected:
   /// Random bytes of the matrix, in which every half and single that is a scale
