@@ -96,6 +96,9 @@ std::string BytePairTokenizer::tokenBytes(int32_t id) const {
   if ((token && token->has(IsSpecial)) || id == vocabulary.unk)
     return {};
   std::string text = spelling(id);
+  // What is matched in normalized text stands for what was matched.
+  if (token && token->has(Normalized))
+    text = normalizer.normalize(text);
   for (const TextStep &step : vocabulary.decoders)
     decodeStep(step, text);
   return text;

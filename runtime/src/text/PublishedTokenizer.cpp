@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 
 using namespace sterna;
 
@@ -32,6 +33,8 @@ public:
     if (!data.ok())
       return Status::error("tokenizer.json: " + data.message());
     result.data = std::move(*data);
+    for (size_t i = 0; i < result.data.added.size(); ++i)
+      addedIndex.emplace(result.data.added[i].content, i);
     for (auto read :
          {&PublishedReader::parse, &PublishedReader::readAddedTokens,
           &PublishedReader::readSpecialTokens, &PublishedReader::readTemplates,
@@ -72,14 +75,18 @@ private:
                          "': " + what);
   }
 
-  AddedToken *findAdded(std::string_view content) {
-    for (AddedToken &token : result.data.added)
-      if (token.content == content)
-        return &token;
-    return nullptr;
+  AddedToken *findAdded(const std::string &content) {
+    auto found = addedIndex.find(content);
+    return found == addedIndex.end() ? nullptr
+                                     : &result.data.added[found->second];
   }
 
-  int32_t findToken(std::string_view content) {
+  void add(AddedToken token) {
+    addedIndex.emplace(token.content, result.data.added.size());
+    result.data.added.push_back(std::move(token));
+  }
+
+  int32_t findToken(const std::string &content) {
     if (const AddedToken *token = findAdded(content))
       return token->id;
     const std::vector<std::string> &pieces = result.data.pieces;
@@ -137,7 +144,7 @@ private:
   Status addToken(const AddedToken &token) {
     AddedToken *known = findAdded(token.content);
     if (!known) {
-      result.data.added.push_back(token);
+      add(token);
       return Status::success();
     }
     if (known->id != token.id)
@@ -173,7 +180,7 @@ private:
     if (found < 0)
       return Status::success();
     if (!findAdded(text))
-      result.data.added.push_back({found, text, IsSpecial});
+      add({found, text, IsSpecial});
     id = found;
     return Status::success();
   }
@@ -277,6 +284,7 @@ private:
 
   const TokenizerFiles &files;
   PublishedTokenizer result;
+  std::unordered_map<std::string, size_t> addedIndex; // by content
   Json config, map, generation;
 };
 

@@ -31,6 +31,9 @@ constexpr std::string_view notSpaces =
     "\\x{3001}-\\x{10ffff}";
 constexpr std::string_view wordCharacters =
     "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+/// Outside of a set, `\w` also matches the superscripts and fractions of
+/// Latin-1.
+constexpr std::string_view lowNumbers = "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}";
 
 constexpr std::string_view categories[] = {
     "L",  "Lu", "Ll", "Lt", "Lm", "Lo", "M",  "Mn", "Mc", "Me", "N",
@@ -382,7 +385,10 @@ private:
       appendLiteral(escape->code);
     } else {
       result += escape->negated ? "[^" : "[";
-      result += escape->set + "]";
+      result += escape->set;
+      if (escape->set == wordCharacters)
+        result += lowNumbers;
+      result += ']';
     }
     return Status::success();
   }
