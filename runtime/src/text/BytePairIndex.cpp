@@ -66,6 +66,8 @@ Status BytePairTokenizer::indexPieces() {
   count = static_cast<int32_t>(pieces.size());
   pieceToId.reserve(pieces.size());
   bool keepsWords = vocabulary.ignoreMerges && preTokenizer.isByteLevel();
+  if (keepsWords)
+    wordToId.reserve(pieces.size());
   for (size_t i = 0; i < pieces.size(); ++i) {
     std::string_view piece = pieces[i];
     if (piece.empty())

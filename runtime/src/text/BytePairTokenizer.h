@@ -30,8 +30,10 @@ namespace sterna {
 
 /// Differs from `tokenizers` where text is no UTF-8, which that library is
 /// never given: each byte that belongs to no character is a word of its own,
-/// and becomes the token for that byte, else the unknown token. Tokens for
-/// bytes that form no character decode to U+FFFD as TokenizerInterface says.
+/// and becomes the token for that byte, else the unknown token. Decoding
+/// differs in two things: bytes that form no character give U+FFFD as
+/// TokenizerInterface says, not one for each byte of their run; and a Metaspace
+/// decoder takes one space from the beginning, not all of the first token's.
 class BytePairTokenizer : public TokenizerInterface {
 public:
   /// Builds a tokenizer. Fails when ids are out of range, pieces occur twice,
