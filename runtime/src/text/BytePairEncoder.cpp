@@ -38,7 +38,9 @@ public:
 
 private:
   void readBytes(std::string_view word);
-  void readCharacters(std::string_view word);
+  void readCharacters(const TextSpan &word);
+  bool isCut(char32_t code) const;
+  void mergeSymbols(const TextSpan &word);
   bool fallBack(std::string_view character);
   void addUnknown(size_t size);
   void flushUnknown();
@@ -53,8 +55,10 @@ private:
   AlignedText first, second; // of the normalizer
   std::vector<AddedTokenSplit> splits;
   std::vector<WordSymbol> symbols;
-  WordSymbol unknown;   // waits for more of its kind; none if its size is 0
-  uint32_t skipped = 0; // bytes without any token; they go to the next
+  WordSymbol unknown;    // waits for more of its kind; none if its size is 0
+  char32_t lastCode = 0; // spelled by the last symbol; 0: it spells none
+  size_t merged = 0;     // bytes of the word whose symbols were merged
+  uint32_t skipped = 0;  // bytes without any token; they go to the next
 };
 
 void BytePairTokenizer::Encoder::addSymbol(int32_t id, size_t size) {
@@ -63,8 +67,10 @@ void BytePairTokenizer::Encoder::addSymbol(int32_t id, size_t size) {
 }
 
 void BytePairTokenizer::Encoder::flushUnknown() {
-  if (unknown.size > 0)
+  if (unknown.size > 0) {
     addSymbol(unknown.id, unknown.size);
+    lastCode = 0;
+  }
   unknown.size = 0;
 }
 
@@ -107,18 +113,43 @@ bool BytePairTokenizer::Encoder::fallBack(std::string_view character) {
   return true;
 }
 
-void BytePairTokenizer::Encoder::readCharacters(std::string_view word) {
-  while (!word.empty()) {
-    std::string_view character = word.substr(0, announcedLength(word));
-    word.remove_prefix(character.size());
+/// Whether nothing can merge the symbols so far with a character.
+bool BytePairTokenizer::Encoder::isCut(char32_t code) const {
+  if (!tokenizer.cutsWords || symbols.empty())
+    return false;
+  return lastCode == 0 ||
+         tokenizer.joined.count(uint64_t{lastCode} << 32 | code) == 0;
+}
+
+void BytePairTokenizer::Encoder::readCharacters(const TextSpan &word) {
+  std::string_view rest = word.text;
+  while (!rest.empty()) {
+    Character first = firstCharacter(rest);
+    std::string_view character = rest.substr(0, first.length);
+    rest.remove_prefix(first.length);
     int32_t id = tokenizer.pieceId(character);
     if (id >= 0) {
       flushUnknown();
+      if (isCut(first.code))
+        mergeSymbols(word);
       addSymbol(id, character.size());
-    } else if (!fallBack(character)) {
+      lastCode = first.code;
+    } else if (fallBack(character)) {
+      lastCode = 0;
+    } else {
       addUnknown(character.size());
     }
   }
+}
+
+/// Merges the symbols so far, and adds what they become.
+void BytePairTokenizer::Encoder::mergeSymbols(const TextSpan &word) {
+  tokenizer.merger.merge(symbols);
+  for (const WordSymbol &symbol : symbols) {
+    merged += symbol.size;
+    add(symbol.id, keepsOrigins ? word.originOf(merged - 1) : 0);
+  }
+  symbols.clear();
 }
 
 int32_t BytePairTokenizer::Encoder::wordId(std::string_view word) const {
@@ -135,19 +166,15 @@ void BytePairTokenizer::Encoder::take(const TextSpan &word) {
       return;
     }
   }
-  symbols.clear();
+  merged = 0;
   skipped = 0;
+  lastCode = 0;
   if (tokenizer.preTokenizer.isByteLevel())
     readBytes(word.text);
   else
-    readCharacters(word.text);
+    readCharacters(word);
   flushUnknown();
-  tokenizer.merger.merge(symbols);
-  size_t end = 0;
-  for (const WordSymbol &symbol : symbols) {
-    end += symbol.size;
-    add(symbol.id, keepsOrigins ? word.originOf(end - 1) : 0);
-  }
+  mergeSymbols(word);
 }
 
 void BytePairTokenizer::Encoder::encodeStrayByte(const TextSpan &byte) {

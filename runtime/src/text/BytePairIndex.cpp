@@ -146,6 +146,7 @@ Status BytePairTokenizer::addMerges() {
     return id >= 0 && static_cast<size_t>(id) < pieces.size() &&
            !pieces[static_cast<size_t>(id)].empty();
   };
+  cutsWords = !preTokenizer.isByteLevel();
   std::string whole;
   for (size_t i = 0; i < merges.size(); i += 2) {
     int32_t left = merges[i], right = merges[i + 1];
@@ -159,8 +160,27 @@ Status BytePairTokenizer::addMerges() {
     if (merged < 0)
       return fail(name + " gives " + quoted(whole) + ", which is no piece");
     merger.add(left, right, static_cast<uint32_t>(i / 2), merged);
+    addJoined(left, right);
   }
   return Status::success();
+}
+
+/// Notes where the merge of two pieces joins them. Tokens for bytes and for
+/// what is unknown are not spelled in text as in the vocabulary: where they
+/// merge, no word is cut.
+void BytePairTokenizer::addJoined(int32_t left, int32_t right) {
+  if (!cutsWords)
+    return;
+  auto isSpelled = [&](int32_t id) {
+    return id != vocabulary.unk &&
+           !(vocabulary.byteFallback && contains(byteIds, id));
+  };
+  auto pieceOf = [&](int32_t id) -> std::string_view {
+    return vocabulary.pieces[static_cast<size_t>(id)];
+  };
+  cutsWords = isSpelled(left) && isSpelled(right);
+  uint64_t before = lastCharacter(pieceOf(left)).code;
+  joined.insert(before << 32 | firstCharacter(pieceOf(right)).code);
 }
 
 /// Decoding works on one token at a time, so steps have to come in an order in

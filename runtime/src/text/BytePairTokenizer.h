@@ -24,6 +24,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace sterna {
@@ -75,6 +76,7 @@ private:
   Status indexPieces();
   Status indexAddedTokens();
   Status addMerges();
+  void addJoined(int32_t left, int32_t right);
   Status checkDecoders();
   Status checkBytes();
   Status setSpecialTokens();
@@ -99,6 +101,11 @@ private:
   AddedTokens rawTokens;        // matched in text as it came
   AddedTokens normalizedTokens; // matched in normalized text
   BytePairMerger merger;
+  /// Characters, as 32 bits each, that some merge joins: between two others
+  /// nothing merges, and long words are cut there. Of byte-level vocabularies
+  /// words are short, and none are kept.
+  std::unordered_set<uint64_t> joined;
+  bool cutsWords = false;
   bool removesSpace = false;
   SpecialTokens specialTokens;
 };
