@@ -9,6 +9,13 @@ if(NOT EXISTS /usr/aarch64-linux-gnu/include/c++)
     "libc6-dev-arm64-cross and libstdc++-12-dev-arm64-cross")
   return()
 endif()
+foreach(library pcre2-8 utf8proc)
+  if(NOT EXISTS /usr/lib/aarch64-linux-gnu/lib${library}.a)
+    message(STATUS "sterna-run-aarch64 is not built: it needs "
+      "libpcre2-dev:arm64 and libutf8proc-dev:arm64")
+    return()
+  endif()
+endforeach()
 
 set(folder ${PROJECT_BINARY_DIR}/aarch64)
 set(toolchain ${PROJECT_SOURCE_DIR}/cmake/aarch64-linux.cmake)

@@ -4,8 +4,8 @@
 #   cmake -S . -B build-aarch64 -G Ninja -DSTERNA_RUNTIME_ONLY=ON \
 #     -DCMAKE_TOOLCHAIN_FILE=cmake/aarch64-linux.cmake
 #
-# Needs libc6-dev-arm64-cross and libstdc++-12-dev-arm64-cross, and for running
-# tests qemu-user.
+# Needs libc6-dev-arm64-cross, libstdc++-12-dev-arm64-cross, libpcre2-dev:arm64
+# and libutf8proc-dev:arm64, and for running tests qemu-user.
 
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)

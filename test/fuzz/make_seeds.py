@@ -91,6 +91,76 @@ def write_safetensors(folder):
     (folder / "empty.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
 
 
+def tokenizer_json(pieces, merges, added, **members):
+    """A tokenizer.json whose ids are the places of its pieces."""
+    vocabulary = {piece: id for id, piece in enumerate(pieces)}
+    model = {"type": "BPE", "vocab": vocabulary, "merges": merges}
+    model.update(members.pop("model", {}))
+    tokens = [
+        {"id": vocabulary.get(content, len(pieces) + place), "content": content}
+        | flags
+        for place, (content, flags) in enumerate(added.items())
+    ]
+    return json.dumps(
+        {"added_tokens": tokens, "model": model} | members, ensure_ascii=False
+    )
+
+
+def byte_tokenizer():
+    pattern = r"(?i:'s|'t)|[^\s\p{L}]?\p{L}+|\p{N}{1,3}|\s+(?!\S)|\s+"
+    split = {"pattern": {"Regex": pattern}, "behavior": "Isolated"}
+    bytes_ = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
+    digits = {"type": "Digits", "individual_digits": True}
+    marks = {"type": "Punctuation", "behavior": "Contiguous"}
+    steps = [marks, {"type": "Split", "invert": False} | split, bytes_, digits]
+    return tokenizer_json(
+        ["a", "b", "\u0120", "\u00c3", "\u00a9", "ab", "\u0120ab", "1"],
+        ["a b", "\u0120 ab"],
+        {"<|x|>": {"special": True}, "b ": {"lstrip": True, "single_word": True}},
+        normalizer={"type": "NFC"},
+        pre_tokenizer={"type": "Sequence", "pretokenizers": steps},
+        decoder=bytes_,
+        model={"ignore_merges": True},
+    )
+
+
+def marked_tokenizer():
+    mark = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+    space = {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}
+    steps = [{"type": "Prepend", "prepend": "\u2581"}, mark]
+    template = {
+        "type": "TemplateProcessing",
+        "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}],
+        "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}},
+    }
+    decoders = [
+        space,
+        {"type": "ByteFallback"},
+        {"type": "Fuse"},
+        {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+    ]
+    return tokenizer_json(
+        ["<unk>", "<s>", "<0xC3>", "<0xA9>", "\u2581", "a", "\u2581a", "aa"],
+        [["\u2581", "a"], ["a", "a"]],
+        {"<unk>": {"special": True}, "<s>": {"special": True, "rstrip": True}},
+        normalizer={"type": "Sequence", "normalizers": steps},
+        post_processor=template,
+        decoder={"type": "Sequence", "decoders": decoders},
+        model={"unk_token": "<unk>", "byte_fallback": True, "fuse_unk": True},
+    )
+
+
+def write_tokenizers(folder):
+    """A tokenizer.json, a text and two configurations, with a zero between."""
+    config = json.dumps({"bos_token": "<s>", "add_bos_token": True})
+    generation = json.dumps({"eos_token_id": [0, 1]})
+    for name, parts in {
+        "bytes": [byte_tokenizer(), "ab <|x|> b abe\u0301\u00e9 12\n\n"],
+        "marked": [marked_tokenizer(), "a aaa <s> \u2581", config, generation],
+    }.items():
+        (folder / f"{name}.bin").write_bytes("\0".join(parts).encode())
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -100,6 +170,7 @@ def main():
         "json-lines": write_rows,
         "npy": write_arrays,
         "safetensors": write_safetensors,
+        "tokenizer-json": write_tokenizers,
     }.items():
         (corpus / name).mkdir(parents=True, exist_ok=True)
         write(corpus / name)

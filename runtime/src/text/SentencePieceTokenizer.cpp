@@ -13,6 +13,7 @@
 
 #include "io/Text.h"
 #include "io/Utf8.h"
+#include "text/EndOfTurn.h"
 
 #include <algorithm>
 #include <cmath>
@@ -56,10 +57,6 @@ constexpr size_t windowSize = 1 << 14;
 /// Longest pieces at the end of a window that are merged again with what
 /// follows: beyond them its end has no influence, in all but odd vocabularies.
 constexpr size_t overlap = 4;
-
-/// Tokens that end a turn in the chat formats in use.
-constexpr std::string_view endOfTurn[] = {"<|im_end|>", "<|eot_id|>", "<|end|>",
-                                          "<|endoftext|>", "<|end_of_text|>"};
 
 /// The bytes of one character as a number, for looking up pairs.
 uint64_t characterKey(std::string_view character) {

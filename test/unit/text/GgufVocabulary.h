@@ -13,6 +13,7 @@
 #define STERNA_UNIT_TEXT_GGUFVOCABULARY_H
 
 #include "io/File.h"
+#include "text/GgufBytePairs.h"
 #include "text/SentencePieceTokenizer.h"
 
 #include <cstring>
@@ -26,6 +27,22 @@ class GgufVocabulary {
 public:
   /// Fails when the file cannot be read or is shorter than it says.
   static Expected<TokenizerData> read(const std::string &path) {
+    Expected<GgufVocabulary> reader = open(path);
+    if (!reader.ok())
+      return reader.status();
+    return reader->vocabulary();
+  }
+
+  /// The same for a vocabulary of byte pairs.
+  static Expected<GgufBytePairs> readBytePairs(const std::string &path) {
+    Expected<GgufVocabulary> reader = open(path);
+    if (!reader.ok())
+      return reader.status();
+    return reader->bytePairs();
+  }
+
+private:
+  static Expected<GgufVocabulary> open(const std::string &path) {
     Expected<std::string> content = readFile(path);
     if (!content.ok())
       return content.status();
@@ -33,10 +50,9 @@ public:
     reader.parse();
     if (reader.failed)
       return Status::error("'" + path + "' is not a usable GGUF file");
-    return reader.vocabulary();
+    return reader;
   }
 
-private:
   // Value types of the format.
   enum Type : uint32_t { String = 8, Array = 9 };
 
@@ -134,6 +150,18 @@ private:
     data.addBos = number("add_bos_token", 1) != 0;
     data.addSpacePrefix = number("add_space_prefix", 1) != 0;
     return data;
+  }
+
+  GgufBytePairs bytePairs() {
+    GgufBytePairs facts;
+    facts.pre = strings["tokenizer.ggml.pre"].at(0);
+    facts.tokens = strings["tokenizer.ggml.tokens"];
+    facts.merges = strings["tokenizer.ggml.merges"];
+    for (double type : numbers["tokenizer.ggml.token_type"])
+      facts.types.push_back(static_cast<int32_t>(type));
+    facts.bos = static_cast<int32_t>(number("bos_token_id", -1));
+    facts.eos = static_cast<int32_t>(number("eos_token_id", -1));
+    return facts;
   }
 
   std::string content;
