@@ -154,7 +154,8 @@ Value jinja::getItem(Runtime &runtime, const Value &value, const Value &key) {
   if (value.isUndefined())
     return runtime.fail(value.undefinedMessage());
   if (value.isMarkup())
-    return runtime.fail("what |safe or |escape gave can only be written");
+    return runtime.fail("what |safe or |escape gave can only be written; more "
+                        "is not supported");
   Value result;
   if (findItem(runtime, value, key, result))
     return result;
@@ -170,8 +171,8 @@ Value jinja::getSlice(Runtime &runtime, const Value &value, const Value &start,
   if (value.isUndefined())
     return runtime.fail(value.undefinedMessage());
   if ((!value.isString() && !value.isIndexed()) || value.isMarkup())
-    return runtime.fail(std::string("a ") + value.typeName() +
-                        " has no slices");
+    return runtime.fail(std::string("slices of a ") + value.typeName() +
+                        " are not supported");
   for (const Value *part : {&start, &stop, &step})
     if (!part->isNone() && !part->isIntegral())
       return runtime.fail("the bounds of a slice have to be integers");

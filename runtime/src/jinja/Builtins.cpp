@@ -180,8 +180,10 @@ Value jinja::invoke(Runtime &runtime, const Builtin &builtin,
     return Value();
   for (const Value &argument : arguments.positional)
     if (argument.isMarkup() && std::string_view(builtin.name) != "safe" &&
-        std::string_view(builtin.name) != "length")
-      return p.fail("what |safe or |escape gave can only be written");
+        std::string_view(builtin.name) != "length" &&
+        std::string_view(builtin.name) != "count")
+      return p.fail("what |safe or |escape gave can only be written; more is "
+                    "not supported");
   size_t positional = std::min(signature.count, arguments.positional.size());
   for (size_t i = 0; i < positional; ++i) {
     p.values[i] = std::move(arguments.positional[i]);

@@ -109,9 +109,6 @@ void sortByKey(Parameters &p, std::vector<Keyed> &keyed, bool reversed) {
   auto isLess = [&](const Keyed &left, const Keyed &right) {
     return less(p.runtime, left.key, right.key);
   };
-  for (const Keyed &each : keyed)
-    if (each.key.is(Kind::Float) && each.key.asFloat() != each.key.asFloat())
-      p.fail("a number that is not a number has no order");
   // Equal items keep their order, whichever way.
   if (reversed)
     std::reverse(keyed.begin(), keyed.end());
@@ -139,7 +136,8 @@ Value sort(Parameters &p) {
     std::vector<Value> keys;
     for (const Value &each : paths)
       keys.push_back(keyOf(p, item, each, p.truth(2)));
-    Value key = paths.size() == 1 ? keys[0] : p.runtime.list(std::move(keys));
+    // In a list, values that are equal need no order.
+    Value key = p.runtime.list(std::move(keys));
     if (p.runtime.failed())
       return Value();
     keyed.push_back({std::move(key), item});
@@ -233,6 +231,9 @@ Arguments argumentsFor(Parameters &p, const Value &item, size_t skipped) {
 }
 
 Value map(Parameters &p) {
+  // As in Jinja, nothing is asked of what is false, whatever it is.
+  if (!isTrue(p[0]))
+    return iterator(p, {});
   std::vector<Value> mapped;
   Value path, otherwise = Value::none();
   bool byPath = p.rest.positional.empty();
@@ -264,6 +265,8 @@ Value map(Parameters &p) {
 template <bool wanted, bool ofAttribute> Value select(Parameters &p) {
   std::vector<Value> kept;
   const auto &given = p.rest.positional;
+  if (!isTrue(p[0]))
+    return iterator(p, {});
   if (ofAttribute && given.empty())
     return p.fail("expected the name of an attribute");
   for (const Value &item : p.runtime.iterate(p[0])) {

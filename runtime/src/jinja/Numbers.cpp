@@ -41,6 +41,17 @@ std::optional<std::string> plainNumber(std::string_view text) {
   return plain;
 }
 
+/// Python reads the digits of all scripts.
+bool hasOtherDigits(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    Character next = decode(text, i);
+    if (next.code >= 0x80 && isDigit(next.code))
+      return true;
+    i += next.length;
+  }
+  return false;
+}
+
 /// int(text, base).
 std::optional<Value> readInteger(Parameters &p, std::string_view text,
                                  int base) {
@@ -131,8 +142,8 @@ Value jinja::filterInt(Parameters &p) {
   if (base < 2 || base > 36)
     return p.fail("a base that is not from 2 to 36 is not supported");
   const std::string &text = value.asString();
-  if (value.characters() != text.size())
-    return p.fail("characters beyond ASCII are not supported");
+  if (hasOtherDigits(text))
+    return p.fail("digits beyond ASCII are not supported");
   if (auto integer = readInteger(p, text, int(base)))
     return *integer;
   auto number = readFloat(text);
@@ -148,8 +159,8 @@ Value jinja::filterFloat(Parameters &p) {
   if (value.isNumber())
     return Value::real(value.asFloat());
   if (value.isString()) {
-    if (value.characters() != value.asText().size())
-      return p.fail("characters beyond ASCII are not supported");
+    if (hasOtherDigits(value.asString()))
+      return p.fail("digits beyond ASCII are not supported");
     if (auto number = readFloat(value.asString()))
       return Value::real(*number);
   }
@@ -189,11 +200,12 @@ Value jinja::filterRound(Parameters &p) {
     std::from_chars(buffer, end.ptr, number);
     return Value::real(number);
   }
-  if (value.isIntegral() && std::fabs(number) * tenTo(precision) >= 0x1p53)
-    return p.fail("the number is too large");
+  if (value.isIntegral())
+    return toFloat(p.runtime, value);
   number *= tenTo(precision);
-  if (!(std::fabs(number) < 0x1p53))
-    return p.fail("the number is too large");
+  if (!std::isfinite(number))
+    return p.fail("the number is infinite or none");
   number = method == "ceil" ? std::ceil(number) : std::floor(number);
+  // Python divides an integer, which has no negative zero.
   return Value::real((number + 0.0) / tenTo(precision));
 }

@@ -225,7 +225,8 @@ Value jinja::calculate(Runtime &runtime, Operator op, const Value &left,
     return calculateFloats(runtime, op, first.asFloat(), second.asFloat());
   }
   if (left.isMarkup() || right.isMarkup())
-    return runtime.fail("what |safe or |escape gave can only be written");
+    return runtime.fail("what |safe or |escape gave can only be written; more "
+                        "is not supported");
   if (op == Operator::Modulo && left.isString())
     return formatPercent(runtime, left, right);
   if (op == Operator::Add && left.kind() == right.kind() &&

@@ -234,7 +234,8 @@ void jinja::print(Runtime &runtime, Text &out, const Value &value) {
 
 void jinja::printRepr(Runtime &runtime, Text &out, const Value &value) {
   if (value.isMarkup())
-    runtime.fail("what |safe or |escape gave can only be written by itself");
+    runtime.fail("what |safe or |escape gave can only be written by "
+                 "itself; more is not supported");
   if (!goOn(runtime, out))
     return;
   switch (value.kind()) {

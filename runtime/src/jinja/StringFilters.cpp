@@ -84,7 +84,7 @@ Value center(Parameters &p) {
 
 Value truncate(Parameters &p) {
   if (!p[0].isString())
-    return p.fail("expected a string");
+    return p.fail("values other than strings are not supported");
   const Text &text = p[0].asText();
   int64_t length = p.integer(1, 255), leeway = p.integer(4, 5);
   Text end = p.text(3, "...");

@@ -75,7 +75,8 @@ void jinja::encode(std::string &text, char32_t code) {
     return;
   }
   int rest = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  text += char(0xF00 >> rest | code >> 6 * rest);
+  static const char marks[] = {'\0', '\xC0', '\xE0', '\xF0'};
+  text += char(marks[rest] | code >> 6 * rest);
   while (rest--)
     text += char(0x80 | (code >> 6 * rest & 0x3F));
 }
@@ -112,6 +113,12 @@ bool jinja::isPrintable(char32_t code) {
   if (code < 0x80)
     return code >= 0x20 && code < 0x7F;
   return !findRange(unprintable, code);
+}
+
+bool jinja::isDigit(char32_t code) {
+  if (code < 0x80)
+    return code >= '0' && code <= '9';
+  return findRange(digits, code);
 }
 
 std::optional<char32_t> jinja::toUpper(char32_t code) {

@@ -47,6 +47,9 @@ bool isLineEnd(char32_t code);
 /// True for what repr() leaves as it is.
 bool isPrintable(char32_t code);
 
+/// True for decimal digits of any script.
+bool isDigit(char32_t code);
+
 /// The character's other case, itself where it has none; nothing where that is
 /// not one character or depends on its neighbours.
 std::optional<char32_t> toUpper(char32_t code);
