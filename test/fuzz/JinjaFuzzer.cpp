@@ -23,7 +23,10 @@ Value makeContext() {
   Dict context;
   context.set("messages",
               Value::list({makeMessage("system", "", 0),
-                           makeMessage("user", " Gr\xC3\xBC\xC3\x9F" "e\n", 1),
+                           makeMessage("user",
+                                       " Gr\xC3\xBC\xC3\x9F"
+                                       "e\n",
+                                       1),
                            makeMessage("assistant", "</think>a", 2)}));
   context.set("bos_token", Value::string("<s>"));
   context.set("eos_token", Value::string("</s>"));

@@ -63,7 +63,8 @@ bool findAttribute(Runtime &runtime, const Value &value, std::string_view name,
   }
   switch (value.kind()) {
   case Kind::Namespace: {
-    auto &attributes = static_cast<NamespaceObject &>(*value.object()).attributes;
+    auto &attributes =
+        static_cast<NamespaceObject &>(*value.object()).attributes;
     auto place = attributes.find(name);
     if (place != attributes.end())
       attribute = place->second;
@@ -115,7 +116,8 @@ Value sliceString(Runtime &runtime, const Value &value,
   runtime.spendBytes(bytes.size());
   if (bounds.step == 1) {
     bool ascii = value.characters() == bytes.size();
-    size_t begin = ascii ? bounds.start : offsetOfCharacter(bytes, bounds.start);
+    size_t begin =
+        ascii ? bounds.start : offsetOfCharacter(bytes, bounds.start);
     size_t length =
         ascii ? bounds.count
               : offsetOfCharacter(std::string_view(bytes).substr(begin),
@@ -201,9 +203,9 @@ Value jinja::getPath(Runtime &runtime, const Value &value, const Value &path) {
     rest.remove_prefix(more ? dot + 1 : rest.size());
     bool number = !part.empty() && part.size() < 10 &&
                   part.find_first_not_of("0123456789") == std::string::npos;
-    item = getItem(runtime, item,
-                   number ? Value::integer(std::stoi(part))
-                          : Value::string(part));
+    item =
+        getItem(runtime, item,
+                number ? Value::integer(std::stoi(part)) : Value::string(part));
   }
   return item;
 }

@@ -201,7 +201,8 @@ Value jinja::invoke(Runtime &runtime, const Builtin &builtin,
     } else if (signature.rest && index == signature.count) {
       p.rest.named.emplace_back(name, std::move(value));
     } else {
-      return p.fail("there is no parameter '" + name + "', or it is given twice");
+      return p.fail("there is no parameter '" + name +
+                    "', or it is given twice");
     }
   }
   if (!arguments.positional.empty() && !signature.rest)
@@ -216,7 +217,8 @@ Value jinja::invoke(Runtime &runtime, const Builtin &builtin,
 
 Value jinja::applyFilter(Runtime &runtime, const Value &name,
                          Arguments arguments) {
-  const Filter *filter = name.isString() ? findFilter(name.asString()) : nullptr;
+  const Filter *filter =
+      name.isString() ? findFilter(name.asString()) : nullptr;
   if (!filter)
     return runtime.fail("the filter '" +
                         (name.isString() ? name.asString() : "") +

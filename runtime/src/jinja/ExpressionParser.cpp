@@ -45,8 +45,8 @@ void Parser::limitHeight(Expression &expression, const Expression *below) {
 Expression *Parser::make(Kind kind, std::vector<Expression *> operands) {
   Expression &expression = ast.expressions.emplace_back();
   expression.kind = kind;
-  expression.line = operands.empty() || !operands[0] ? token().line
-                                                     : operands[0]->line;
+  expression.line =
+      operands.empty() || !operands[0] ? token().line : operands[0]->line;
   for (const Expression *operand : operands)
     limitHeight(expression, operand);
   expression.operands = std::move(operands);
@@ -70,11 +70,9 @@ Expression *Parser::parseExpression(bool withConditional) {
           each.kind == TokenKind::BlockEnd || depth < 0)
         break;
       if (each.kind == TokenKind::Operator)
-        depth += each.text == "(" || each.text == "[" || each.text == "{"
-                     ? 1
-                 : each.text == ")" || each.text == "]" || each.text == "}"
-                     ? -1
-                     : 0;
+        depth += each.text == "(" || each.text == "[" || each.text == "{"   ? 1
+                 : each.text == ")" || each.text == "]" || each.text == "}" ? -1
+                                                                            : 0;
       if (depth == 0 && each.isOperator(","))
         break;
       if (depth == 0 && each.isName("if"))
@@ -135,9 +133,9 @@ Expression *Parser::parseLogical(int level) {
 
 Expression *Parser::parseComparison() {
   static const std::pair<const char *, Operator> operators[] = {
-      {"==", Operator::Equal},    {"!=", Operator::NotEqual},
-      {"<", Operator::Less},      {"<=", Operator::LessEqual},
-      {">", Operator::Greater},   {">=", Operator::GreaterEqual}};
+      {"==", Operator::Equal},  {"!=", Operator::NotEqual},
+      {"<", Operator::Less},    {"<=", Operator::LessEqual},
+      {">", Operator::Greater}, {">=", Operator::GreaterEqual}};
   Expression *first = parseArithmetic(0);
   std::vector<Expression *> operands = {first};
   std::vector<Operator> comparisons;
@@ -173,8 +171,8 @@ Expression *Parser::parseArithmetic(int level) {
     Operator op;
   };
   static const Spelled operators[] = {
-      {0, "+", Operator::Add},         {0, "-", Operator::Subtract},
-      {2, "*", Operator::Multiply},    {2, "/", Operator::Divide},
+      {0, "+", Operator::Add},          {0, "-", Operator::Subtract},
+      {2, "*", Operator::Multiply},     {2, "/", Operator::Divide},
       {2, "//", Operator::FloorDivide}, {2, "%", Operator::Modulo},
       {3, "**", Operator::Power}};
   if (level == 4)
@@ -184,8 +182,7 @@ Expression *Parser::parseArithmetic(int level) {
     std::vector<Expression *> operands = {left};
     while (skipOperator("~"))
       operands.push_back(parseArithmetic(level + 1));
-    return operands.size() == 1 ? left
-                                : make(Kind::Concatenation, operands);
+    return operands.size() == 1 ? left : make(Kind::Concatenation, operands);
   }
   while (error.ok()) {
     const auto *known = std::find_if(

@@ -304,8 +304,7 @@ Value jinja::formatBraces(Runtime &runtime, const Value &format,
     if (field.find_first_of(":!.[") != std::string::npos)
       return runtime.fail("the format field {" + field +
                           "} is not supported; names and numbers alone are");
-    bool digits =
-        field.find_first_not_of("0123456789") == std::string::npos;
+    bool digits = field.find_first_not_of("0123456789") == std::string::npos;
     const Value *value = nullptr;
     if (digits) {
       (field.empty() ? counted : numbered) = true;

@@ -211,6 +211,7 @@ void Interpreter::executeGeneration(const Statement &statement) {
 }
 
 void Interpreter::enter(const std::vector<Name> &missing) {
+  runtime.spend(4); // it takes memory
   auto inner = std::make_shared<Scope>();
   inner->outer = std::move(scope);
   scope = std::move(inner);
@@ -313,9 +314,9 @@ bool Interpreter::bindMacro(const MacroDefinition &definition,
   for (size_t i = 0; i < parameters.size(); ++i) {
     values[i] = i < given ? arguments.positional[i]
                           : takeNamed(ast.names[parameters[i]]);
-    set(parameters[i], values[i].value_or(Value::undefined(
-                           "the parameter '" + ast.names[parameters[i]] +
-                           "' was not given")));
+    set(parameters[i],
+        values[i].value_or(Value::undefined(
+            "the parameter '" + ast.names[parameters[i]] + "' was not given")));
   }
   arguments.positional.erase(arguments.positional.begin(),
                              arguments.positional.begin() + given);

@@ -37,8 +37,8 @@ template <class IsDigit>
 size_t digitsEnd(std::string_view text, size_t at, IsDigit isDigit) {
   size_t end = at;
   while (end < text.size() &&
-         (isDigit(text[end]) || (text[end] == '_' && end > at &&
-                                 text[end - 1] != '_')))
+         (isDigit(text[end]) ||
+          (text[end] == '_' && end > at && text[end - 1] != '_')))
     ++end;
   while (end > at && text[end - 1] == '_')
     --end;
@@ -312,8 +312,8 @@ void Lexer::lexOperator() {
       return add(Kind::Operator, place + 2);
   char c = source[place];
   if (!std::strchr("+-/*%~[](){}><=.:|,;", c) || !c)
-    return fail("unexpected '" + excerpt(rest.substr(0, decode(rest, 0).length)) +
-                "' in a tag");
+    return fail("unexpected '" +
+                excerpt(rest.substr(0, decode(rest, 0).length)) + "' in a tag");
   if (c == '(' || c == '[' || c == '{') {
     brackets += c == '(' ? ')' : c == '[' ? ']' : '}';
   } else if (c == ')' || c == ']' || c == '}') {
@@ -340,9 +340,8 @@ int64_t readDigits(std::string_view text, size_t place, size_t digits) {
     const char *known = "0123456789abcdef";
     const char *digit =
         i < text.size() && text[i]
-            ? std::strchr(known, text[i] >= 'A' && text[i] <= 'F'
-                                     ? text[i] + 32
-                                     : text[i])
+            ? std::strchr(known, text[i] >= 'A' && text[i] <= 'F' ? text[i] + 32
+                                                                  : text[i])
             : nullptr;
     if (!digit)
       return -1;

@@ -128,9 +128,9 @@ Value sort(Parameters &p) {
   Value path = pathIn(p, 3);
   // Several paths have commas between.
   std::vector<Value> paths = {path};
+  const std::string comma = ",";
   if (path.isString())
-    paths = split(p, path.asText(), &p.runtime.string(",").asString(), -1,
-                  false);
+    paths = split(p, path.asText(), &comma, -1, false);
   std::vector<Keyed> keyed;
   for (const Value &item : p.runtime.iterate(p[0])) {
     std::vector<Value> keys;

@@ -171,7 +171,7 @@ bool equalDicts(Runtime &runtime, const Dict &left, const Dict &right) {
 } // namespace
 
 const char *jinja::spelling(Operator op) {
-  static const char *const names[] = {"+",  "-",  "*", "/",  "//",
+  static const char *const names[] = {"+",  "-",  "*",  "/",  "//",
                                       "%",  "**", "==", "!=", "<",
                                       "<=", ">",  ">=", "in", "not in"};
   return names[size_t(op)];
@@ -313,7 +313,8 @@ bool jinja::contains(Runtime &runtime, const Value &container,
       return false;
     }
     runtime.spendSearch(container.asText().size(), item.asText().size());
-    return !runtime.failed() && container.asString().find(item.asString()) != std::string::npos;
+    return !runtime.failed() &&
+           container.asString().find(item.asString()) != std::string::npos;
   }
   if (container.isDict()) {
     if (!isKey(item)) {

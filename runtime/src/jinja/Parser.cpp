@@ -236,8 +236,8 @@ Expression *Parser::parseTarget(bool withNamespace, bool untilIn) {
   std::vector<Expression *> targets;
   bool isTuple = false;
   while (error.ok()) {
-    if (!targets.empty() && (atTupleEnd(untilIn ? "in" : nullptr) ||
-                             token().isOperator("=")))
+    if (!targets.empty() &&
+        (atTupleEnd(untilIn ? "in" : nullptr) || token().isOperator("=")))
       break;
     Expression *target = parsePrimary();
     if (withNamespace && target->kind == Expression::Kind::Variable &&

@@ -54,8 +54,8 @@ private:
 
   // Expressions, in ExpressionParser.cpp.
   Expression *parseExpression(bool withConditional = true);
-  Expression *parseTuple(bool withConditional = true, bool parenthesized = false,
-                         const char *end = nullptr);
+  Expression *parseTuple(bool withConditional = true,
+                         bool parenthesized = false, const char *end = nullptr);
   Expression *parseLogical(int level);
   Expression *parseComparison();
   Expression *parseArithmetic(int level);
@@ -102,10 +102,10 @@ private:
   std::vector<Token> tokens;
   const Limits &limits;
   size_t place = 0;
-  uint32_t nesting = 0;   // of the rules that recurse
-  uint32_t loops = 0;     // around
-  bool inLoop = false;    // where break may stand
-  bool lenient = false;   // unknown filters fail only when they are used
+  uint32_t nesting = 0; // of the rules that recurse
+  uint32_t loops = 0;   // around
+  bool inLoop = false;  // where break may stand
+  bool lenient = false; // unknown filters fail only when they are used
   Status error;
 };
 

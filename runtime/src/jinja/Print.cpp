@@ -205,8 +205,8 @@ std::string jinja::formatFloat(double value) {
   if (std::isinf(value))
     return value < 0 ? "-inf" : "inf";
   char buffer[40];
-  auto end =
-      std::to_chars(buffer, std::end(buffer), value, std::chars_format::scientific);
+  auto end = std::to_chars(buffer, std::end(buffer), value,
+                           std::chars_format::scientific);
   std::string shortest(buffer, end.ptr);
   size_t mark = shortest.find('e');
   int exponent = std::atoi(shortest.c_str() + mark + 1);

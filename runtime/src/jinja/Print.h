@@ -30,7 +30,7 @@ void printRepr(Runtime &runtime, Text &out, const Value &value);
 Value toString(Runtime &runtime, const Value &value);
 
 struct JsonStyle {
-  bool ascii = false;                // escape what is not ASCII
+  bool ascii = false; // escape what is not ASCII
   bool sortKeys = false;
   std::optional<std::string> indent; // of a level; nothing: one line
   Text itemSeparator = Text(", ");

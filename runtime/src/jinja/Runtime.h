@@ -23,15 +23,15 @@ namespace sterna::jinja {
 
 /// What a template may use. A template that needs more is refused.
 struct Limits {
-  size_t source = 1 << 20;     // bytes of the template
-  uint32_t nesting = 100;      // of statements, and of expressions
-  uint32_t height = 300;       // of an expression: operations in a row
-  uint32_t calls = 800;        // of nodes in evaluation, through macros
-  uint32_t depth = 64;         // of values in each other
-  uint64_t steps = 10'000'000; // nodes evaluated, items and 64 bytes touched
-  size_t value = 16 << 20;     // bytes of one string, items of one list
-  size_t memory = 96 << 20;    // bytes that values hold at a time
-  size_t output = 16 << 20;    // bytes
+  size_t source = 1 << 20;    // bytes of the template
+  uint32_t nesting = 100;     // of statements, and of expressions
+  uint32_t height = 300;      // of an expression: operations in a row
+  uint32_t calls = 800;       // of nodes in evaluation, through macros
+  uint32_t depth = 64;        // of values in each other
+  uint64_t steps = 4'000'000; // nodes evaluated, items and 64 bytes touched
+  size_t value = 16 << 20;    // bytes of one string, items of one list
+  size_t memory = 96 << 20;   // bytes that values hold at a time
+  size_t output = 16 << 20;   // bytes
 };
 
 class Runtime {
@@ -88,7 +88,7 @@ public:
   void breakOff(const Value &value);
 
   const Limits limits;
-  uint32_t line = 1;         // of the template, that is evaluated
+  uint32_t line = 1;          // of the template, that is evaluated
   std::optional<std::tm> now; // what strftime_now takes for the time
 
 private:

@@ -193,10 +193,9 @@ private:
     body.outer = &names;
     for (Name parameter : macro.parameters)
       declare(parameter, body);
-    for (const auto &[special, uses] :
-         {std::pair("caller", &macro.usesCaller),
-          {"kwargs", &macro.usesNamed},
-          {"varargs", &macro.usesPositional}}) {
+    for (const auto &[special, uses] : {std::pair("caller", &macro.usesCaller),
+                                        {"kwargs", &macro.usesNamed},
+                                        {"varargs", &macro.usesPositional}}) {
       Name name = ast.findName(special);
       *uses = readsFirst(macro.body, name) == Read;
       if (*uses)

@@ -25,8 +25,8 @@ void mergeSort(std::vector<T> &items, Less less) {
       size_t left = begin, middle = std::min(begin + width, items.size());
       size_t right = middle, end = std::min(middle + width, items.size());
       for (size_t out = begin; out < end; ++out) {
-        bool takeRight = left == middle ||
-                         (right < end && less(items[right], items[left]));
+        bool takeRight =
+            left == middle || (right < end && less(items[right], items[left]));
         merged[out] = std::move(items[takeRight ? right++ : left++]);
       }
     }

@@ -106,7 +106,8 @@ Value truncate(Parameters &p) {
 Value countWords(Parameters &p) {
   int64_t words = 0;
   bool inWord = false;
-  for (char c : p.text(0).bytes()) {
+  Text text = p.text(0);
+  for (char c : text.bytes()) {
     if (c & 0x80)
       return p.fail("characters beyond ASCII are not supported");
     bool isWord = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||

@@ -117,7 +117,8 @@ template <bool fromRight, bool mustBeFound> Value find(Parameters &p) {
   const std::string &text = p[0].asString();
   if (searched(p, begin, end)) {
     std::string_view part = std::string_view(text).substr(begin, end - begin);
-    place = fromRight ? part.rfind(p[1].asString()) : part.find(p[1].asString());
+    place =
+        fromRight ? part.rfind(p[1].asString()) : part.find(p[1].asString());
   }
   if (place == std::string::npos)
     return mustBeFound ? p.fail("the string does not occur")
@@ -211,7 +212,8 @@ template <Side side> Value padMethod(Parameters &p) {
 
 Value fillZeros(Parameters &p) {
   const Text &text = p[0].asText();
-  bool sign = !text.empty() && (text.bytes()[0] == '-' || text.bytes()[0] == '+');
+  bool sign =
+      !text.empty() && (text.bytes()[0] == '-' || text.bytes()[0] == '+');
   Text out = text.slice(0, sign);
   out.append(pad(p, text.slice(sign, text.size()), p.integer(1) - sign,
                  Side::Left, "0"));

@@ -41,7 +41,8 @@ class Template {
 public:
   /// Reads a template. Fails on what is not supported, by its name, and with
   /// the line.
-  static Expected<Template> parse(std::string source, const Limits &limits = {});
+  static Expected<Template> parse(std::string source,
+                                  const Limits &limits = {});
 
   Template(Template &&) noexcept;
   Template &operator=(Template &&) noexcept;

@@ -77,7 +77,8 @@ Value isSame(Parameters &p) {
 /// str.islower and str.isupper.
 template <bool upper> Value isCase(Parameters &p) {
   bool found = false;
-  for (char c : p.text(0).bytes()) {
+  Text text = p.text(0);
+  for (char c : text.bytes()) {
     if (c & 0x80)
       return p.fail("characters beyond ASCII are not supported");
     bool isUpper = c >= 'A' && c <= 'Z', isLower = c >= 'a' && c <= 'z';
@@ -90,14 +91,14 @@ template <bool upper> Value isCase(Parameters &p) {
 
 /// What Jinja has and this has not.
 const std::string_view otherFilters[] = {
-    "attr",   "filesizeformat", "forceescape", "pprint",  "random",
-    "striptags", "urlencode",   "urlize",      "wordwrap", "xmlattr"};
+    "attr",      "filesizeformat", "forceescape", "pprint",   "random",
+    "striptags", "urlencode",      "urlize",      "wordwrap", "xmlattr"};
 
 Value isFilter(Parameters &p) {
   std::string name = p.text(0).bytes();
-  return Value::boolean(findFilter(name) ||
-                        std::count(std::begin(otherFilters),
-                                   std::end(otherFilters), name));
+  return Value::boolean(
+      findFilter(name) ||
+      std::count(std::begin(otherFilters), std::end(otherFilters), name));
 }
 
 Value isTest(Parameters &p) {

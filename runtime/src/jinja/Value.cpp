@@ -158,9 +158,9 @@ std::string Value::undefinedMessage() const {
 
 const char *Value::typeName() const {
   static const char *const names[] = {
-      "undefined", "None",     "bool",      "int",  "float", "str",
-      "list",      "tuple",    "dict view", "range", "iterator", "dict",
-      "namespace", "loop",     "macro",     "function", "method"};
+      "undefined", "None",  "bool",      "int",      "float",    "str",
+      "list",      "tuple", "dict view", "range",    "iterator", "dict",
+      "namespace", "loop",  "macro",     "function", "method"};
   return names[size_t(type)];
 }
 

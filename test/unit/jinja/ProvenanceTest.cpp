@@ -17,10 +17,12 @@ namespace sterna::jinja {
 namespace {
 
 TEST(JinjaProvenance, OutputIsInRuns) {
-  EXPECT_EQ(renderMarked("{% for m in messages %}<{{ m.content }}>{% endfor %}"),
-            "<0[ Hi! ]><1[a,b]>");
-  EXPECT_EQ(renderMarked("{{ messages[0].content + '.' ~ messages[1].content }}"),
-            "0[ Hi! ].1[a,b]");
+  EXPECT_EQ(
+      renderMarked("{% for m in messages %}<{{ m.content }}>{% endfor %}"),
+      "<0[ Hi! ]><1[a,b]>");
+  EXPECT_EQ(
+      renderMarked("{{ messages[0].content + '.' ~ messages[1].content }}"),
+      "0[ Hi! ].1[a,b]");
 }
 
 TEST(JinjaProvenance, EmptyStringsStay) {
@@ -96,7 +98,8 @@ TEST(JinjaProvenance, GenerationsAreReported) {
 }
 
 TEST(JinjaProvenance, ReadsNames) {
-  auto parsed = Template::parse("{% if tools %}{{ tools }}{% endif %}{{ a.b }}");
+  auto parsed =
+      Template::parse("{% if tools %}{{ tools }}{% endif %}{{ a.b }}");
   ASSERT_TRUE(parsed.ok());
   EXPECT_TRUE(parsed->reads("tools"));
   EXPECT_TRUE(parsed->reads("a"));

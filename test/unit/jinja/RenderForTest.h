@@ -45,7 +45,8 @@ inline std::string render(const std::string &source,
   if (!parsed.ok())
     return "error: " + parsed.message();
   auto rendered = parsed->render(testContext(), limits);
-  return rendered.ok() ? rendered->text.bytes() : "error: " + rendered.message();
+  return rendered.ok() ? rendered->text.bytes()
+                       : "error: " + rendered.message();
 }
 
 /// The text with its runs: what has an origin in brackets after it.
