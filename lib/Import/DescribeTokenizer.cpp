@@ -33,6 +33,8 @@ sterna::describeTokenizer(MLIRContext *context,
     pieces += piece;
     lengths.push_back(int32_t(piece.size()));
   }
+  ArrayRef<char> bytePairs(tokenizer.bytePairs.data(),
+                           tokenizer.bytePairs.size());
   return tern::TokenizerAttr::get(
       context, tokenizer.model,
       resource("token_pieces", b.getI8Type(),
@@ -40,6 +42,9 @@ sterna::describeTokenizer(MLIRContext *context,
       resource("token_lengths", b.getI32Type(), ArrayRef(lengths)),
       resource("token_scores", b.getF32Type(), ArrayRef(tokenizer.scores)),
       resource("token_types", b.getI32Type(), ArrayRef(tokenizer.types)),
+      bytePairs.empty()
+          ? DenseResourceElementsAttr()
+          : resource("token_byte_pairs", b.getI8Type(), bytePairs),
       tokenizer.bos, tokenizer.eos, tokenizer.unk, tokenizer.pad,
       tokenizer.addBos, tokenizer.addSpacePrefix, tokenizer.chatTemplate,
       b.getDenseI32ArrayAttr(tokenizer.endIds));

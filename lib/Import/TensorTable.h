@@ -75,8 +75,7 @@ public:
   template <typename... Args>
   llvm::Error makeError(const char *format, Args &&...args) const {
     return llvm::createStringError(
-        path + ": " +
-        llvm::formatv(format, std::forward<Args>(args)...).str());
+        path + ": " + llvm::formatv(format, std::forward<Args>(args)...).str());
   }
 
 private:

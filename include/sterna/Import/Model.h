@@ -38,8 +38,9 @@ struct Parameter {
   std::optional<int64_t> group;
 };
 
-/// SentencePiece vocabulary, as in the device binary's schema.
+/// A vocabulary, as in the device binary's schema.
 struct TokenizerDescription {
+  /// "llama" or "bpe".
   std::string model;
   std::vector<std::string> pieces;
   std::vector<float> scores;
@@ -49,6 +50,8 @@ struct TokenizerDescription {
   std::vector<int32_t> endIds;
   bool addBos = true, addSpacePrefix = true;
   std::string chatTemplate;
+  /// Of "bpe": the schema's BytePairs, serialized.
+  std::string bytePairs;
 };
 
 /// Shapes and constants of a model, and its tensors by name.

@@ -9,6 +9,8 @@
 
 #include "ImportTokenizer.h"
 
+#include "../DescribeBytePairs.h"
+#include "text/GgufBytePairs.h"
 #include "text/SentencePieceTokenizer.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -27,6 +29,17 @@ public:
       : file(file), rows(rows) {}
 
   llvm::Expected<sterna::TokenizerDescription> run() {
+    auto kind = file.getString("tokenizer.ggml.model");
+    if (!kind)
+      return kind.takeError();
+    if (*kind == "gpt2")
+      return importBytePairs();
+    if (*kind != "llama")
+      return file.makeError("tokenizer.ggml.model: expected llama "
+                            "(SentencePiece) or gpt2 (byte-level BPE), but got "
+                            "{0}",
+                            sterna::quoteText(*kind));
+    tokenizer.model = kind->str();
     if (Error error = readVocabulary())
       return std::move(error);
     if (Error error = checkVocabulary())
@@ -41,16 +54,74 @@ public:
   }
 
 private:
+  /// A vocabulary of byte-level byte-pair encoding.
+  llvm::Expected<sterna::TokenizerDescription> importBytePairs() {
+    sterna::GgufBytePairs facts;
+    if (Error error = readBytePairs(facts))
+      return std::move(error);
+    tokenizer.pieces = facts.tokens;
+    if (Error error = readSpecialTokens())
+      return std::move(error);
+    facts.bos = tokenizer.bos;
+    facts.eos = tokenizer.eos;
+    facts.unk = tokenizer.unk;
+    facts.pad = tokenizer.pad;
+    facts.endIds = tokenizer.endIds;
+    auto data = sterna::readGgufBytePairs(std::move(facts));
+    if (!data.ok())
+      return file.makeError("{0}", data.message());
+    auto described = sterna::describeBytePairs(std::move(*data), rows);
+    if (!described)
+      return file.makeError("{0}", llvm::toString(described.takeError()));
+    tokenizer = std::move(*described);
+    if (Error error = readTemplate())
+      return std::move(error);
+    return std::move(tokenizer);
+  }
+
+  Error readBytePairs(sterna::GgufBytePairs &facts) {
+    auto pre = file.getString("tokenizer.ggml.pre");
+    if (!pre)
+      return pre.takeError();
+    facts.pre = pre->str();
+    auto tokens = file.getStringArray("tokenizer.ggml.tokens");
+    if (!tokens)
+      return tokens.takeError();
+    facts.tokens.assign(tokens->begin(), tokens->end());
+    auto merges = file.getStringArray("tokenizer.ggml.merges");
+    if (!merges)
+      return merges.takeError();
+    facts.merges.assign(merges->begin(), merges->end());
+    if (file.hasKey("tokenizer.ggml.token_type")) {
+      auto types = file.getI64Array("tokenizer.ggml.token_type");
+      if (!types)
+        return types.takeError();
+      for (int64_t type : *types)
+        if (type != int32_t(type))
+          return file.makeError("tokenizer.ggml.token_type: expected 1 to 6, "
+                                "but got {0}",
+                                type);
+      facts.types.assign(types->begin(), types->end());
+    }
+    return readBytePairSettings(facts);
+  }
+
+  Error readBytePairSettings(sterna::GgufBytePairs &facts) {
+    constexpr StringRef beginsKey = "tokenizer.ggml.add_bos_token";
+    if (file.hasKey(beginsKey)) {
+      auto begins = file.getBool(beginsKey);
+      if (!begins)
+        return begins.takeError();
+      facts.addBos = *begins;
+    }
+    auto space = file.getBoolOr("tokenizer.ggml.add_space_prefix", false);
+    if (!space)
+      return space.takeError();
+    facts.addSpacePrefix = *space;
+    return Error::success();
+  }
+
   Error readVocabulary() {
-    auto kind = file.getString("tokenizer.ggml.model");
-    if (!kind)
-      return kind.takeError();
-    tokenizer.model = kind->str();
-    if (tokenizer.model != "llama")
-      return file.makeError(
-          "tokenizer.ggml.model: expected llama (SentencePiece), "
-          "but got {0}",
-          sterna::quoteText(tokenizer.model));
     auto split = file.getStringOr("tokenizer.ggml.pre", "default");
     if (!split)
       return split.takeError();
@@ -157,6 +228,10 @@ private:
     tokenizer.addSpacePrefix = *addSpace;
     if (Error error = checkCharacterMap())
       return error;
+    return readTemplate();
+  }
+
+  Error readTemplate() {
     auto chat = file.getStringOr("tokenizer.chat_template", "");
     if (!chat)
       return chat.takeError();
@@ -197,7 +272,7 @@ private:
   }
 
   const sterna::GGUFFile &file;
-  int64_t rows;
+  int64_t rows; // of the embedding
   std::vector<int64_t> types;
   sterna::TokenizerDescription tokenizer;
 };

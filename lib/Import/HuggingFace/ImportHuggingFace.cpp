@@ -12,6 +12,7 @@
 
 #include "../ParameterReader.h"
 #include "CheckpointTensors.h"
+#include "ImportTokenizer.h"
 #include "KnownKeys.h"
 #include "Quantization.h"
 #include "RopeParameters.h"
@@ -81,6 +82,10 @@ public:
       return std::move(error);
     if (Error error = readTensors())
       return std::move(error);
+    auto tokenizer = importCheckpointTokenizer(folder, model.vocabulary);
+    if (!tokenizer)
+      return tokenizer.takeError();
+    model.tokenizer = std::move(*tokenizer);
     return std::move(model);
   }
 
@@ -281,6 +286,9 @@ public:
 
   Expected<ModelDescription> read(StringRef path, MLIRContext *context,
                                   const ImportOptions &options) const override {
+    if (options.i2sLayout)
+      return llvm::createStringError(
+          "--i2s-layout: expected a GGUF file, but " + path + " is a folder");
     SmallString<128> file(path);
     llvm::sys::path::append(file, "config.json");
     Expected<Config> config = Config::open(file);

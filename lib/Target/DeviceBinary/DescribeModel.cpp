@@ -89,6 +89,15 @@ Offset<format::Tokenizer> sterna::describeTokenizer(MetadataBuilder &builder,
     pieces.push_back(builder.string(StringRef(bytes.data() + start, length)));
     start += length;
   }
+  Offset<flatbuffers::Vector<uint8_t>> bytePairs = 0;
+  if (tokenizer.getBytePairs()) {
+    auto nested =
+        contents<char>(builder, "bytePairs", tokenizer.getBytePairs());
+    // Its numbers are aligned as in a buffer of their own.
+    builder.ForceVectorAlignment(nested.size(), 1, 8);
+    bytePairs = builder.CreateVector(
+        reinterpret_cast<const uint8_t *>(nested.data()), nested.size());
+  }
   auto model = builder.string(tokenizer.getModel());
   auto chatTemplate = builder.string(tokenizer.getChatTemplate());
   return format::CreateTokenizer(
@@ -99,5 +108,6 @@ Offset<format::Tokenizer> sterna::describeTokenizer(MetadataBuilder &builder,
       int32_t(tokenizer.getUnk()), int32_t(tokenizer.getPad()),
       tokenizer.getAddBos(), tokenizer.getAddSpacePrefix(), chatTemplate,
       builder.CreateVector(tokenizer.getEndIds().asArrayRef().data(),
-                           tokenizer.getEndIds().size()));
+                           tokenizer.getEndIds().size()),
+      bytePairs);
 }

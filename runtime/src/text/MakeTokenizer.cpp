@@ -8,6 +8,8 @@
 
 #include "text/MakeTokenizer.h"
 
+#include "text/BytePairFormat.h"
+#include "text/BytePairTokenizer.h"
 #include "text/SentencePieceTokenizer.h"
 
 using namespace sterna;
@@ -41,6 +43,19 @@ Made makeSentencePiece(const format::Tokenizer &stored) {
   return tokenizer;
 }
 
+Made makeBytePairs(const format::Tokenizer &stored) {
+  Expected<BytePairData> data = readBytePairs(stored);
+  if (!data.ok())
+    return data.status();
+  Expected<BytePairTokenizer> made =
+      BytePairTokenizer::create(std::move(*data));
+  if (!made.ok())
+    return made.status();
+  std::shared_ptr<const TokenizerInterface> tokenizer =
+      std::make_shared<BytePairTokenizer>(std::move(*made));
+  return tokenizer;
+}
+
 } // namespace
 
 Made sterna::makeTokenizer(const Module &module) {
@@ -49,8 +64,11 @@ Made sterna::makeTokenizer(const Module &module) {
     return Status::error("the module has no tokenizer");
   if (stored->model()->string_view() == "llama")
     return makeSentencePiece(*stored);
-  return Status::error("expected a tokenizer of the kind 'llama', but got '" +
-                       stored->model()->str() + "'");
+  if (stored->model()->string_view() == "bpe")
+    return makeBytePairs(*stored);
+  return Status::error(
+      "expected a tokenizer of the kind 'llama' or 'bpe', but got '" +
+      stored->model()->str() + "'");
 }
 
 std::string sterna::chatTemplateOf(const Module &module) {

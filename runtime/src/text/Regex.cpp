@@ -72,8 +72,8 @@ Expected<Regex> Regex::compile(std::string_view pattern) {
       &error, &offset, context.get());
   if (!code)
     return fail(describeError(error));
-  // Without machine code matching is slower, and otherwise the same.
-  (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+  // Interpreted, not compiled to machine code: the runtime makes nothing
+  // executable while it runs.
   Regex regex;
   regex.code = std::shared_ptr<const pcre2_code>(
       code, [](pcre2_code *owned) { pcre2_code_free(owned); });
@@ -102,14 +102,9 @@ std::optional<RegexMatch> RegexMatcher::find(std::string_view text,
   size_t steps = fewestSteps + stepsPerByte * (text.size() - from);
   pcre2_set_match_limit(context.get(), static_cast<uint32_t>(std::min<size_t>(
                                            steps, UINT32_MAX)));
-  auto search = [&](uint32_t options) {
-    return pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR8>(text.data()),
-                       text.size(), from, options, data.get(), context.get());
-  };
-  int found = search(PCRE2_NO_UTF_CHECK);
-  // Machine code has little room on the stack.
-  if (found == PCRE2_ERROR_JIT_STACKLIMIT)
-    found = search(PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT);
+  int found = pcre2_match(
+      code.get(), reinterpret_cast<PCRE2_SPTR8>(text.data()), text.size(), from,
+      PCRE2_NO_UTF_CHECK, data.get(), context.get());
   if (found < 0)
     return std::nullopt;
   const PCRE2_SIZE *offsets = pcre2_get_ovector_pointer(data.get());

@@ -131,8 +131,9 @@ LogicalResult AdamWAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult TokenizerAttr::verify(
     function_ref<InFlightDiagnostic()> emitError, StringRef,
     DenseResourceElementsAttr pieces, DenseResourceElementsAttr lengths,
-    DenseResourceElementsAttr scores, DenseResourceElementsAttr types, int64_t,
-    int64_t, int64_t, int64_t, bool, bool, StringRef, DenseI32ArrayAttr) {
+    DenseResourceElementsAttr scores, DenseResourceElementsAttr types,
+    DenseResourceElementsAttr bytePairs, int64_t, int64_t, int64_t, int64_t,
+    bool, bool, StringRef, DenseI32ArrayAttr) {
   int64_t tokens = lengths.getType().getNumElements();
   auto check = [&](StringRef name, DenseResourceElementsAttr array, bool fits,
                    bool ofTokens) -> LogicalResult {
@@ -152,7 +153,9 @@ LogicalResult TokenizerAttr::verify(
       succeeded(
           check("lengths", lengths, element(lengths).isInteger(32), true)) &&
       succeeded(check("scores", scores, element(scores).isF32(), true)) &&
-      succeeded(check("types", types, element(types).isInteger(32), true)));
+      succeeded(check("types", types, element(types).isInteger(32), true)) &&
+      (!bytePairs || succeeded(check("bytePairs", bytePairs,
+                                     element(bytePairs).isInteger(8), false))));
 }
 
 LogicalResult PanelAttr::verify(function_ref<InFlightDiagnostic()> emitError,

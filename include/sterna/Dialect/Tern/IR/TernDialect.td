@@ -358,17 +358,20 @@ def Tern_TokenizerAttr : AttrDef<Tern_Dialect, "Tokenizer"> {
     As `Tokenizer` in module.fbs: token `i` has `lengths[i]` bytes of `pieces`,
     which lie one after the other, the score `scores[i]` and the type
     `types[i]`; `scores` and `types` may be empty. Ids of special tokens are -1
-    where there is none; `endIds` end a generation, beside `eos`. The four
-    arrays are resources, which stand at the end of a file of IR.
+    where there is none; `endIds` end a generation, beside `eos`. `bytePairs` is
+    what byte-pair encoding has besides, as `BytePairs` of module.fbs; other
+    models have none. The arrays are resources, which stand at the
+    end of a file of IR.
 
-    Constraints: the arrays are of i8, i32, f32 and i32, of one dimension; where
-    scores and types are not empty, each has an element for each token.
+    Constraints: the arrays are of i8, i32, f32, i32 and i8, of one dimension;
+    where scores and types are not empty, each has an element for each token.
   }];
   let parameters = (ins StringRefParameter<>:$model,
       "::mlir::DenseResourceElementsAttr":$pieces,
       "::mlir::DenseResourceElementsAttr":$lengths,
       "::mlir::DenseResourceElementsAttr":$scores,
       "::mlir::DenseResourceElementsAttr":$types,
+      OptionalParameter<"::mlir::DenseResourceElementsAttr">:$bytePairs,
       DefaultValuedParameter<"int64_t", "-1">:$bos,
       DefaultValuedParameter<"int64_t", "-1">:$eos,
       DefaultValuedParameter<"int64_t", "-1">:$unk,
