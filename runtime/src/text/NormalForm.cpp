@@ -57,9 +57,10 @@ private:
     if (end == begin || end == text.size())
       return end;
     // What follows may be a mark: it takes the last character along.
-    while (--end > begin &&
-           (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
-    }
+    --end;
+    while (end > begin &&
+           (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+      --end;
     return end;
   }
 
