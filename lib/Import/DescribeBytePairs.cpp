@@ -14,24 +14,23 @@
 
 llvm::Expected<sterna::TokenizerDescription>
 sterna::describeBytePairs(BytePairData data, int64_t rows) {
-  auto built = BytePairTokenizer::create(std::move(data));
+  auto built = BytePairTokenizer::create(data);
   if (!built.ok())
     return llvm::createStringError(built.message());
   if (built->size() > rows)
     return llvm::createStringError(
         "the vocabulary has " + llvm::Twine(built->size()) +
         " tokens, but the embedding has " + llvm::Twine(rows) + " rows");
-  const BytePairData &kept = built->data();
   TokenizerDescription description;
   description.model = "bpe";
-  description.pieces = kept.pieces;
-  description.bos = kept.bos;
-  description.eos = kept.eos;
-  description.unk = kept.unk;
-  description.pad = kept.pad;
-  description.endIds = kept.endIds;
-  description.addBos = kept.addBos;
+  description.bytePairs = writeBytePairs(data);
+  description.pieces = std::move(data.pieces);
+  description.bos = data.bos;
+  description.eos = data.eos;
+  description.unk = data.unk;
+  description.pad = data.pad;
+  description.endIds = std::move(data.endIds);
+  description.addBos = data.addBos;
   description.addSpacePrefix = false;
-  description.bytePairs = writeBytePairs(kept);
   return description;
 }

@@ -130,33 +130,71 @@ tern::FileSourceAttr ParameterReader::source(const StoredTensor &tensor,
 // Floats
 //===----------------------------------------------------------------------===//
 
-/// A float tensor keeps its type; blocks of integers are widened to f32.
+/// The type that holds all values of a table stored as `storage`: its own, that
+/// of the scales of trits, or f32.
+static Type getTableType(MLIRContext *context, StorageType storage) {
+  const StorageFormat &format = getStorageFormat(storage);
+  bool isHalfScaled = !format.isFloat && format.layout == RowLayout::Blocks;
+  if (storage == StorageType::F16 || isHalfScaled)
+    return Float16Type::get(context);
+  if (storage == StorageType::BF16)
+    return BFloat16Type::get(context);
+  return Float32Type::get(context);
+}
+
 Error ParameterReader::addFloat(StringRef name, ArrayRef<int64_t> shape) {
   auto tensor = tensors.get(name, shape);
   if (!tensor)
     return tensor.takeError();
   used.insert(name);
-  StorageType storage = *(*tensor)->storage;
-  if (!getStorageFormat(storage).isFloat)
+  const StorageFormat &format = getStorageFormat(*(*tensor)->storage);
+  // Trits are values of tables alone: a norm of them is damage.
+  if (shape.size() == 1 && !format.isFloat)
     return tensors.makeError("{0}: expected {1}, but got {2}", (*tensor)->name,
                              listStorageFormats(/*floatsOnly=*/true),
                              (*tensor)->typeName);
-  Type element = Float32Type::get(context);
-  if (storage == StorageType::F16)
-    element = Float16Type::get(context);
-  if (storage == StorageType::BF16)
-    element = BFloat16Type::get(context);
-  // Norm weights are few: one type for all keeps kernels few as well, and they
-  // are checked now, tables while they are packed.
+  Parameter &parameter = model.parameters[name];
   if (shape.size() == 1) {
-    element = Float32Type::get(context);
+    // Norm weights are few: one type for all keeps kernels few as well, and
+    // they are checked now, tables while they are packed.
     Expected<std::vector<float>> values = readFinite(**tensor);
     if (!values)
       return values.takeError();
+    parameter.type = RankedTensorType::get(shape, Float32Type::get(context));
+    parameter.source = source(**tensor);
+    return Error::success();
   }
-  Parameter &parameter = model.parameters[name];
-  parameter.type = RankedTensorType::get(shape, element);
+  if (!format.isFloat && !format.hasScales)
+    return addScaledTable(name, **tensor, parameter);
+  parameter.type =
+      RankedTensorType::get(shape, getTableType(context, format.type));
   parameter.source = source(**tensor);
+  return Error::success();
+}
+
+/// A table whose trits have their scales in a tensor `X.scale`.
+Error ParameterReader::addScaledTable(StringRef name,
+                                      const StoredTensor &tensor,
+                                      Parameter &parameter) {
+  std::string scaleName = name.drop_back(strlen("weight")).str() + "scale";
+  auto scales = tensors.get(scaleName);
+  if (!scales)
+    return scales.takeError();
+  used.insert(scaleName);
+  ArrayRef<int64_t> shape = (*scales)->shape;
+  int64_t columns = tensor.shape[1];
+  if (!(*scales)->storage || definition.scalesDivide || shape.size() != 2 ||
+      shape[0] != tensor.shape[0] || shape[1] < 1 || columns % shape[1])
+    return tensors.makeError(
+        "{0}: expected floats that multiply, some for each "
+        "of {1} rows, but got {2} [{3:$[, ]}]",
+        (*scales)->name, tensor.shape[0], (*scales)->typeName,
+        llvm::make_range(shape.begin(), shape.end()));
+  parameter.type = RankedTensorType::get(
+      tensor.shape, getTableType(context, *(*scales)->storage));
+  parameter.source = tern::FileSourceAttr::get(
+      context, tensor.path, tensor.offset, *tensor.storage, false, 0,
+      source(**scales), columns / shape[1]);
   return Error::success();
 }
 

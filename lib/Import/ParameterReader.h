@@ -60,6 +60,8 @@ private:
   llvm::Error readBlock(const std::string &prefix);
   llvm::Error readNorms(const std::string &prefix);
   llvm::Error addFloat(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
+  llvm::Error addScaledTable(llvm::StringRef name, const StoredTensor &tensor,
+                             Parameter &parameter);
   llvm::Error addTernary(const std::string &name, const Matrix &matrix);
   llvm::Error quantize(const StoredTensor &tensor, const WeightSource &weight,
                        TernaryAnalysis &analysis);

@@ -15,6 +15,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
@@ -50,7 +51,8 @@ WeightSource::WeightSource(std::string path, sys::fs::file_t file,
 WeightSource::WeightSource(WeightSource &&other) noexcept
     : path(std::move(other.path)), file(other.file), offset(other.offset),
       format(other.format), numRows(other.numRows), numCols(other.numCols),
-      scale(other.scale) {
+      scale(other.scale), groupScales(std::move(other.groupScales)),
+      group(other.group) {
   other.file = sys::fs::kInvalidFile;
 }
 
@@ -62,6 +64,8 @@ WeightSource &WeightSource::operator=(WeightSource &&other) noexcept {
   numRows = other.numRows;
   numCols = other.numCols;
   scale = other.scale;
+  groupScales = std::move(other.groupScales);
+  group = other.group;
   return *this;
 }
 
@@ -157,10 +161,38 @@ Error WeightSource::readScale() {
 
 Error WeightSource::decodeRows(int64_t firstRow, int64_t count,
                                float *out) const {
-  return visitBlocks(firstRow, count,
-                     [&](const char *bytes, int64_t index, int64_t size) {
-                       format->decodeFloats(bytes, size, out + index);
-                     });
+  Error error = visitBlocks(
+      firstRow, count, [&](const char *bytes, int64_t index, int64_t size) {
+        format->decodeFloats(bytes, size, out + index);
+      });
+  if (error || !groupScales)
+    return error;
+  return multiplyRows(firstRow, count, out);
+}
+
+Error WeightSource::setScales(WeightSource scales, int64_t columns) {
+  if (columns < 1 || scales.numRows != numRows ||
+      scales.numCols != divideCeil(numCols, columns))
+    return createStringError(
+        Twine(path) + ": expected scales for " + Twine(numRows) + " rows and " +
+        Twine(columns) + " columns each of " + Twine(numCols) + ", but got " +
+        Twine(scales.numRows) + " x " + Twine(scales.numCols));
+  groupScales = std::make_unique<WeightSource>(std::move(scales));
+  group = columns;
+  return Error::success();
+}
+
+Error WeightSource::multiplyRows(int64_t firstRow, int64_t count,
+                                 float *rows) const {
+  std::vector<float> factors(groupScales->numCols);
+  for (int64_t row = 0; row < count; ++row) {
+    if (Error error =
+            groupScales->decodeRows(firstRow + row, 1, factors.data()))
+      return error;
+    for (int64_t column = 0; column < numCols; ++column)
+      rows[row * numCols + column] *= factors[column / group];
+  }
+  return Error::success();
 }
 
 Error WeightSource::decodeTrits(int64_t firstRow, int64_t count,
@@ -173,6 +205,16 @@ Error WeightSource::decodeTrits(int64_t firstRow, int64_t count,
 
 Expected<WeightSource> sterna::openWeight(tern::FileSourceAttr source,
                                           int64_t rows, int64_t columns) {
-  return WeightSource::open(source.getPath(), source.getOffset(),
-                            source.getStorage(), rows, columns);
+  auto weight = WeightSource::open(source.getPath(), source.getOffset(),
+                                   source.getStorage(), rows, columns);
+  auto scales = cast_or_null<tern::FileSourceAttr>(source.getScales());
+  if (!weight || !scales)
+    return weight;
+  auto opened =
+      openWeight(scales, rows, divideCeil(columns, source.getGroup()));
+  if (!opened)
+    return opened.takeError();
+  if (Error error = weight->setScales(std::move(*opened), source.getGroup()))
+    return std::move(error);
+  return weight;
 }

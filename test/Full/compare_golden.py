@@ -4,10 +4,11 @@
 # ===----------------------------------------------------------------------=== #
 """Compare the files that lora_golden.py makes with those in the tree.
 
-  compare_golden.py MADE GOLDEN
+  compare_golden.py MADE GOLDEN [BOUND]
 
-Numbers may differ by 1e-9 of the largest of their tensor or list, for another
-version of PyTorch adds in another order; names, shapes and samples must not.
+Numbers may differ by BOUND (1e-9) of the largest of their tensor or list, for
+another version of PyTorch adds in another order; names, shapes and samples must
+not.
 """
 
 import json
@@ -18,8 +19,6 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "oracle"))
 from adapter import read_safetensors  # noqa: E402
-
-BOUND = 1e-9
 
 
 def difference(made, golden, name):
@@ -69,14 +68,15 @@ def compare(made, golden):
 
 
 def main():
-    made, golden = map(pathlib.Path, sys.argv[1:])
+    made, golden = map(pathlib.Path, sys.argv[1:3])
+    bound = float(sys.argv[3]) if len(sys.argv) > 3 else 1e-9
     files = sorted(p for p in golden.rglob("*") if p.is_file())
     if not files:
         sys.exit(f"error: {golden} is empty")
     for path in files:
         worst = compare(made / path.relative_to(golden), path)
         print(f"{path.relative_to(golden)}: differs by {worst:.1e}")
-        if worst > BOUND:
+        if worst > bound:
             sys.exit(f"error: {path}: differs by {worst:.1e}")
 
 

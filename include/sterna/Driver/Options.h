@@ -10,7 +10,7 @@
 #ifndef STERNA_DRIVER_OPTIONS_H
 #define STERNA_DRIVER_OPTIONS_H
 
-#include "sterna/Import/Model.h"
+#include "sterna/Import/Importer.h"
 #include "sterna/Pipelines/Pipelines.h"
 #include "llvm/Support/Error.h"
 

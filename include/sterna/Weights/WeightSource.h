@@ -18,6 +18,7 @@
 #include "llvm/Support/FileSystem.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,11 @@ public:
   WeightSource(const WeightSource &) = delete;
   WeightSource &operator=(const WeightSource &) = delete;
   ~WeightSource();
+
+  /// Multiplies what decodeRows gives by `scales`, which has a row for each of
+  /// the matrix and an element for each `group` columns. Fails where it has
+  /// not.
+  llvm::Error setScales(WeightSource scales, int64_t group);
 
   StorageType getType() const { return format->type; }
   int64_t getNumRows() const { return numRows; }
@@ -151,6 +157,12 @@ private:
   int64_t numRows;
   int64_t numCols;
   float scale = 1; // of a matrix whose format is widened
+  /// What decodeRows multiplies by, one number for each `group` columns of each
+  /// row; null: nothing.
+  std::unique_ptr<WeightSource> groupScales;
+  int64_t group = 0;
+
+  llvm::Error multiplyRows(int64_t firstRow, int64_t count, float *rows) const;
 };
 
 /// Opens the matrix of `rows` x `columns` that `source` describes, as it lies

@@ -171,7 +171,8 @@ Error Config::checkUnread(llvm::ArrayRef<HarmlessKey> harmless) const {
   for (const auto &item : object.items()) {
     const std::string &key = item.key();
     const nlohmann::json &value = item.value();
-    if (wasRead.count(key))
+    // Null says the same as no key.
+    if (wasRead.count(key) || value.is_null())
       continue;
     const auto *known = llvm::find_if(
         harmless, [&](const HarmlessKey &each) { return each.name == key; });
@@ -180,7 +181,7 @@ Error Config::checkUnread(llvm::ArrayRef<HarmlessKey> harmless) const {
           "unknown key {0}: it may change what the model computes; "
           "docs/import.md lists the keys that are understood",
           quoteText(spell(key)));
-    if (known->values.empty() || value.is_null())
+    if (known->values.empty())
       continue;
     std::string text =
         value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -93,6 +93,19 @@ LogicalResult LoraAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 }
 
 LogicalResult
+FileSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
+                       uint64_t, StorageType, bool, int64_t, Attribute scales,
+                       int64_t group) {
+  auto file = dyn_cast_or_null<FileSourceAttr>(scales);
+  if (scales && (!file || file.getScales()))
+    return emitError() << "expected scales in a #tern.file without scales";
+  if (scales ? group < 1 : group != 0)
+    return emitError() << "expected scales and a group of columns, but got "
+                       << group << (scales ? "" : " of no scales");
+  return success();
+}
+
+LogicalResult
 TernaryScalesAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                           FileSourceAttr, int64_t columns, int64_t group,
                           FileSourceAttr factors, int64_t numFactors) {

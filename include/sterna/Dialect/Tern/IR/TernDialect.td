@@ -145,13 +145,28 @@ def Tern_FileSourceAttr : AttrDef<Tern_Dialect, "FileSource"> {
     `quantize` is true when latent floats are made ternary by absmean on the
     way. `interleavedHeads` is not zero when rows come in the order of
     interleaved rotary embedding (GGUF architecture `llama`) and are brought to
-    rotate-half order for that many heads.
+    rotate-half order for that many heads. `scales` is another such source, of
+    a float matrix with a number for each row and each `group` columns, by which
+    the elements of a table are multiplied.
+
+    Constraint: `scales` is a `#tern.file` without scales, `group` is positive
+    where there are any, else 0.
   }];
   let parameters = (ins StringRefParameter<>:$path, "uint64_t":$offset,
       EnumParameter<Tern_StorageType>:$storage,
       DefaultValuedParameter<"bool", "false">:$quantize,
-      DefaultValuedParameter<"int64_t", "0">:$interleavedHeads);
+      DefaultValuedParameter<"int64_t", "0">:$interleavedHeads,
+      OptionalParameter<"::mlir::Attribute">:$scales,
+      DefaultValuedParameter<"int64_t", "0">:$group);
+  let builders = [AttrBuilder<(ins "::llvm::StringRef":$path,
+      "uint64_t":$offset, "StorageType":$storage,
+      CArg<"bool", "false">:$quantize, CArg<"int64_t", "0">:$interleavedHeads),
+      [{
+    return $_get($_ctxt, path, offset, storage, quantize, interleavedHeads,
+                 ::mlir::Attribute(), 0);
+  }]>];
   let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
 }
 
 def Tern_RowScalesAttr : AttrDef<Tern_Dialect, "RowScales"> {
