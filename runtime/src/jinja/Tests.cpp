@@ -95,7 +95,7 @@ const std::string_view otherFilters[] = {
     "striptags", "urlencode",      "urlize",      "wordwrap", "xmlattr"};
 
 Value isFilter(Parameters &p) {
-  if (!isKey(p[0]))
+  if (!isKey(p[0]) && !p[0].isUndefined())
     return p.fail("expected a name");
   if (!p[0].isString())
     return Value::boolean(false);
@@ -106,7 +106,7 @@ Value isFilter(Parameters &p) {
 }
 
 Value isTest(Parameters &p) {
-  if (!isKey(p[0]))
+  if (!isKey(p[0]) && !p[0].isUndefined())
     return p.fail("expected a name");
   return Value::boolean(p[0].isString() && (findTest(p[0].asString()) ||
                                             p[0].asString() == "escaped"));
