@@ -67,8 +67,8 @@ def make_environment():
     )
     environment.filters["tojson"] = tojson
     environment.globals["raise_exception"] = raise_exception
-    environment.globals["strftime_now"] = (
-        lambda pattern: datetime.datetime.now().strftime(pattern)
+    environment.globals["strftime_now"] = lambda pattern: (
+        datetime.datetime.now().strftime(pattern)
     )
     return environment
 
@@ -96,7 +96,7 @@ TEXTS = [
     "Gr\u00fc\u00dfe, \u4e16\u754c \U0001f600",
     "<|im_start|>user\nfake<|im_end|>",
     "[INST] fake [/INST] </s>",
-    "it's \"quoted\" \\ back",
+    'it\'s "quoted" \\ back',
     "<think>\nhm\n</think>\n\nanswer",
     "<tool_response>\nx\n</tool_response>",
     "{{ not.a.tag }} {% no %} {# no #}",
@@ -158,7 +158,7 @@ def random_conversation(rng):
         }
         function = {
             "name": "weather",
-            "description": "Tells \"it\"",
+            "description": 'Tells "it"',
             "parameters": parameters,
         }
         context["tools"] = [{"type": "function", "function": function}]

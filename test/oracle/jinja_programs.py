@@ -8,12 +8,14 @@ NAMES = ["a", "b", "c", "xs", "d", "m", "s", "n"]
 def random_context(rng):
     return {
         "a": rng.choice([0, 1, -3, 7, True, None, 2.5]),
-        "b": rng.choice(["", "x", "Hello World", " pad ", "a-b_c", "Z\u00fc\u4e16"]),
+        "b": rng.choice(
+            ["", "x", "Hello World", " pad ", "a-b_c", "Z\u00fc\u4e16"]
+        ),
         "xs": rng.choice([[], [3, 1, 2], ["b", "A", "c"], [1.5, 2, True]]),
         "d": rng.choice([{}, {"k": 1, "items": 2}, {"B": [1], "a": "q"}]),
         "m": [
             {"role": "user", "content": "Hi 'there'\n", "n": 2},
-            {"role": "assistant", "content": "\"ok\" \\", "n": 1},
+            {"role": "assistant", "content": '"ok" \\', "n": 1},
         ],
         "s": rng.choice(["line\nnext\r\nlast", "<b>&'\"", "a,b,,c", "%s-{}"]),
     }
@@ -22,7 +24,7 @@ def random_context(rng):
 def literal(rng):
     return rng.choice(
         ["0", "1", "2", "-1", "10", "1.5", "2.0", "1e20", "0.1", "''", "'a'"]
-        + ["'Ab c'", "'x\\ny'", "\"it's\"", "true", "false", "none", "[]", "{}"]
+        + ["'Ab c'", "'x\\ny'", '"it\'s"', "true", "false", "none", "[]", "{}"]
         + ["()", "(1,)", "[1, 2, 3]", "{'k': 1}", "[1, 'a', none]", "'\u00e9'"]
         + ["{'x': [1, {'y': 2}]}", "('a', 'b')", "[[1, 'p'], [2, 'q']]"]
     )
@@ -47,11 +49,15 @@ FILTERS = (
 ).split()
 
 TESTS = (
-    "defined undefined none string number integer float boolean mapping "
-    "sequence iterable true false odd even divisibleby(2) eq(1) equalto('a') "
-    "ne(1) lt(2) gt(0) le(1) ge(1) in([1,'a']) callable lower upper "
-    "sameas(none) divisibleby\u00202 filter test"
-).replace("\u0020", " ").split()
+    (
+        "defined undefined none string number integer float boolean mapping "
+        "sequence iterable true false odd even divisibleby(2) eq(1) equalto('a') "
+        "ne(1) lt(2) gt(0) le(1) ge(1) in([1,'a']) callable lower upper "
+        "sameas(none) divisibleby\u00202 filter test"
+    )
+    .replace("\u0020", " ")
+    .split()
+)
 
 METHODS = (
     "strip() strip('a ') lstrip() rstrip('c') split() split(',') split('a',1) "
@@ -79,7 +85,9 @@ def expression(rng, depth):
         return f"{sub()} {op} {sub()}"
     if kind == 3:
         op = rng.choice(["==", "!=", "<", "<=", ">", ">=", "in", "not in"])
-        chain = f" {rng.choice(['<', '=='])} {sub()}" if rng.random() < 0.2 else ""
+        chain = (
+            f" {rng.choice(['<', '=='])} {sub()}" if rng.random() < 0.2 else ""
+        )
         return f"({sub()} {op} {sub()}{chain})"
     if kind == 4:
         return f"({sub()} {rng.choice(['and', 'or'])} {sub()})"
@@ -101,12 +109,19 @@ def expression(rng, depth):
         index = rng.choice(["0", "-1", "1", "'k'", "'role'", "5", "true"])
         return f"({sub()})[{index}]"
     if kind == 14:
-        bounds = rng.choice(["1:", ":-1", "::-1", "::2", "-2:", "1:2", ":", "5:1:-2"])
+        bounds = rng.choice(
+            ["1:", ":-1", "::-1", "::2", "-2:", "1:2", ":", "5:1:-2"]
+        )
         return f"({sub()})[{bounds}]"
     if kind == 15:
         return rng.choice(
             [f"[{sub()}, {sub()}]", f"({sub()}, {sub()})", f"{{'k': {sub()}}}"]
-            + [f"-{sub()}", f"range({sub()})|list", f"dict(a={sub()})", f"2 ** {sub()}"]
+            + [
+                f"-{sub()}",
+                f"range({sub()})|list",
+                f"dict(a={sub()})",
+                f"2 ** {sub()}",
+            ]
             + [f"({sub()} if {sub()} is defined else {sub()})", f"({sub()}).k"]
         )
     return literal(rng)
@@ -119,10 +134,15 @@ def statement(rng, depth, loop):
         )
 
     def tag(text):
-        begin, end = rng.choice([("{%", "%}")] * 4 + [("{%-", "%}"), ("{%", "-%}")]
-                                + [("{%-", "-%}"), ("{%+", "%}"), ("{%", "+%}")])
+        begin, end = rng.choice(
+            [("{%", "%}")] * 4
+            + [("{%-", "%}"), ("{%", "-%}")]
+            + [("{%-", "-%}"), ("{%+", "%}"), ("{%", "+%}")]
+        )
         indent = rng.choice(["", "", "  ", "\n", "\n  "])
-        return f"{indent}{begin} {text} {end}" + rng.choice(["", "", "\n", " \n", "\n\n"])
+        return f"{indent}{begin} {text} {end}" + rng.choice(
+            ["", "", "\n", " \n", "\n\n"]
+        )
 
     def name():
         return rng.choice(NAMES)
@@ -130,8 +150,10 @@ def statement(rng, depth, loop):
     simple = depth <= 0
     kind = rng.randrange(4 if simple else 14)
     if kind == 0:
-        return rng.choice(["text", " ", "\n", "a b\n", "  ", "\t\n", "{# c #}\n"]
-                          + ["{#- c -#} ", "\n{# x\ny #}"])
+        return rng.choice(
+            ["text", " ", "\n", "a b\n", "  ", "\t\n", "{# c #}\n"]
+            + ["{#- c -#} ", "\n{# x\ny #}"]
+        )
     if kind == 1:
         begin, end = rng.choice([("{{", "}}"), ("{{-", "}}"), ("{{", "-}}")])
         return f"{begin} {expression(rng, rng.randint(0, 3))} {end}"
@@ -157,31 +179,52 @@ def statement(rng, depth, loop):
         return tag(f"if {expression(rng, 2)}") + block() + other + tag("endif")
     if kind in (5, 6):
         target = rng.choice([name(), name(), f"{name()}, {name()}"])
-        source = rng.choice(["xs", "m", "d.items()", "range(3)", "'abc'", "d|items"]
-                            + ["m|map(attribute='role')", "[[1, 2], [3, 4]]", name()])
+        source = rng.choice(
+            ["xs", "m", "d.items()", "range(3)", "'abc'", "d|items"]
+            + ["m|map(attribute='role')", "[[1, 2], [3, 4]]", name()]
+        )
         test = f" if {expression(rng, 1)}" if rng.random() < 0.2 else ""
-        body = "".join(statement(rng, depth - 1, 1) for _ in range(rng.randint(1, 3)))
+        body = "".join(
+            statement(rng, depth - 1, 1) for _ in range(rng.randint(1, 3))
+        )
         other = tag("else") + block() if rng.random() < 0.3 else ""
-        return tag(f"for {target} in {source}{test}") + body + other + tag("endfor")
+        return (
+            tag(f"for {target} in {source}{test}")
+            + body
+            + other
+            + tag("endfor")
+        )
     if kind == 7:
-        body = "".join(statement(rng, depth - 1, 2 if loop else 0) for _ in range(2))
+        body = "".join(
+            statement(rng, depth - 1, 2 if loop else 0) for _ in range(2)
+        )
         chain = rng.choice(["", "", " | upper", " | trim | length"])
         return tag(f"set {name()}{chain}") + body + tag("endset")
     if kind == 8:
-        values = rng.choice([f"{name()} = {expression(rng, 1)}"]
-                            + [f"{name()} = 1, {name()} = {name()}", ""])
+        values = rng.choice(
+            [f"{name()} = {expression(rng, 1)}"]
+            + [f"{name()} = 1, {name()} = {name()}", ""]
+        )
         return tag(f"with {values}") + block() + tag("endwith")
     if kind == 9:
         parameters = rng.choice(["", "a", "a, b=2", "a=b, b=a", "q=1"])
         arguments = rng.choice(["", "1", "1, 2", "b=3", "xs, q=2", "a=1, b=m"])
-        body = "".join(statement(rng, depth - 1, 0) for _ in range(rng.randint(1, 2)))
-        extra = rng.choice(["", "", "{{ caller() }}", "{{ varargs }}{{ kwargs }}"])
+        body = "".join(
+            statement(rng, depth - 1, 0) for _ in range(rng.randint(1, 2))
+        )
+        extra = rng.choice(
+            ["", "", "{{ caller() }}", "{{ varargs }}{{ kwargs }}"]
+        )
         use = f"{{{{ f({arguments}) }}}}"
         if "caller" in extra or rng.random() < 0.1:
             use = tag(f"call f({arguments})") + "inner {{ b }}" + tag("endcall")
-        return tag(f"macro f({parameters})") + body + extra + tag("endmacro") + use
+        return (
+            tag(f"macro f({parameters})") + body + extra + tag("endmacro") + use
+        )
     if kind == 10:
-        body = "".join(statement(rng, depth - 1, 2 if loop else 0) for _ in range(2))
+        body = "".join(
+            statement(rng, depth - 1, 2 if loop else 0) for _ in range(2)
+        )
         chosen = rng.choice(["upper", "trim", "indent(2)", "replace('a', 'b')"])
         return tag(f"filter {chosen}") + body + tag("endfilter")
     if kind == 11:
@@ -194,8 +237,10 @@ def statement(rng, depth, loop):
             + f"{{{{ ns.{attribute} }}}}{{{{ ns.zz is defined }}}}"
         )
     if kind == 12:
-        return tag("raw") + rng.choice(["{{ x }}", " {% if %} ", "\n{# #}\n"]) + tag(
-            "endraw"
+        return (
+            tag("raw")
+            + rng.choice(["{{ x }}", " {% if %} ", "\n{# #}\n"])
+            + tag("endraw")
         )
     return f"{{{{ {expression(rng, 4)} }}}}"
 
@@ -204,69 +249,130 @@ def statement(rng, depth, loop):
 
 TYPED = {
     "str": (
-        ["b", "s", "'Ab c'", "'x\\ny'", "\"it's\"", "''", "m[0].content"]
-        + ["m[1]['role']", "'%d|%5.2f'", "' \\t pad'", "'\u00c9t\u00e9 \u4e16'", "'a-b (c)'"]
+        ["b", "s", "'Ab c'", "'x\\ny'", '"it\'s"', "''", "m[0].content"]
+        + [
+            "m[1]['role']",
+            "'%d|%5.2f'",
+            "' \\t pad'",
+            "'\u00c9t\u00e9 \u4e16'",
+            "'a-b (c)'",
+        ]
     ),
-    "int": ["0", "1", "2", "7", "-3", "xs|length", "m[0].n", "true", "m|length"],
+    "int": [
+        "0",
+        "1",
+        "2",
+        "7",
+        "-3",
+        "xs|length",
+        "m[0].n",
+        "true",
+        "m|length",
+    ],
     "float": ["1.5", "2.0", "-0.25", "1e16", "1e-5", "123456.789", "0.1 + 0.2"],
     "ints": ["[3, 1, 2]", "range(4)|list", "[]", "[2, 2, 1]", "(5, 6)"],
-    "strs": ["['b', 'A', 'c']", "b.split()", "s.splitlines()", "['x', '', 'x']"],
+    "strs": [
+        "['b', 'A', 'c']",
+        "b.split()",
+        "s.splitlines()",
+        "['x', '', 'x']",
+    ],
     "dict": ["d", "{'k': 1, 'B': 2}", "m[0]", "{}", "dict(z=1, y='q')"],
 }
 
 # Results by type: {} is an expression of the type that the list names.
 RULES = {
     "str": [
-        ("str", "({})|{}", "trim upper lower title capitalize string tojson "
-         "indent center(12) truncate(6) truncate(5,true) truncate(7,false,'..',0) "
-         "replace('a','bb') replace('','-') replace('x','y',1) first last "
-         "default('z',true) escape indent(2,true) indent('>',blank=true) "
-         "reverse trim('a') tojson(ensure_ascii=true) "
-         "tojson|tojson list|join('.') format"),
-        ("str", "({}).{}", "strip() lstrip() rstrip() strip('a ') upper() lower() "
-         "title() capitalize() replace('l','L') replace('','_',2) zfill(8) "
-         "ljust(9,'.') rjust(9) center(9,'*') removeprefix('A') removesuffix('c') "
-         "join(['p','q']) format(1)"),
+        (
+            "str",
+            "({})|{}",
+            "trim upper lower title capitalize string tojson "
+            "indent center(12) truncate(6) truncate(5,true) truncate(7,false,'..',0) "
+            "replace('a','bb') replace('','-') replace('x','y',1) first last "
+            "default('z',true) escape indent(2,true) indent('>',blank=true) "
+            "reverse trim('a') tojson(ensure_ascii=true) "
+            "tojson|tojson list|join('.') format",
+        ),
+        (
+            "str",
+            "({}).{}",
+            "strip() lstrip() rstrip() strip('a ') upper() lower() "
+            "title() capitalize() replace('l','L') replace('','_',2) zfill(8) "
+            "ljust(9,'.') rjust(9) center(9,'*') removeprefix('A') removesuffix('c') "
+            "join(['p','q']) format(1)",
+        ),
         ("str", "({})[{}]", ":2 -2: ::-1 1:-1 ::2 5:1:-2 :0 2:100"),
         ("int", "({})|{}", "string tojson"),
         ("float", "({})|{}", "string tojson round(1)|string"),
-        ("strs", "({})|{}", "join join('-') join('')|upper sort|join map('trim')|join "
-         "map('capitalize')|join('+') reject('eq','x')|join tojson string "
-         "unique|join last|default('') tojson(indent=1)"),
+        (
+            "strs",
+            "({})|{}",
+            "join join('-') join('')|upper sort|join map('trim')|join "
+            "map('capitalize')|join('+') reject('eq','x')|join tojson string "
+            "unique|join last|default('') tojson(indent=1)",
+        ),
         ("ints", "({})|{}", "join(',') string tojson(separators=(',',':'))"),
-        ("dict", "({})|{}", "string tojson tojson(indent=2) tojson(sort_keys=true) "
-         "dictsort|string list|join items|list|string dictsort(true,'key')|string"),
+        (
+            "dict",
+            "({})|{}",
+            "string tojson tojson(indent=2) tojson(sort_keys=true) "
+            "dictsort|string list|join items|list|string dictsort(true,'key')|string",
+        ),
     ],
     "int": [
         ("str", "({})|{}", "length wordcount int int(7) count list|length"),
-        ("str", "({}).{}", "find('a') rfind('l') count('l') count('') find('',1) "
-         "find('c',-2) count('b',1,5)"),
+        (
+            "str",
+            "({}).{}",
+            "find('a') rfind('l') count('l') count('') find('',1) "
+            "find('c',-2) count('b',1,5)",
+        ),
         ("int", "({})|{}", "abs int round float|int"),
         ("float", "({})|{}", "int"),
-        ("ints", "({})|{}", "sum length sum(start=10) max|default(0) min|default(9) "
-         "first|default(4) select('odd')|list|length reject('gt',1)|sum"),
+        (
+            "ints",
+            "({})|{}",
+            "sum length sum(start=10) max|default(0) min|default(9) "
+            "first|default(4) select('odd')|list|length reject('gt',1)|sum",
+        ),
         ("dict", "({})|{}", "length items|list|count"),
     ],
     "float": [
-        ("float", "({})|{}", "abs round round(1) round(2,'floor') round(1,'ceil') float"),
+        (
+            "float",
+            "({})|{}",
+            "abs round round(1) round(2,'floor') round(1,'ceil') float",
+        ),
         ("int", "({})|{}", "float round(1,'floor')"),
         ("str", "({})|{}", "float float(2.5)"),
     ],
     "ints": [
-        ("ints", "({})|{}", "sort unique|list reverse|list list sort(reverse=true) "
-         "map('abs')|list select|list select('even')|list batch(2)|map('first')|list "
-         "slice(2)|map('length')|list map('int')|list"),
+        (
+            "ints",
+            "({})|{}",
+            "sort unique|list reverse|list list sort(reverse=true) "
+            "map('abs')|list select|list select('even')|list batch(2)|map('first')|list "
+            "slice(2)|map('length')|list map('int')|list",
+        ),
         ("ints", "({})[{}]", "1: ::-1 :2 -1: ::2"),
         ("strs", "({})|{}", "map('length')|list map('wordcount')|list"),
     ],
     "strs": [
-        ("str", "({}).{}", "split() split(',') split('a',1) rsplit(' ',1) "
-         "splitlines() rsplit(None,1) split(',',0) splitlines(true) partition(',') "
-         "rpartition(' ') split('\\n') rsplit('l') split(maxsplit=1)"),
+        (
+            "str",
+            "({}).{}",
+            "split() split(',') split('a',1) rsplit(' ',1) "
+            "splitlines() rsplit(None,1) split(',',0) splitlines(true) partition(',') "
+            "rpartition(' ') split('\\n') rsplit('l') split(maxsplit=1)",
+        ),
         ("str", "({})|{}", "list batch(2)|map('join')|list"),
-        ("strs", "({})|{}", "sort unique|list reverse|list map('upper')|list "
-         "sort(case_sensitive=true) map('replace','a','o')|list select|list "
-         "reject('in',['x'])|list map('trim','x')|list"),
+        (
+            "strs",
+            "({})|{}",
+            "sort unique|list reverse|list map('upper')|list "
+            "sort(case_sensitive=true) map('replace','a','o')|list select|list "
+            "reject('in',['x'])|list map('trim','x')|list",
+        ),
         ("ints", "({})|{}", "map('string')|list"),
         ("dict", "({})|{}", "list sort"),
         ("dict", "({}).{}", "keys()|list"),
@@ -310,17 +416,25 @@ def condition(rng, depth):
     value = typed(rng, kind, depth)
     choice = rng.random()
     if choice < 0.3:
-        safe = "defined none string number integer float boolean mapping sequence"
-        return f"({value}) is {rng.choice(['', 'not '])}{rng.choice(safe.split())}"
+        safe = (
+            "defined none string number integer float boolean mapping sequence"
+        )
+        return (
+            f"({value}) is {rng.choice(['', 'not '])}{rng.choice(safe.split())}"
+        )
     if choice < 0.5:
-        operator = rng.choice(["==", "!=", "<", ">="] if kind != "dict" else ["=="])
+        operator = rng.choice(
+            ["==", "!=", "<", ">="] if kind != "dict" else ["=="]
+        )
         return f"({value}) {operator} ({typed(rng, kind, depth)})"
     if choice < 0.6:
         return f"({typed(rng, 'str', depth)}) in ({typed(rng, 'strs', depth)})"
     if choice < 0.7:
         return f"not ({value})"
     if choice < 0.8:
-        return f"({condition(rng, depth - 1) if depth > 0 else value} or {value})"
+        return (
+            f"({condition(rng, depth - 1) if depth > 0 else value} or {value})"
+        )
     return f"({value})"
 
 
@@ -331,7 +445,9 @@ def typed_program(rng):
         value = typed(rng, kind, rng.randint(1, 4))
         form = rng.randrange(5)
         if form == 0:
-            parts.append(f"{{% if {condition(rng, 2)} %}}{{{{ {value} }}}}{{% endif %}}")
+            parts.append(
+                f"{{% if {condition(rng, 2)} %}}{{{{ {value} }}}}{{% endif %}}"
+            )
         elif form == 1:
             items = typed(rng, rng.choice(["ints", "strs"]), 2)
             parts.append(

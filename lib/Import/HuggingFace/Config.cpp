@@ -11,6 +11,8 @@
 #include "io/File.h"
 #include "io/Json.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <cmath>
 
 using namespace sterna;
@@ -160,13 +162,6 @@ llvm::Expected<Config> Config::getObject(StringRef key) {
   return Config(path, spell(key) + ".", value);
 }
 
-/// Whether `text` is one of the JSON texts in `values`.
-static bool isListed(const std::string &text, StringRef values) {
-  llvm::SmallVector<StringRef> list;
-  values.split(list, ' ');
-  return llvm::is_contained(list, text);
-}
-
 Error Config::checkUnread(llvm::ArrayRef<HarmlessKey> harmless) const {
   for (const auto &item : object.items()) {
     const std::string &key = item.key();
@@ -185,10 +180,12 @@ Error Config::checkUnread(llvm::ArrayRef<HarmlessKey> harmless) const {
       continue;
     std::string text =
         value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    if (!isListed(text, known->values))
+    llvm::SmallVector<StringRef> values;
+    known->values.split(values, ' ');
+    if (!llvm::is_contained(values, text))
       return makeError("{0}: expected {1}, but got {2}, which changes the "
                        "model in a way that it is not compiled for",
-                       spell(key), known->values, quoteText(text));
+                       spell(key), llvm::join(values, " or "), quoteText(text));
   }
   return Error::success();
 }

@@ -182,6 +182,10 @@ private:
     int64_t window = 0, first = model.layers;
     if (Error error = config.readBoolIfAny("use_sliding_window", used))
       return error;
+    // Null is none, and no key a default that few know.
+    if (used && !config.getJson().contains("sliding_window"))
+      return config.makeError("missing key 'sliding_window': expected the "
+                              "columns that windows have");
     if (Error error = config.readSizeIfAny("sliding_window", window, 1 << 30))
       return error;
     // It may be 0.

@@ -50,8 +50,8 @@ private:
   bool readMappingKey();
   Value takeArgument();
   void write(const Field &field, const Value &value);
-  void writePadded(const Field &field, std::string sign, const Text &body,
-                   bool numeric);
+  void writePadded(const Field &field, const std::string &sign,
+                   const Text &body, bool numeric);
   std::string digitsOf(const Field &field, const Value &value,
                        std::string &sign);
 
@@ -162,7 +162,7 @@ void PercentFormat::readField() {
     write(field, value);
 }
 
-void PercentFormat::writePadded(const Field &field, std::string sign,
+void PercentFormat::writePadded(const Field &field, const std::string &sign,
                                 const Text &body, bool numeric) {
   size_t size = countCharacters(body.bytes()) + sign.size();
   std::string padding(field.width > size ? field.width - size : 0, ' ');

@@ -72,7 +72,7 @@ template <bool keys, bool values> Value view(Parameters &p) {
 }
 
 Value get(Parameters &p) {
-  if (!isKey(p[1]))
+  if (!isKey(p[1]) && !p[1].isUndefined())
     return p.fail(std::string("a ") + p[1].typeName() + " cannot be a key");
   if (const Value *value = p.runtime.findKey(p[0].asDict(), p[1]))
     return *value;

@@ -180,7 +180,8 @@ const char *jinja::spelling(Operator op) {
 Value jinja::toFloat(Runtime &runtime, const Value &number) {
   double value = number.asFloat();
   if (number.isIntegral() && compareNumbers(number, Value::real(value)) != 0)
-    return runtime.fail("an integer has too many digits for a float");
+    return runtime.fail("an integer with so many digits is not supported "
+                        "as a float");
   return Value::real(value);
 }
 
@@ -317,6 +318,8 @@ bool jinja::contains(Runtime &runtime, const Value &container,
            container.asString().find(item.asString()) != std::string::npos;
   }
   if (container.isDict()) {
+    if (item.isUndefined())
+      return false;
     if (!isKey(item)) {
       runtime.fail(std::string("a ") + item.typeName() + " cannot be a key");
       return false;

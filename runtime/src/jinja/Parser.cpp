@@ -380,7 +380,7 @@ Statement *Parser::parseGeneration() {
   return statement;
 }
 
-Expected<std::unique_ptr<Ast>> jinja::parseTemplate(std::string source,
+Expected<std::unique_ptr<Ast>> jinja::parseTemplate(std::string_view source,
                                                     const Limits &limits) {
   if (source.size() > limits.source)
     return Status::error("the template has " + std::to_string(source.size()) +

@@ -19,7 +19,7 @@
 namespace sterna::jinja {
 
 /// The tree of the template `source`.
-Expected<std::unique_ptr<Ast>> parseTemplate(std::string source,
+Expected<std::unique_ptr<Ast>> parseTemplate(std::string_view source,
                                              const Limits &limits);
 
 /// Errors are sticky, as those of a Runtime: after one, the parser stands on

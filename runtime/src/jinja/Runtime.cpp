@@ -98,7 +98,7 @@ void Runtime::setKey(Dict &dict, const Value &key, Value value) {
   if (isKey(key))
     dict.set(key, std::move(value));
   else
-    fail(std::string("a ") + key.typeName() + " cannot be a key");
+    fail(std::string("a ") + key.typeName() + " as a key is not supported");
 }
 
 void Runtime::breakOff(const Value &value) {

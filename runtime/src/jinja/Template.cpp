@@ -22,8 +22,9 @@ Template::Template(Template &&) noexcept = default;
 Template &Template::operator=(Template &&) noexcept = default;
 Template::~Template() = default;
 
-Expected<Template> Template::parse(std::string source, const Limits &limits) {
-  auto ast = parseTemplate(std::move(source), limits);
+Expected<Template> Template::parse(std::string_view source,
+                                   const Limits &limits) {
+  auto ast = parseTemplate(source, limits);
   if (!ast.ok())
     return ast.status();
   return Template(std::move(*ast));

@@ -41,7 +41,7 @@ class Template {
 public:
   /// Reads a template. Fails on what is not supported, by its name, and with
   /// the line.
-  static Expected<Template> parse(std::string source,
+  static Expected<Template> parse(std::string_view source,
                                   const Limits &limits = {});
 
   Template(Template &&) noexcept;

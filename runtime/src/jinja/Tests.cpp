@@ -95,15 +95,21 @@ const std::string_view otherFilters[] = {
     "striptags", "urlencode",      "urlize",      "wordwrap", "xmlattr"};
 
 Value isFilter(Parameters &p) {
-  std::string name = p.text(0).bytes();
+  if (!isKey(p[0]) && !p[0].isUndefined())
+    return p.fail("expected a name");
+  if (!p[0].isString())
+    return Value::boolean(false);
+  const std::string &name = p[0].asString();
   return Value::boolean(
       findFilter(name) ||
       std::count(std::begin(otherFilters), std::end(otherFilters), name));
 }
 
 Value isTest(Parameters &p) {
-  std::string name = p.text(0).bytes();
-  return Value::boolean(findTest(name) || name == "escaped");
+  if (!isKey(p[0]) && !p[0].isUndefined())
+    return p.fail("expected a name");
+  return Value::boolean(p[0].isString() && (findTest(p[0].asString()) ||
+                                            p[0].asString() == "escaped"));
 }
 
 const Test tests[] = {

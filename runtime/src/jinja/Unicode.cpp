@@ -39,9 +39,10 @@ findRange(const Table &table, char32_t code) {
   const auto *range = std::upper_bound(
       std::begin(table), std::end(table), code,
       [](char32_t code, const auto &range) { return code < range.first; });
-  if (range == std::begin(table) || (--range)->last < code)
+  if (range == std::begin(table))
     return nullptr;
-  return range;
+  --range;
+  return range->last < code ? nullptr : range;
 }
 
 template <class Table>
