@@ -16,6 +16,7 @@ generator of NumPy is used. --adapter also writes a LoRA adapter for it.
 """
 
 import argparse
+import copy
 import json
 import math
 import os
@@ -244,7 +245,7 @@ class Checkpoint:
         _, self.model_class, changes, self.storage = FAMILIES[family]
         self.config = {
             **SIZES,
-            **changes,
+            **copy.deepcopy(changes),
             "architectures": [self.model_class],
             "model_type": self.model_class.removesuffix("ForCausalLM").lower(),
         }
