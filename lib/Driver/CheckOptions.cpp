@@ -73,7 +73,7 @@ static std::string checkOutput(const CompileOptions &options) {
 llvm::Error sterna::checkOptions(const CompileOptions &options) {
   if (options.input.empty())
     return llvm::createStringError(
-        "give a model to compile: sterna-compile MODEL.gguf -o MODEL.stn");
+        "give a model to compile: sterna-compile MODEL -o MODEL.stn");
   for (auto check : {checkSizes, checkTraining, checkOutput})
     if (std::string problem = check(options); !problem.empty())
       return llvm::createStringError(problem);

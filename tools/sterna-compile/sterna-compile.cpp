@@ -29,7 +29,7 @@ namespace {
 
 cl::OptionCategory category("Options");
 
-cl::opt<std::string> inputPath(cl::Positional, cl::desc("MODEL.gguf"),
+cl::opt<std::string> inputPath(cl::Positional, cl::desc("MODEL"),
                                cl::cat(category));
 cl::opt<std::string>
     outputPath("o",
@@ -155,6 +155,7 @@ int main(int argc, char **argv) {
       "Compiles a ternary language model to a device binary that generates "
       "text\nand fine-tunes LoRA adapters.\n\n"
       "  sterna-compile model.gguf -o model.stn\n"
+      "  sterna-compile bitnet-b1.58-2B-4T -o model.stn\n"
       "  sterna-compile model.gguf -o model.stn --seq-len=256 --lora-rank=16\n"
       "  sterna-compile model.gguf --emit=exe -o model\n"
       "  sterna-compile model.gguf --emit=obj --target=aarch64-apple-ios "

@@ -35,6 +35,8 @@ struct Architecture {
   TensorDefinition tensors;
   /// Whether its definition quantizes activations to int8; none: it is open.
   std::optional<bool> int8Activations;
+  /// Whether tensors may divide rotary frequencies.
+  bool ropeDivisors = false;
   /// Whether it scales embeddings, residuals and logits.
   bool scales = false;
 };
@@ -59,9 +61,10 @@ const Architecture architectures[] = {
     {"bitnet", FeedForwardActivation::SiLU, withSubNorms(), true},
     {"bitnet-b1.58", FeedForwardActivation::ReLUSquared, withSubNorms(), true},
     {"bitnet-25", FeedForwardActivation::ReLUSquared, withSubNorms(), true},
-    {"llama", FeedForwardActivation::SiLU, withInterleavedRope(), std::nullopt},
+    {"llama", FeedForwardActivation::SiLU, withInterleavedRope(), std::nullopt,
+     /*ropeDivisors=*/true},
     {"minicpm", FeedForwardActivation::SiLU, withInterleavedRope(),
-     std::nullopt, /*scales=*/true},
+     std::nullopt, /*ropeDivisors=*/true, /*scales=*/true},
     {"qwen3", FeedForwardActivation::SiLU, withHeadNorms(), false},
 };
 
@@ -308,8 +311,9 @@ private:
     double theta = 1e4;
     if (Error error = keys.readPositiveIfAny("rope.freq_base", theta))
       return error;
-    auto scaling = readRopeScaling(file, keys, table, parameters, ropeDim,
-                                   model.contextLength);
+    auto scaling = readRopeScaling(file, keys,
+                                   architecture.ropeDivisors ? &table : nullptr,
+                                   parameters, ropeDim, model.contextLength);
     if (!scaling)
       return scaling.takeError();
     setRopeAngles(model, theta, ropeDim, *scaling);

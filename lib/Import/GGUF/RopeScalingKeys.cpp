@@ -18,7 +18,7 @@ namespace {
 class ScalingReader {
 public:
   ScalingReader(const GGUFFile &file, const ArchitectureKeys &keys,
-                const TensorTable &table, ParameterReader &parameters,
+                const TensorTable *table, ParameterReader &parameters,
                 int64_t rotated, int64_t &contextLength)
       : file(file), keys(keys), table(table), parameters(parameters),
         rotated(rotated), contextLength(contextLength) {}
@@ -29,12 +29,12 @@ public:
         file.getStringOr(keys.spell("rope.scaling.type"), "linear");
     if (!type)
       return type.takeError();
-    Error error = *type == "none"       ? readFactor(/*isUsed=*/false)
-                  : *type == "linear"   ? readFactor(/*isUsed=*/true)
-                  : *type == "yarn"     ? readYaRN()
-                  : *type == "longrope" ? readLongRope()
-                                        : refuse(*type);
-    if (!error && table.find(divisors))
+    Error error = *type == "none"                ? readFactor(/*isUsed=*/false)
+                  : *type == "linear"            ? readFactor(/*isUsed=*/true)
+                  : *type == "yarn"              ? readYaRN()
+                  : *type == "longrope" && table ? readLongRope()
+                                                 : refuse(*type);
+    if (!error && table && table->find(divisors))
       error = readDivisors();
     if (error)
       return std::move(error);
@@ -43,9 +43,10 @@ public:
 
 private:
   Error refuse(StringRef type) {
-    return file.makeError(
-        "{0}: expected none, linear, yarn or longrope, but got {1}",
-        keys.spell("rope.scaling.type"), quoteText(type));
+    return file.makeError("{0}: expected none, linear{1}, but got {2}",
+                          keys.spell("rope.scaling.type"),
+                          table ? ", yarn or longrope" : " or yarn",
+                          quoteText(type));
   }
 
   /// `scale_linear` is the older name of the factor.
@@ -153,7 +154,7 @@ private:
 
   const GGUFFile &file;
   const ArchitectureKeys &keys;
-  const TensorTable &table;
+  const TensorTable *table;
   ParameterReader &parameters;
   int64_t rotated;
   int64_t &contextLength;
@@ -164,7 +165,7 @@ private:
 
 Expected<RopeScaling>
 sterna::readRopeScaling(const GGUFFile &file, const ArchitectureKeys &keys,
-                        const TensorTable &table, ParameterReader &parameters,
+                        const TensorTable *table, ParameterReader &parameters,
                         int64_t rotated, int64_t &contextLength) {
   return ScalingReader(file, keys, table, parameters, rotated, contextLength)
       .run();

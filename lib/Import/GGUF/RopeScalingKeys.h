@@ -16,12 +16,13 @@
 namespace sterna {
 
 /// Reads the keys below ARCH.rope.scaling and the tensors of `table` that
-/// divide frequencies, of which there are `rotated` / 2. With two sets of
+/// divide frequencies, of which there are `rotated` / 2; null: the architecture
+/// has none. With two sets of
 /// divisors, for short and for long contexts, the short ones are taken and
 /// `contextLength` becomes what they are good for, unless both are the same.
 llvm::Expected<RopeScaling>
 readRopeScaling(const GGUFFile &file, const ArchitectureKeys &keys,
-                const TensorTable &table, ParameterReader &parameters,
+                const TensorTable *table, ParameterReader &parameters,
                 int64_t rotated, int64_t &contextLength);
 
 } // namespace sterna

@@ -31,6 +31,7 @@ TEST(Options, EachIsSet) {
            {"lora-rank", "2"},
            {"lora-targets", "q,down"},
            {"activations", "float"},
+           {"weight-scale", "divide"},
            {"gradient-type", "int8"},
            {"head-type", "f16"},
            {"weight-layout", "base3"},
@@ -53,6 +54,7 @@ TEST(Options, EachIsSet) {
   EXPECT_EQ(options.loraRank, 2);
   EXPECT_EQ(options.loraTargets, (std::vector<std::string>{"q", "down"}));
   EXPECT_EQ(options.activations, ActivationType::Float);
+  EXPECT_EQ(options.weightScale, WeightScale::Divide);
   EXPECT_EQ(options.gradientType, "int8");
   EXPECT_EQ(options.headType, "f16");
   EXPECT_EQ(options.weightLayout, "base3");
