@@ -16,6 +16,28 @@ using namespace sterna;
 using namespace sterna::jinja;
 using Kind = Expression::Kind;
 
+namespace {
+
+bool isConstant(const Expression *expression) {
+  return !expression || (expression->kind != Kind::Variable &&
+                         std::all_of(expression->operands.begin(),
+                                     expression->operands.end(), isConstant));
+}
+
+/// Jinja2 writes a constant base without parentheses into its Python code, so
+/// that `-2 ** x` is 4 or -4 for 2, depending on whether x is a constant.
+bool isAmbiguousPower(const Expression &expression, const Value &base) {
+  if (expression.op != Operator::Power || !base.isNumber() ||
+      !(base.asFloat() < 0))
+    return false;
+  const Expression *exponent = expression.operands[1];
+  if (exponent->kind == Kind::Negate)
+    exponent = exponent->operands[0];
+  return exponent->kind != Kind::Literal && isConstant(expression.operands[0]);
+}
+
+} // namespace
+
 Value Interpreter::evaluate(const Expression &expression) {
   if (expression.kind == Kind::Literal)
     return expression.literal;
@@ -77,6 +99,9 @@ Value Interpreter::evaluateKind(const Expression &expression) {
   case Kind::Binary: {
     Value left = operand(0), right = operand(1);
     runtime.line = expression.line;
+    if (isAmbiguousPower(expression, left))
+      return runtime.fail("a negative constant before ** is not supported; set "
+                          "a variable to it");
     return calculate(runtime, expression.op, left, right);
   }
   case Kind::Comparison:

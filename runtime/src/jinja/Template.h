@@ -50,8 +50,8 @@ public:
 
   /// Renders with the variables in `context`, a dictionary. Fails where the
   /// template does, on raise_exception among others. `now` is what strftime_now
-  /// takes for the time; null: the clock's. Threads may render one template at
-  /// a time.
+  /// takes for the time; null: the clock's. Several threads may
+  /// render one template at the same time.
   Expected<Rendered> render(const Value &context, const Limits &limits = {},
                             const std::tm *now = nullptr) const;
 

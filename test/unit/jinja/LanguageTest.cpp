@@ -47,6 +47,9 @@ TEST(JinjaLanguage, Operators) {
          {"{{ '' or 'x' }} {{ 0 and 1 }} {{ not 1 }}", "x 0 False"},
          {"{{ 'a' if false }}|{{ 'a' if 1 else 'b' }}", "|a"},
          {"{{ 'ab' * 2 + 'c' }} {{ [1] + [2] }}", "ababc [1, 2]"},
+         {"{% set x = 2 %}{{ -2 ** x }}",
+          "error: line 1 of the template: a negative constant before ** is not "
+          "supported; set a variable to it"},
          {"{{ 'a' + 1 }}", "error: line 1 of the template: cannot apply + to "
                            "str and int"}});
 }
