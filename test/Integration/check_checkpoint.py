@@ -41,6 +41,7 @@ class Case:
         self.family, self.folder, self.options = family, folder, options
         checkpoint = make_checkpoint.Checkpoint(family)
         checkpoint.write(self.at("model"))
+        self.config = checkpoint.config
         write_adapter(
             self.at("adapter"),
             checkpoint.adapter_matrices(),
@@ -111,8 +112,10 @@ def main():
     case.compile("float.stn", "--activations=float")
     case.check_logits("float.stn", "logits.float")
     case.check_gradients("float.stn")
-    case.compile("model.stn", "--no-train")
-    case.check_logits("model.stn", "logits")
+    # Without a quantizer, the model as published is the same.
+    if "quant_method" in case.config.get("quantization_config", {}):
+        case.compile("model.stn", "--no-train")
+        case.check_logits("model.stn", "logits")
     sys.exit(not case.good)
 
 

@@ -66,7 +66,10 @@ protected:
   }
 
   void SetUp() override {
-    path = testing::TempDir() + "/sterna-target-test.stn";
+    // Tests run beside each other.
+    path = testing::TempDir() + "/sterna-target-test-" +
+           testing::UnitTest::GetInstance()->current_test_info()->name() +
+           ".stn";
     options.input = STERNA_TEST_MODEL;
     options.output = path;
     options.sequenceLength = 16;
