@@ -4,9 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../io/TemporaryFolder.h"
 #include "sterna-c/Compiler.h"
 
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "gtest/gtest.h"
 
@@ -49,8 +49,8 @@ TEST(CompilerCApi, CompilesTwiceInOneProcessToEqualBytes) {
                              {"lora-rank", "2"},
                              {"no-train", "true"}})
     EXPECT_TRUE(sterna_compile_options_set(options, name, value, &listener));
-  std::string first = testing::TempDir() + "/sterna-c-1.stn";
-  std::string second = testing::TempDir() + "/sterna-c-2.stn";
+  sterna::TemporaryFolder folder;
+  std::string first = folder.path("1.stn"), second = folder.path("2.stn");
   for (const std::string &path : {first, second})
     EXPECT_TRUE(
         sterna_compile(STERNA_TEST_MODEL, path.c_str(), options, &listener));
@@ -59,8 +59,6 @@ TEST(CompilerCApi, CompilesTwiceInOneProcessToEqualBytes) {
   EXPECT_EQ(std::count(heard.steps.begin(), heard.steps.end(), "codegen"), 2);
   EXPECT_FALSE(contents(first).empty());
   EXPECT_EQ(contents(first), contents(second));
-  for (const std::string &path : {first, second})
-    (void)llvm::sys::fs::remove(path);
   sterna_compile_options_destroy(options);
 }
 

@@ -6,13 +6,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../io/TemporaryFolder.h"
 #include "core/Plan.h"
 #include "core/Session.h"
 #include "sterna/Driver/Compiler.h"
 #include "train/Adapter.h"
 #include "train/TrainPrograms.h"
 
-#include "llvm/Support/FileSystem.h"
 #include "gtest/gtest.h"
 
 #include <cmath>
@@ -52,7 +52,7 @@ protected:
   void SetUp() override {
     CompileOptions options;
     options.input = STERNA_TEST_MODEL;
-    options.output = path = testing::TempDir() + "/sterna-pack-test.stn";
+    options.output = path = folder.path("model.stn");
     options.sequenceLength = length;
     options.loraRank = 4;
     options.maxContext = 32;
@@ -82,7 +82,6 @@ protected:
     ASSERT_TRUE(found.ok()) << found.message();
     programs.emplace(std::move(*found));
   }
-  void TearDown() override { (void)llvm::sys::fs::remove(path); }
 
   double loss(const Batch &batch, bool accumulate) {
     auto sum = programs->micro(batch, /*lossScale=*/1, accumulate);
@@ -101,6 +100,8 @@ protected:
     return all;
   }
 
+  // Tests run beside each other.
+  TemporaryFolder folder;
   std::string path;
   std::unique_ptr<Session> session;
   std::optional<TrainPrograms> programs;

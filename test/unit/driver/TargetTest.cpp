@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Target/Target.h"
+#include "../io/TemporaryFolder.h"
 #include "core/Session.h"
 #include "sterna/Driver/Compiler.h"
 
@@ -66,10 +67,7 @@ protected:
   }
 
   void SetUp() override {
-    // Tests run beside each other.
-    path = testing::TempDir() + "/sterna-target-test-" +
-           testing::UnitTest::GetInstance()->current_test_info()->name() +
-           ".stn";
+    path = folder.path("model.stn");
     options.input = STERNA_TEST_MODEL;
     options.output = path;
     options.sequenceLength = 16;
@@ -80,8 +78,9 @@ protected:
         errors.push_back(message.str());
     };
   }
-  void TearDown() override { (void)llvm::sys::fs::remove(path); }
 
+  // Tests run beside each other.
+  TemporaryFolder folder;
   std::string path;
   CompileOptions options;
   CompileListener listener;
@@ -132,7 +131,6 @@ TEST_F(TargetTest, StandsBesideOthers) {
   }
   EXPECT_EQ(mine.weights_bytes(), theirs.weights_bytes());
   EXPECT_EQ(mine.arena_bytes(), theirs.arena_bytes());
-  (void)llvm::sys::fs::remove(options.output);
 }
 
 TEST_F(TargetTest, NamesTheChoices) {

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../io/TemporaryFolder.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
 
@@ -26,9 +27,8 @@ class PackFloatsTest : public testing::Test {
 protected:
   PackFloatsTest() : b(&context) {
     context.loadDialect<tern::TernDialect>();
-    path = testing::TempDir() + "/sterna-pack-test.bin";
+    path = folder.path("source.bin");
   }
-  ~PackFloatsTest() override { (void)llvm::sys::fs::remove(path); }
 
   /// Packs a table of ones whose element `index` has the bits `word`; returns
   /// what is wrong, or the number of bytes.
@@ -77,6 +77,8 @@ protected:
 
   MLIRContext context;
   Builder b;
+  // Tests run beside each other.
+  TemporaryFolder folder;
   std::string path;
 };
 

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../io/TemporaryFolder.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
 
@@ -32,7 +33,7 @@ class PackScalesTest : public testing::Test {
 protected:
   PackScalesTest() {
     context.loadDialect<tern::TernDialect>();
-    path = testing::TempDir() + "/sterna-scales-test.bin";
+    path = folder.path("source.bin");
     std::vector<float> numbers{1, 2, 3, 4};
     for (int row = 0; row < 4; ++row)
       for (int column = 0; column < 96; ++column)
@@ -40,7 +41,6 @@ protected:
                           float(column % 3 - 1));
     write(numbers);
   }
-  ~PackScalesTest() override { (void)llvm::sys::fs::remove(path); }
 
   void write(const std::vector<float> &numbers) {
     std::error_code code;
@@ -84,6 +84,8 @@ protected:
   }
 
   MLIRContext context;
+  // Tests run beside each other.
+  TemporaryFolder folder;
   std::string path;
 };
 

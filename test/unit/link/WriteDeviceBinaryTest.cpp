@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../io/TemporaryFolder.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
@@ -72,11 +73,11 @@ protected:
 
   /// What is wrong with the module; empty if it is written.
   std::string write() {
-    std::string path = testing::TempDir() + "/sterna-link-test.stn";
+    TemporaryFolder folder;
+    std::string path = folder.path("model.stn");
     auto report =
         writeDeviceBinary(*module, PlanCode{"cpu", plan("cpu"), {}}, path);
     EXPECT_EQ(llvm::sys::fs::exists(path), bool(report));
-    (void)llvm::sys::fs::remove(path);
     return report ? "" : llvm::toString(report.takeError());
   }
 
@@ -88,7 +89,8 @@ protected:
 TEST_F(WriteDeviceBinaryTest, TakesWhatIsPlanned) { EXPECT_EQ(write(), ""); }
 
 TEST_F(WriteDeviceBinaryTest, StoresEqualLayoutsOnce) {
-  std::string path = testing::TempDir() + "/sterna-link-plans-test.stn";
+  TemporaryFolder folder;
+  std::string path = folder.path("model.stn");
   std::vector<PlanCode> plans;
   plans.push_back({"cpu", plan("cpu"), {}});
   plans.push_back({"other", plan("other"), {}});
@@ -116,7 +118,6 @@ TEST_F(WriteDeviceBinaryTest, StoresEqualLayoutsOnce) {
       EXPECT_EQ(value, index == 0 ? 1 : 2);
   }
   EXPECT_TRUE((*loaded)->verifyWeights().ok());
-  (void)llvm::sys::fs::remove(path);
 }
 
 TEST_F(WriteDeviceBinaryTest, RefusesWeightsThatOverlap) {
