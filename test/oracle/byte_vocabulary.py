@@ -26,14 +26,36 @@ def byte_alphabet():
     return [chr(b) if b in kept else chr(next(others)) for b in range(256)]
 
 
-def tokenizer_files(size):
-    """File name to JSON value of a vocabulary of `size` pieces; ValueError
-    below `SMALLEST`."""
+def _pieces(size):
+    """The pieces of a vocabulary but for the special ones; ValueError if it has
+    fewer than `SMALLEST`."""
     if size < SMALLEST:
         raise ValueError(f"expected at least {SMALLEST} pieces, got {size}")
     pieces = byte_alphabet() + [merge.replace(" ", "") for merge in _MERGES]
     filler = (f"[{index}]" for index in itertools.count())
     pieces += itertools.islice(filler, size - len(pieces) - len(_SPECIALS))
+    return pieces
+
+
+def byte_pair_metadata(size, pre):
+    """`tokenizer.ggml.*` keys of the vocabulary of `size` pieces, for text that
+    is split as `pre` says."""
+    pieces = _pieces(size)
+    return {
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": pre,
+        "tokenizer.ggml.tokens": [*pieces, *_SPECIALS],
+        "tokenizer.ggml.token_type": [1] * len(pieces) + [3] * len(_SPECIALS),
+        "tokenizer.ggml.merges": _MERGES,
+        "tokenizer.ggml.bos_token_id": len(pieces),
+        "tokenizer.ggml.eos_token_id": len(pieces) + 1,
+        "tokenizer.ggml.add_bos_token": True,
+    }
+
+
+def tokenizer_files(size):
+    """File name to JSON value of a vocabulary of `size` pieces."""
+    pieces = _pieces(size)
     first = len(pieces)
     byte_level = {
         "type": "ByteLevel",

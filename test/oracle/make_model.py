@@ -23,6 +23,7 @@ import math
 import numpy as np
 
 import gguf
+from byte_vocabulary import byte_pair_metadata
 from spm_vocabulary import tokenizer_metadata
 
 
@@ -30,7 +31,9 @@ from spm_vocabulary import tokenizer_metadata
 class Variant:
     """Shape and storage of a model. `scales` is "tensor", "row" or a group
     length along K; `separate_scales` moves them into `.scale` tensors, and
-    `row_factors` puts another factor of each row there."""
+    `row_factors` puts another factor of each row there. `divisors` are tensors
+    of rotary divisors, `keys` more metadata of the architecture, and `pre` how
+    a byte-pair vocabulary, if it has one, splits text."""
 
     note: str
     arch: str = "bitnet"
@@ -51,12 +54,54 @@ class Variant:
     separate_scales: bool = False
     row_factors: bool = False
     head_dim: int = 0  # 0: hidden / heads
+    head_norms: bool = False
+    divisors: tuple = ()
+    keys: dict = dataclasses.field(default_factory=dict)
+    pre: str = ""
 
     def __post_init__(self):
         self.head_dim = self.head_dim or self.hidden // self.heads
 
 
 VARIANTS = {
+    "qwen3": Variant(
+        "qwen3: norms of heads, byte-pair vocabulary, YaRN",
+        "qwen3",
+        kv_heads=2,
+        sub_norms=False,
+        head_dim=24,
+        head_norms=True,
+        keys={
+            "rope.scaling.type": "yarn",
+            "rope.scaling.factor": 4.0,
+            "rope.scaling.original_context_length": 64,
+            "rope.scaling.yarn_beta_fast": 8.0,
+            "rope.scaling.attn_factor": 1.1,
+        },
+        pre="qwen2",
+    ),
+    "minicpm": Variant(
+        "minicpm: scaled embeddings, residuals and logits, longrope",
+        "minicpm",
+        kv_heads=2,
+        sub_norms=False,
+        divisors=("rope_factors_short", "rope_factors_long"),
+        keys={
+            "embedding_scale": 12.0,
+            "residual_scale": 0.9,
+            "logit_scale": 2.5,
+            "rope.scaling.type": "longrope",
+            "rope.scaling.original_context_length": 256,
+        },
+    ),
+    "rope-divisors": Variant(
+        "llama: rotary frequencies divided one by one, as Llama 3's",
+        "llama",
+        kv_heads=2,
+        sub_norms=False,
+        divisors=("rope_freqs",),
+        pre="llama-bpe",
+    ),
     "base": Variant("bitnet: SiLU, sub-norms, tied head, trits held as F32"),
     "relu2": Variant("bitnet-b1.58: squared ReLU", "bitnet-b1.58", theta=5e5),
     "relu2-25": Variant("bitnet-25: squared ReLU", "bitnet-25"),
@@ -289,6 +334,9 @@ def make_tensors(variant, seed):
         linear(prefix + "attn_q", q, hidden)
         linear(prefix + "attn_k", kv, hidden)
         linear(prefix + "attn_v", kv, hidden)
+        if variant.head_norms:
+            norm(prefix + "attn_q_norm", variant.head_dim)
+            norm(prefix + "attn_k_norm", variant.head_dim)
         if variant.sub_norms:
             norm(prefix + "attn_sub_norm", q)
         linear(prefix + "attn_output", hidden, q)
@@ -301,6 +349,9 @@ def make_tensors(variant, seed):
     norm("output_norm", hidden)
     if not variant.tied:
         embedding("output")
+    for name in variant.divisors:
+        values = uniform(random, variant.head_dim // 2, 0.5, 2.0)
+        tensors[f"{name}.weight"] = (values, "f32")
     return tensors
 
 
@@ -327,7 +378,12 @@ def model_metadata(name, variant, context_length=512):
         f"{arch}.rope.freq_base": variant.theta,
         f"{arch}.attention.layer_norm_rms_epsilon": variant.epsilon,
         **apart,
-        **tokenizer_metadata(variant.vocabulary),
+        **{f"{arch}.{key}": value for key, value in variant.keys.items()},
+        **(
+            byte_pair_metadata(variant.vocabulary, variant.pre)
+            if variant.pre
+            else tokenizer_metadata(variant.vocabulary)
+        ),
     }
 
 

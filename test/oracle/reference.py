@@ -9,7 +9,8 @@
 """Logits and loss of a ternary language model in a GGUF file.
 
 Architectures: bitnet (SiLU), bitnet-b1.58 and bitnet-25 (squared ReLU), llama
-(SiLU, rows of q and k permuted for interleaved RoPE).
+(SiLU, rows of q and k permuted for interleaved RoPE), minicpm (the same with
+scaled embeddings, residuals and logits), qwen3 (SiLU, norms of heads).
 
   reference.py MODEL.gguf --input-ids 1,2,3 -o logits.npy
   reference.py MODEL.gguf --input-ids 1,2,3 --labels=-100,2,3
@@ -53,16 +54,32 @@ def quantize_activations(x):
     return np.clip(np.rint(x * scale), -128, 127), scale
 
 
-def rope(x, theta, interleaved):
+def yarn_frequencies(frequencies, theta, factor, context, fast, slow):
+    """Frequencies stretched by `factor` where a pair turns less than `slow`
+    times in `context` tokens, kept where it turns more than `fast` times, and
+    blended by the pair's number between (arXiv:2309.00071)."""
+    pairs = len(frequencies)
+
+    def pair(turns):
+        return pairs * np.log(context / (2 * np.pi * turns)) / np.log(theta)
+
+    low = max(np.floor(pair(fast)), 0)
+    high = min(np.ceil(pair(slow)), 2 * pairs - 1)
+    ramp = (np.arange(pairs) - low) / max(high - low, 0.001)
+    ramp = np.clip(ramp, 0, 1)
+    return frequencies * (1 - ramp) + frequencies / factor * ramp
+
+
+def rope(x, frequencies, amplitude, interleaved):
     """Rotary embedding of x [T, heads, head_dim] at positions 0..T-1.
 
     `interleaved` rotates the pairs (2i, 2i + 1), else (i, i + head_dim / 2).
     """
     length, _, head_dim = x.shape
     half = head_dim // 2
-    frequencies = theta ** (-np.arange(half) * 2.0 / head_dim)
     angles = np.arange(length)[:, None] * frequencies
-    cos, sin = np.cos(angles)[:, None, :], np.sin(angles)[:, None, :]
+    cos = amplitude * np.cos(angles)[:, None, :]
+    sin = amplitude * np.sin(angles)[:, None, :]
     if interleaved:
         a, b = x[..., 0::2], x[..., 1::2]
     else:
@@ -100,6 +117,8 @@ class Config:
     ACTIVATIONS = {
         "bitnet": silu,
         "llama": silu,
+        "minicpm": silu,
+        "qwen3": silu,
         "bitnet-b1.58": squared_relu,
         "bitnet-25": squared_relu,
     }
@@ -116,7 +135,7 @@ class Config:
             return value
 
         self.activation = self.ACTIVATIONS[arch]
-        self.interleaved_rope = arch == "llama"
+        self.interleaved_rope = arch in ("llama", "minicpm")
         self.layers = get("block_count")
         self.heads = get("attention.head_count")
         self.kv_heads = get("attention.head_count_kv", self.heads)
@@ -129,8 +148,30 @@ class Config:
             raise ValueError(
                 f"expected rope.dimension_count {self.head_dim}, got {rotated}"
             )
-        if get("rope.scaling.factor", 1.0) != 1.0:
-            raise ValueError("scaled RoPE is not supported")
+        self.embedding_scale = get("embedding_scale", 1.0)
+        self.residual_scale = get("residual_scale", 1.0)
+        self.logit_scale = get("logit_scale", 1.0)
+        self._set_frequencies(get)
+
+    def _set_frequencies(self, get):
+        steps = np.arange(self.head_dim // 2) * 2.0 / self.head_dim
+        self.frequencies = self.theta**-steps
+        self.amplitude = 1.0
+        kind = get("rope.scaling.type", "none")
+        if kind == "yarn":
+            factor = get("rope.scaling.factor")
+            self.frequencies = yarn_frequencies(
+                self.frequencies,
+                self.theta,
+                factor,
+                get("rope.scaling.original_context_length"),
+                get("rope.scaling.yarn_beta_fast", 32.0),
+                get("rope.scaling.yarn_beta_slow", 1.0),
+            )
+            self.amplitude = 0.1 * np.log(factor) + 1
+            self.amplitude *= get("rope.scaling.attn_factor", 1.0)
+        elif kind not in ("none", "longrope"):
+            raise ValueError(f"rotary scaling {kind!r} is not supported")
 
 
 class Model:
@@ -144,6 +185,9 @@ class Model:
         self._quantize = quantize
         self._adapter = adapter
         self._weights = {n: self._load(n) for n in self._reader.tensors}
+        for name in ("rope_freqs.weight", "rope_factors_short.weight"):
+            if name in self._weights:
+                self.config.frequencies /= self._weights[name]
 
     def _load(self, name):
         values = self._reader.read(name).astype(np.float64)
@@ -198,8 +242,10 @@ class Model:
         q = project("attn_q", config.heads)
         k = project("attn_k", config.kv_heads)
         v = project("attn_v", config.kv_heads)
-        q = rope(q, config.theta, config.interleaved_rope)
-        k = rope(k, config.theta, config.interleaved_rope)
+        q = self._norm(q, f"blk.{layer}.attn_q_norm.weight")
+        k = self._norm(k, f"blk.{layer}.attn_k_norm.weight")
+        turn = (config.frequencies, config.amplitude, config.interleaved_rope)
+        q, k = rope(q, *turn), rope(k, *turn)
         mixed = causal_attention(q, k, v)
         mixed = self._norm(mixed, f"blk.{layer}.attn_sub_norm.weight")
         return self._linear(mixed, layer, "attn_output")
@@ -213,11 +259,13 @@ class Model:
     def hidden(self, input_ids):
         """Hidden states [T, hidden] after the final norm."""
         x = self._weights["token_embd.weight"][np.asarray(input_ids)]
+        x = x * self.config.embedding_scale
+        residual = self.config.residual_scale
         for layer in range(self.config.layers):
             h = self._norm(x, f"blk.{layer}.attn_norm.weight")
-            x = x + self._attention(h, layer)
+            x = x + residual * self._attention(h, layer)
             h = self._norm(x, f"blk.{layer}.ffn_norm.weight")
-            x = x + self._feed_forward(h, layer)
+            x = x + residual * self._feed_forward(h, layer)
         return self._norm(x, "output_norm.weight")
 
     def logits(self, input_ids):
@@ -225,7 +273,7 @@ class Model:
         head = self._weights.get("output.weight")
         if head is None:
             head = self._weights["token_embd.weight"]
-        return self.hidden(input_ids) @ head.T
+        return self.hidden(input_ids) / self.config.logit_scale @ head.T
 
     def loss_sum(self, input_ids, labels):
         """(Sum of token losses, unmasked tokens); `labels` are aligned with
