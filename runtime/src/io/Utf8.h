@@ -3,8 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The questions that reading, tokenizing and streaming ask of UTF-8: how long
-// does a character claim to be, is it whole, and where does a text stop to be
-// UTF-8? Separate because messages, data and the tokenizer use it.
+// does a character claim to be, is it whole, where does a text stop to be
+// UTF-8, and which code point is it? Separate because messages, data,
+// tokenizers and templates use it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace sterna {
@@ -75,6 +77,53 @@ inline size_t findInvalidUtf8(std::string_view text) {
     offset += front.length;
   }
   return offset;
+}
+
+/// A code point, and the bytes that it takes.
+struct Character {
+  char32_t code = 0;
+  size_t length = 1;
+};
+
+/// The first character of `text`, which is valid UTF-8 and not empty.
+inline Character firstCharacter(std::string_view text) {
+  auto bits = [&](size_t index, unsigned mask) {
+    return static_cast<char32_t>(static_cast<unsigned char>(text[index]) &
+                                 mask);
+  };
+  switch (announcedLength(text)) {
+  case 1:
+    return {bits(0, 0x7F), 1};
+  case 2:
+    return {bits(0, 0x1F) << 6 | bits(1, 0x3F), 2};
+  case 3:
+    return {bits(0, 0x0F) << 12 | bits(1, 0x3F) << 6 | bits(2, 0x3F), 3};
+  default:
+    return {bits(0, 0x07) << 18 | bits(1, 0x3F) << 12 | bits(2, 0x3F) << 6 |
+                bits(3, 0x3F),
+            4};
+  }
+}
+
+/// Appends a code point to UTF-8.
+inline void appendCharacter(std::string &text, char32_t code) {
+  auto add = [&](char32_t byte) { text += static_cast<char>(byte); };
+  if (code < 0x80) {
+    add(code);
+    return;
+  }
+  if (code < 0x800) {
+    add(0xC0 | code >> 6);
+  } else {
+    if (code < 0x10000) {
+      add(0xE0 | code >> 12);
+    } else {
+      add(0xF0 | code >> 18);
+      add(0x80 | (code >> 12 & 0x3F));
+    }
+    add(0x80 | (code >> 6 & 0x3F));
+  }
+  add(0x80 | (code & 0x3F));
 }
 
 } // namespace sterna

@@ -370,7 +370,7 @@ bool unescapeOne(std::string_view text, size_t &place, std::string &out) {
                     text[place] <= '7';
          ++i)
       code = code * 8 + (text[place++] - '0');
-    encode(out, code);
+    appendCharacter(out, code);
     return true;
   }
   if (c == 'x' || c == 'u' || c == 'U') {
@@ -378,7 +378,7 @@ bool unescapeOne(std::string_view text, size_t &place, std::string &out) {
     int64_t code = readDigits(text, place + 1, digits);
     if (code < 0 || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
       return false;
-    encode(out, char32_t(code));
+    appendCharacter(out, char32_t(code));
     place += 1 + digits;
     return true;
   }

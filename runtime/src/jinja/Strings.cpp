@@ -87,7 +87,7 @@ Text jinja::changeCase(Parameters &p, const Text &text, Case kind) {
       out.append(text, i, i + next.length);
     } else {
       std::string changed;
-      encode(changed, *code);
+      appendCharacter(changed, *code);
       out.append(changed, origins.at(i));
     }
     first = kind == Case::Words   ? startsWord(next.code)

@@ -8,8 +8,6 @@
 
 #include "jinja/Unicode.h"
 
-#include "io/Utf8.h"
-
 #include <algorithm>
 #include <iterator>
 #include <type_traits>
@@ -58,28 +56,10 @@ std::optional<char32_t> shift(const Table &table, char32_t code) {
 } // namespace
 
 Character jinja::decode(std::string_view text, size_t offset) {
-  unsigned char first = text[offset];
-  if (first < 0x80)
-    return {first, 1};
-  Utf8Front front = inspectFront(text.substr(offset));
-  if (front.kind != Utf8Front::Character)
-    return {first, 1};
-  char32_t code = first & (0xFF >> (front.length + 1));
-  for (size_t i = 1; i < front.length; ++i)
-    code = code << 6 | (text[offset + i] & 0x3F);
-  return {code, front.length};
-}
-
-void jinja::encode(std::string &text, char32_t code) {
-  if (code < 0x80) {
-    text += char(code);
-    return;
-  }
-  int rest = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  static const char marks[] = {'\0', '\xC0', '\xE0', '\xF0'};
-  text += char(marks[rest] | code >> 6 * rest);
-  while (rest--)
-    text += char(0x80 | (code >> 6 * rest & 0x3F));
+  text.remove_prefix(offset);
+  if (inspectFront(text).kind != Utf8Front::Character)
+    return {static_cast<unsigned char>(text[0]), 1};
+  return firstCharacter(text);
 }
 
 size_t jinja::countCharacters(std::string_view text) {

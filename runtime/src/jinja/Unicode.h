@@ -12,6 +12,8 @@
 #ifndef STERNA_RUNTIME_JINJA_UNICODE_H
 #define STERNA_RUNTIME_JINJA_UNICODE_H
 
+#include "io/Utf8.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -20,17 +22,9 @@
 
 namespace sterna::jinja {
 
-/// A character at the front of a text; a byte that is no UTF-8 counts as one.
-struct Character {
-  char32_t code = 0;
-  size_t length = 0;
-};
-
-/// The character at `offset`, which lies within `text`.
+/// The character at `offset`, which lies within `text`; a byte that is no UTF-8
+/// counts as one.
 Character decode(std::string_view text, size_t offset);
-
-/// Appends the UTF-8 of `code`.
-void encode(std::string &text, char32_t code);
 
 /// The number of characters.
 size_t countCharacters(std::string_view text);

@@ -18,32 +18,6 @@
 
 namespace sterna {
 
-/// A code point, and the bytes that it takes.
-struct Character {
-  char32_t code = 0;
-  size_t length = 1;
-};
-
-/// The first character of `text`, which is valid UTF-8 and not empty.
-inline Character firstCharacter(std::string_view text) {
-  auto bits = [&](size_t index, unsigned mask) {
-    return static_cast<char32_t>(static_cast<unsigned char>(text[index]) &
-                                 mask);
-  };
-  switch (announcedLength(text)) {
-  case 1:
-    return {bits(0, 0x7F), 1};
-  case 2:
-    return {bits(0, 0x1F) << 6 | bits(1, 0x3F), 2};
-  case 3:
-    return {bits(0, 0x0F) << 12 | bits(1, 0x3F) << 6 | bits(2, 0x3F), 3};
-  default:
-    return {bits(0, 0x07) << 18 | bits(1, 0x3F) << 12 | bits(2, 0x3F) << 6 |
-                bits(3, 0x3F),
-            4};
-  }
-}
-
 /// The last character of `text`, which is valid UTF-8 and not empty.
 inline Character lastCharacter(std::string_view text) {
   size_t begin = text.size() - 1;
@@ -51,9 +25,6 @@ inline Character lastCharacter(std::string_view text) {
     --begin;
   return firstCharacter(text.substr(begin));
 }
-
-/// Appends a code point to UTF-8.
-void appendCharacter(std::string &text, char32_t code);
 
 /// White space, as of Unicode's property White_Space.
 bool isSpaceCharacter(char32_t code);
