@@ -210,13 +210,10 @@ Expected<std::vector<float>> ParameterReader::readVector(StringRef name,
 /// Reads all of a small tensor. A quantizer would hide what is not finite.
 Expected<std::vector<float>>
 ParameterReader::readFinite(const StoredTensor &tensor) {
-  Expected<WeightSource> source = tensor.open();
-  if (!source)
-    return source.takeError();
-  std::vector<float> values(source->getNumRows() * source->getNumCols());
-  if (Error error = source->decodeRows(0, source->getNumRows(), values.data()))
-    return std::move(error);
-  for (auto [index, value] : llvm::enumerate(values))
+  Expected<std::vector<float>> values = tensor.readAll();
+  if (!values)
+    return values;
+  for (auto [index, value] : llvm::enumerate(*values))
     if (!std::isfinite(value))
       return tensors.makeError(
           "{0}: expected finite numbers, but element {1} is {2}", tensor.name,

@@ -53,6 +53,10 @@ static void scaleAsYaRN(std::vector<double> &frequencies, double theta,
   }
 }
 
+double sterna::getYaRNAmplitude(double factor, double weight) {
+  return factor > 1 ? 0.1 * weight * std::log(factor) + 1 : 1;
+}
+
 void sterna::setRopeAngles(ModelDescription &model, double theta,
                            int64_t rotated, const RopeScaling &scaling) {
   std::vector<double> &frequencies = model.ropeFrequencies;
@@ -71,8 +75,8 @@ void sterna::setRopeAngles(ModelDescription &model, double theta,
     break;
   case RopeScalingKind::YaRN:
     scaleAsYaRN(frequencies, theta, double(rotated), scaling);
-    model.ropeAmplitude = scaling.amplitude.value_or(
-        scaling.factor > 1 ? 0.1 * std::log(scaling.factor) + 1 : 1);
+    model.ropeAmplitude =
+        scaling.amplitude.value_or(getYaRNAmplitude(scaling.factor));
     break;
   case RopeScalingKind::Divisors:
     for (size_t i = 0; i < frequencies.size(); ++i)

@@ -38,10 +38,15 @@ struct RopeScaling {
   /// YaRN: the same, and whether the bounds are rounded to whole pairs.
   double betaFast = 32, betaSlow = 1;
   bool truncate = true;
-  /// YaRN: what cosines and sines are multiplied by; none: 0.1 ln(factor) + 1.
+  /// YaRN: what cosines and sines are multiplied by; none:
+  /// getYaRNAmplitude.
   std::optional<double> amplitude;
   std::vector<double> divisors;
 };
+
+/// What YaRN multiplies cosines and sines by where positions are stretched by
+/// `factor`: 0.1 `weight` ln(factor) + 1, at least 1.
+double getYaRNAmplitude(double factor, double weight = 1);
 
 /// Sets the angles of `model` for heads of which `rotated` elements are turned,
 /// pair i by `theta^(-2 i / rotated)` before scaling.

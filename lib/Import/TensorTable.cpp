@@ -17,15 +17,26 @@ Expected<WeightSource> StoredTensor::open() const {
   if (!storage)
     return createStringError(path + ": tensor " + name + " has type " +
                              typeName + ", expected " + listStorageFormats());
-  int64_t numRows = 1;
-  for (int64_t dim : ArrayRef(shape).drop_back())
+  // A scalar is a matrix of one element.
+  int64_t numRows = 1, numCols = shape.empty() ? 1 : shape.back();
+  for (int64_t dim : ArrayRef(shape).drop_back(!shape.empty()))
     numRows *= dim;
   Expected<WeightSource> source =
-      WeightSource::open(path, offset, *storage, numRows, shape.back());
+      WeightSource::open(path, offset, *storage, numRows, numCols);
   if (!source)
     return createStringError("tensor " + name + ": " +
                              toString(source.takeError()));
   return source;
+}
+
+Expected<std::vector<float>> StoredTensor::readAll() const {
+  Expected<WeightSource> source = open();
+  if (!source)
+    return source.takeError();
+  std::vector<float> values(source->getNumRows() * source->getNumCols());
+  if (Error error = source->decodeRows(0, source->getNumRows(), values.data()))
+    return std::move(error);
+  return values;
 }
 
 Error TensorTable::add(StringRef name, StoredTensor tensor) {

@@ -40,6 +40,9 @@ struct StoredTensor {
   /// Opens it for reading in chunks, as rows of its innermost dimension. Fails,
   /// naming the tensor, if its type cannot be read.
   llvm::Expected<WeightSource> open() const;
+
+  /// All its elements: for small tensors.
+  llvm::Expected<std::vector<float>> readAll() const;
 };
 
 class TensorTable {

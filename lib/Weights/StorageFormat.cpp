@@ -11,6 +11,8 @@
 
 #include "sterna/Weights/StorageFormat.h"
 
+#include "sterna/Weights/WeightSource.h"
+
 #include "FloatBlocks.h"
 #include "TernaryBlocks.h"
 
@@ -150,9 +152,7 @@ std::string sterna::listStorageFormats(bool floatsOnly) {
     if (format.hasScales && (format.isFloat || !floatsOnly) &&
         !llvm::is_contained(names, format.name))
       names.emplace_back(format.name);
-  std::string last = names.back();
-  names.pop_back();
-  return llvm::join(names, ", ") + " or " + last;
+  return listAlternatives(names);
 }
 
 //===----------------------------------------------------------------------===//

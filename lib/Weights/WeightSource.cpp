@@ -38,6 +38,12 @@ std::string sterna::quoteText(StringRef text) {
   return quoted;
 }
 
+std::string sterna::listAlternatives(ArrayRef<std::string> names) {
+  if (names.size() == 1)
+    return names.front();
+  return llvm::join(names.drop_back(), ", ") + " or " + names.back();
+}
+
 //===----------------------------------------------------------------------===//
 // Opening
 //===----------------------------------------------------------------------===//
@@ -172,7 +178,7 @@ Error WeightSource::decodeRows(int64_t firstRow, int64_t count,
 
 Error WeightSource::setScales(WeightSource scales, int64_t columns) {
   if (columns < 1 || scales.numRows != numRows ||
-      scales.numCols != divideCeil(numCols, columns))
+      scales.numCols != int64_t(divideCeil(numCols, columns)))
     return createStringError(
         Twine(path) + ": expected scales for " + Twine(numRows) + " rows and " +
         Twine(columns) + " columns each of " + Twine(numCols) + ", but got " +

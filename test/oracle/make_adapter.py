@@ -20,14 +20,26 @@ from make_model import uniform
 
 
 def random_matrices(reader, rank, seed):
-    """Random A and B of every linear, by PEFT name. With B A x about 0.1 of
+    """Random A and B of every linear of a GGUF model, by PEFT name."""
+    arch = reader.metadata["general.architecture"]
+    return matrices_of(
+        lambda layer, linear: reader.tensors[
+            f"blk.{layer}.{linear}.weight"
+        ].shape,
+        reader.metadata[f"{arch}.block_count"],
+        rank,
+        seed,
+    )
+
+
+def matrices_of(shape_of, layers, rank, seed):
+    """The same for linears of shape_of(layer, linear). With B A x about 0.1 of
     x's size, the branch is neither negligible nor dominant."""
     random = np.random.RandomState(seed)
-    arch = reader.metadata["general.architecture"]
     matrices = {}
-    for layer in range(reader.metadata[f"{arch}.block_count"]):
+    for layer in range(layers):
         for linear in LINEARS:
-            rows, columns = reader.tensors[f"blk.{layer}.{linear}.weight"].shape
+            rows, columns = shape_of(layer, linear)
             a = uniform(random, (rank, columns), columns**-0.5)
             b = uniform(random, (rows, rank), 0.1 * rank**-0.5)
             matrices[matrix_name(layer, linear, "A")] = a

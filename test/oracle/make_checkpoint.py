@@ -23,8 +23,9 @@ import os
 
 import numpy as np
 
-from adapter import LINEARS, matrix_name, write_adapter
+from adapter import LINEARS, write_adapter
 from byte_vocabulary import tokenizer_files
+from make_adapter import matrices_of
 from make_model import latent_matrix, ternary_matrix, uniform
 
 RANK, ALPHA = 4, 8
@@ -360,14 +361,10 @@ class Checkpoint:
 
     def adapter_matrices(self):
         """Random A and B of every linear, by PEFT name, both non-zero."""
-        random, matrices = np.random.RandomState(2), {}
-        for layer in range(LAYERS):
-            for linear, (rows, columns) in self._shapes().items():
-                a = uniform(random, (RANK, columns), columns**-0.5)
-                b = uniform(random, (rows, RANK), 0.1 * RANK**-0.5)
-                matrices[matrix_name(layer, linear, "A")] = a
-                matrices[matrix_name(layer, linear, "B")] = b
-        return matrices
+        shapes = self._shapes()
+        return matrices_of(
+            lambda _, linear: shapes[linear], LAYERS, RANK, seed=2
+        )
 
 
 def main():

@@ -13,6 +13,7 @@
 #define STERNA_WEIGHTS_WEIGHTSOURCE_H
 
 #include "sterna/Weights/StorageFormat.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/FileSystem.h"
@@ -30,6 +31,9 @@ std::string formatNumber(double value);
 /// Quotes a name or text from a file for a message, so that it stays on one
 /// line and cannot upset a terminal; of a long one, the beginning.
 std::string quoteText(llvm::StringRef text);
+
+/// Returns `names`, which are not empty, as messages have them: "a, b or c".
+std::string listAlternatives(llvm::ArrayRef<std::string> names);
 
 /// Which weights share one scale.
 enum class ScaleGranularity { Tensor, Row, Group };

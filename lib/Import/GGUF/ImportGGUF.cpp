@@ -104,13 +104,10 @@ private:
   }
 
   static std::string listArchitectures() {
-    std::string list;
+    std::vector<std::string> names;
     for (const Architecture &known : architectures)
-      list += (&known == architectures                 ? ""
-               : &known == std::end(architectures) - 1 ? " or "
-                                                       : ", ") +
-              known.name.str();
-    return list;
+      names.push_back(known.name.str());
+    return listAlternatives(names);
   }
 
   Error readShape() {

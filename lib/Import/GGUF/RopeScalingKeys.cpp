@@ -8,8 +8,6 @@
 
 #include "RopeScalingKeys.h"
 
-#include <cmath>
-
 using namespace llvm;
 using namespace sterna;
 
@@ -104,8 +102,7 @@ private:
          {"rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor"})
       if (Error error = keys.readPositiveIfAny(name, extra))
         return error;
-    double own = scaling.factor > 1 ? 0.1 * std::log(scaling.factor) + 1 : 1;
-    scaling.amplitude = extra * own;
+    scaling.amplitude = extra * getYaRNAmplitude(scaling.factor);
     return Error::success();
   }
 

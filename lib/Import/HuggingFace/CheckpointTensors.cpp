@@ -38,8 +38,7 @@ private:
     if (name.ends_with(".rotary_emb.inv_freq"))
       return Error::success();
     std::optional<TensorName> parsed = parseTensorName(name);
-    StoredTensor stored{name.str(),          tensor.path, tensor.offset,
-                        tensor.getStorage(), tensor.type, tensor.shape};
+    StoredTensor stored = describe(name, tensor);
     // What has no name of ours has no use, which the reader of parameters says.
     if (!parsed)
       return table.add(name, std::move(stored));
@@ -98,10 +97,10 @@ private:
     const SafetensorsTensor *scales = index.find(beside);
     if (!scales || scales->shape != biases.shape)
       return table.makeError("{0}: expected scales of the same shape", name);
-    Expected<std::vector<float>> theirs = read(beside, *scales);
+    Expected<std::vector<float>> theirs = describe(beside, *scales).readAll();
     if (!theirs)
       return theirs.takeError();
-    Expected<std::vector<float>> ours = read(name, biases);
+    Expected<std::vector<float>> ours = describe(name, biases).readAll();
     if (!ours)
       return ours.takeError();
     for (size_t i = 0; i < ours->size(); ++i)
@@ -113,18 +112,11 @@ private:
     return Error::success();
   }
 
-  static Expected<std::vector<float>> read(StringRef name,
-                                           const SafetensorsTensor &tensor) {
-    StoredTensor stored{name.str(),          tensor.path, tensor.offset,
-                        tensor.getStorage(), tensor.type, tensor.shape};
-    Expected<WeightSource> source = stored.open();
-    if (!source)
-      return source.takeError();
-    std::vector<float> values(source->getNumRows() * source->getNumCols());
-    if (Error error =
-            source->decodeRows(0, source->getNumRows(), values.data()))
-      return std::move(error);
-    return values;
+  /// As it lies in its file.
+  static StoredTensor describe(StringRef name,
+                               const SafetensorsTensor &tensor) {
+    return {name.str(),          tensor.path, tensor.offset,
+            tensor.getStorage(), tensor.type, tensor.shape};
   }
 
   const SafetensorsIndex &index;

@@ -76,11 +76,13 @@ static std::optional<double> asPositive(const nlohmann::json &value) {
                                              : std::nullopt;
 }
 
-Error Config::readSize(StringRef key, int64_t &size, int64_t limit) {
+Error Config::readSize(StringRef key, int64_t &size, int64_t limit,
+                       int64_t least) {
   std::optional<int64_t> value = asInteger(get(key));
-  if (!value || *value < 1 || *value > limit)
-    return unexpected(key,
-                      ("an integer of 1 to " + std::to_string(limit)).c_str());
+  if (!value || *value < least || *value > limit)
+    return unexpected(key, ("an integer of " + std::to_string(least) + " to " +
+                            std::to_string(limit))
+                               .c_str());
   size = *value;
   return Error::success();
 }
@@ -129,8 +131,10 @@ Error Config::readPositives(StringRef key, std::vector<double> &numbers,
   return Error::success();
 }
 
-Error Config::readSizeIfAny(StringRef key, int64_t &size, int64_t limit) {
-  return get(key).is_null() ? Error::success() : readSize(key, size, limit);
+Error Config::readSizeIfAny(StringRef key, int64_t &size, int64_t limit,
+                            int64_t least) {
+  return get(key).is_null() ? Error::success()
+                            : readSize(key, size, limit, least);
 }
 
 Error Config::readPositiveIfAny(StringRef key, double &number) {

@@ -41,8 +41,9 @@ public:
   // Typed access. Each fails, naming the key, where the value is absent, null,
   // or not of the type.
 
-  /// An integer in [1, limit].
-  llvm::Error readSize(llvm::StringRef key, int64_t &size, int64_t limit);
+  /// An integer in [least, limit].
+  llvm::Error readSize(llvm::StringRef key, int64_t &size, int64_t limit,
+                       int64_t least = 1);
   /// A number that is positive and finite.
   llvm::Error readPositive(llvm::StringRef key, double &number);
   llvm::Error readString(llvm::StringRef key, std::string &text);
@@ -53,7 +54,8 @@ public:
 
   // The same; an absent key, or null, leaves the value as it is.
 
-  llvm::Error readSizeIfAny(llvm::StringRef key, int64_t &size, int64_t limit);
+  llvm::Error readSizeIfAny(llvm::StringRef key, int64_t &size, int64_t limit,
+                            int64_t least = 1);
   llvm::Error readPositiveIfAny(llvm::StringRef key, double &number);
   llvm::Error readStringIfAny(llvm::StringRef key, std::string &text);
   llvm::Error readBoolIfAny(llvm::StringRef key, bool &value);

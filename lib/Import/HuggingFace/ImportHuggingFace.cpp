@@ -52,13 +52,10 @@ constexpr Family families[] = {
 };
 
 std::string listFamilies() {
-  std::string list;
+  std::vector<std::string> names;
   for (const Family &family : families)
-    list += (&family == families                 ? ""
-             : &family == std::end(families) - 1 ? " or "
-                                                 : ", ") +
-            family.className.str();
-  return list;
+    names.push_back(family.className.str());
+  return listAlternatives(names);
 }
 
 class CheckpointReader {
@@ -188,11 +185,8 @@ private:
                               "columns that windows have");
     if (Error error = config.readSizeIfAny("sliding_window", window, 1 << 30))
       return error;
-    // It may be 0.
-    if (config.getJson().value("max_window_layers", nlohmann::json()) == 0)
-      first = 0;
-    else if (Error error =
-                 config.readSizeIfAny("max_window_layers", first, 1 << 20))
+    if (Error error = config.readSizeIfAny("max_window_layers", first, 1 << 20,
+                                           /*least=*/0))
       return error;
     std::vector<std::string> types;
     if (Error error = config.readStringsIfAny("layer_types", types))

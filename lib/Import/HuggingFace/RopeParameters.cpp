@@ -153,12 +153,9 @@ private:
     if (amplitude)
       scaling.amplitude = amplitude;
     else if (mscale && ofAllDimensions)
-      scaling.amplitude = amplify(mscale) / amplify(ofAllDimensions);
+      scaling.amplitude = getYaRNAmplitude(scaling.factor, mscale) /
+                          getYaRNAmplitude(scaling.factor, ofAllDimensions);
     return Error::success();
-  }
-
-  double amplify(double by) const {
-    return scaling.factor > 1 ? 0.1 * by * std::log(scaling.factor) + 1 : 1;
   }
 
   Error readLongRope(Config &parameters) {

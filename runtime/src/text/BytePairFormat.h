@@ -26,7 +26,7 @@ struct Tokenizer;
 std::string writeBytePairs(const BytePairData &data);
 
 /// What a verified `tokenizer` of the kind "bpe" was made from. Fails where it
-/// lacks its byte pairs, or a step is of a kind that this runtime has not.
+/// lacks its byte pairs; what they say is for BytePairTokenizer to check.
 Expected<BytePairData> readBytePairs(const format::Tokenizer &tokenizer);
 
 } // namespace sterna

@@ -118,6 +118,9 @@ CASES = [
      tensor(f"{Q}.weight_scale", lambda k, v: (k, np.repeat(v, 3)))),
     ("zero scale", "llama-bitlinear",
      tensor(f"{Q}.weight_scale", lambda k, v: (k, v * 0))),
+    ("scalar scale", "llama-bitlinear",
+     tensor(f"{Q}.weight_scale",
+            lambda k, v: (k, (v * 0 + 0x7F80).astype(v.dtype).reshape(())))),
     ("unused", "llama-bitlinear", added(
         f"{Q}.bias", "F32", np.zeros(96, np.float32))),
     ("layer", "llama-bitlinear", added(
