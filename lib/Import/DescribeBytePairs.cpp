@@ -21,6 +21,10 @@ sterna::describeBytePairs(BytePairData data, int64_t rows) {
     return llvm::createStringError(
         "the vocabulary has " + llvm::Twine(built->size()) +
         " tokens, but the embedding has " + llvm::Twine(rows) + " rows");
+  if (data.addEos)
+    return llvm::createStringError(
+        "the tokenizer ends texts with EOS (add_eos_token, or the "
+        "post-processor of tokenizer.json), which is not supported");
   TokenizerDescription description;
   description.model = "bpe";
   description.bytePairs = writeBytePairs(data);

@@ -15,8 +15,8 @@
 
 namespace sterna {
 
-/// Describes `data`. Fails where the runtime's tokenizer refuses it, and where
-/// it has more tokens than the embedding has `rows`.
+/// Describes `data`. Fails where the runtime's tokenizer refuses it, where it
+/// has more tokens than the embedding has `rows`, and where texts end with EOS.
 llvm::Expected<TokenizerDescription> describeBytePairs(BytePairData data,
                                                        int64_t rows);
 

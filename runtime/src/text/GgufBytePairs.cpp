@@ -119,7 +119,6 @@ public:
     data.unk = facts.unk;
     data.pad = facts.pad;
     data.addBos = facts.addBos.value_or((*scheme)->addBos) && facts.bos >= 0;
-    data.addEos = facts.addEos;
     data.endIds = std::move(facts.endIds);
     for (const AddedToken &token : data.added)
       if (contains(endOfTurn, std::string_view(token.content)) &&

@@ -32,7 +32,6 @@ struct GgufBytePairs {
   int32_t unk = -1;
   int32_t pad = -1;
   std::optional<bool> addBos; // where the file does not say, `pre` does
-  bool addEos = false;
   bool addSpacePrefix = false;
   std::vector<int32_t> endIds; // EOS, and ends of turns
 };

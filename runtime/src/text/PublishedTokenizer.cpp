@@ -114,7 +114,9 @@ private:
           token.id < 0 || static_cast<size_t>(token.id) >= limit ||
           !readToken(item.value(), token))
         return fail(key,
-                    "'" + excerpt(number) + "' is no id, or names no token");
+                    "'" + excerpt(number) +
+                        "' is no id, names no token, or has flags that are "
+                        "neither true nor false");
       if (Status status = addToken(token); !status.ok())
         return status;
     }
@@ -126,11 +128,14 @@ private:
         !value["content"].is_string())
       return false;
     token.content = value["content"].get<std::string>();
+    bool areFlags = true;
     auto flag = [&](const char *key, AddedTokenFlag bit, bool otherwise) {
       auto found = value.find(key);
-      bool isSet = found == value.end() || !found->is_boolean()
-                       ? otherwise
-                       : found->get<bool>();
+      bool isSet = otherwise;
+      if (found != value.end()) {
+        areFlags &= found->is_boolean();
+        isSet = found->is_boolean() && found->get<bool>();
+      }
       token.flags |= isSet ? bit : 0u;
     };
     flag("special", IsSpecial, false);
@@ -138,7 +143,7 @@ private:
     flag("lstrip", StripLeft, false);
     flag("rstrip", StripRight, false);
     flag("normalized", Normalized, !token.has(IsSpecial));
-    return true;
+    return areFlags;
   }
 
   Status addToken(const AddedToken &token) {

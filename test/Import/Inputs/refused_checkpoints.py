@@ -140,6 +140,17 @@ CASES = [
     ("MLX without", "qwen3-mlx", config(
         quantization=None, quantization_config=None)),
 ]  # fmt: skip
+# What it is called, file, keys that are set in it.
+FILES = [
+    ("EOS", "tokenizer_config.json", {"add_eos_token": True}),
+    ("no BOS", "tokenizer_config.json", {"bos_token": "<nowhere>"}),
+    ("ends", "generation_config.json", {"eos_token_id": -1}),
+    ("end beyond", "generation_config.json", {"eos_token_id": [277]}),
+    ("flag", "tokenizer_config.json", {
+        "added_tokens_decoder": {"276": {"content": "<x>", "special": 1}},
+    }),
+    ("normalizer", "tokenizer.json", {"normalizer": {"type": "Nmt"}}),
+]  # fmt: skip
 
 
 def message(folder):
@@ -163,6 +174,15 @@ def main():
         change(checkpoint)
         folder = os.path.join(root, name.replace(" ", "-"))
         checkpoint.write(folder)
+        print(f"{name}: {message(folder)}")
+    for name, file, changes in FILES:
+        folder = os.path.join(root, name.replace(" ", "-"))
+        Checkpoint("llama-dense").write(folder)
+        path = os.path.join(folder, file)
+        with open(path) as stream:
+            value = json.load(stream)
+        with open(path, "w") as stream:
+            json.dump(value | changes, stream)
         print(f"{name}: {message(folder)}")
     folder = os.path.join(root, "files")
     Checkpoint("llama-dense").write(folder)
