@@ -526,3 +526,33 @@ tern.param @scales : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m",
 // The product of rows and groups does not wrap.
 // expected-error @+1 {{'tern.param' op expected 1 factor, 4611686018427387904 or 4611686018427387904 x 8, but got 16}}
 tern.param @scales : tensor<4611686018427387904x8xf32> from #tern.ternary_scales<of = <path = "m", offset = 0, storage = f32>, columns = 256, group = 32, factors = <path = "m", offset = 0, storage = f32>, numFactors = 16>
+
+// -----
+
+// expected-error @+1 {{expected scales in a #tern.file without scales}}
+tern.param @w : tensor<4x128xf32> from #tern.file<path = "m", offset = 0, storage = mlx_u2, scales = 4 : i64, group = 64>
+
+// -----
+
+// expected-error @+1 {{expected scales in a #tern.file without scales}}
+tern.param @w : tensor<4x128xf32> from #tern.file<path = "m", offset = 0, storage = mlx_u2, scales = #tern.file<path = "m", offset = 0, storage = f32, scales = #tern.file<path = "m", offset = 0, storage = f32>, group = 2>, group = 64>
+
+// -----
+
+// expected-error @+1 {{expected scales and a group of columns, but got 0}}
+tern.param @w : tensor<4x128xf32> from #tern.file<path = "m", offset = 0, storage = mlx_u2, scales = #tern.file<path = "m", offset = 0, storage = f32>>
+
+// -----
+
+// expected-error @+1 {{expected scales and a group of columns, but got 64 of no scales}}
+tern.param @w : tensor<4x128xf32> from #tern.file<path = "m", offset = 0, storage = mlx_u2, group = 64>
+
+// -----
+
+// expected-error @+1 {{'tern.param' op expected scales of trits in a parameter of their own, but the source has some}}
+tern.param @w : tensor<4x128x!tern.trit> from #tern.file<path = "m", offset = 0, storage = mlx_u2, scales = #tern.file<path = "m", offset = 0, storage = f32>, group = 64>
+
+// -----
+
+// expected-error @+1 {{expected an amplitude of f64, but got 2.000000e+00 : f32}}
+tern.param @t : tensor<8x2xf32> from #tern.rope_table<frequencies = dense<[1.0, 0.01]> : tensor<2xf64>, sine = false, amplitude = 2.0 : f32>

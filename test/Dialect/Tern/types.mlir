@@ -63,3 +63,15 @@ tern.param @latent : tensor<4x8x!tern.trit> from #tern.file<path = "m.gguf", off
 // Tables of rotary embedding, to the last digit.
 // CHECK: tern.param @cosine : tensor<32x4xf32> from #tern.rope_table<frequencies = dense<[1.000000e+00, 0.33333333333333331, 1.000000e-02, 1.000000e-03]> : tensor<4xf64>, sine = false>
 tern.param @cosine : tensor<32x4xf32> from #tern.rope_table<frequencies = dense<[1.0, 0.33333333333333331, 0.01, 0.001]> : tensor<4xf64>, sine = false>
+
+// A table of trits whose scales lie elsewhere.
+// CHECK: tern.param @table : tensor<4x128xbf16> from #tern.file<path = "m.safetensors", offset = 160, storage = mlx_u2, scales = #tern.file<path = "m.safetensors", offset = 0, storage = bf16>, group = 64>
+tern.param @table : tensor<4x128xbf16> from #tern.file<path = "m.safetensors", offset = 160, storage = mlx_u2, scales = #tern.file<path = "m.safetensors", offset = 0, storage = bf16>, group = 64>
+
+// What rotated pairs are multiplied by.
+// CHECK: sine = false, amplitude = 1.125000e+00 : f64>
+tern.param @louder : tensor<8x2xf32> from #tern.rope_table<frequencies = dense<[1.0, 0.01]> : tensor<2xf64>, sine = false, amplitude = 1.125 : f64>
+
+// A linear whose input is a norm of its own.
+// CHECK: #tern.role<layer = 3, projection = q_proj, normed = true>
+func.func private @role() attributes {role = #tern.role<layer = 3, projection = q_proj, normed = true>}

@@ -70,8 +70,12 @@ static LogicalResult verifyProduct(Operation *op, Value lhs, Value weight,
 }
 
 LogicalResult ParamOp::verify() {
-  auto scales = dyn_cast<TernaryScalesAttr>(getSource());
   auto type = cast<RankedTensorType>(getType());
+  auto file = dyn_cast<FileSourceAttr>(getSource());
+  if (file && file.getScales() && isa<TritType>(type.getElementType()))
+    return emitOpError() << "expected scales of trits in a parameter of their "
+                            "own, but the source has some";
+  auto scales = dyn_cast<TernaryScalesAttr>(getSource());
   if (!scales || !scales.getFactors() || type.getRank() == 0)
     return success();
   int64_t rows = type.getDimSize(0), count = scales.getNumFactors();

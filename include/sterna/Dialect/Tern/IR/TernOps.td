@@ -71,7 +71,9 @@ def Tern_ParamOp : Tern_Op<"param", [Symbol]> {
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type,
                        AnyAttr:$source);
   let assemblyFormat = "$sym_name `:` $type `from` $source attr-dict";
-  let hasVerifier = 1; // as many factors as #tern.ternary_scales says
+  // As many factors as #tern.ternary_scales says, and no scales of trits in
+  // their #tern.file.
+  let hasVerifier = 1;
 }
 
 def Tern_GetParamOp : Tern_Op<"get_param",
