@@ -60,8 +60,9 @@ double sterna::getYaRNAmplitude(double factor, double weight) {
 void sterna::setRopeAngles(ModelDescription &model, double theta,
                            int64_t rotated, const RopeScaling &scaling) {
   std::vector<double> &frequencies = model.ropeFrequencies;
-  for (int64_t i = 0; i < rotated / 2; ++i)
-    frequencies.push_back(std::pow(theta, -double(i) / double(rotated / 2)));
+  int64_t pairs = rotated / 2;
+  for (int64_t i = 0; i < pairs; ++i)
+    frequencies.push_back(std::pow(theta, -double(i) / double(pairs)));
   switch (scaling.kind) {
   case RopeScalingKind::None:
     break;

@@ -146,8 +146,8 @@ template <bool HasFifth> void decodeOffsetBlock(const char *block, float *out) {
   const char *fifths = HasFifth ? block + 16 : nullptr;
   const char *nibbles = block + 16 + (HasFifth ? 32 : 0);
   for (int i = 0; i < 8; ++i)
-    decodeSubBlock(nibbles + 32 * (i / 2), 4 * (i % 2), fifths, i,
-                   scales.scales[i], scales.offsets[i], out + 32 * i);
+    decodeSubBlock(nibbles + int64_t(32) * (i / 2), 4 * (i % 2), fifths, i,
+                   scales.scales[i], scales.offsets[i], out + int64_t(32) * i);
 }
 
 /// Two halves of 128 weights in four runs: their low four bits in 64 bytes,
@@ -161,8 +161,9 @@ inline void decodeQ6Block(const char *block, float *out) {
   std::memcpy(high, block + 128, sizeof(high));
   std::memcpy(scales, block + 192, sizeof(scales));
   for (int sub = 0; sub < 16; ++sub) {
-    int half = sub / 8, run = sub % 8 / 2, start = sub % 2 * 16;
-    const uint8_t *lows = low + 64 * half + 32 * (run % 2) + start;
+    int64_t half = sub / 8, start = int64_t(16) * (sub % 2);
+    int run = sub % 8 / 2;
+    const uint8_t *lows = low + 64 * half + int64_t(32) * (run % 2) + start;
     const uint8_t *highs = high + 32 * half + start;
     float subScale = scale * static_cast<float>(scales[sub]);
     for (int i = 0; i < 16; ++i) {

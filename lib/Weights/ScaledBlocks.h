@@ -58,7 +58,7 @@ void decodeScaledSigns(const char *bytes, int64_t count, int8_t *out) {
   for (int64_t begin = 0; begin < count; begin += Block::size) {
     uint16_t scale = Block::readScale(bytes);
     Block::decode(bytes, integers);
-    int8_t unit = (scale & 0x7fff) == 0 ? 0 : (scale & 0x8000) ? -1 : 1;
+    int unit = (scale & 0x7fff) == 0 ? 0 : (scale & 0x8000) ? -1 : 1;
     // The mask makes all weights 0 if the scale is 0; a negative scale swaps
     // the two comparisons.
     int8_t mask = static_cast<int8_t>(-(unit != 0));

@@ -24,11 +24,11 @@ namespace sterna {
 //===----------------------------------------------------------------------===//
 
 inline void decodeTQ2Codes(const char *block, int8_t *out) {
-  for (int half = 0; half < 2; ++half) {
+  for (int64_t half = 0; half < 2; ++half) {
     uint8_t codes[32];
     std::memcpy(codes, block + 32 * half, 32);
-    for (int plane = 0; plane < 4; ++plane)
-      for (int m = 0; m < 32; ++m)
+    for (int64_t plane = 0; plane < 4; ++plane)
+      for (int64_t m = 0; m < 32; ++m)
         out[128 * half + 32 * plane + m] =
             static_cast<int8_t>(((codes[m] >> (2 * plane)) & 3) - 1);
   }
@@ -56,7 +56,7 @@ constexpr std::array<TritsOfByte, 256> makeTritsOfBytes() {
 template <int SkippedBytes, int Bytes>
 void decodeNeighbours(const char *block, int8_t *out) {
   static constexpr auto table = makeTritsOfBytes();
-  for (int i = 0; i < Bytes; ++i) {
+  for (int64_t i = 0; i < Bytes; ++i) {
     auto byte = static_cast<uint8_t>(block[SkippedBytes + i]);
     std::memcpy(out + 4 * i, table[byte].data(), 4);
   }
@@ -86,11 +86,11 @@ void decodeBase3(const char *block, int8_t *out) {
   constexpr int second = 5 * First, third = second + 5 * Second;
   uint8_t bytes[First + Second + Third];
   std::memcpy(bytes, block, sizeof(bytes));
-  for (int n = 0; n < 5; ++n) {
+  for (int64_t n = 0; n < 5; ++n) {
     decodeDigit<First>(bytes, powers[n], out + First * n);
     decodeDigit<Second>(bytes + First, powers[n], out + second + Second * n);
   }
-  for (int n = 0; n < 4; ++n)
+  for (int64_t n = 0; n < 4; ++n)
     decodeDigit<Third>(bytes + First + Second, powers[n],
                        out + third + Third * n);
 }
@@ -109,14 +109,14 @@ constexpr uint8_t sparseCodebook[32] = {
 /// 64 quadruples in 32 bytes and their bits in 8; the trits of a quadruple are
 /// 16 apart, and 16 quadruples make a run of 64 weights.
 inline void decodeSparse(const char *block, int8_t *out) {
-  for (int group = 0; group < 64; ++group) {
+  for (int64_t group = 0; group < 64; ++group) {
     auto codes = static_cast<uint8_t>(block[group / 2]);
     auto signs = static_cast<uint8_t>(block[32 + group / 8]);
-    int entry =
+    int64_t entry =
         (codes >> (4 * (group & 1)) & 15) + 16 * (signs >> (group & 7) & 1);
     TritsOfByte trits = decodeByte(sparseCodebook[entry]);
     int8_t *first = out + group / 16 * 64 + group % 16;
-    for (int lane = 0; lane < 4; ++lane)
+    for (int64_t lane = 0; lane < 4; ++lane)
       first[16 * lane] = trits[lane];
   }
 }

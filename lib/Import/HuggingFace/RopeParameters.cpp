@@ -150,9 +150,9 @@ private:
     if (Error error =
             parameters.readPositiveIfAny("attention_factor", amplitude))
       return error;
-    if (amplitude)
+    if (amplitude > 0)
       scaling.amplitude = amplitude;
-    else if (mscale && ofAllDimensions)
+    else if (mscale > 0 && ofAllDimensions > 0)
       scaling.amplitude = getYaRNAmplitude(scaling.factor, mscale) /
                           getYaRNAmplitude(scaling.factor, ofAllDimensions);
     return Error::success();

@@ -19,7 +19,7 @@ namespace sterna {
 
 namespace format {
 struct Tokenizer;
-}
+} // namespace format
 
 /// What of `data` the schema's `Tokenizer` has no field of its own for: a
 /// buffer whose root is `BytePairs`.
