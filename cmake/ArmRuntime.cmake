@@ -4,15 +4,11 @@
 # sterna-compile --emit=exe --target=aarch64-linux looks for it beside itself.
 # A build of its own makes it, because it has another compiler's target.
 
-if(NOT EXISTS /usr/aarch64-linux-gnu/include/c++)
-  message(STATUS "sterna-run-aarch64 is not built: it needs "
-    "libc6-dev-arm64-cross and libstdc++-12-dev-arm64-cross")
-  return()
-endif()
-foreach(library pcre2-8 utf8proc)
-  if(NOT EXISTS /usr/lib/aarch64-linux-gnu/lib${library}.a)
+foreach(file include/aarch64-linux-gnu/c++ lib/aarch64-linux-gnu/libpcre2-8.a
+    lib/aarch64-linux-gnu/libutf8proc.a)
+  if(NOT EXISTS /usr/${file})
     message(STATUS "sterna-run-aarch64 is not built: it needs "
-      "libpcre2-dev:arm64 and libutf8proc-dev:arm64")
+      "libstdc++-12-dev:arm64, libpcre2-dev:arm64 and libutf8proc-dev:arm64")
     return()
   endif()
 endforeach()

@@ -100,7 +100,7 @@ for sanitizer in ("address", "thread"):
         config.available_features.add(sanitizer)
 
 config.substitutions += [
-    ("%qemu", "qemu-aarch64 -L /usr/aarch64-linux-gnu"),
+    ("%qemu", "qemu-aarch64"),
     ("%aarch64", f"env PATH={emulated}:{config.environment['PATH']}"),
     # First, because what follows expands it further.
     ("%check_logits", "%python %integration/check_logits.py"),
