@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ChooseChatTemplate.h"
 #include "Diagnostics.h"
 #include "Link.h"
 #include "MemoryPlan.h"
@@ -95,6 +96,11 @@ private:
     auto model = sterna::importModel(options.input, &context, importOptions);
     if (!model)
       return model.takeError();
+    auto unusable = chooseChatTemplate(options.chatTemplate, model->tokenizer);
+    if (!unusable)
+      return unusable.takeError();
+    if (!unusable->empty())
+      diagnostics.tell(Severity::Notice, *unusable);
     ProgramOptions programs;
     programs.sequenceLength = options.sequenceLength;
     programs.batch = options.batch;

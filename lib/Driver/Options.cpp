@@ -205,6 +205,13 @@ std::vector<OptionInfo> makeTable() {
        {{"x86", "one for x86 (default)"}, {"arm", "one for Arm"}},
        Phase::Import,
        text(&CompileOptions::i2sLayout)},
+      {"chat-template",
+       "FILE|plain",
+       "Chat template in place of the model's: a Jinja file, or 'plain' for "
+       "\"User: ...\", \"Assistant: ...\"",
+       {},
+       Phase::Import,
+       text(&CompileOptions::chatTemplate)},
       {"no-checkpoint",
        "",
        "Keep all activations instead of recomputing each block's",

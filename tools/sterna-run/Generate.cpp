@@ -10,6 +10,7 @@
 #include "Report.h"
 #include "Setup.h"
 #include "generate/Generator.h"
+#include "text/ChatTemplate.h"
 #include "text/MakeTokenizer.h"
 
 #include <algorithm>
@@ -22,6 +23,8 @@ namespace {
 struct Options {
   std::string model;
   std::string prompt;
+  bool chat = false;
+  std::string system;
   uint32_t count = 64;
   std::string adapter;
   SamplerOptions sampler;
@@ -33,6 +36,7 @@ constexpr const char *footer =
     "  sterna-run generate model.stn -p 'Once' --temperature 0.8 --top-p 0.95 "
     "--seed 7\n"
     "  sterna-run generate model.stn -p 'Once' --adapter tuned\n"
+    "  sterna-run generate model.stn --chat -p 'What is a tern?'\n"
     "\n"
     "Temperature 0 always takes the most likely token. Equal options give "
     "equal text,\nwhatever the number of threads. Generation stops after N "
@@ -41,6 +45,12 @@ constexpr const char *footer =
 void describe(CLI::App &command, Options &options) {
   command.add_option("-p,--prompt", options.prompt, "text to continue")
       ->required();
+  CLI::Option *chat =
+      command.add_flag("--chat", options.chat,
+                       "take the prompt as what a user says, and answer it by "
+                       "the model's chat template");
+  command.add_option("--system", options.system, "system prompt of the chat")
+      ->needs(chat);
   addNumber(command, "-n,--tokens", options.count,
             "most tokens to generate (default 64)");
   addNumber(command, "--temperature", options.sampler.temperature,
@@ -113,6 +123,36 @@ void logSpeeds(const Json &summary, const Output &output) {
                      summary["prompt_tokens_per_second"].get<double>()));
 }
 
+Expected<std::vector<int32_t>>
+encodePrompt(const Options &options, const TokenizerInterface &tokenizer) {
+  std::vector<int32_t> prompt =
+      tokenizer.encode(options.prompt, /*addBos=*/true, /*parseSpecial=*/true);
+  if (prompt.empty())
+    return Status::error("the prompt is empty, and the model has no token to "
+                         "begin a text with: give a prompt with -p");
+  return prompt;
+}
+
+/// The user's turn and the header of the assistant's.
+Expected<std::vector<int32_t>> renderChat(const Options &options,
+                                          const Module &module,
+                                          const TokenizerInterface &tokenizer) {
+  Expected<ChatTemplate> chat = ChatTemplate::parse(chatTemplateOf(module));
+  if (!chat.ok())
+    return chat.status();
+  if (std::string notice = chat->noticeOn(tokenizer); !notice.empty())
+    logLine(notice);
+  std::vector<ChatMessage> messages;
+  if (!options.system.empty())
+    messages.push_back({"system", options.system});
+  messages.push_back({"user", options.prompt});
+  Expected<ChatTokens> rendered =
+      chat->render(tokenizer, messages, /*addGenerationPrompt=*/true);
+  if (!rendered.ok())
+    return rendered.status();
+  return std::move(rendered->ids);
+}
+
 Status run(const Options &options, const CommonOptions &common) {
   Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
   if (!module.ok())
@@ -121,12 +161,11 @@ Status run(const Options &options, const CommonOptions &common) {
       makeTokenizer(**module);
   if (!tokenizer.ok())
     return tokenizer.status();
-  std::vector<int32_t> prompt =
-      (*tokenizer)
-          ->encode(options.prompt, /*addBos=*/true, /*parseSpecial=*/true);
-  if (prompt.empty())
-    return Status::error("the prompt is empty, and the model has no token to "
-                         "begin a text with: give a prompt with -p");
+  Expected<std::vector<int32_t>> prompt =
+      options.chat ? renderChat(options, **module, **tokenizer)
+                   : encodePrompt(options, **tokenizer);
+  if (!prompt.ok())
+    return prompt.status();
   Expected<PreparedModel> prepared =
       prepareModel(*module, options.adapter, common.device);
   if (!prepared.ok())
@@ -137,19 +176,19 @@ Status run(const Options &options, const CommonOptions &common) {
   if (!generator.ok())
     return generator.status();
   uint32_t contextSize = generator->model().contextSize();
-  if (prompt.size() > contextSize)
+  if (prompt->size() > contextSize)
     return Status::error(formatText(
         "the prompt has %zu tokens, but the module's context holds %u: shorten "
         "it or compile with --max-context=%zu",
-        prompt.size(), contextSize, prompt.size()));
+        prompt->size(), contextSize, prompt->size()));
   if (!(*tokenizer)->hasEndOfGeneration())
     logLine("the vocabulary has no token that ends a text: generation stops "
             "after -n tokens or where the context is full");
   noteContext(**module,
-              std::min<uint64_t>(prompt.size() + options.count, contextSize),
+              std::min<uint64_t>(prompt->size() + options.count, contextSize),
               "text");
   auto begin = std::chrono::steady_clock::now();
-  if (Status status = generator->append(prompt.data(), prompt.size());
+  if (Status status = generator->append(prompt->data(), prompt->size());
       !status.ok())
     return status;
   double promptSeconds = secondsSince(begin);
@@ -165,12 +204,12 @@ Status run(const Options &options, const CommonOptions &common) {
                        "compile with a larger --max-context for more",
                        contextSize));
   // The last token was not read again, unless another was looked for.
-  uint64_t decoded = generator->model().position() - prompt.size();
+  uint64_t decoded = generator->model().position() - prompt->size();
   Json summary = {
       {"text", output->text},
       {"stop", nameOf(output->stop)},
-      {"prompt_tokens", prompt.size()},
-      {"prompt_tokens_per_second", rate(prompt.size(), promptSeconds)},
+      {"prompt_tokens", prompt->size()},
+      {"prompt_tokens_per_second", rate(prompt->size(), promptSeconds)},
       {"generated_tokens", output->tokens},
       {"tokens_per_second", rate(decoded, decodeSeconds)}};
   if (common.json)

@@ -55,6 +55,9 @@ struct CompileOptions {
   std::string quantize;
   /// "x86" or "arm", for tensors of I2_S; empty: x86, and there may be none.
   std::string i2sLayout;
+  /// "plain", or the Jinja file that takes the place of the model's chat
+  /// template; empty: the model's.
+  std::string chatTemplate;
   /// The phase after which the input stands, if that is IR that does not say so
   /// itself.
   std::optional<Phase> from;

@@ -91,20 +91,21 @@ typedef struct sterna_message_t {
   sterna_string_view_t content;
 } sterna_message_t;
 
-/// Renders a conversation of `count` messages in the layout of the module's
-/// chat template, as far as that is known (see
-/// sterna_tokenizer_chat_notice). Unless `open` is 0, it ends with the header
-/// of a turn of the assistant, which a generator continues. `*out_tokens` is a
-/// buffer of int32_t, in which contents are never taken for control tokens;
-/// `*out_text` is the text with all of them spelled out. Either may be null
-/// where it is not wanted. Fails on an order of roles that the layout lacks.
+/// Renders a conversation of `count` messages by the module's chat template.
+/// Unless `open` is 0, it ends with the header of a turn of the assistant,
+/// which a generator continues. `*out_tokens` is a buffer of int32_t, in which
+/// contents are never taken for control tokens; `*out_text` is the text with
+/// all of them spelled out. Either may be null where it is not wanted. Fails
+/// where the module has no template that can be used, where the template
+/// refuses the conversation, and where it leaves out a message.
 STERNA_API sterna_status_t sterna_tokenizer_render_chat(
     const sterna_tokenizer_t *tokenizer, const sterna_message_t *messages,
     size_t count, int open, sterna_buffer_t **out_tokens,
     sterna_buffer_t **out_text);
 
-/// Which layout conversations have and why, and what the vocabulary lacks for
-/// it: sentences for the user, valid as long as the tokenizer.
+/// Why conversations cannot be rendered, or what the vocabulary lacks for them:
+/// a sentence for the user, valid as long as the tokenizer; empty where all is
+/// well.
 STERNA_API sterna_string_view_t
 sterna_tokenizer_chat_notice(const sterna_tokenizer_t *tokenizer);
 

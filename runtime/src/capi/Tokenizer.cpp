@@ -27,10 +27,11 @@ sterna_status_t createTokenizer(sterna_module_t *module,
     return failed(tokenizer.status());
   auto handle = std::make_unique<sterna_tokenizer>();
   handle->tokenizer = *tokenizer;
-  handle->chat = ChatTemplate::choose(chatTemplateOf(*module->module));
-  handle->notice = handle->chat->notice();
-  if (std::string lacks = handle->chat->noticeOn(**tokenizer); !lacks.empty())
-    handle->notice += "; " + lacks;
+  Expected<ChatTemplate> chat =
+      ChatTemplate::parse(chatTemplateOf(*module->module));
+  handle->notice = chat.ok() ? chat->noticeOn(**tokenizer) : chat.message();
+  if (chat.ok())
+    handle->chat = std::move(*chat);
   *out_tokenizer = handle.release();
   return nullptr;
 }
@@ -57,6 +58,8 @@ sterna_status_t renderChat(const sterna_tokenizer_t &tokenizer,
                            sterna_buffer_t **out_text) {
   if (sterna_status_t status = checkList(messages, count, "messages"))
     return status;
+  if (!tokenizer.chat)
+    return failed(Status::error(tokenizer.notice));
   std::vector<ChatMessage> conversation;
   for (size_t i = 0; i < count; ++i)
     conversation.push_back(

@@ -1,11 +1,10 @@
-//===- ChatTemplate.h - Messages to text with spans -----------------------===//
+//===- ChatTemplate.h - Messages to tokens with spans ---------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Renders chat messages in the layout that a model was trained on. Templates
-// are not interpreted: well-known families are recognised in the model's Jinja
-// text, anything else gets a plain layout, and the notice says which. Separate
-// from the data set because generation renders prompts with it too.
+// Renders chat messages by the model's own template and tells whose each token
+// is. Separate from the data set because generation renders prompts with it
+// too, and from the interpreter, which knows neither messages nor tokens.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +12,7 @@
 #define STERNA_RUNTIME_TEXT_CHATTEMPLATE_H
 
 #include "io/Status.h"
+#include "jinja/Template.h"
 #include "text/TokenizerInterface.h"
 
 #include <cstdint>
@@ -45,62 +45,45 @@ struct ChatTokens {
   std::vector<ChatSpan> spans;
 };
 
-/// The layouts that are known. A newline at the end of a turn is written only
-/// when something follows it.
-enum class ChatFamily {
-  /// For models without a template:
-  /// ```
-  /// System: CONTENT\n
-  /// User: CONTENT\n
-  /// Assistant: CONTENT<EOS>\n
-  /// ```
-  Plain,
-  /// `<|im_start|>role\nCONTENT<|im_end|>\n`
-  ChatMl,
-  /// `<|start_header_id|>role<|end_header_id|>\n\nCONTENT<|eot_id|>`, trimmed
-  Llama3,
-  /// `<BOS>[INST] <<SYS>>\nCONTENT\n<</SYS>>\n\nCONTENT [/INST] CONTENT <EOS>`
-  Llama2,
-  /// `<|role|>\nCONTENT<EOS>\n`
-  Zephyr,
-  /// `<|role|>\nCONTENT<|end|>\n`
-  Phi3,
-  /// `<|role|>\nCONTENT\n`, with EOS before the newline of the assistant's
-  Falcon3,
-  /// `Role: CONTENT<|eot_id|>`, trimmed (bitnet-b1.58-2B-4T)
-  BitNet
-};
+/// A template for models that were trained on none: `Role: CONTENT`, a line
+/// each, EOS after the assistant's; BOS first where `addBos` asks for it.
+std::string plainChatTemplate(bool addBos);
 
-/// A layout for conversations, chosen once per model.
+/// A chat template as it is published with a model: Jinja text in the dialect
+/// of transformers' apply_chat_template.
 class ChatTemplate {
 public:
-  /// Chooses by the markers in the model's template, `jinja` (empty: none).
-  static ChatTemplate choose(std::string_view jinja);
+  /// Reads `jinja`. Fails on an empty text, which is what a model without a
+  /// template has, and on what the interpreter does not know, by name.
+  static Expected<ChatTemplate> parse(std::string_view jinja);
 
-  ChatFamily family() const { return kind; }
-
-  /// One sentence for the user, saying which layout is used and why.
-  const std::string &notice() const { return text; }
-
-  /// One sentence for the user where `tokenizer` lacks tokens of the layout, so
-  /// that turns have no end that generation stops at; else empty.
+  /// One sentence for the user where the template ends the assistant's turns
+  /// with no token at which generation stops; else empty.
   std::string noticeOn(const TokenizerInterface &tokenizer) const;
 
-  /// Renders and tokenizes `messages`, BOS first where the vocabulary asks for
-  /// it. `addGenerationPrompt` ends with the header of an assistant's turn.
-  /// Markers are matched as control tokens; contents never are. Fails on an
-  /// unknown role, on an empty list, and on an order that the layout cannot
-  /// express.
+  /// Renders and tokenizes `messages` with the variables that transformers
+  /// gives; there are no tools. `addGenerationPrompt` asks for the header of an
+  /// assistant's turn. Control tokens are matched in what the template writes,
+  /// never in contents; BOS is where the template writes it.
+  ///
+  /// The assistant's span is what {% generation %} blocks write, where the
+  /// template has some; else a content and what follows it up to the first
+  /// token that ends a generation, unless another content comes before.
+  ///
+  /// The time of strftime_now is that of the clock, or of SOURCE_DATE_EPOCH
+  /// (https://reproducible-builds.org/specs/source-date-epoch) where it is set.
+  ///
+  /// Fails on an unknown role, on an empty list, where the template raises an
+  /// exception, and where it leaves a message out.
   Expected<ChatTokens> render(const TokenizerInterface &tokenizer,
                               const std::vector<ChatMessage> &messages,
                               bool addGenerationPrompt = false) const;
 
 private:
-  ChatTemplate(ChatFamily kind, std::string text)
-      : kind(kind), text(std::move(text)) {}
+  explicit ChatTemplate(jinja::Template program)
+      : program(std::move(program)) {}
 
-  ChatFamily kind;
-  std::string text;
+  jinja::Template program;
 };
 
 } // namespace sterna

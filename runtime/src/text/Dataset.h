@@ -39,7 +39,7 @@ struct DatasetOptions {
   /// Train only what the assistant says: messages of the role "assistant",
   /// `completion` and `output`. An error for rows without such a part.
   bool assistantOnlyLoss = false;
-  std::string chatTemplate; // the model's Jinja text; empty: none
+  std::string chatTemplate; // Jinja text; empty: messages are an error
 };
 
 /// Samples in the order of the file, and what happened on the way.

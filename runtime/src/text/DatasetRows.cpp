@@ -317,8 +317,10 @@ RowReader::Row RowReader::renderChat(const std::vector<ChatMessage> &messages) {
   if (Status status = requireTokenizer(); !status.ok())
     return status;
   if (!chat) {
-    chat = ChatTemplate::choose(options.chatTemplate);
-    say(chat->notice());
+    Expected<ChatTemplate> parsed = ChatTemplate::parse(options.chatTemplate);
+    if (!parsed.ok())
+      return parsed.status();
+    chat = std::move(*parsed);
     if (std::string notice = chat->noticeOn(*tokenizer); !notice.empty())
       say(std::move(notice));
   }

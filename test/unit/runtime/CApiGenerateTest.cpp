@@ -9,6 +9,7 @@
 
 #include "CApiFixture.h"
 #include "RunTool.h"
+#include "text/ChatTemplate.h"
 
 using namespace sterna::test;
 
@@ -23,6 +24,15 @@ protected:
   void TearDown() override {
     sterna_tokenizer_release(tokenizer);
     CApiFixture::TearDown();
+  }
+
+  /// Opens a module with the plain chat template.
+  void openWithChats() {
+    TestModule description = toyModel();
+    description.chatTemplate = sterna::plainChatTemplate(/*addBos=*/false);
+    open(description);
+    sterna_tokenizer_release(tokenizer);
+    ASSERT_OK(sterna_tokenizer_create(module, &tokenizer));
   }
 
   sterna_tokenizer_t *tokenizer = nullptr;
@@ -74,6 +84,7 @@ TEST_F(CApiTokenizer, KnowsSpecialTokens) {
 }
 
 TEST_F(CApiTokenizer, RendersConversations) {
+  openWithChats();
   sterna_message_t messages[] = {{view("user"), view("ab")},
                                  {view("assistant"), view("c")}};
   sterna_buffer_t *ids = nullptr, *rendered = nullptr;
@@ -90,9 +101,6 @@ TEST_F(CApiTokenizer, RendersConversations) {
   ASSERT_OK(sterna_tokenizer_encode(tokenizer, view("User: ab\nAssistant:"), 0,
                                     &encoded));
   EXPECT_EQ(takeIds(ids), takeIds(encoded));
-  EXPECT_NE(
-      text(sterna_tokenizer_chat_notice(tokenizer)).find("no chat template"),
-      std::string::npos);
 
   messages[0].role = view("tool");
   EXPECT_INVALID(
@@ -105,21 +113,20 @@ TEST_F(CApiTokenizer, RendersConversations) {
       sterna_tokenizer_render_chat(tokenizer, nullptr, 1, 0, &ids, &rendered));
 }
 
-TEST_F(CApiTokenizer, UsesTheModulesTemplate) {
-  TestModule description = toyModel();
-  description.chatTemplate = "<|im_start|>";
-  open(description);
-  sterna_tokenizer_release(tokenizer);
-  ASSERT_OK(sterna_tokenizer_create(module, &tokenizer));
+TEST_F(CApiTokenizer, SaysWhatConversationsLack) {
   sterna_message_t message = {view("user"), view("ab")};
   sterna_buffer_t *rendered = nullptr;
-  ASSERT_OK(sterna_tokenizer_render_chat(tokenizer, &message, 1, /*open=*/1,
-                                         nullptr, &rendered));
-  EXPECT_EQ(takeText(rendered),
-            "<|im_start|>user\nab<|im_end|>\n<|im_start|>assistant\n");
+  std::string none = text(sterna_tokenizer_chat_notice(tokenizer));
+  EXPECT_NE(none.find("no chat template"), std::string::npos) << none;
+  EXPECT_EQ(
+      messageOf(sterna_tokenizer_render_chat(tokenizer, &message, 1,
+                                             /*open=*/1, nullptr, &rendered),
+                STERNA_STATUS_FAILED),
+      none);
+  EXPECT_EQ(rendered, nullptr);
+  openWithChats();
   std::string notice = text(sterna_tokenizer_chat_notice(tokenizer));
-  EXPECT_NE(notice.find("ChatML"), std::string::npos) << notice;
-  EXPECT_NE(notice.find("no control tokens"), std::string::npos) << notice;
+  EXPECT_NE(notice.find("no end to learn"), std::string::npos) << notice;
 }
 
 TEST_F(CApiTokenizer, RefusesBadArguments) {

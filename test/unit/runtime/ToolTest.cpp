@@ -140,16 +140,17 @@ TEST_F(ToolTest, GenerationStopsAtTheEndsOfTheVocabulary) {
 /// Notices that two files give rise to are told once.
 TEST_F(ToolTest, SaysOnceThatTurnsHaveNoEnd) {
   TestModule description = toyModel();
-  description.chatTemplate = "<|im_start|>";
+  description.chatTemplate =
+      "{% for m in messages %}{{ m.content + '<|im_end|>' }}{% endfor %}";
   writeFile(model, description.serialize());
   writeFile(data, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}\n");
   Outcome outcome =
       run("train " + model + " --data " + data + " --validation " + data +
           " --max-steps 1 --output " + temporaryPath("tuned"));
   EXPECT_EQ(outcome.exitStatus, 0) << outcome.errors;
-  size_t first = outcome.errors.find("no control tokens '<|im_start|>'");
+  size_t first = outcome.errors.find("turns with '<|im_end|>'");
   ASSERT_NE(first, std::string::npos) << outcome.errors;
-  EXPECT_EQ(outcome.errors.find("no control tokens", first + 1),
+  EXPECT_EQ(outcome.errors.find("turns with", first + 1),
             std::string::npos)
       << outcome.errors;
 }

@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Which family a template is recognised as, what each layout renders, and which
-// tokens count as the assistant's.
+// What templates of the published kinds render, which tokens count as the
+// assistant's, and what is refused.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,21 +14,59 @@
 #include "text/SmallVocabulary.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <gtest/gtest.h>
 
 namespace sterna {
 namespace {
 
-const char chatMl[] = "{% for m in messages %}{{'<|im_start|>' + m['role'] + "
-                      "'\\n' + m['content'] + '<|im_end|>'}}{% endfor %}";
-const char llama3[] = "{{ '<|start_header_id|>' + message['role'] + "
-                      "'<|end_header_id|>\\n\\n' }}";
-const char llama2Jinja[] = "{{ bos_token + '[INST] ' + '<<SYS>>' }}";
-const char zephyr[] = "{{ '<|user|>\\n' + message['content'] + eos_token }}";
-const char phi3[] = "{{'<|user|>' + '\\n' + message['content'] + '<|end|>'}}";
-const char falcon3[] = "{{ '<|user|>\n' + message[\"content\"] + '\n' }}";
-const char bitNet[] = "{% set content = message['role'] | capitalize + ': '+ "
-                      "message['content'] | trim + '<|eot_id|>' %}";
+// Templates in the manner of the families, as short as they can be.
+const char chatMl[] =
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + "
+    "m['content'] + '<|im_end|>' + '\\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+const char llama3[] =
+    "{% for m in messages %}{% set text = '<|start_header_id|>' + m['role'] + "
+    "'<|end_header_id|>\\n\\n' + m['content'] | trim + '<|eot_id|>' %}"
+    "{% if loop.first %}{% set text = bos_token + text %}{% endif %}"
+    "{{ text }}{% endfor %}"
+    "{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}";
+const char llama2[] =
+    "{% if messages[0].role == 'system' %}"
+    "{% set system = '<<SYS>>\\n' + messages[0].content + '\\n<</SYS>>\\n\\n' "
+    "%}"
+    "{% set turns = messages[1:] %}"
+    "{% else %}{% set system = '' %}{% set turns = messages %}{% endif %}"
+    "{% for m in turns %}"
+    "{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('roles must alternate') }}{% endif %}"
+    "{% if m.role == 'user' %}"
+    "{{ bos_token + '[INST] ' + (system if loop.first else '') + "
+    "m.content.strip() + ' [/INST]' }}"
+    "{% else %}{{ ' ' + m.content.strip() + ' ' + eos_token }}{% endif %}"
+    "{% endfor %}";
+const char zephyr[] =
+    "{% for m in messages %}"
+    "{{ '<|' + m.role + '|>\\n' + m.content + eos_token + '\\n' }}"
+    "{% endfor %}";
+const char falcon3[] =
+    "{% for m in messages %}{{ '<|' + m.role + '|>\\n' + m.content }}"
+    "{% if m.role == 'assistant' and loop.last %}{{ eos_token }}"
+    "{% else %}{{ '\\n' }}{% endif %}{% endfor %}";
+const char bitNet[] =
+    "{% for m in messages %}{% set text = m['role'] | capitalize + ': ' + "
+    "m['content'] | trim + '<|eot_id|>' %}{% if loop.first %}"
+    "{% set text = bos_token + text %}{% endif %}{{ text }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}";
+// Earlier reasoning goes, and the last turn has some in any case.
+const char reasoning[] =
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' }}"
+    "{% if m.role == 'assistant' %}"
+    "{% set parts = m.content.split('</think>') %}"
+    "{% if loop.last %}{{ '<think>' + (parts[0].split('<think>')[-1] if "
+    "parts | length > 1 else '') + '</think>' }}{% endif %}{{ parts[-1] }}"
+    "{% else %}{{ m.content }}{% endif %}{{ '<|im_end|>\\n' }}{% endfor %}";
 
 const std::vector<ChatMessage> conversation = {{"system", "Be brief."},
                                                {"user", "Hi"},
@@ -37,7 +75,7 @@ const std::vector<ChatMessage> conversation = {{"system", "Be brief."},
                                                {"assistant", "Ciao"}};
 
 /// Every character its bytes, plus the markers of all families.
-SentencePieceTokenizer chatTokenizer() {
+TokenizerData chatVocabulary() {
   TokenizerData data = smallVocabulary({"\xE2\x96\x81"});
   for (const char *marker :
        {"<|im_start|>", "<|im_end|>", "<|start_header_id|>",
@@ -45,17 +83,26 @@ SentencePieceTokenizer chatTokenizer() {
         "<|assistant|>", "<|system|>"})
     addToken(data, marker, TokenType::Control);
   data.addSpacePrefix = false;
-  return makeTokenizer(std::move(data));
+  return data;
+}
+
+Expected<ChatTokens> render(const TokenizerInterface &tokenizer,
+                            std::string_view jinja,
+                            const std::vector<ChatMessage> &messages,
+                            bool addGenerationPrompt = false) {
+  auto chat = ChatTemplate::parse(jinja);
+  if (!chat.ok())
+    return chat.status();
+  return chat->render(tokenizer, messages, addGenerationPrompt);
 }
 
 /// The rendering as text, control tokens spelled out, the assistant's tokens in
 /// braces.
-std::string renderMarked(const char *jinja,
+std::string renderMarked(std::string_view jinja,
                          const std::vector<ChatMessage> &messages,
                          bool addGenerationPrompt = false) {
-  SentencePieceTokenizer tokenizer = chatTokenizer();
-  auto tokens = ChatTemplate::choose(jinja).render(tokenizer, messages,
-                                                   addGenerationPrompt);
+  SentencePieceTokenizer tokenizer = makeTokenizer(chatVocabulary());
+  auto tokens = render(tokenizer, jinja, messages, addGenerationPrompt);
   if (!tokens.ok())
     return "error: " + tokens.message();
   EXPECT_EQ(tokens->ids.size(), tokens->spans.size());
@@ -77,71 +124,84 @@ std::string renderMarked(const char *jinja,
   return text + (inside ? "}" : "");
 }
 
-TEST(ChatTemplateTest, RecognisesFamilies) {
-  const std::pair<const char *, ChatFamily> cases[] = {
-      {"", ChatFamily::Plain},           {" \n", ChatFamily::Plain},
-      {chatMl, ChatFamily::ChatMl},      {llama3, ChatFamily::Llama3},
-      {llama2Jinja, ChatFamily::Llama2}, {zephyr, ChatFamily::Zephyr},
-      {phi3, ChatFamily::Phi3},          {falcon3, ChatFamily::Falcon3},
-      {bitNet, ChatFamily::BitNet},      {"[INST] only", ChatFamily::Plain},
-      {"<|user|>", ChatFamily::Plain},   {"\\", ChatFamily::Plain}};
-  for (const auto &[jinja, family] : cases) {
-    ChatTemplate chat = ChatTemplate::choose(jinja);
-    EXPECT_EQ(chat.family(), family) << jinja;
-    EXPECT_FALSE(chat.notice().empty());
-  }
-}
-
-TEST(ChatTemplateTest, NoticeTellsMissingFromUnknown) {
-  EXPECT_NE(ChatTemplate::choose("").notice().find("has no chat template"),
-            std::string::npos);
-  EXPECT_NE(ChatTemplate::choose("{{ odd }}").notice().find("no known family"),
-            std::string::npos);
-}
-
-TEST(ChatTemplateTest, RendersEveryFamily) {
-  EXPECT_EQ(renderMarked("", conversation),
+TEST(ChatTemplateTest, AssistantsSpans) {
+  EXPECT_EQ(renderMarked(plainChatTemplate(/*addBos=*/true), conversation),
             "<s>System: Be brief.\nUser: Hi\nAssistant:{ Yes?</s>}\n"
             "User: Bye\nAssistant:{ Ciao</s>}");
   EXPECT_EQ(renderMarked(chatMl, conversation),
-            "<s><|im_start|>system\nBe brief.<|im_end|>\n"
+            "<|im_start|>system\nBe brief.<|im_end|>\n"
             "<|im_start|>user\nHi<|im_end|>\n"
             "<|im_start|>assistant\n{Yes?<|im_end|>}\n"
             "<|im_start|>user\nBye<|im_end|>\n"
-            "<|im_start|>assistant\n{Ciao<|im_end|>}");
+            "<|im_start|>assistant\n{Ciao<|im_end|>}\n");
   EXPECT_EQ(renderMarked(llama3, {{"user", " Hi "}, {"assistant", "Yes"}}),
             "<s><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
             "<|start_header_id|>assistant<|end_header_id|>\n\n{Yes<|eot_id|>}");
-  EXPECT_EQ(renderMarked(llama2Jinja, conversation),
-            "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST]{ Yes? </s>}"
-            "<s>[INST] Bye [/INST]{ Ciao </s>}");
+  EXPECT_EQ(renderMarked(llama2, conversation),
+            "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] {Yes? </s>}"
+            "<s>[INST] Bye [/INST] {Ciao </s>}");
   EXPECT_EQ(renderMarked(zephyr, {{"user", "Hi"}, {"assistant", "Yes"}}),
-            "<s><|user|>\nHi</s>\n<|assistant|>\n{Yes</s>}");
-  EXPECT_EQ(renderMarked(phi3, {{"user", "Hi"}, {"assistant", "Yes"}}),
-            "<s><|user|>\nHi<|end|>\n<|assistant|>\n{Yes<|end|>}");
-  EXPECT_EQ(renderMarked(falcon3, {{"user", "Hi"}, {"assistant", "Yes"}}),
-            "<s><|user|>\nHi\n<|assistant|>\n{Yes</s>}");
+            "<|user|>\nHi</s>\n<|assistant|>\n{Yes</s>}\n");
   EXPECT_EQ(renderMarked(bitNet, {{"user", "Hi"}, {"assistant", "Yes"}}),
-            "<s>User: Hi<|eot_id|>Assistant:{ Yes<|eot_id|>}");
+            "<s>User: Hi<|eot_id|>Assistant: {Yes<|eot_id|>}");
+}
+
+TEST(ChatTemplateTest, TurnsWithoutAnEndAreTheirContent) {
+  EXPECT_EQ(renderMarked(falcon3, conversation),
+            "<|system|>\nBe brief.\n<|user|>\nHi\n<|assistant|>\n{Yes?}\n"
+            "<|user|>\nBye\n<|assistant|>\n{Ciao</s>}");
+}
+
+TEST(ChatTemplateTest, EmptyTurnsEnd) {
+  EXPECT_EQ(renderMarked(chatMl, {{"user", "Hi"}, {"assistant", ""}}),
+            "<|im_start|>user\nHi<|im_end|>\n"
+            "<|im_start|>assistant\n{<|im_end|>}\n");
+}
+
+TEST(ChatTemplateTest, ContentsInPieces) {
+  const char first[] = "<think>a</think>b", last[] = "<think>c</think>d";
+  EXPECT_EQ(renderMarked(reasoning, {{"user", "Hi"},
+                                     {"assistant", first},
+                                     {"user", "Bye"},
+                                     {"assistant", last}}),
+            "<|im_start|>user\nHi<|im_end|>\n"
+            "<|im_start|>assistant\n{b<|im_end|>}\n"
+            "<|im_start|>user\nBye<|im_end|>\n"
+            "<|im_start|>assistant\n<think>{c</think>d<|im_end|>}\n");
+}
+
+TEST(ChatTemplateTest, GenerationBlocksMarkTheAssistant) {
+  EXPECT_EQ(renderMarked("{% for m in messages %}{% if m.role == 'user' %}"
+                         "U{{ m.content }}{% else %}A{% generation %}-"
+                         "{{ m.content }}+{% endgeneration %}{% endif %}/"
+                         "{% endfor %}",
+                         {{"user", "Hi"},
+                          {"assistant", "Yes"},
+                          {"user", "Bye"},
+                          {"assistant", "No"}}),
+            "UHi/A{-Yes+}/UBye/A{-No+}/");
 }
 
 TEST(ChatTemplateTest, GenerationPrompt) {
   const std::vector<ChatMessage> question = {{"user", "Hi"}};
-  EXPECT_EQ(renderMarked("", question, true), "<s>User: Hi\nAssistant:");
+  EXPECT_EQ(renderMarked(plainChatTemplate(/*addBos=*/false), question, true),
+            "User: Hi\nAssistant:");
   EXPECT_EQ(renderMarked(chatMl, question, true),
-            "<s><|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
-  EXPECT_EQ(renderMarked(llama2Jinja, question, true), "<s>[INST] Hi [/INST]");
+            "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(renderMarked(llama2, question, true), "<s>[INST] Hi [/INST]");
 }
 
 TEST(ChatTemplateTest, ContentIsNeverAControlToken) {
-  SentencePieceTokenizer tokenizer = chatTokenizer();
-  auto tokens = ChatTemplate::choose(chatMl).render(
-      tokenizer, {{"user", "<|im_end|></s>"}});
-  ASSERT_TRUE(tokens.ok()) << tokens.message();
-  EXPECT_EQ(std::count(tokens->ids.begin(), tokens->ids.end(),
-                       tokenizer.find("<|im_end|>")),
-            1);
-  EXPECT_EQ(std::count(tokens->ids.begin(), tokens->ids.end(), 2), 0);
+  SentencePieceTokenizer tokenizer = makeTokenizer(chatVocabulary());
+  for (const char *jinja : {chatMl, reasoning}) {
+    auto tokens = render(tokenizer, jinja,
+                         {{"user", "<|im_end|></s>"}, {"assistant", "</s>"}});
+    ASSERT_TRUE(tokens.ok()) << tokens.message();
+    EXPECT_EQ(std::count(tokens->ids.begin(), tokens->ids.end(),
+                         tokenizer.find("<|im_end|>")),
+              2);
+    EXPECT_EQ(std::count(tokens->ids.begin(), tokens->ids.end(), 2), 0);
+  }
 }
 
 TEST(ChatTemplateTest, TokensAreThoseOfTheWholeText) {
@@ -151,8 +211,8 @@ TEST(ChatTemplateTest, TokensAreThoseOfTheWholeText) {
                        ":", "\n", "\xE2\x96\x81H"});
   data.addSpacePrefix = false;
   SentencePieceTokenizer tokenizer = makeTokenizer(std::move(data));
-  auto tokens = ChatTemplate::choose("").render(
-      tokenizer, {{"user", "Hi"}, {"assistant", "Hi"}});
+  auto tokens = render(tokenizer, plainChatTemplate(/*addBos=*/true),
+                       {{"user", "Hi"}, {"assistant", "Hi"}});
   ASSERT_TRUE(tokens.ok()) << tokens.message();
   std::vector<int32_t> whole =
       tokenizer.encode("User: Hi\nAssistant: Hi", true, false);
@@ -163,85 +223,121 @@ TEST(ChatTemplateTest, TokensAreThoseOfTheWholeText) {
   EXPECT_FALSE(tokens->spans[whole.size() - 4].assistant);
 }
 
+/// The bytes of the tokens whose turn has no weight.
+std::string withoutWeight(const TokenizerInterface &tokenizer,
+                          const ChatTokens &tokens) {
+  std::string text;
+  for (size_t i = 0; i < tokens.ids.size(); ++i)
+    if (!tokens.spans[i].weighted)
+      text += tokenizer.isSpecial(tokens.ids[i])
+                  ? tokenizer.spelling(tokens.ids[i])
+                  : tokenizer.tokenBytes(tokens.ids[i]);
+  return text;
+}
+
 TEST(ChatTemplateTest, TurnsWithoutWeight) {
-  SentencePieceTokenizer tokenizer = chatTokenizer();
-  for (const char *jinja : {"", chatMl, zephyr, bitNet}) {
+  SentencePieceTokenizer tokenizer = makeTokenizer(chatVocabulary());
+  const std::string plain = plainChatTemplate(/*addBos=*/true);
+  const std::pair<std::string, const char *> cases[] = {
+      {plain, "\nAssistant: Yes?</s>"},
+      {chatMl, "\n<|im_start|>assistant\nYes?<|im_end|>"},
+      {zephyr, "\n<|assistant|>\nYes?</s>"},
+      {falcon3, "\n<|assistant|>\nYes?"},
+      {bitNet, "Assistant: Yes?<|eot_id|>"}};
+  for (const auto &[jinja, left] : cases) {
     std::vector<ChatMessage> messages = conversation;
-    auto all = ChatTemplate::choose(jinja).render(tokenizer, messages);
+    auto all = render(tokenizer, jinja, messages);
     messages[2].weighted = false;
-    auto some = ChatTemplate::choose(jinja).render(tokenizer, messages);
+    auto some = render(tokenizer, jinja, messages);
     ASSERT_TRUE(all.ok() && some.ok());
     EXPECT_EQ(all->ids, some->ids) << "weights change no token";
-    std::string left;
-    for (size_t i = 0; i < some->ids.size(); ++i) {
-      EXPECT_TRUE(all->spans[i].weighted);
-      if (!some->spans[i].weighted)
-        left += tokenizer.tokenBytes(some->ids[i]);
-    }
-    EXPECT_NE(left.find("Yes?"), std::string::npos) << left;
-    for (const char *other : {"Hi", "Bye", "Ciao", "user", "User"})
-      EXPECT_EQ(left.find(other), std::string::npos) << left;
+    EXPECT_EQ(withoutWeight(tokenizer, *all), "");
+    EXPECT_EQ(withoutWeight(tokenizer, *some), left);
   }
 }
 
 TEST(ChatTemplateTest, SystemPromptWithoutWeightInAUsersTurn) {
-  SentencePieceTokenizer tokenizer = chatTokenizer();
+  SentencePieceTokenizer tokenizer = makeTokenizer(chatVocabulary());
   std::vector<ChatMessage> messages = {
       {"system", "Yes?"}, {"user", "Hi"}, {"assistant", "Bye"}};
-  ChatTemplate llama2 = ChatTemplate::choose(llama2Jinja);
-  auto all = llama2.render(tokenizer, messages);
   messages[0].weighted = false;
-  auto some = llama2.render(tokenizer, messages);
-  ASSERT_TRUE(all.ok() && some.ok());
-  EXPECT_EQ(all->ids, some->ids);
-  std::string left;
-  for (size_t i = 0; i < some->ids.size(); ++i)
-    if (!some->spans[i].weighted)
-      left += tokenizer.tokenBytes(some->ids[i]);
-  EXPECT_NE(left.find("Yes?"), std::string::npos) << left;
-  EXPECT_EQ(left.find("Hi"), std::string::npos) << left;
-  EXPECT_EQ(left.find("Bye"), std::string::npos) << left;
+  auto some = render(tokenizer, llama2, messages);
+  ASSERT_TRUE(some.ok());
+  EXPECT_EQ(withoutWeight(tokenizer, *some), "<s>[INST] <<SYS>>\nYes?");
 }
 
 TEST(ChatTemplateTest, SaysWhereTurnsHaveNoEnd) {
-  const std::pair<const char *, const char *> cases[] = {
-      {chatMl, "'<|im_start|>', '<|im_end|>'"},
-      {llama3, "'<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'"},
-      {phi3, "'<|end|>'"},
-      {bitNet, "'<|eot_id|>'"},
+  TokenizerData data = chatVocabulary();
+  // The same names as ordinary pieces are letters.
+  TokenizerData letters = smallVocabulary({"<|im_end|>", "<|eot_id|>"});
+  letters.eos = -1;
+  const std::pair<std::string, const char *> cases[] = {
+      {chatMl, "with '<|im_end|>\\n', in"},
+      {llama3, "with '<|eot_id|>', in"},
+      {bitNet, "with '<|eot_id|>', in"},
+      {plainChatTemplate(/*addBos=*/true), "with nothing, in"},
+      // Which need EOS, and say so when they are used.
       {zephyr, ""},
-      {falcon3, ""},
-      {llama2Jinja, ""},
-      {"", ""}};
-  for (const auto &[jinja, names] : cases) {
-    ChatTemplate chat = ChatTemplate::choose(jinja);
-    EXPECT_EQ(chat.noticeOn(chatTokenizer()), "") << jinja;
-    // The same names as ordinary pieces are letters.
-    TokenizerData data =
-        smallVocabulary({"<|im_start|>", "<|im_end|>", "<|start_header_id|>",
-                         "<|end_header_id|>", "<|eot_id|>", "<|end|>"});
-    std::string notice = chat.noticeOn(makeTokenizer(data));
-    if (*names == '\0')
+      {llama2, ""}};
+  for (const auto &[jinja, text] : cases) {
+    auto chat = ChatTemplate::parse(jinja);
+    ASSERT_TRUE(chat.ok()) << chat.message();
+    EXPECT_EQ(chat->noticeOn(makeTokenizer(data)), "") << jinja;
+    std::string notice = chat->noticeOn(makeTokenizer(letters));
+    if (*text == '\0')
       EXPECT_EQ(notice, "") << jinja;
     else
-      EXPECT_NE(notice.find("no control tokens " + std::string(names) + " of"),
-                std::string::npos)
-          << notice;
-    data.eos = -1;
-    EXPECT_NE(chat.noticeOn(makeTokenizer(data)), "") << jinja;
+      EXPECT_NE(notice.find(text), std::string::npos) << notice;
   }
 }
 
-TEST(ChatTemplateTest, RefusesWhatCannotBeRendered) {
-  SentencePieceTokenizer tokenizer = chatTokenizer();
-  ChatTemplate plain = ChatTemplate::choose("");
-  EXPECT_FALSE(plain.render(tokenizer, {}).ok());
-  EXPECT_FALSE(plain.render(tokenizer, {{"tool", "x"}}).ok());
-  EXPECT_FALSE(plain.render(tokenizer, {{"", "x"}}).ok());
-  ChatTemplate llama2 = ChatTemplate::choose(llama2Jinja);
-  EXPECT_FALSE(llama2.render(tokenizer, {{"system", "x"}}).ok());
-  EXPECT_FALSE(llama2.render(tokenizer, {{"assistant", "x"}}).ok());
-  EXPECT_FALSE(llama2.render(tokenizer, {{"user", "x"}, {"user", "y"}}).ok());
+TEST(ChatTemplateTest, SourceDateIsTheDate) {
+  SentencePieceTokenizer tokenizer = makeTokenizer(chatVocabulary());
+  const char jinja[] =
+      "{{ strftime_now('%d %b %Y') }} {{ messages[0].content }}";
+  setenv("SOURCE_DATE_EPOCH", "951782400", 1);
+  auto dated = render(tokenizer, jinja, {{"user", "Hi"}});
+  setenv("SOURCE_DATE_EPOCH", "leap day", 1);
+  auto refused = render(tokenizer, jinja, {{"user", "Hi"}});
+  unsetenv("SOURCE_DATE_EPOCH");
+  ASSERT_TRUE(dated.ok()) << dated.message();
+  EXPECT_EQ(dated->text, "29 Feb 2000 Hi");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.message().find("'leap day'"), std::string::npos);
+}
+
+TEST(ChatTemplateTest, RefusesTemplates) {
+  for (const char *text : {"", " \n"}) {
+    auto none = ChatTemplate::parse(text);
+    ASSERT_FALSE(none.ok());
+    EXPECT_NE(none.message().find("has no chat template: compile it with "
+                                  "--chat-template=FILE"),
+              std::string::npos);
+  }
+  auto broken = ChatTemplate::parse("\n{% for %}");
+  ASSERT_FALSE(broken.ok());
+  EXPECT_NE(broken.message().find("chat template: "), std::string::npos);
+  EXPECT_NE(broken.message().find("line 2"), std::string::npos);
+}
+
+TEST(ChatTemplateTest, RefusesConversations) {
+  SentencePieceTokenizer tokenizer = makeTokenizer(chatVocabulary());
+  auto refuse = [&](std::string_view jinja,
+                    const std::vector<ChatMessage> &messages,
+                    std::string_view why) {
+    auto tokens = render(tokenizer, jinja, messages);
+    ASSERT_FALSE(tokens.ok()) << jinja;
+    EXPECT_NE(tokens.message().find(why), std::string::npos)
+        << tokens.message();
+  };
+  refuse(chatMl, {}, "at least one message");
+  refuse(chatMl, {{"tool", "x"}}, "got 'tool'");
+  refuse(chatMl, {{"", "x"}}, "got ''");
+  refuse(llama2, {{"assistant", "x"}}, "roles must alternate");
+  refuse(llama2, {{"user", "x"}, {"user", "y"}}, "roles must alternate");
+  refuse(llama2, {{"system", "x"}}, "leaves out message 1, the system's");
+  refuse("{{ messages[-1].content }}", {{"user", "x"}, {"assistant", "y"}},
+         "leaves out message 1, the user's");
 }
 
 } // namespace

@@ -12,6 +12,7 @@
 #include "text/Dataset.h"
 
 #include "io/TemporaryFolder.h"
+#include "text/ChatTemplate.h"
 #include "text/SmallVocabulary.h"
 
 #include <algorithm>
@@ -34,6 +35,7 @@ protected:
     tokenizer.emplace(makeTokenizer(std::move(data)));
     options.sequenceLength = 128;
     options.vocabularySize = tokenizer->size();
+    options.chatTemplate = plainChatTemplate(/*addBos=*/true);
   }
 
   Expected<Dataset> load(const std::string &name, const std::string &content) {
@@ -147,10 +149,12 @@ TEST_F(DatasetTest, ChatRows) {
                     "{\"role\":\"assistant\",\"content\":\"a\"}]}";
   Dataset dataset = loadRows(row);
   EXPECT_EQ(marked(dataset.samples[0]), "<s>User: q\nAssistant: a</s>");
-  ASSERT_EQ(dataset.notices.size(), 1u);
-  EXPECT_NE(dataset.notices[0].find("no chat template"), std::string::npos);
+  EXPECT_TRUE(dataset.notices.empty());
   options.assistantOnlyLoss = true;
   EXPECT_EQ(marked(loadRows(row).samples[0]), std::string(19, '_') + " a</s>");
+  options.chatTemplate.clear();
+  EXPECT_NE(loadError(row).find("line 1: the model has no chat template"),
+            std::string::npos);
 }
 
 TEST_F(DatasetTest, InstructionRows) {
@@ -323,8 +327,8 @@ TEST_F(DatasetTest, WeightsMaskTurns) {
       marked(loadRows(row(",\"weight\":1", ",\"weight\":null")).samples[0]),
       "<s>User: q\nAssistant: a</s>\nUser: r\nAssistant: b</s>");
   EXPECT_EQ(marked(loadRows(row(off.c_str(), "")).samples[0]),
-            "<s>User: q\n" + std::string(14, '_') +
-                "User: r\nAssistant: b</s>");
+            "<s>User: q" + std::string(14, '_') +
+                "\nUser: r\nAssistant: b</s>");
   options.assistantOnlyLoss = true;
   EXPECT_EQ(marked(loadRows(row("", ",\"weight\":0.0")).samples[0]),
             std::string(19, '_') + " a</s>" + std::string(19, '_') + "___");
@@ -584,7 +588,8 @@ TEST_F(DatasetTest, SaysThatTheVocabularyHasNoEos) {
     Dataset dataset = loadRows(std::string(row) + "\n" + row);
     EXPECT_EQ(std::count_if(dataset.notices.begin(), dataset.notices.end(),
                             [](const std::string &notice) {
-                              return notice.find("no EOS") != std::string::npos;
+                              return notice.find("no end to learn") !=
+                                     std::string::npos;
                             }),
               1)
         << row;
