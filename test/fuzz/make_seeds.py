@@ -18,9 +18,11 @@ import numpy as np
 
 _ORACLE = pathlib.Path(__file__).resolve().parent.parent / "oracle"
 sys.path.insert(0, str(_ORACLE))
+sys.path.insert(0, str(_ORACLE.parent.parent / "benchmarks"))
 
 import gguf  # noqa: E402
 from make_model import Variant, make_tensors, model_metadata  # noqa: E402
+from published import Shapes, config  # noqa: E402
 
 ROWS = {
     "text": {"text": "The tern is a sea bird."},
@@ -89,6 +91,39 @@ def write_safetensors(folder):
         struct.pack("<Q", len(text)) + text + bytes(end)
     )
     (folder / "empty.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+
+
+def write_checkpoints(folder):
+    packed = {"quant_method": "bitnet", "linear_class": "autobitlinear"}
+    rope = {"rope_type": "yarn", "factor": 4.0}
+    small = (8, 16, 1, 2, 1, 8)
+    models = {
+        "bitnet": config(
+            "BitNetForCausalLM",
+            *small,
+            hidden_act="relu2",
+            rope_theta=1e4,
+            quantization_config={**packed, "quantization_mode": "offline"},
+        ),
+        "llama": config(
+            "LlamaForCausalLM",
+            *small,
+            rope_theta=1e4,
+            rope_scaling={**rope, "original_max_position_embeddings": 1024},
+        ),
+        "qwen3": config(
+            *("Qwen3ForCausalLM", 64, 64, 1, 2, 1, 8),
+            head_dim=32,
+            rope_theta=1e6,
+            tie_word_embeddings=True,
+            quantization={"bits": 2, "group_size": 64},
+        ),
+    }
+    for name, model in models.items():
+        path = folder / name
+        Shapes(model).write(path, fill=True)
+        text = json.dumps(model).encode()
+        path.write_bytes(text + b"\0" + path.read_bytes())
 
 
 def tokenizer_json(pieces, merges, added, **members):
@@ -166,6 +201,7 @@ def main():
         sys.exit(__doc__)
     corpus = pathlib.Path(sys.argv[1])
     for name, write in {
+        "checkpoint": write_checkpoints,
         "gguf": write_models,
         "json-lines": write_rows,
         "npy": write_arrays,
