@@ -25,7 +25,6 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 
@@ -276,34 +275,32 @@ def write_model(name, folder):
 
 
 def measure(sterna, name, folder):
-    """A row of the table: sizes in bytes, seconds of compiling."""
+    """Bytes of the model's files, and of what generating and tuning take."""
     model, size = write_model(name, folder)
     module = os.path.join(folder, "model.stn")
-    begin = time.monotonic()
     subprocess.run(
         [os.path.join(sterna, "sterna-compile"), model, "-o", module],
         check=True,
         stderr=subprocess.DEVNULL,
     )
-    seconds = time.monotonic() - begin
     info = subprocess.run(
         [os.path.join(sterna, "sterna-run"), "info", module, "--json"],
         check=True,
         capture_output=True,
     ).stdout.splitlines()[-1]
     peak = json.loads(info)["peak_bytes"]
-    return size, peak["generate"], peak["train"], seconds
+    return size, peak["generate"], peak["train"]
 
 
 def print_table(sterna):
-    columns = ("model", "files", "generate", "tune", "compile")
+    columns = ("model", "files", "generate", "tune")
     print("| " + " | ".join(columns) + " |")
-    print("|---|--:|--:|--:|--:|")
+    print("|---|--:|--:|--:|")
     for name in (*MODELS, *CONVERTED):
         with tempfile.TemporaryDirectory() as folder:
-            *sizes, seconds = measure(sterna, name, folder)
+            sizes = measure(sterna, name, folder)
         cells = " | ".join(f"{size / 1e9:.2f} GB" for size in sizes)
-        print(f"| `{name}` | {cells} | {seconds:.0f} s |", flush=True)
+        print(f"| `{name}` | {cells} |", flush=True)
 
 
 def main():
