@@ -58,8 +58,7 @@ Expected<TrainPrograms> TrainPrograms::create(Session &session, float loraScale,
   Expected<BatchInputs> inputs = BatchInputs::find(*microProgram, model);
   if (!inputs.ok())
     return inputs.status();
-  Micro micro{*microProgram};
-  micro.inputs = *inputs;
+  Micro micro{*microProgram, *inputs};
   Apply apply{*applyProgram};
   for (Status status :
        {assignScalars(*microProgram, {{"lora_scale", micro.loraScale},
