@@ -115,8 +115,8 @@ TEST(SafetensorsTest, RefusesHostileHeaders) {
           std::string(100000, ']') +
           ",\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
       // Two tensors that share bytes.
-      "{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-      "\"y\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+      ("{\"x\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+       "\"y\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"),
   };
   for (const std::string &header : headers)
     EXPECT_FALSE(

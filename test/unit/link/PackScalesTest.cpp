@@ -36,9 +36,10 @@ protected:
     path = folder.path("source.bin");
     std::vector<float> numbers{1, 2, 3, 4};
     for (int row = 0; row < 4; ++row)
-      for (int column = 0; column < 96; ++column)
-        numbers.push_back(float(10 * row + column / 32 + 1) *
-                          float(column % 3 - 1));
+      for (int column = 0; column < 96; ++column) {
+        int group = column / 32;
+        numbers.push_back(float(10 * row + group + 1) * float(column % 3 - 1));
+      }
     write(numbers);
   }
 

@@ -139,8 +139,8 @@ TEST(Session, SaysThatStateIsNotThere) {
   ASSERT_TRUE(session.ok()) << session.message();
   std::vector<float> values(rank * loraIn);
   const format::StateTensor &a = *module->findState("a");
-  for (Status status : {(*session)->writeState(a, values.data()),
-                        (*session)->readState(a, values.data())}) {
+  for (const Status &status : {(*session)->writeState(a, values.data()),
+                               (*session)->readState(a, values.data())}) {
     ASSERT_FALSE(status.ok());
     EXPECT_EQ(status.message(),
               "state tensor 'a' is not there: none of the programs that the "

@@ -150,8 +150,7 @@ TEST_F(ToolTest, SaysOnceThatTurnsHaveNoEnd) {
   EXPECT_EQ(outcome.exitStatus, 0) << outcome.errors;
   size_t first = outcome.errors.find("turns with '<|im_end|>'");
   ASSERT_NE(first, std::string::npos) << outcome.errors;
-  EXPECT_EQ(outcome.errors.find("turns with", first + 1),
-            std::string::npos)
+  EXPECT_EQ(outcome.errors.find("turns with", first + 1), std::string::npos)
       << outcome.errors;
 }
 
@@ -228,7 +227,6 @@ TEST_F(ToolTest, NeedsAVulkanDriver) {
       << devices.output;
   EXPECT_TRUE(runJson("devices")["vulkan_error"].is_string());
   writeFile(model, vulkanChain(1).serialize());
-  std::string path = temporaryPath("logits.npy");
   expectError("devices --check " + model, "no Vulkan");
   expectError("bench " + model + " --device=vulkan --train-steps 0",
               "no Vulkan");
@@ -348,8 +346,8 @@ TEST_F(ToolTest, RefusesNumbersThatAreNone) {
                                     train + "--seed",
                                     train + "--validation-split"})
     for (const char *value : {"nan", "-5", "1e400", "inf", "x", "1x", "0x10",
-                              "99999999999999999999999999999999999999"
-                              "999999999999"}) {
+                              ("99999999999999999999999999999999999999"
+                               "999999999999")}) {
       Outcome outcome = run(option + "=" + value);
       if (option == generate + "-n")
         outcome = run(generate + "--tokens=" + value);

@@ -135,9 +135,10 @@ public:
   Ids run() {
     while (!candidates.empty()) {
       size_t left = candidates.begin()->second, right = next[left];
-      size_t before = left; // skips what has merged into its left
-      while (before > 0 && pieces[--before].empty()) {
-      }
+      // What has merged into its left is skipped.
+      size_t before = left == 0 ? 0 : left - 1;
+      while (before > 0 && pieces[before].empty())
+        --before;
       for (size_t i : {before, left, right})
         leave(i);
       pieces[left] += pieces[right];
@@ -270,12 +271,9 @@ void expectPartsOfTheWhole(const SentencePieceTokenizer &tokenizer,
 }
 
 TEST(TokenizerTest, PartsGiveTheTokensOfTheWhole) {
-  TokenizerData data = smallVocabulary({"\xE2\x96\x81"
-                                        "ab",
-                                        "ab", "b\xE2\x96\x81",
-                                        "\xE2\x96\x81"
-                                        "a",
-                                        "a", "b", "\xE2\x96\x81"});
+  const std::string space = "\xE2\x96\x81";
+  TokenizerData data = smallVocabulary(
+      {space + "ab", "ab", "b" + space, space + "a", "a", "b", space});
   addToken(data, "<|x|>", TokenType::Control);
   addToken(data, "[[y]]", TokenType::UserDefined);
   for (bool prefix : {true, false})

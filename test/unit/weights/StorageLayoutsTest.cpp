@@ -98,7 +98,7 @@ struct Definition {
     const uint8_t *low = b + 64 * n, *high = b + 128 + 32 * n;
     int bits[] = {low[l] & 15, low[l + 32] & 15, low[l] >> 4, low[l + 32] >> 4};
     int code = bits[run] | (high[l] >> (2 * run) & 3) << 4;
-    int scale = static_cast<int8_t>(b[192 + e / 16]);
+    auto scale = static_cast<int8_t>(b[192 + e / 16]);
     float product = half(b + 208) * float(scale);
     return product * float(code - 32);
   }
@@ -267,7 +267,7 @@ INSTANTIATE_TEST_SUITE_P(
 /// Both are no number, or they have the same bits.
 bool areSame(float a, float b) {
   return (std::isnan(a) && std::isnan(b)) ||
-         std::memcmp(&a, &b, sizeof(a)) == 0;
+         (a == b && std::signbit(a) == std::signbit(b));
 }
 
 TEST_P(Layouts, WeightsAreWhereTheDefinitionSays) {

@@ -104,7 +104,7 @@ TEST(TernaryAnalysis, ScalePerTensor) {
 
 TEST(TernaryAnalysis, ScalePerRow) {
   Analysis found = analyzeFloats(3, 100, [](int64_t r, int64_t c) {
-    return r == 1 ? 0.0f : (1.0f + r) * trit(r, c);
+    return r == 1 ? 0.0f : float(1 + r) * trit(r, c);
   });
   ASSERT_TRUE(found.isTernary);
   EXPECT_EQ(found.granularity, ScaleGranularity::Row);
@@ -117,7 +117,8 @@ TEST(TernaryAnalysis, ScalePerGroup) {
     for (int64_t numCols : {512, 520, 768, 300}) {
       int64_t numGroups = (numCols + groupSize - 1) / groupSize;
       auto scale = [&](int64_t row, int64_t col) {
-        return 1.0f + row * numGroups + col / groupSize;
+        int64_t group = row * numGroups + col / groupSize;
+        return float(1 + group);
       };
       Analysis found = analyzeFloats(4, numCols, [&](int64_t r, int64_t c) {
         return scale(r, c) * trit(r, c);
@@ -127,7 +128,7 @@ TEST(TernaryAnalysis, ScalePerGroup) {
       ASSERT_EQ(found.groupSize, groupSize);
       std::vector<float> expected;
       for (int64_t i = 0; i < 4 * numGroups; ++i)
-        expected.push_back(1.0f + i);
+        expected.push_back(float(1 + i));
       EXPECT_EQ(found.scales, expected);
     }
 }
@@ -165,7 +166,7 @@ TEST(TernaryAnalysis, NeighbouringFloatsDiffer) {
 }
 
 TEST(TernaryAnalysis, RefusesWhatIsNotFinite) {
-  for (auto [value, text] :
+  for (const auto &[value, text] :
        std::vector<std::pair<float, std::string>>{{INFINITY, "infinite"},
                                                   {-INFINITY, "infinite"},
                                                   {NAN, "not a number"}}) {

@@ -24,7 +24,7 @@ static std::vector<int8_t> randomTrits(size_t count, unsigned seed) {
   std::mt19937 random(seed);
   std::vector<int8_t> trits(count);
   for (int8_t &trit : trits)
-    trit = static_cast<int8_t>(random() % 3) - 1;
+    trit = static_cast<int8_t>(int(random() % 3) - 1);
   return trits;
 }
 
@@ -131,7 +131,7 @@ static std::vector<int8_t> makeTrits(StorageType type, size_t count,
       int zero = (trits[i] + trits[i + 16] + 4) % 4;
       for (int lane = 0; lane < 4; ++lane) {
         int8_t &trit = trits[i + 16 * lane];
-        trit = lane == zero ? 0 : trit < 0 ? -1 : 1;
+        trit = static_cast<int8_t>(lane == zero ? 0 : trit < 0 ? -1 : 1);
       }
     }
   return trits;
