@@ -59,6 +59,9 @@ double sterna::getYaRNAmplitude(double factor, double weight) {
 
 void sterna::setRopeAngles(ModelDescription &model, double theta,
                            int64_t rotated, const RopeScaling &scaling) {
+  model.ropeTheta = theta;
+  model.ropeDim = rotated;
+  model.ropeScaling = scaling;
   std::vector<double> &frequencies = model.ropeFrequencies;
   int64_t pairs = rotated / 2;
   for (int64_t i = 0; i < pairs; ++i)

@@ -27,7 +27,7 @@ constexpr int noScale = -1;
 template <int Size, int Bytes, int ScaleAt,
           void (*Decode)(const char *block, int8_t *out)>
 struct ScaledBlock {
-  static constexpr int size = Size, bytes = Bytes;
+  static constexpr int size = Size, bytes = Bytes, scaleAt = ScaleAt;
 
   static void decode(const char *block, int8_t *out) { Decode(block, out); }
 

@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The table of storage formats. The inner loops that it names lie in headers by
-// kind: FloatWords.h, FloatBlocks.h and TernaryBlocks.h. Each is a counted loop
-// without branches over small arrays, which the C++ compiler vectorizes for its
-// baseline: no intrinsics, so that the importer builds and runs anywhere.
+// kind: FloatWords.h, FloatBlocks.h and TernaryBlocks.h; EncodeTrits.h has those
+// that write. Each that reads is a counted loop without branches over small
+// arrays, which the C++ compiler vectorizes for its baseline: no intrinsics, so
+// that the importer builds and runs anywhere.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +14,7 @@
 
 #include "sterna/Weights/WeightSource.h"
 
+#include "EncodeTrits.h"
 #include "FloatBlocks.h"
 #include "TernaryBlocks.h"
 
@@ -33,7 +35,7 @@ static_assert(llvm::endianness::native == llvm::endianness::little,
 // The table
 //===----------------------------------------------------------------------===//
 
-template <float (*convert)(uint16_t), int16_t infinity>
+template <float (*convert)(uint16_t), int16_t infinity, auto toWord>
 static constexpr StorageFormat makeWords(StorageType type, const char *name) {
   return {type,
           name,
@@ -45,7 +47,9 @@ static constexpr StorageFormat makeWords(StorageType type, const char *name) {
           decodeWords<convert>,
           decodeFloatSigns<uint16_t>,
           floatUnit,
-          findWordMagnitudes<convert, infinity>};
+          findWordMagnitudes<convert, infinity>,
+          encodeWords<toWord>,
+          holdsWord<toWord>};
 }
 
 /// Integers with a scale, judged by their floats.
@@ -96,11 +100,21 @@ static constexpr StorageFormat makeTrits(StorageType type, const char *name,
           findBlockMagnitudes<Block>};
 }
 
+/// The same, also written: `pack` writes the codes of a block.
+template <typename Block, PackTrits pack>
+static constexpr StorageFormat makeWrittenTrits(StorageType type,
+                                                const char *name) {
+  StorageFormat format = makeTrits<Block>(type, name);
+  format.encodeTrits = encodeScaled<Block, pack>;
+  format.holdsScale = holdsWord<toHalf>;
+  return format;
+}
+
 /// Codes that are widened to f32 before anything else.
 static constexpr StorageFormat makeWidened(StorageType type, const char *name,
                                            int64_t blockSize,
                                            int64_t blockBytes, RowLayout layout,
-                                           bool hasScales) {
+                                           bool hasScales, bool isWritten) {
   return {type,
           name,
           blockSize,
@@ -111,31 +125,38 @@ static constexpr StorageFormat makeWidened(StorageType type, const char *name,
           decodeSingles,
           decodeFloatSigns<uint32_t>,
           floatUnit,
-          findSingleMagnitudes};
+          findSingleMagnitudes,
+          isWritten ? layout == RowLayout::Run ? encodeRun : encodeQuarters
+                    : nullptr,
+          !isWritten  ? nullptr
+          : hasScales ? holdsAny
+                      : holdsOne};
 }
 
 /// In the order of `StorageType`.
 static constexpr StorageFormat formats[] = {
     {StorageType::F32, "F32", 1, 4, RowLayout::Blocks, true, true,
      decodeSingles, decodeFloatSigns<uint32_t>, floatUnit,
-     findSingleMagnitudes},
-    makeWords<halfToFloat, 0x7c00>(StorageType::F16, "F16"),
-    makeWords<bfloatToFloat, 0x7f80>(StorageType::BF16, "BF16"),
+     findSingleMagnitudes, encodeSingles, holdsAny},
+    makeWords<halfToFloat, 0x7c00, toHalf>(StorageType::F16, "F16"),
+    makeWords<bfloatToFloat, 0x7f80, toBfloat>(StorageType::BF16, "BF16"),
     makeIntegers<Q8Block>(StorageType::Q8_0, "Q8_0"),
     makeIntegers<Q4Block>(StorageType::Q4_0, "Q4_0"),
     makeFloats<Q4KBlock>(StorageType::Q4_K, "Q4_K"),
     makeFloats<Q5KBlock>(StorageType::Q5_K, "Q5_K"),
     makeFloats<Q6KBlock>(StorageType::Q6_K, "Q6_K"),
-    makeTrits<TQ1Block>(StorageType::TQ1_0, "TQ1_0"),
-    makeTrits<TQ2Block>(StorageType::TQ2_0, "TQ2_0"),
-    makeTrits<Q2Block>(StorageType::Q2_0, "Q2_0"),
-    makeTrits<PQ2Block>(StorageType::PQ2_0, "PQ2_0"),
-    makeTrits<PTQ1Block>(StorageType::PTQ1_0, "PTQ1_0"),
+    makeWrittenTrits<TQ1Block, packBase3<32, 16, 4>>(StorageType::TQ1_0, "TQ1_0"),
+    makeWrittenTrits<TQ2Block, packTQ2Codes>(StorageType::TQ2_0, "TQ2_0"),
+    makeWrittenTrits<Q2Block, packNeighbours<2, 16>>(StorageType::Q2_0, "Q2_0"),
+    makeWrittenTrits<PQ2Block, packNeighbours<2, 32>>(StorageType::PQ2_0, "PQ2_0"),
+    makeWrittenTrits<PTQ1Block, packBase3<16, 8, 2>>(StorageType::PTQ1_0, "PTQ1_0"),
     makeTrits<STQ1Block>(StorageType::STQ1_0, "STQ1_0"),
-    makeWidened(StorageType::I2_S, "I2_S", 128, 32, RowLayout::Run, true),
-    makeWidened(StorageType::I2_S_ARM, "I2_S", 64, 16, RowLayout::Run, true),
+    makeWidened(StorageType::I2_S, "I2_S", 128, 32, RowLayout::Run, true,
+                /*isWritten=*/true),
+    makeWidened(StorageType::I2_S_ARM, "I2_S", 64, 16, RowLayout::Run, true,
+                /*isWritten=*/false),
     makeWidened(StorageType::BitNetU8, "BitNet U8", 4, 1, RowLayout::Quarters,
-                false),
+                false, /*isWritten=*/true),
     makeTrits<MLXBlock>(StorageType::MLXU2, "MLX 2-bit", /*hasScales=*/false),
 };
 static_assert(std::size(formats) == tern::getMaxEnumValForStorageType() + 1);
@@ -158,9 +179,6 @@ std::string sterna::listStorageFormats(bool floatsOnly) {
 //===----------------------------------------------------------------------===//
 // Sizes
 //===----------------------------------------------------------------------===//
-
-/// Bytes of a run after its blocks; the scale is the first four.
-static constexpr uint64_t runScaleBytes = 32;
 
 const char *StorageFormat::getDividedCount() const {
   switch (layout) {

@@ -209,6 +209,18 @@ Error WeightSource::decodeTrits(int64_t firstRow, int64_t count,
                      });
 }
 
+Error WeightSource::copyStored(raw_ostream &out) const {
+  uint64_t size = *format->getMatrixBytes(numRows, numCols);
+  std::vector<char> buffer(std::min<uint64_t>(size, 1 << 18));
+  for (uint64_t position = 0; position < size; position += buffer.size()) {
+    size_t count = std::min<uint64_t>(buffer.size(), size - position);
+    if (Error error = readBytes(position, buffer.data(), count))
+      return error;
+    out.write(buffer.data(), count);
+  }
+  return Error::success();
+}
+
 Expected<WeightSource> sterna::openWeight(tern::FileSourceAttr source,
                                           int64_t rows, int64_t columns) {
   auto weight = WeightSource::open(source.getPath(), source.getOffset(),

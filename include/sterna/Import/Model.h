@@ -13,6 +13,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Import/RopeScaling.h"
 #include "llvm/ADT/StringMap.h"
 
 #include <optional>
@@ -56,6 +57,7 @@ struct TokenizerDescription {
 
 /// Shapes and constants of a model, and its tensors by name.
 struct ModelDescription {
+  /// The architecture goes by a name of GGUF.
   std::string name, architecture;
   int64_t layers = 0, hidden = 0, feedForward = 0, heads = 0, kvHeads = 0;
   int64_t headDim = 0, vocabulary = 0, contextLength = 0;
@@ -66,6 +68,11 @@ struct ModelDescription {
   std::vector<double> ropeFrequencies;
   /// What rotated pairs are multiplied by.
   double ropeAmplitude = 1;
+  /// What both follow from, for those who write models: elements of a head that
+  /// are rotated, the base of their angles, and the scaling.
+  int64_t ropeDim = 0;
+  double ropeTheta = 1e4;
+  RopeScaling ropeScaling;
   /// Factors of embeddings, of what a block adds to its input, and of logits.
   double embeddingScale = 1, residualScale = 1, logitScale = 1;
   /// The columns that attention of each layer sees, 0 for all; empty: all see

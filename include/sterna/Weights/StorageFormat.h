@@ -33,6 +33,9 @@ enum class RowLayout {
   Quarters
 };
 
+/// Bytes of a run after its blocks; the scale is the first four.
+constexpr uint64_t runScaleBytes = 32;
+
 /// A way to store a matrix. The functions take bytes at any alignment, little-
 /// endian: whole blocks or, where rows are not whole blocks, the f32 to which
 /// `WeightSource` has widened them, NaN for a code that is no trit.
@@ -66,6 +69,14 @@ struct StorageFormat {
   /// at a unit that has several or that holds what is no finite number or no
   /// trit.
   bool (*findMagnitudes)(const char *row, int64_t count, float *out);
+
+  /// Writes `count` trits that share `scale`, whole blocks, to `out`. Null where
+  /// the format is only read.
+  void (*encodeTrits)(const int8_t *trits, int64_t count, float scale,
+                      char *out) = nullptr;
+
+  /// Whether it stores `scale` exactly; null where `encodeTrits` is.
+  bool (*holdsScale)(float scale) = nullptr;
 
   /// What of a matrix must be a multiple of `blockSize`: "columns", "rows" or,
   /// over all rows, "weights".

@@ -17,6 +17,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <cstdint>
 #include <memory>
@@ -91,6 +92,9 @@ public:
   /// trits -1, 0, 1, one a byte; weight = trit x scale. For any other matrix
   /// the result is the sign of each weight.
   llvm::Error decodeTrits(int64_t firstRow, int64_t count, int8_t *out) const;
+
+  /// Writes the matrix as it lies in the file, with its scales.
+  llvm::Error copyStored(llvm::raw_ostream &out) const;
 
   /// Decides in one pass whether the matrix is ternary. Needs 4 bytes for
   /// every unit of its format, 32 weights of most. A matrix that is not ternary

@@ -56,6 +56,7 @@ StringRef sterna::stringifyGGUFValueType(GGUFValueType type) {
   return names[static_cast<uint32_t>(type)];
 }
 
+/// Of the numbers of one type, the last is the one with fewest meanings.
 static constexpr std::pair<uint32_t, StorageType> storageTypes[] = {
     {0, StorageType::F32},     {1, StorageType::F16},
     {2, StorageType::Q4_0},    {8, StorageType::Q8_0},
@@ -88,6 +89,14 @@ std::vector<StorageType> sterna::getGGUFMeanings(uint32_t id) {
     if (number == id)
       meanings.push_back(storage);
   return meanings;
+}
+
+std::optional<uint32_t> sterna::getGGUFNumber(StorageType type) {
+  std::optional<uint32_t> result;
+  for (auto [number, storage] : storageTypes)
+    if (storage == type)
+      result = number;
+  return result;
 }
 
 StringRef GGUFTensor::getTypeName() const {

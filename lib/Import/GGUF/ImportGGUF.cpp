@@ -16,6 +16,7 @@
 #include "KnownKeys.h"
 #include "RopeScalingKeys.h"
 
+#include "sterna/Import/GGUF/Architectures.h"
 #include "sterna/Import/GGUF/GGUFFile.h"
 #include "llvm/Support/Path.h"
 
@@ -28,45 +29,14 @@ using llvm::Expected;
 
 namespace {
 
-/// What the architecture's name alone decides.
-struct Architecture {
-  StringLiteral name = "";
-  FeedForwardActivation activation = FeedForwardActivation::SiLU;
+/// Which tensors models of `architecture` have.
+TensorDefinition getTensors(const GGUFArchitecture &architecture) {
   TensorDefinition tensors;
-  /// Whether its definition quantizes activations to int8; none: it is open.
-  std::optional<bool> int8Activations;
-  /// Whether tensors may divide rotary frequencies.
-  bool ropeDivisors = false;
-  /// Whether it scales embeddings, residuals and logits.
-  bool scales = false;
-};
-
-TensorDefinition withSubNorms() {
-  TensorDefinition tensors;
-  tensors.subNorms = true;
+  tensors.subNorms = architecture.subNorms;
+  tensors.headNorms = architecture.headNorms;
+  tensors.interleavedRope = architecture.interleavedRope;
   return tensors;
 }
-TensorDefinition withHeadNorms() {
-  TensorDefinition tensors;
-  tensors.headNorms = true;
-  return tensors;
-}
-TensorDefinition withInterleavedRope() {
-  TensorDefinition tensors;
-  tensors.interleavedRope = true;
-  return tensors;
-}
-
-const Architecture architectures[] = {
-    {"bitnet", FeedForwardActivation::SiLU, withSubNorms(), true},
-    {"bitnet-b1.58", FeedForwardActivation::ReLUSquared, withSubNorms(), true},
-    {"bitnet-25", FeedForwardActivation::ReLUSquared, withSubNorms(), true},
-    {"llama", FeedForwardActivation::SiLU, withInterleavedRope(), std::nullopt,
-     /*ropeDivisors=*/true},
-    {"minicpm", FeedForwardActivation::SiLU, withInterleavedRope(),
-     std::nullopt, /*ropeDivisors=*/true, /*scales=*/true},
-    {"qwen3", FeedForwardActivation::SiLU, withHeadNorms(), false},
-};
 
 class GGUFReader {
 public:
@@ -105,7 +75,7 @@ private:
 
   static std::string listArchitectures() {
     std::vector<std::string> names;
-    for (const Architecture &known : architectures)
+    for (const GGUFArchitecture &known : getGGUFArchitectures())
       names.push_back(known.name.str());
     return listAlternatives(names);
   }
@@ -115,13 +85,11 @@ private:
     if (!name)
       return name.takeError();
     model.architecture = name->str();
-    const Architecture *found = llvm::find_if(
-        architectures, [&](const auto &known) { return known.name == *name; });
-    if (found == std::end(architectures))
+    const GGUFArchitecture *found = findGGUFArchitecture(*name);
+    if (!found)
       return file.makeError("unknown architecture {0}; expected {1}",
                             quoteText(*name), listArchitectures());
     architecture = *found;
-    architecture.tensors.quantizeAbsmean = options.quantizeAbsmean;
     keys.setArchitecture(*name);
     model.activation = architecture.activation;
     Expected<StringRef> title =
@@ -177,7 +145,7 @@ private:
           "{0}: expected an even number of at most {1}, but got "
           "{2}",
           keys.spell("rope.dimension_count"), model.headDim, ropeDim);
-    if (architecture.tensors.interleavedRope && ropeDim != model.headDim)
+    if (architecture.interleavedRope && ropeDim != model.headDim)
       return file.makeError("{0}: expected the head dimension {1}, but got {2}",
                             keys.spell("rope.dimension_count"), model.headDim,
                             ropeDim);
@@ -296,7 +264,9 @@ private:
     for (const GGUFTensor &tensor : file.getTensors())
       if (Error error = table.add(tensor.name, describe(tensor)))
         return error;
-    ParameterReader parameters(table, context, architecture.tensors, model);
+    TensorDefinition definition = getTensors(architecture);
+    definition.quantizeAbsmean = options.quantizeAbsmean;
+    ParameterReader parameters(table, context, definition, model);
     if (Error error = readFrequencies(table, parameters))
       return error;
     if (Error error = checkUnreadKeys(file, model.architecture))
@@ -326,7 +296,7 @@ private:
   ArchitectureKeys keys;
   MLIRContext *context;
   const ImportOptions &options;
-  Architecture architecture;
+  GGUFArchitecture architecture;
   ModelDescription model;
   int64_t ropeDim = 0; // elements of a head that are rotated
 };

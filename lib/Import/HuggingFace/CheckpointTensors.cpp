@@ -8,7 +8,7 @@
 
 #include "CheckpointTensors.h"
 
-#include "TensorNames.h"
+#include "sterna/Import/HuggingFace/TensorNames.h"
 #include "sterna/Weights/SafetensorsIndex.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"

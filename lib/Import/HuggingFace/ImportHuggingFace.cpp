@@ -17,6 +17,7 @@
 #include "Quantization.h"
 #include "RopeParameters.h"
 
+#include "sterna/Import/HuggingFace/Families.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -29,31 +30,9 @@ using llvm::Expected;
 
 namespace {
 
-/// What the class of a model decides.
-struct Family {
-  llvm::StringLiteral className, architecture;
-  /// Defaults of the class where its configuration is silent.
-  double theta;
-  bool tied;
-  /// Norms of inner results, and of the heads of q and k.
-  bool subNorms = false, headNorms = false;
-  /// Whether embeddings, residuals and logits are scaled.
-  bool scales = false;
-  /// Whether layers may see a window of columns alone.
-  bool windows = false;
-};
-
-constexpr Family families[] = {
-    {"BitNetForCausalLM", "bitnet", 5e5, false, /*subNorms=*/true},
-    {"LlamaForCausalLM", "llama", 1e4, false},
-    {"MiniCPMForCausalLM", "minicpm", 1e4, true, false, false, /*scales=*/true},
-    {"Qwen3ForCausalLM", "qwen3", 1e4, false, false, /*headNorms=*/true, false,
-     /*windows=*/true},
-};
-
 std::string listFamilies() {
   std::vector<std::string> names;
-  for (const Family &family : families)
+  for (const CheckpointFamily &family : getCheckpointFamilies())
     names.push_back(family.className.str());
   return listAlternatives(names);
 }
@@ -91,10 +70,11 @@ private:
     std::vector<std::string> classes;
     if (Error error = config.readStrings("architectures", classes))
       return error;
-    const Family *found = llvm::find_if(families, [&](const Family &known) {
+    llvm::ArrayRef<CheckpointFamily> families = getCheckpointFamilies();
+    const auto *found = llvm::find_if(families, [&](const auto &known) {
       return classes.size() == 1 && classes[0] == known.className;
     });
-    if (found == std::end(families))
+    if (found == families.end())
       return config.makeError(
           "architectures: expected {0}, but got {1}", listFamilies(),
           quoteText(classes.empty() ? std::string() : classes[0]));
@@ -268,7 +248,7 @@ private:
   Config &config;
   MLIRContext *context;
   const ImportOptions &options;
-  Family family = families[0];
+  CheckpointFamily family = getCheckpointFamilies()[0];
   ModelDescription model;
 };
 

@@ -75,6 +75,11 @@ struct TextStep {
   uint32_t flags = 0; // of StepFlag
 
   bool has(StepFlag flag) const { return (flags & flag) != 0; }
+  bool operator==(const TextStep &other) const {
+    return kind == other.kind && pattern == other.pattern &&
+           content == other.content && behavior == other.behavior &&
+           flags == other.flags;
+  }
 };
 
 /// Bits of AddedToken::flags.

@@ -74,19 +74,13 @@ std::string sterna::writeBytePairs(const BytePairData &data) {
                      builder.GetSize());
 }
 
-Expected<BytePairData>
-sterna::readBytePairs(const format::Tokenizer &tokenizer) {
-  if (!tokenizer.byte_pairs() || tokenizer.byte_pairs()->size() == 0)
-    return Status::error("the module's tokenizer lacks its byte pairs");
-  const format::BytePairs &stored = *tokenizer.byte_pairs_nested_root();
+static BytePairData readStored(const format::BytePairs &stored) {
   BytePairData data;
-  if (tokenizer.pieces())
-    for (const flatbuffers::String *piece : *tokenizer.pieces())
-      data.pieces.push_back(piece->str());
   data.merges = readNumbers(stored.merges());
   data.ignoreMerges = stored.ignore_merges();
   data.byteFallback = stored.byte_fallback();
   data.fuseUnk = stored.fuse_unk();
+  data.addEos = stored.add_eos();
   if (stored.added())
     for (const format::AddedToken *token : *stored.added())
       data.added.push_back(
@@ -94,12 +88,26 @@ sterna::readBytePairs(const format::Tokenizer &tokenizer) {
   data.normalizers = readSteps(stored.normalizers());
   data.preTokenizers = readSteps(stored.pre_tokenizers());
   data.decoders = readSteps(stored.decoders());
+  return data;
+}
+
+BytePairData sterna::readBytePairs(const std::string &buffer) {
+  return readStored(*flatbuffers::GetRoot<format::BytePairs>(buffer.data()));
+}
+
+Expected<BytePairData>
+sterna::readBytePairs(const format::Tokenizer &tokenizer) {
+  if (!tokenizer.byte_pairs() || tokenizer.byte_pairs()->size() == 0)
+    return Status::error("the module's tokenizer lacks its byte pairs");
+  BytePairData data = readStored(*tokenizer.byte_pairs_nested_root());
+  if (tokenizer.pieces())
+    for (const flatbuffers::String *piece : *tokenizer.pieces())
+      data.pieces.push_back(piece->str());
   data.bos = tokenizer.bos();
   data.eos = tokenizer.eos();
   data.unk = tokenizer.unk();
   data.pad = tokenizer.pad();
   data.addBos = tokenizer.add_bos();
-  data.addEos = stored.add_eos();
   data.endIds = readNumbers(tokenizer.end_ids());
   return data;
 }

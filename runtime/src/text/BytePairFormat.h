@@ -25,6 +25,10 @@ struct Tokenizer;
 /// buffer whose root is `BytePairs`.
 std::string writeBytePairs(const BytePairData &data);
 
+/// What writeBytePairs wrote to `buffer`; the rest of what it was given is left
+/// out.
+BytePairData readBytePairs(const std::string &buffer);
+
 /// What a verified `tokenizer` of the kind "bpe" was made from. Fails where it
 /// lacks its byte pairs; what they say is for BytePairTokenizer to check.
 Expected<BytePairData> readBytePairs(const format::Tokenizer &tokenizer);

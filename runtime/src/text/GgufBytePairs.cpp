@@ -198,3 +198,12 @@ private:
 Expected<BytePairData> sterna::readGgufBytePairs(GgufBytePairs facts) {
   return FactsReader(std::move(facts)).run();
 }
+
+std::string sterna::findGgufSplit(const BytePairData &data) {
+  for (const Scheme &scheme : schemes())
+    if (scheme.normalizers == data.normalizers &&
+        scheme.preTokenizers == data.preTokenizers &&
+        scheme.ignoreMerges == data.ignoreMerges)
+      return std::string(scheme.names.front());
+  return {};
+}

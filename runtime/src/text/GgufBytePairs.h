@@ -43,6 +43,10 @@ struct GgufBytePairs {
 /// Qwen's text is composed to NFC, as its authors do; llama.cpp does not.
 Expected<BytePairData> readGgufBytePairs(GgufBytePairs facts);
 
+/// The name by which GGUF calls the way in which `data` splits text, the first
+/// of those that mean the same; empty where no name does.
+std::string findGgufSplit(const BytePairData &data);
+
 } // namespace sterna
 
 #endif // STERNA_RUNTIME_TEXT_GGUFBYTEPAIRS_H

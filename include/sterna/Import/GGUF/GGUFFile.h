@@ -45,6 +45,10 @@ enum class GGUFValueType : uint32_t {
   F64 = 12
 };
 
+/// The number of `type` in the format, of several the one that means it alone;
+/// none if GGUF has no such type.
+std::optional<uint32_t> getGGUFNumber(StorageType type);
+
 /// One metadata value; its bytes stay in the file and were checked on opening.
 struct GGUFValue {
   GGUFValueType type = GGUFValueType::U8;

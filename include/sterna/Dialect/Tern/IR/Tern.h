@@ -94,6 +94,13 @@ inline int64_t interleavedRow(int64_t row, int64_t headDim) {
   return head * headDim + (i < half ? 2 * i : 2 * (i - half) + 1);
 }
 
+/// The inverse: the row in rotate-half order that `interleavedRow` maps to
+/// `row`.
+inline int64_t rotateHalfRow(int64_t row, int64_t headDim) {
+  int64_t head = row / headDim, i = row % headDim;
+  return head * headDim + (i % 2) * (headDim / 2) + i / 2;
+}
+
 /// What attention of heads of `width` multiplies scores by: `scale`, or
 /// 1 / sqrt(width) if that is null.
 double getScoreScale(mlir::FloatAttr scale, int64_t width);

@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef STERNA_LIB_TARGET_DEVICEBINARY_PACKFLOATS_H
-#define STERNA_LIB_TARGET_DEVICEBINARY_PACKFLOATS_H
+#ifndef STERNA_WEIGHTS_PACKFLOATS_H
+#define STERNA_WEIGHTS_PACKFLOATS_H
 
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Weights/WeightSource.h"
@@ -38,4 +38,4 @@ llvm::Error packRowScales(tern::RowScalesAttr scales, int64_t rows,
 
 } // namespace sterna
 
-#endif // STERNA_LIB_TARGET_DEVICEBINARY_PACKFLOATS_H
+#endif // STERNA_WEIGHTS_PACKFLOATS_H

@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef STERNA_LIB_IMPORT_HUGGINGFACE_TENSORNAMES_H
-#define STERNA_LIB_IMPORT_HUGGINGFACE_TENSORNAMES_H
+#ifndef STERNA_IMPORT_HUGGINGFACE_TENSORNAMES_H
+#define STERNA_IMPORT_HUGGINGFACE_TENSORNAMES_H
 
 #include "llvm/ADT/StringRef.h"
 
@@ -32,4 +32,4 @@ std::string spellTensorName(llvm::StringRef name);
 
 } // namespace sterna
 
-#endif // STERNA_LIB_IMPORT_HUGGINGFACE_TENSORNAMES_H
+#endif // STERNA_IMPORT_HUGGINGFACE_TENSORNAMES_H
