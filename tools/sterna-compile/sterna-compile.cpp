@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Report.h"
+#include "../support/Report.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
@@ -138,6 +138,7 @@ std::string ownFolder(const char *argv0) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
+  setToolName("sterna-compile");
   // A reader that goes away is an error like a full disk.
   std::signal(SIGPIPE, SIG_IGN);
   installErrorHandler();

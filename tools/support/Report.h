@@ -1,20 +1,23 @@
-//===- Report.h - What the compiler says to people --------------*- C++ -*-===//
+//===- Report.h - What tools say to people ----------------------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A failure is one line that begins with "sterna-compile: error:", whoever
-// found it: the driver or LLVM's parser of options.
+// A failure is one line that begins with the tool's name and "error:", whoever
+// found it: a library or LLVM's parser of options.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef STERNA_TOOLS_STERNA_COMPILE_REPORT_H
-#define STERNA_TOOLS_STERNA_COMPILE_REPORT_H
+#ifndef STERNA_TOOLS_SUPPORT_REPORT_H
+#define STERNA_TOOLS_SUPPORT_REPORT_H
 
 #include "llvm/ADT/Twine.h"
 
 #include <string>
 
 namespace sterna {
+
+/// Says what the tool is called. Call first.
+void setToolName(llvm::StringRef name);
 
 /// Prints the line of a failure. Returns EXIT_FAILURE.
 int fail(const llvm::Twine &message);
@@ -35,4 +38,4 @@ std::string parseCommandLine(int argc, char **argv, llvm::StringRef overview);
 
 } // namespace sterna
 
-#endif // STERNA_TOOLS_STERNA_COMPILE_REPORT_H
+#endif // STERNA_TOOLS_SUPPORT_REPORT_H

@@ -1,4 +1,4 @@
-//===- Report.cpp - What the compiler says to people ----------------------===//
+//===- Report.cpp - What tools say to people ------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -22,6 +22,10 @@ using llvm::StringRef;
 using llvm::Twine;
 using namespace sterna;
 
+static std::string toolName;
+
+void sterna::setToolName(StringRef name) { toolName = name.str(); }
+
 /// Prints a message on one line, whatever names from files are in it.
 static void printLine(StringRef kind, const Twine &message) {
   std::string line;
@@ -30,7 +34,7 @@ static void printLine(StringRef kind, const Twine &message) {
       line += "\\" + llvm::toHex(StringRef(&c, 1));
     else
       line += c;
-  llvm::errs() << "sterna-compile: " << kind << ": " << line << "\n";
+  llvm::errs() << toolName << ": " << kind << ": " << line << "\n";
 }
 
 int sterna::fail(const Twine &message) {

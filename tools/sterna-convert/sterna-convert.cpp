@@ -1,0 +1,103 @@
+//===- sterna-convert.cpp - From one format of models to another ----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The command line of lib/Export.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../support/Report.h"
+
+#include "sterna/Export/Convert.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+
+using namespace sterna;
+namespace cl = llvm::cl;
+
+namespace {
+
+cl::OptionCategory category("Options");
+
+cl::opt<std::string> inputPath(cl::Positional, cl::desc("MODEL"),
+                               cl::cat(category));
+cl::opt<std::string> outputPath(cl::Positional, cl::desc("OUT"),
+                                cl::cat(category));
+cl::opt<std::string> format("format",
+                            cl::desc("What to write: gguf or safetensors, a "
+                                     "folder; by default gguf where OUT ends "
+                                     "in .gguf"),
+                            cl::value_desc("FORMAT"), cl::cat(category));
+cl::opt<std::string>
+    type("type",
+         cl::desc("How linears are stored. In GGUF: tq2_0 (default), tq1_0,\n"
+                  "i2_s, q2_0, pq2_0, ptq1_0, f16, bf16, f32; in folders:\n"
+                  "packed (default), f16, bf16, f32"),
+         cl::value_desc("TYPE"), cl::cat(category));
+cl::opt<ActivationType> activations(
+    "activations", cl::desc("Whether linears quantize their input"),
+    cl::values(clEnumValN(ActivationType::Model, "model",
+                          "as the model says (default)"),
+               clEnumValN(ActivationType::Int8, "int8", "they do"),
+               clEnumValN(ActivationType::Float, "float", "they do not")),
+    cl::init(ActivationType::Model), cl::cat(category));
+cl::opt<WeightScale> weightScale(
+    "weight-scale", cl::desc("What a checkpoint's weight_scale does"),
+    cl::values(clEnumValN(WeightScale::Model, "model",
+                          "as its configuration says (default)"),
+               clEnumValN(WeightScale::Multiply, "multiply", "it multiplies"),
+               clEnumValN(WeightScale::Divide, "divide", "it divides")),
+    cl::init(WeightScale::Model), cl::cat(category));
+cl::opt<I2SLayout> i2sLayout(
+    "i2s-layout", cl::desc("Which builds wrote the model's tensors of I2_S"),
+    cl::values(clEnumValN(I2SLayout::X86, "x86", "those for x86 (default)"),
+               clEnumValN(I2SLayout::Arm, "arm", "those for Arm")),
+    cl::cat(category));
+enum class Quantize { Absmean };
+cl::opt<Quantize> quantize(
+    "quantize", cl::desc("How latent weights are made ternary"),
+    cl::values(clEnumValN(Quantize::Absmean, "absmean",
+                          "by the mean of their magnitudes")),
+    cl::cat(category));
+
+ConvertOptions readOptions() {
+  ConvertOptions options;
+  options.input = inputPath;
+  options.output = outputPath;
+  options.format = format;
+  options.type = type;
+  options.import.activations = activations;
+  options.import.weightScale = weightScale;
+  options.import.quantizeAbsmean = quantize.getNumOccurrences() != 0;
+  if (i2sLayout.getNumOccurrences())
+    options.import.i2sLayout = i2sLayout;
+  options.notice = [](llvm::StringRef message) { notice(message); };
+  return options;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  setToolName("sterna-convert");
+  installErrorHandler();
+  cl::SetVersionPrinter([](llvm::raw_ostream &os) {
+    os << "sterna-convert " STERNA_VERSION "\n";
+  });
+  cl::HideUnrelatedOptions(category);
+  std::string problem = parseCommandLine(
+      argc, argv,
+      "Writes a ternary language model in another format. Nothing is "
+      "rounded:\nwhat the format cannot hold is an error.\n\n"
+      "  sterna-convert bitnet-b1.58-2B-4T model.gguf\n"
+      "  sterna-convert bitnet-b1.58-2B-4T model.gguf --type=i2_s\n"
+      "  sterna-convert model.gguf folder\n"
+      "  sterna-convert model.gguf folder --type=bf16 --activations=float\n");
+  if (!problem.empty())
+    return fail(problem);
+  if (inputPath.empty() || outputPath.empty())
+    return fail("expected MODEL and OUT; see --help");
+  if (llvm::Error error = convertModel(readOptions()))
+    return fail(llvm::toString(std::move(error)));
+  return EXIT_SUCCESS;
+}
