@@ -180,3 +180,93 @@ llvm::Expected<sterna::BytePairData>
 sterna::makeBytePairs(const TokenizerDescription &tokenizer) {
   return MergeMaker(tokenizer).run();
 }
+
+//===----------------------------------------------------------------------===//
+// Back
+//===----------------------------------------------------------------------===//
+
+/// Whether a piece stands for a byte: "<0x0A>".
+static bool isByte(llvm::StringRef piece) {
+  unsigned value;
+  return piece.size() == 6 && piece.consume_front("<0x") &&
+         piece.consume_back(">") && !piece.getAsInteger(16, value);
+}
+
+/// Pieces by id, the added ones among them, and their types.
+static void setPieces(const sterna::BytePairData &data,
+                      sterna::TokenizerDescription &tokenizer) {
+  tokenizer.pieces = data.pieces;
+  for (const sterna::AddedToken &token : data.added)
+    if (size_t(token.id) >= tokenizer.pieces.size())
+      tokenizer.pieces.resize(size_t(token.id) + 1);
+  auto setType = [&](size_t id, sterna::TokenType type) {
+    tokenizer.types[id] = static_cast<int32_t>(type);
+  };
+  tokenizer.types.resize(tokenizer.pieces.size());
+  for (size_t id = 0; id < tokenizer.pieces.size(); ++id)
+    setType(id, isByte(tokenizer.pieces[id]) ? sterna::TokenType::Byte
+                                             : sterna::TokenType::Normal);
+  for (const sterna::AddedToken &token : data.added) {
+    tokenizer.pieces[size_t(token.id)] = token.content;
+    setType(size_t(token.id), token.id == data.unk ? sterna::TokenType::Unknown
+                              : token.has(sterna::IsSpecial)
+                                  ? sterna::TokenType::Control
+                                  : sterna::TokenType::UserDefined);
+  }
+}
+
+/// Scores that rank pieces as the merges that make them.
+static void setScores(const sterna::BytePairData &data,
+                      sterna::TokenizerDescription &tokenizer) {
+  std::unordered_map<std::string, size_t> ids;
+  for (size_t id = 0; id < tokenizer.pieces.size(); ++id)
+    ids.emplace(tokenizer.pieces[id], id);
+  tokenizer.scores.resize(tokenizer.pieces.size());
+  float rank = 0;
+  for (size_t i = 0; i < data.merges.size(); i += 2) {
+    auto found = ids.find(data.pieces[size_t(data.merges[i])] +
+                          data.pieces[size_t(data.merges[i + 1])]);
+    if (found != ids.end() && tokenizer.scores[found->second] == 0)
+      tokenizer.scores[found->second] = --rank;
+  }
+}
+
+static bool isSame(const std::vector<sterna::AddedToken> &a,
+                   const std::vector<sterna::AddedToken> &b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const auto &one, const auto &other) {
+                      return one.id == other.id &&
+                             one.content == other.content &&
+                             one.flags == other.flags;
+                    });
+}
+
+std::optional<sterna::TokenizerDescription>
+sterna::findSentencePiece(const BytePairData &data) {
+  TokenizerDescription tokenizer;
+  tokenizer.model = "llama";
+  tokenizer.bos = data.bos;
+  tokenizer.eos = data.eos;
+  tokenizer.unk = data.unk;
+  tokenizer.pad = data.pad;
+  tokenizer.addBos = data.addBos;
+  tokenizer.endIds = data.endIds;
+  tokenizer.addSpacePrefix = !data.normalizers.empty() &&
+                             data.normalizers[0].kind == StepKind::Prepend;
+  setPieces(data, tokenizer);
+  setScores(data, tokenizer);
+  auto made = makeBytePairs(tokenizer);
+  if (!made) {
+    llvm::consumeError(made.takeError());
+    return std::nullopt;
+  }
+  std::vector<AddedToken> added = data.added;
+  llvm::sort(added,
+             [](const auto &a, const auto &b) { return a.id < b.id; });
+  bool isInverse = made->merges == data.merges && isSame(made->added, added) &&
+                   made->normalizers == data.normalizers &&
+                   made->preTokenizers == data.preTokenizers &&
+                   made->decoders == data.decoders && data.byteFallback &&
+                   data.fuseUnk && !data.ignoreMerges;
+  return isInverse ? std::optional(std::move(tokenizer)) : std::nullopt;
+}

@@ -21,6 +21,10 @@ namespace sterna {
 llvm::Expected<BytePairData>
 makeBytePairs(const TokenizerDescription &tokenizer);
 
+/// The inverse: a vocabulary of the kind "llama" of which makeBytePairs gives
+/// `data` back; none if there is none.
+std::optional<TokenizerDescription> findSentencePiece(const BytePairData &data);
+
 } // namespace sterna
 
 #endif // STERNA_LIB_EXPORT_SENTENCEPIECEMERGES_H

@@ -70,7 +70,8 @@ static Error writeBlocks(const StorageFormat &format, TernarySource &source,
       float scale = scales[begin / group];
       if (!format.holdsScale(scale))
         return llvm::createStringError("row " + llvm::Twine(row) + ": " +
-                                       refuseScale(format, scale));
+                                       refuseScale(format, scale) +
+                                       "; give another --type, such as f32");
       format.encodeTrits(trits.data() + begin, std::min(group, columns - begin),
                          scale,
                          bytes.data() +

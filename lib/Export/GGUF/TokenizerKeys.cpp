@@ -9,6 +9,7 @@
 #include "TokenizerKeys.h"
 
 #include "../BytePairs.h"
+#include "../SentencePieceMerges.h"
 #include "text/EndOfTurn.h"
 #include "text/GgufBytePairs.h"
 #include "text/SentencePieceTokenizer.h"
@@ -42,7 +43,7 @@ public:
         rows(size_t(model.vocabulary)) {}
 
   Error run() {
-    Error error = tokenizer.model == "llama" ? addSentencePiece()
+    Error error = tokenizer.model == "llama" ? addSentencePiece(tokenizer)
                                              : addBytePairs();
     if (error)
       return error;
@@ -59,22 +60,25 @@ private:
   // Kinds
   //===--------------------------------------------------------------------===//
 
-  Error addSentencePiece() {
-    TokenList tokens = makeList(tokenizer.pieces.size());
-    for (size_t id = 0; id < tokenizer.pieces.size(); ++id)
-      tokens.set(id, tokenizer.pieces[id],
-                 static_cast<TokenType>(tokenizer.types[id]));
-    std::vector<float> scores = tokenizer.scores;
+  Error addSentencePiece(const sterna::TokenizerDescription &vocabulary) {
+    size_t count = vocabulary.pieces.size();
+    TokenList tokens = makeList(count);
+    for (size_t id = 0; id < count; ++id)
+      tokens.set(id, vocabulary.pieces[id],
+                 static_cast<TokenType>(vocabulary.types[id]));
+    std::vector<float> scores = vocabulary.scores;
     scores.resize(tokens.texts.size());
     addTokens("llama", "default", tokens);
     writer.addF32s("tokenizer.ggml.scores", scores);
     writer.addBool("tokenizer.ggml.add_space_prefix",
-                   tokenizer.addSpacePrefix);
+                   vocabulary.addSpacePrefix);
     return Error::success();
   }
 
   Error addBytePairs() {
     sterna::BytePairData data = sterna::getBytePairs(tokenizer);
+    if (auto vocabulary = sterna::findSentencePiece(data))
+      return addSentencePiece(*vocabulary);
     std::string split = sterna::findGgufSplit(data);
     if (split.empty() || data.byteFallback || data.fuseUnk ||
         data.decoders.size() != 1 ||

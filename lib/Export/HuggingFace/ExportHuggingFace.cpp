@@ -38,12 +38,13 @@ public:
         format(sterna::getStorageFormat(linears)) {}
 
   Error run() {
-    if (Error error = addTensors())
-      return error;
-    auto config = sterna::makeConfig(model, linears,
-                                     hasSingles ? "float32" : "bfloat16");
+    auto config = sterna::makeConfig(model, linears);
     if (!config)
       return config.takeError();
+    if (Error error = addTensors())
+      return error;
+    // What transformers casts all to.
+    (*config)["torch_dtype"] = hasSingles ? "float32" : "bfloat16";
     auto files = sterna::makeTokenizerFiles(model, source);
     if (!files)
       return files.takeError();
@@ -146,7 +147,8 @@ private:
       beside = matrix->takeScale();
     std::string misfit = sterna::explainMisfit(format, *matrix);
     if (!misfit.empty())
-      return llvm::createStringError(name + ": " + misfit +
+      return llvm::createStringError(sterna::spellTensorName(name) + ": " +
+                                     misfit +
                                      "; give another --type, such as f32");
     hasSingles |= linears == StorageType::F32;
     SmallVector<int64_t> shape(parameter.type.getShape());

@@ -25,11 +25,10 @@ public:
   ConfigWriter(const ModelDescription &model, StorageType linears)
       : model(model), isPacked(linears == StorageType::BitNetU8) {}
 
-  Expected<Json> run(StringRef dtype) {
+  Expected<Json> run() {
     const CheckpointFamily &family = chooseFamily();
     config["architectures"] = {family.className.str()};
     config["model_type"] = family.architecture.str();
-    config["torch_dtype"] = dtype.str();
     addSizes();
     for (auto add : {&ConfigWriter::addRope, &ConfigWriter::addWindows,
                      &ConfigWriter::addQuantization})
@@ -207,6 +206,6 @@ private:
 } // namespace
 
 Expected<Json> sterna::makeConfig(const ModelDescription &model,
-                                  StorageType linears, StringRef dtype) {
-  return ConfigWriter(model, linears).run(dtype);
+                                  StorageType linears) {
+  return ConfigWriter(model, linears).run();
 }

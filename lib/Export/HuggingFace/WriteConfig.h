@@ -17,12 +17,10 @@
 
 namespace sterna {
 
-/// The configuration of `model` with linears stored as `linears`; `dtype` is
-/// what transformers shall compute in. Fails where it cannot say what the model
-/// does.
+/// The configuration of `model` with linears stored as `linears`. Fails where it
+/// cannot say what the model does.
 llvm::Expected<nlohmann::ordered_json>
-makeConfig(const ModelDescription &model, StorageType linears,
-           llvm::StringRef dtype);
+makeConfig(const ModelDescription &model, StorageType linears);
 
 } // namespace sterna
 
