@@ -62,8 +62,9 @@ static Expected<std::string> chooseFormat(const ConvertOptions &options) {
     return StringRef(options.output).ends_with(".gguf") ? "gguf"
                                                         : "safetensors";
   if (options.format != "gguf" && options.format != "safetensors")
-    return createStringError("--format: expected gguf or safetensors, but got " +
-                             quoteText(options.format));
+    return createStringError(
+        "--format: expected gguf or safetensors, but got " +
+        quoteText(options.format));
   return options.format;
 }
 

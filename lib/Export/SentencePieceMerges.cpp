@@ -140,8 +140,8 @@ private:
       bool isSpecial = type == sterna::TokenType::Control ||
                        type == sterna::TokenType::Unknown;
       if (isSpecial || type == sterna::TokenType::UserDefined)
-        data.added.push_back({int32_t(id), data.pieces[id],
-                              isSpecial ? sterna::IsSpecial : 0U});
+        data.added.push_back(
+            {int32_t(id), data.pieces[id], isSpecial ? sterna::IsSpecial : 0U});
     }
   }
 
@@ -165,8 +165,7 @@ private:
                      makeStep(StepKind::ByteFallback, "", ""),
                      makeStep(StepKind::Fuse, "", "")};
     if (hasPrefix)
-      data.decoders.push_back(
-          makeStep(StepKind::Strip, "", " ", sterna::Left));
+      data.decoders.push_back(makeStep(StepKind::Strip, "", " ", sterna::Left));
   }
 
   const sterna::TokenizerDescription &tokenizer;
@@ -261,8 +260,7 @@ sterna::findSentencePiece(const BytePairData &data) {
     return std::nullopt;
   }
   std::vector<AddedToken> added = data.added;
-  llvm::sort(added,
-             [](const auto &a, const auto &b) { return a.id < b.id; });
+  llvm::sort(added, [](const auto &a, const auto &b) { return a.id < b.id; });
   bool isInverse = made->merges == data.merges && isSame(made->added, added) &&
                    made->normalizers == data.normalizers &&
                    made->preTokenizers == data.preTokenizers &&

@@ -80,8 +80,8 @@ inline void packTQ2Codes(const int8_t *trits, char *block) {
     for (int64_t m = 0; m < 32; ++m) {
       int byte = 0;
       for (int plane = 0; plane < 4; ++plane)
-        byte |= placeCode(trits + 128 * half + int64_t(32) * plane + m,
-                          2 * plane);
+        byte |=
+            placeCode(trits + 128 * half + int64_t(32) * plane + m, 2 * plane);
       block[32 * half + m] = static_cast<char>(byte);
     }
 }
@@ -102,8 +102,8 @@ inline void encodeRun(const int8_t *trits, int64_t count, float, char *out) {
     for (int64_t m = 0; m < 32; ++m) {
       int byte = 0;
       for (int plane = 0; plane < 4; ++plane)
-        byte |= placeCode(trits + begin + int64_t(32) * plane + m,
-                          6 - 2 * plane);
+        byte |=
+            placeCode(trits + begin + int64_t(32) * plane + m, 6 - 2 * plane);
       *out++ = static_cast<char>(byte);
     }
 }

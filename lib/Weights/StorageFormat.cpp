@@ -3,10 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The table of storage formats. The inner loops that it names lie in headers by
-// kind: FloatWords.h, FloatBlocks.h and TernaryBlocks.h; EncodeTrits.h has those
-// that write. Each that reads is a counted loop without branches over small
-// arrays, which the C++ compiler vectorizes for its baseline: no intrinsics, so
-// that the importer builds and runs anywhere.
+// kind: FloatWords.h, FloatBlocks.h and TernaryBlocks.h; EncodeTrits.h has
+// those that write. Each that reads is a counted loop without branches over
+// small arrays, which the C++ compiler vectorizes for its baseline: no
+// intrinsics, so that the importer builds and runs anywhere.
 //
 //===----------------------------------------------------------------------===//
 
@@ -136,8 +136,8 @@ static constexpr StorageFormat makeWidened(StorageType type, const char *name,
 /// In the order of `StorageType`.
 static constexpr StorageFormat formats[] = {
     {StorageType::F32, "F32", 1, 4, RowLayout::Blocks, true, true,
-     decodeSingles, decodeFloatSigns<uint32_t>, floatUnit,
-     findSingleMagnitudes, encodeSingles, holdsAny},
+     decodeSingles, decodeFloatSigns<uint32_t>, floatUnit, findSingleMagnitudes,
+     encodeSingles, holdsAny},
     makeWords<halfToFloat, 0x7c00, toHalf>(StorageType::F16, "F16"),
     makeWords<bfloatToFloat, 0x7f80, toBfloat>(StorageType::BF16, "BF16"),
     makeIntegers<Q8Block>(StorageType::Q8_0, "Q8_0"),
@@ -145,11 +145,14 @@ static constexpr StorageFormat formats[] = {
     makeFloats<Q4KBlock>(StorageType::Q4_K, "Q4_K"),
     makeFloats<Q5KBlock>(StorageType::Q5_K, "Q5_K"),
     makeFloats<Q6KBlock>(StorageType::Q6_K, "Q6_K"),
-    makeWrittenTrits<TQ1Block, packBase3<32, 16, 4>>(StorageType::TQ1_0, "TQ1_0"),
+    makeWrittenTrits<TQ1Block, packBase3<32, 16, 4>>(StorageType::TQ1_0,
+                                                     "TQ1_0"),
     makeWrittenTrits<TQ2Block, packTQ2Codes>(StorageType::TQ2_0, "TQ2_0"),
     makeWrittenTrits<Q2Block, packNeighbours<2, 16>>(StorageType::Q2_0, "Q2_0"),
-    makeWrittenTrits<PQ2Block, packNeighbours<2, 32>>(StorageType::PQ2_0, "PQ2_0"),
-    makeWrittenTrits<PTQ1Block, packBase3<16, 8, 2>>(StorageType::PTQ1_0, "PTQ1_0"),
+    makeWrittenTrits<PQ2Block, packNeighbours<2, 32>>(StorageType::PQ2_0,
+                                                      "PQ2_0"),
+    makeWrittenTrits<PTQ1Block, packBase3<16, 8, 2>>(StorageType::PTQ1_0,
+                                                     "PTQ1_0"),
     makeTrits<STQ1Block>(StorageType::STQ1_0, "STQ1_0"),
     makeWidened(StorageType::I2_S, "I2_S", 128, 32, RowLayout::Run, true,
                 /*isWritten=*/true),

@@ -39,14 +39,13 @@ std::string sterna::explainMisfit(const StorageFormat &format,
                : refuseScale(format, *source.getScale());
   int64_t group = source.getGroup();
   if (format.layout != RowLayout::Blocks)
-    return llvm::formatv("{0} has one scale for the matrix, but each {1} its "
-                         "own",
-                         format.name,
-                         group == columns
-                             ? std::string("row has")
-                             : ("group of " + llvm::Twine(group) +
-                                " columns has")
-                                   .str());
+    return llvm::formatv(
+        "{0} has one scale for the matrix, but each {1} its "
+        "own",
+        format.name,
+        group == columns
+            ? std::string("row has")
+            : ("group of " + llvm::Twine(group) + " columns has").str());
   if (group != columns && group % format.blockSize)
     return llvm::formatv("{0} has one scale for {1} columns, but each group of "
                          "{2} columns has its own",
@@ -72,10 +71,9 @@ static Error writeBlocks(const StorageFormat &format, TernarySource &source,
         return llvm::createStringError("row " + llvm::Twine(row) + ": " +
                                        refuseScale(format, scale) +
                                        "; give another --type, such as f32");
-      format.encodeTrits(trits.data() + begin, std::min(group, columns - begin),
-                         scale,
-                         bytes.data() +
-                             begin / format.blockSize * format.blockBytes);
+      format.encodeTrits(
+          trits.data() + begin, std::min(group, columns - begin), scale,
+          bytes.data() + begin / format.blockSize * format.blockBytes);
     }
     out.write(bytes.data(), bytes.size());
   }

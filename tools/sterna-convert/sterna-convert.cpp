@@ -54,11 +54,11 @@ cl::opt<I2SLayout> i2sLayout(
                clEnumValN(I2SLayout::Arm, "arm", "those for Arm")),
     cl::cat(category));
 enum class Quantize { Absmean };
-cl::opt<Quantize> quantize(
-    "quantize", cl::desc("How latent weights are made ternary"),
-    cl::values(clEnumValN(Quantize::Absmean, "absmean",
-                          "by the mean of their magnitudes")),
-    cl::cat(category));
+cl::opt<Quantize>
+    quantize("quantize", cl::desc("How latent weights are made ternary"),
+             cl::values(clEnumValN(Quantize::Absmean, "absmean",
+                                   "by the mean of their magnitudes")),
+             cl::cat(category));
 
 ConvertOptions readOptions() {
   ConvertOptions options;

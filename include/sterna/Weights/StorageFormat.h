@@ -70,8 +70,8 @@ struct StorageFormat {
   /// trit.
   bool (*findMagnitudes)(const char *row, int64_t count, float *out);
 
-  /// Writes `count` trits that share `scale`, whole blocks, to `out`. Null where
-  /// the format is only read.
+  /// Writes `count` trits that share `scale`, whole blocks, to `out`. Null
+  /// where the format is only read.
   void (*encodeTrits)(const int8_t *trits, int64_t count, float scale,
                       char *out) = nullptr;
 

@@ -150,12 +150,11 @@ private:
     ArrayRef<int64_t> shape = parameter.type.getShape();
     const StorageFormat &format = getStorageFormat(source.getStorage());
     if (shape.size() == 2 && format.isFloat && !source.getScales()) {
-      writer.addTensor(name, shape, format.type,
-                       [source, shape](llvm::raw_ostream &out) {
-                         auto weight = openWeight(source, shape[0], shape[1]);
-                         return weight ? weight->copyStored(out)
-                                       : weight.takeError();
-                       });
+      writer.addTensor(
+          name, shape, format.type, [source, shape](llvm::raw_ostream &out) {
+            auto weight = openWeight(source, shape[0], shape[1]);
+            return weight ? weight->copyStored(out) : weight.takeError();
+          });
       return;
     }
     Type element = parameter.type.getElementType();

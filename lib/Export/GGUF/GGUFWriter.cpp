@@ -88,8 +88,7 @@ void GGUFWriter::addTensor(StringRef name, ArrayRef<int64_t> dims,
   int64_t rows = 1;
   for (int64_t dim : dims.drop_back())
     rows *= dim;
-  uint64_t size =
-      *getStorageFormat(storage).getMatrixBytes(rows, dims.back());
+  uint64_t size = *getStorageFormat(storage).getMatrixBytes(rows, dims.back());
   tensors.push_back({name.str(), dims.vec(), *getGGUFNumber(storage), size,
                      std::move(write)});
 }

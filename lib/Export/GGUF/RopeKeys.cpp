@@ -88,8 +88,8 @@ private:
       return refuse("each frequency has a divisor of its own");
     std::vector<float> divisors;
     for (auto [i, frequency] : enumerate(model.ropeFrequencies)) {
-      double base = std::pow(model.ropeTheta,
-                             -2 * double(i) / double(model.ropeDim));
+      double base =
+          std::pow(model.ropeTheta, -2 * double(i) / double(model.ropeDim));
       divisors.push_back(scaling.kind == RopeScalingKind::Divisors
                              ? float(scaling.divisors[i])
                              : float(base / frequency));

@@ -108,11 +108,10 @@ private:
         tokens.set(id, data.pieces[id], TokenType::Normal);
     for (const sterna::AddedToken &token : data.added) {
       // Without a normalizer, text is normalized as it comes.
-      bool matters = token.has(sterna::SingleWord) ||
-                     token.has(sterna::StripLeft) ||
-                     token.has(sterna::StripRight) ||
-                     (token.has(sterna::Normalized) &&
-                      !data.normalizers.empty());
+      bool matters =
+          token.has(sterna::SingleWord) || token.has(sterna::StripLeft) ||
+          token.has(sterna::StripRight) ||
+          (token.has(sterna::Normalized) && !data.normalizers.empty());
       if (matters)
         return llvm::createStringError(
             "tokenizer: token " + Twine(token.id) + ", " +
@@ -157,11 +156,10 @@ private:
   }
 
   Error addSpecialTokens() {
-    const std::pair<const char *, int32_t> ids[] = {
-        {"bos", tokenizer.bos},
-        {"eos", tokenizer.eos},
-        {"unknown", tokenizer.unk},
-        {"padding", tokenizer.pad}};
+    const std::pair<const char *, int32_t> ids[] = {{"bos", tokenizer.bos},
+                                                    {"eos", tokenizer.eos},
+                                                    {"unknown", tokenizer.unk},
+                                                    {"padding", tokenizer.pad}};
     for (auto [role, id] : ids)
       addId(role, id);
     std::vector<const char *> roles = {"eom", "eot"};

@@ -177,17 +177,18 @@ private:
   /// As bf16 where that holds it, as published models have it.
   void addScale(StringRef weight, float scale) {
     StringRef stem = weight.drop_back(strlen("weight"));
-    bool isShort = sterna::getStorageFormat(StorageType::BF16).holdsScale(scale);
+    bool isShort =
+        sterna::getStorageFormat(StorageType::BF16).holdsScale(scale);
     hasSingles |= !isShort;
-    tensors.addTensor(
-        sterna::spellTensorName((stem + "scale").str()),
-        isShort ? "BF16" : "F32", isShort ? 2 : 4, {1},
-        [=](llvm::raw_ostream &out) {
-          // The bits that bf16 has are the upper ones.
-          const char *bytes = reinterpret_cast<const char *>(&scale);
-          out.write(bytes + (isShort ? 2 : 0), isShort ? 2 : 4);
-          return Error::success();
-        });
+    tensors.addTensor(sterna::spellTensorName((stem + "scale").str()),
+                      isShort ? "BF16" : "F32", isShort ? 2 : 4, {1},
+                      [=](llvm::raw_ostream &out) {
+                        // The bits that bf16 has are the upper ones.
+                        const char *bytes =
+                            reinterpret_cast<const char *>(&scale);
+                        out.write(bytes + (isShort ? 2 : 0), isShort ? 2 : 4);
+                        return Error::success();
+                      });
   }
 
   const sterna::ModelDescription &model;

@@ -26,7 +26,8 @@ public:
   using WriteData = std::function<llvm::Error(llvm::raw_ostream &)>;
 
   /// Adds a tensor of the format's type `type` whose elements have
-  /// `elementBytes`. `write` is called once, in write(), and writes all of them.
+  /// `elementBytes`. `write` is called once, in write(), and writes all of
+  /// them.
   void addTensor(llvm::StringRef name, llvm::StringRef type,
                  int64_t elementBytes, llvm::ArrayRef<int64_t> shape,
                  WriteData write);

@@ -94,8 +94,7 @@ private:
     sterna::BytePairData data = sterna::getBytePairs(tokenizer);
     auto built = sterna::BytePairTokenizer::create(data);
     assert(built.ok() && "the importer has built the same");
-    original =
-        std::make_unique<sterna::BytePairTokenizer>(std::move(*built));
+    original = std::make_unique<sterna::BytePairTokenizer>(std::move(*built));
     return std::move(data);
   }
 
@@ -123,7 +122,8 @@ private:
         return Error::success();
       return llvm::createStringError(
           "tokenizer: token " + llvm::Twine(id) + ", " +
-          sterna::quoteText(text) + ", is no UTF-8, which tokenizer.json needs");
+          sterna::quoteText(text) +
+          ", is no UTF-8, which tokenizer.json needs");
     };
     for (size_t id = 0; id < data.pieces.size(); ++id)
       if (Error error = check(int64_t(id), data.pieces[id]))
@@ -139,11 +139,10 @@ private:
                    {"add_bos_token", data.addBos},
                    {"clean_up_tokenization_spaces", false},
                    {"model_max_length", model.contextLength}};
-    const std::pair<const char *, int32_t> tokens[] = {
-        {"bos_token", data.bos},
-        {"eos_token", data.eos},
-        {"unk_token", data.unk},
-        {"pad_token", data.pad}};
+    const std::pair<const char *, int32_t> tokens[] = {{"bos_token", data.bos},
+                                                       {"eos_token", data.eos},
+                                                       {"unk_token", data.unk},
+                                                       {"pad_token", data.pad}};
     for (auto [key, id] : tokens)
       if (id >= 0)
         config[key] = original->spelling(id);

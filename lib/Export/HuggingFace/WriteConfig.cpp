@@ -163,10 +163,10 @@ private:
     double base = std::round(model.logitScale * double(model.hidden));
     if (float(base / double(model.hidden)) != float(model.logitScale) ||
         base < 1)
-      return createStringError(
-          "logits are multiplied by " + formatNumber(model.logitScale) +
-          ", which no dim_model_base over hidden_size " + Twine(model.hidden) +
-          " is");
+      return createStringError("logits are multiplied by " +
+                               formatNumber(model.logitScale) +
+                               ", which no dim_model_base over hidden_size " +
+                               Twine(model.hidden) + " is");
     config["scale_emb"] = model.embeddingScale;
     config["scale_depth"] =
         model.residualScale * std::sqrt(double(model.layers));

@@ -17,10 +17,10 @@
 
 namespace sterna {
 
-/// The configuration of `model` with linears stored as `linears`. Fails where it
-/// cannot say what the model does.
-llvm::Expected<nlohmann::ordered_json>
-makeConfig(const ModelDescription &model, StorageType linears);
+/// The configuration of `model` with linears stored as `linears`. Fails where
+/// it cannot say what the model does.
+llvm::Expected<nlohmann::ordered_json> makeConfig(const ModelDescription &model,
+                                                  StorageType linears);
 
 } // namespace sterna
 
