@@ -10,7 +10,8 @@
 
   llama_cpp_logits.py FOLDER
 
-With F32, logits may differ by 1e-3 of the largest. TQ2_0's inputs are quantized
+With F32, logits may differ by 1e-3 of the largest, and by 5e-3 where a matrix is
+in 16 bits, the head or all, for llama.cpp rounds their input, too. TQ2_0's inputs are quantized
 by llama.cpp in blocks of 256 and by Sterna per token: the first choice must be
 the same for 95% of the positions.
 """
@@ -23,18 +24,19 @@ import llama_cpp
 import numpy as np
 
 ORACLE = os.path.dirname(os.path.abspath(__file__))
-LENGTH = 128
+LENGTH = 64
 F32 = 0  # of ggml's types, for the KV cache
 
-# Name, script, variant or family, options of sterna-convert.
+# Name, script, variant or family, type, bound, options of sterna-convert.
+FLOAT = ["--activations=float"]
 MODELS = [
-    ("bitnet", "make_model.py", "tq2_0", []),
-    ("llama", "make_model.py", "no-sub-norms", ["--activations=float"]),
-    ("rope_freqs", "make_model.py", "rope-divisors", ["--activations=float"]),
-    ("minicpm", "make_model.py", "minicpm", ["--activations=float"]),
-    ("qwen3", "make_model.py", "qwen3", []),
-    ("scales beside", "make_checkpoint.py", "llama-bitlinear", []),
-    ("llama3", "make_checkpoint.py", "llama-dense", []),
+    ("bitnet", "make_model.py", "tq2_0", "f32", 1e-3, []),
+    ("llama", "make_model.py", "no-sub-norms", "f32", 1e-3, FLOAT),
+    ("rope_freqs", "make_model.py", "rope-divisors", "f32", 1e-3, FLOAT),
+    ("minicpm", "make_model.py", "minicpm", "f32", 1e-3, FLOAT),
+    ("qwen3", "make_model.py", "qwen3", "f32", 1e-3, []),
+    ("scales beside", "make_checkpoint.py", "llama-bitlinear", "f16", 5e-3, []),
+    ("llama3", "make_checkpoint.py", "llama-dense", "f32", 5e-3, []),
 ]
 
 
@@ -74,17 +76,17 @@ def main():
     os.makedirs(folder, exist_ok=True)
     ids = [(7 * i * i + 3 * i + 5) % 270 for i in range(LENGTH)]
     good = True
-    for name, script, variant, options in MODELS:
+    for name, script, variant, kind, bound, options in MODELS:
         source = os.path.join(folder, variant)
         if script == "make_model.py":
             source += ".gguf"
         run(sys.executable, os.path.join(ORACLE, script), variant, "-o",
             source)
-        path = os.path.join(folder, variant + ".f32.gguf")
-        run("sterna-convert", source, path, "--type=f32", *options)
+        path = os.path.join(folder, "converted.gguf")
+        run("sterna-convert", source, path, f"--type={kind}", *options)
         expected = ours(source, ids, "float", os.path.join(folder, "model"))
-        worst, _ = compare(f"{name}, f32", theirs(path, ids), expected)
-        good &= bool(worst <= 1e-3)
+        worst, _ = compare(f"{name}, {kind}", theirs(path, ids), expected)
+        good &= bool(worst <= bound)
     source = os.path.join(folder, "tq2_0.gguf")
     path = os.path.join(folder, "converted.gguf")
     expected = ours(source, ids, "int8", os.path.join(folder, "model"))
