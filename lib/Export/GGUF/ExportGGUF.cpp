@@ -24,7 +24,6 @@ using namespace mlir;
 using namespace sterna;
 using llvm::createStringError;
 using llvm::Error;
-using llvm::Expected;
 
 namespace {
 
