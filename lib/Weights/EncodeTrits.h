@@ -141,7 +141,7 @@ void packDigits(const int8_t *trits, char *out) {
 /// See decodeBase3.
 template <int First, int Second, int Third>
 void packBase3(const int8_t *trits, char *block) {
-  constexpr int64_t second = 5 * First, third = second + 5 * Second;
+  constexpr int second = 5 * First, third = second + 5 * Second;
   packDigits<First, 5>(trits, block);
   packDigits<Second, 5>(trits + second, block + First);
   packDigits<Third, 4>(trits + third, block + First + Second);
