@@ -108,13 +108,18 @@ Error sterna::convertModel(const ConvertOptions &options) {
   registerAllImporters();
   mlir::MLIRContext context;
   context.loadDialect<tern::TernDialect>();
-  auto model = importModel(options.input, &context, options.import);
+  auto model = options.progress.measure("read model", [&] {
+    return importModel(options.input, &context, options.import);
+  });
   if (!model)
     return model.takeError();
-  if (!isFile)
-    return exportHuggingFace(*model, options.input, options.output, *type);
-  if (Error error = exportGGUF(*model, options.output, *type))
+  if (Error error = options.progress.measure("write model", [&] {
+        return isFile ? exportGGUF(*model, options.output, *type)
+                      : exportHuggingFace(*model, options.input, options.output,
+                                          *type);
+      }))
     return error;
-  noticeActivations(options, *model);
+  if (isFile)
+    noticeActivations(options, *model);
   return Error::success();
 }

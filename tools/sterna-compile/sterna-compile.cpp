@@ -14,7 +14,6 @@
 #include "sterna/Driver/Compiler.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Format.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/Path.h"
 
@@ -80,51 +79,22 @@ private:
   std::deque<cl::list<std::string>> options;
 };
 
-/// Prints what the driver tells to standard error, steps with their times.
-class Printer {
-public:
-  CompileListener listener() {
-    CompileListener result;
-    result.message = [this](Severity severity, StringRef message) {
-      tell(severity, message);
-    };
-    result.progress.begins = [this](StringRef step) {
-      llvm::errs() << llvm::left_justify(step, 15);
-      isInStep = true;
-    };
-    result.progress.ends = [this](StringRef, double seconds) {
-      llvm::errs() << llvm::format("%8.2f s\n", seconds);
-      isInStep = false;
-    };
-    result.configure = [](PassManager &manager) {
-      (void)applyPassManagerCLOptions(manager);
-    };
-    return result;
+void tell(Severity severity, StringRef message) {
+  switch (severity) {
+  case Severity::Error:
+    fail(message);
+    return;
+  case Severity::Note:
+    note(message);
+    return;
+  case Severity::Notice:
+    notice(message);
+    return;
+  case Severity::Report:
+    report(message);
+    return;
   }
-
-private:
-  void tell(Severity severity, StringRef message) {
-    if (isInStep)
-      llvm::errs() << "\n";
-    isInStep = false;
-    switch (severity) {
-    case Severity::Error:
-      fail(message);
-      return;
-    case Severity::Note:
-      note(message);
-      return;
-    case Severity::Notice:
-      notice(message);
-      return;
-    case Severity::Report:
-      llvm::errs() << message << "\n";
-      return;
-    }
-  }
-
-  bool isInStep = false; // whether the line has a step without its time
-};
+}
 
 /// The folder that this program lies in.
 std::string ownFolder(const char *argv0) {
@@ -171,7 +141,11 @@ int main(int argc, char **argv) {
   options.runtimeFolder = ownFolder(argv[0]);
   if (llvm::Error error = table.apply(options))
     return fail(llvm::toString(std::move(error)));
-  Printer printer;
-  return succeeded(compile(options, printer.listener())) ? EXIT_SUCCESS
-                                                         : EXIT_FAILURE;
+  CompileListener listener;
+  listener.message = tell;
+  listener.progress = printProgress();
+  listener.configure = [](PassManager &manager) {
+    (void)applyPassManagerCLOptions(manager);
+  };
+  return succeeded(compile(options, listener)) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

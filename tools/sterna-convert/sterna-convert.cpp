@@ -71,6 +71,7 @@ ConvertOptions readOptions() {
   options.import.quantizeAbsmean = quantize.getNumOccurrences() != 0;
   if (i2sLayout.getNumOccurrences())
     options.import.i2sLayout = i2sLayout;
+  options.progress = printProgress();
   options.notice = [](llvm::StringRef message) { notice(message); };
   return options;
 }

@@ -11,6 +11,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -23,6 +24,14 @@ using llvm::Twine;
 using namespace sterna;
 
 static std::string toolName;
+/// Whether the last line has a step without its time.
+static bool isInStep = false;
+
+static void endStep() {
+  if (isInStep)
+    llvm::errs() << "\n";
+  isInStep = false;
+}
 
 void sterna::setToolName(StringRef name) { toolName = name.str(); }
 
@@ -34,6 +43,7 @@ static void printLine(StringRef kind, const Twine &message) {
       line += "\\" + llvm::toHex(StringRef(&c, 1));
     else
       line += c;
+  endStep();
   llvm::errs() << toolName << ": " << kind << ": " << line << "\n";
 }
 
@@ -46,10 +56,26 @@ void sterna::notice(const Twine &message) { printLine("notice", message); }
 
 void sterna::note(const Twine &message) { printLine("note", message); }
 
+void sterna::report(const Twine &message) {
+  endStep();
+  llvm::errs() << message << "\n";
+}
+
+Progress sterna::printProgress() {
+  Progress progress;
+  progress.begins = [](StringRef step) {
+    llvm::errs() << llvm::left_justify(step, 15);
+    isInStep = true;
+  };
+  progress.ends = [](StringRef, double seconds) {
+    llvm::errs() << llvm::format("%8.2f s\n", seconds);
+    isInStep = false;
+  };
+  return progress;
+}
+
 void sterna::installErrorHandler() {
   auto handler = [](void *, const char *reason, bool) {
-    // After the step that the stopwatch has announced.
-    llvm::errs() << "\n";
     fail(reason);
     llvm::sys::RunInterruptHandlers(); // removes files
     std::_Exit(EXIT_FAILURE);

@@ -10,6 +10,7 @@
 #ifndef STERNA_TOOLS_SUPPORT_REPORT_H
 #define STERNA_TOOLS_SUPPORT_REPORT_H
 
+#include "sterna/Support/Progress.h"
 #include "llvm/ADT/Twine.h"
 
 #include <string>
@@ -27,6 +28,12 @@ void notice(const llvm::Twine &message);
 
 /// Prints a line about the failure before.
 void note(const llvm::Twine &message);
+
+/// Prints a line of figures as it is.
+void report(const llvm::Twine &message);
+
+/// Prints each step to standard error, and its time once it has ended.
+Progress printProgress();
 
 /// Lets what LLVM gives up on, such as a disk that is full while lld writes,
 /// end in that line, and without temporary files, instead of an abort.

@@ -11,6 +11,7 @@
 #define STERNA_EXPORT_CONVERT_H
 
 #include "sterna/Import/Importer.h"
+#include "sterna/Support/Progress.h"
 #include "llvm/Support/Error.h"
 
 #include <functional>
@@ -28,6 +29,7 @@ struct ConvertOptions {
   ImportOptions import;
   /// Told what users should know of and may ignore; may be empty.
   std::function<void(llvm::StringRef)> notice;
+  Progress progress;
 };
 
 /// The names of the types that linears can have in `format`, for messages.

@@ -21,7 +21,6 @@
 using namespace mlir;
 using namespace sterna;
 using llvm::Error;
-using llvm::Expected;
 
 static Error packTernary(tern::FileSourceAttr source, RankedTensorType type,
                          llvm::raw_ostream &out, LinkReport &report) {
