@@ -40,6 +40,7 @@ TEST(Options, EachIsSet) {
            {"portable-kernels", "false"},
            {"quantize", "absmean"},
            {"i2s-layout", "arm"},
+           {"chat-template", "plain"},
            {"runtime-folder", "bin"},
            {"compile-from", "adapt"},
            {"compile-to", "codegen"}})
@@ -63,6 +64,7 @@ TEST(Options, EachIsSet) {
   EXPECT_TRUE(options.tuned);
   EXPECT_EQ(options.quantize, "absmean");
   EXPECT_EQ(options.i2sLayout, "arm");
+  EXPECT_EQ(options.chatTemplate, "plain");
   EXPECT_EQ(options.runtimeFolder, "bin");
   EXPECT_EQ(options.from, Phase::Adapt);
   EXPECT_EQ(options.to, Phase::Codegen);
