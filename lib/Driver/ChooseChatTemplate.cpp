@@ -21,7 +21,7 @@ sterna::chooseChatTemplate(llvm::StringRef option,
   if (option.empty()) {
     auto own = ChatTemplate::parse(text);
     // Without one there is nothing to say before a conversation asks for it.
-    if (text.empty() || own.ok())
+    if (llvm::StringRef(text).trim().empty() || own.ok())
       return std::string();
     return "the model's " + own.message() +
            ": conversations need --chat-template";

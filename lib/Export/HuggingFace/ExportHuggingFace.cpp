@@ -30,6 +30,8 @@ using sterna::StorageType;
 
 namespace {
 
+constexpr llvm::StringLiteral tensorsName = "model.safetensors";
+
 class FolderExporter {
 public:
   FolderExporter(const sterna::ModelDescription &model, StringRef source,
@@ -78,7 +80,12 @@ private:
       return llvm::createStringError(path +
                                      ": expected another folder than the "
                                      "model's own");
+    for (const char *name : {"config.json", tensorsName.data()})
+      if (Error error = refuseLink(name))
+        return error;
     for (StringRef name : sterna::getTokenizerFileNames()) {
+      if (Error error = refuseLink(name))
+        return error;
       bool isWritten = llvm::any_of(
           files, [&](const auto &file) { return file.name == name; });
       if (!isWritten && llvm::sys::fs::exists(at(name)))
@@ -89,12 +96,26 @@ private:
     return Error::success();
   }
 
+  /// Writing to a link writes to where it leads, such as the files of the model
+  /// that is read.
+  Error refuseLink(StringRef name) const {
+    if (!llvm::sys::fs::is_symlink_file(at(name)))
+      return Error::success();
+    return llvm::createStringError(
+        at(name) + ": expected a file or none, but it is a link; remove it, or "
+                   "name another folder");
+  }
+
+  /// From here to the end, the folder is no model: weights of one with the
+  /// configuration of another could be read.
   Error writeTensors() const {
-    auto file = sterna::OutputFile::create(at("model.safetensors"));
+    auto file = sterna::OutputFile::create(at(tensorsName));
     if (!file)
       return file.takeError();
     if (Error error = tensors.write((*file)->os()))
       return error;
+    if (std::error_code code = llvm::sys::fs::remove(at("config.json")))
+      return llvm::createStringError(at("config.json") + ": " + code.message());
     return (*file)->commit();
   }
 

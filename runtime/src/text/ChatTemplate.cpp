@@ -185,14 +185,20 @@ private:
     size_t next = i + 1;
     while (next < parts.size() && !parts[next].isContent())
       ++next;
+    bool isLast = next == parts.size();
+    size_t limit = isLast ? result.ids.size() : parts[next].begin;
+    size_t end = parts[i].end;
+    while (end < limit && !tokenizer.isEndOfGeneration(result.ids[end]))
+      ++end;
+    if (end < limit)
+      ++end;
     // A template may write a content in pieces, with its own words between.
-    if (next < parts.size() && parts[next].message == parts[i].message)
-      return parts[next].begin;
-    size_t limit = next < parts.size() ? parts[next].begin : result.ids.size();
-    for (size_t token = parts[i].end; token < limit; ++token)
-      if (tokenizer.isEndOfGeneration(result.ids[token]))
-        return token + 1;
-    return parts[i].end;
+    else if (isLast || parts[next].message != parts[i].message)
+      end = parts[i].end;
+    // What its block says behind it belongs to the content, too.
+    for (size_t part = i + 1; part < next && parts[part].generated; ++part)
+      end = std::max(end, parts[part].end);
+    return end;
   }
 
   const TokenizerInterface &tokenizer;
@@ -253,15 +259,25 @@ std::string ChatTemplate::noticeOn(const TokenizerInterface &tokenizer) const {
   // A template that refuses this conversation says so when it is used.
   if (!probe.ok())
     return "";
-  for (size_t i = 0; i < probe->ids.size(); ++i)
-    if (probe->spans[i].assistant && tokenizer.isEndOfGeneration(probe->ids[i]))
+  std::string behind; // the assistant's last token
+  bool stops = false;
+  for (size_t i = 0; i < probe->ids.size(); ++i) {
+    int32_t id = probe->ids[i];
+    bool isEnd = tokenizer.isEndOfGeneration(id);
+    if (probe->spans[i].assistant && isEnd)
       return "";
-  std::string_view text = probe->text;
-  text.remove_prefix(std::min(text.size(), text.rfind("Hello") + 5));
-  return "the chat template ends the assistant's turns with " +
-         (text.empty() ? "nothing" : "'" + excerpt(text) + "'") +
-         ", in which the vocabulary has no token that ends a generation: "
-         "turns have no end to learn, and generation does not stop there";
+    stops = isEnd || (stops && !probe->spans[i].assistant);
+    if (probe->spans[i].assistant)
+      behind.clear();
+    else
+      behind += tokenizer.isSpecial(id) ? tokenizer.spelling(id)
+                                        : tokenizer.tokenBytes(id);
+  }
+  return "the chat template ends the assistant's turns with no token that ends "
+         "a generation" +
+         (behind.empty() ? "" : ", but with '" + excerpt(behind) + "'") +
+         ": turns have no end to learn" +
+         (stops ? "" : ", and generation does not stop there");
 }
 
 Expected<ChatTokens>

@@ -182,6 +182,13 @@ TEST(ChatTemplateTest, GenerationBlocksMarkTheAssistant) {
             "UHi/A{-Yes+}/UBye/A{-No+}/");
 }
 
+TEST(ChatTemplateTest, ContentsThatAreWrittenTwice) {
+  EXPECT_EQ(renderMarked("{% for m in messages %}{{ m.role }}:{{ m.content + "
+                         "eos_token + '-' + m.content }}/{% endfor %}",
+                         {{"user", "Hi"}, {"assistant", "Yes"}}),
+            "user:Hi</s>-Hi/assistant:{Yes</s>}-{Yes}/");
+}
+
 TEST(ChatTemplateTest, GenerationPrompt) {
   const std::vector<ChatMessage> question = {{"user", "Hi"}};
   EXPECT_EQ(renderMarked(plainChatTemplate(/*addBos=*/false), question, true),
@@ -256,6 +263,18 @@ TEST(ChatTemplateTest, TurnsWithoutWeight) {
   }
 }
 
+TEST(ChatTemplateTest, BlocksWithoutWeight) {
+  SentencePieceTokenizer tokenizer = makeTokenizer(chatVocabulary());
+  const char jinja[] = "{% for m in messages %}{{ m.role }}:{% generation %}-"
+                       "{{ m.content }}[END]{% endgeneration %}/{% endfor %}";
+  std::vector<ChatMessage> messages = {
+      {"user", "Hi"}, {"assistant", "Yes"}, {"user", "Bye"}};
+  messages[1].weighted = false;
+  auto tokens = render(tokenizer, jinja, messages);
+  ASSERT_TRUE(tokens.ok()) << tokens.message();
+  EXPECT_EQ(withoutWeight(tokenizer, *tokens), "/assistant:-Yes[END]");
+}
+
 TEST(ChatTemplateTest, SystemPromptWithoutWeightInAUsersTurn) {
   SentencePieceTokenizer tokenizer = makeTokenizer(chatVocabulary());
   std::vector<ChatMessage> messages = {
@@ -272,10 +291,10 @@ TEST(ChatTemplateTest, SaysWhereTurnsHaveNoEnd) {
   TokenizerData letters = smallVocabulary({"<|im_end|>", "<|eot_id|>"});
   letters.eos = -1;
   const std::pair<std::string, const char *> cases[] = {
-      {chatMl, "with '<|im_end|>\\n', in"},
-      {llama3, "with '<|eot_id|>', in"},
-      {bitNet, "with '<|eot_id|>', in"},
-      {plainChatTemplate(/*addBos=*/true), "with nothing, in"},
+      {chatMl, "but with '<|im_end|>\\n': turns"},
+      {llama3, "but with '<|eot_id|>': turns"},
+      {bitNet, "but with '<|eot_id|>': turns"},
+      {plainChatTemplate(/*addBos=*/true), "a generation: turns"},
       // Which need EOS, and say so when they are used.
       {zephyr, ""},
       {llama2, ""}};
@@ -289,6 +308,16 @@ TEST(ChatTemplateTest, SaysWhereTurnsHaveNoEnd) {
     else
       EXPECT_NE(notice.find(text), std::string::npos) << notice;
   }
+}
+
+TEST(ChatTemplateTest, SaysWhereAnEndIsNotTheAssistants) {
+  auto chat = ChatTemplate::parse(
+      "{% for m in messages %}{% generation %}{{ m.content | upper }}"
+      "{% endgeneration %}{{ eos_token }}{% endfor %}");
+  ASSERT_TRUE(chat.ok()) << chat.message();
+  EXPECT_EQ(chat->noticeOn(makeTokenizer(chatVocabulary())),
+            "the chat template ends the assistant's turns with no token that "
+            "ends a generation, but with '</s>': turns have no end to learn");
 }
 
 TEST(ChatTemplateTest, SourceDateIsTheDate) {
