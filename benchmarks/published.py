@@ -33,7 +33,11 @@ sys.path.insert(0, str(_TEST / "oracle"))
 
 from adapter import LINEARS  # noqa: E402
 from byte_vocabulary import tokenizer_files  # noqa: E402
-from make_checkpoint import bfloat_bits  # noqa: E402
+from make_checkpoint import (  # noqa: E402
+    bfloat_bits,
+    linear_shapes,
+    norm_sizes,
+)
 
 BYTES = {"U8": 1, "U32": 4, "BF16": 2, "F16": 2}
 # Bytes written at a time.
@@ -161,32 +165,14 @@ class Shapes:
 
     def _fill(self):
         model = self.model
-        hidden, wide = model["hidden_size"], model["intermediate_size"]
-        heads, kv = model["num_attention_heads"], model["num_key_value_heads"]
-        width = model.get("head_dim", hidden // heads)
-        rows = {
-            "attn_q": (heads * width, hidden),
-            "attn_k": (kv * width, hidden),
-            "attn_v": (kv * width, hidden),
-            "attn_output": (hidden, heads * width),
-            "ffn_gate": (wide, hidden),
-            "ffn_up": (wide, hidden),
-            "ffn_down": (hidden, wide),
-        }
-        norms = {"input_layernorm": hidden, "post_attention_layernorm": hidden}
-        if model["architectures"] == ["BitNetForCausalLM"]:
-            norms["self_attn.attn_sub_norm"] = heads * width
-            norms["mlp.ffn_sub_norm"] = wide
-        if model["architectures"] == ["Qwen3ForCausalLM"]:
-            norms["self_attn.q_norm"] = norms["self_attn.k_norm"] = width
-        vocabulary = (model["vocab_size"], hidden)
+        vocabulary = (model["vocab_size"], model["hidden_size"])
         self._matrix("model.embed_tokens", *vocabulary, is_table=True)
         for layer in range(model["num_hidden_layers"]):
-            for linear, shape in rows.items():
+            for linear, shape in linear_shapes(model).items():
                 self._matrix(f"model.layers.{layer}.{LINEARS[linear]}", *shape)
-            for norm, size in norms.items():
+            for norm, size in norm_sizes(model).items():
                 self._norm(f"model.layers.{layer}.{norm}", size)
-        self._norm("model.norm", hidden)
+        self._norm("model.norm", model["hidden_size"])
         if not model["tie_word_embeddings"]:
             self._matrix("lm_head", *vocabulary, is_table=True)
 
@@ -218,9 +204,9 @@ class Shapes:
     def is_hole(self, name):
         """Whether zero bytes are valid: trits and embeddings, but not floats of
         which the compiler finds out that they are ternary."""
-        kind, shape = self.tensors[name]
+        kind, _ = self.tensors[name]
         is_table = "embed_tokens" in name or name.startswith("lm_head")
-        return len(shape) == 2 and (kind in ("U8", "U32") or is_table)
+        return kind in ("U8", "U32") or (kind == "BF16" and is_table)
 
     def write(self, path, fill, seed=1):
         """Write a safetensors file; matrices are holes unless `fill`."""
@@ -238,8 +224,8 @@ class Shapes:
         random = np.random.Generator(np.random.PCG64(seed))
         with open(path, "wb") as file:
             file.write(len(text).to_bytes(8, "little") + text)
-            for name, (kind, shape) in self.tensors.items():
-                if not fill and self.is_hole(name) and kind != "F16":
+            for name, (_, shape) in self.tensors.items():
+                if not fill and self.is_hole(name):
                     file.seek(self.bytes_of(name), os.SEEK_CUR)
                     continue
                 left = math.prod(shape)

@@ -239,6 +239,42 @@ def write_tensors(path, tensors):
         file.write(len(text).to_bytes(8, "little") + text + b"".join(blobs))
 
 
+def head_width(config):
+    """Elements of a head."""
+    width = config["hidden_size"] // config["num_attention_heads"]
+    return config.get("head_dim", width)
+
+
+def linear_shapes(config):
+    """Linear (of LINEARS) to [rows, columns]."""
+    hidden, wide = config["hidden_size"], config["intermediate_size"]
+    width = head_width(config)
+    heads = config["num_attention_heads"] * width
+    kv = config["num_key_value_heads"] * width
+    return {
+        "attn_q": (heads, hidden),
+        "attn_k": (kv, hidden),
+        "attn_v": (kv, hidden),
+        "attn_output": (hidden, heads),
+        "ffn_gate": (wide, hidden),
+        "ffn_up": (wide, hidden),
+        "ffn_down": (hidden, wide),
+    }
+
+
+def norm_sizes(config):
+    """Norm of a layer to its size."""
+    hidden, width = config["hidden_size"], head_width(config)
+    norms = {"input_layernorm": hidden, "post_attention_layernorm": hidden}
+    if config["architectures"] == ["BitNetForCausalLM"]:
+        heads = config["num_attention_heads"] * width
+        norms["self_attn.attn_sub_norm"] = heads
+        norms["mlp.ffn_sub_norm"] = config["intermediate_size"]
+    if config["architectures"] == ["Qwen3ForCausalLM"]:
+        norms["self_attn.q_norm"] = norms["self_attn.k_norm"] = width
+    return norms
+
+
 class Checkpoint:
     """The tensors of a family, as they are stored."""
 
@@ -253,26 +289,6 @@ class Checkpoint:
         self.random = np.random.RandomState(seed)
         self.tensors = {}
         self._fill()
-
-    def _shapes(self):
-        """Linear (of LINEARS) to [rows, columns]."""
-        config = self.config
-        hidden, wide = config["hidden_size"], config["intermediate_size"]
-        heads, kv = (
-            config["num_attention_heads"],
-            config["num_key_value_heads"],
-        )
-        width = config.get("head_dim", hidden // heads)
-        self.width = width
-        return {
-            "attn_q": (heads * width, hidden),
-            "attn_k": (kv * width, hidden),
-            "attn_v": (kv * width, hidden),
-            "attn_output": (hidden, heads * width),
-            "ffn_gate": (wide, hidden),
-            "ffn_up": (wide, hidden),
-            "ffn_down": (hidden, wide),
-        }
 
     def _norm(self, name, size):
         values = round_to_bfloat(uniform(self.random, size, 0.2, 1.0))
@@ -318,8 +334,7 @@ class Checkpoint:
             self.tensors[weight] = ("BF16", bfloat_bits(values))
 
     def _fill(self):
-        config, shapes = self.config, self._shapes()
-        is_bitnet = self.model_class == "BitNetForCausalLM"
+        config, shapes = self.config, linear_shapes(self.config)
         in_linears = config.get("quantization_config", {}).get("use_rms_norm")
         self._table("model.embed_tokens")
         for layer in range(LAYERS):
@@ -328,19 +343,8 @@ class Checkpoint:
                 self._linear(prefix + LINEARS[linear], rows, columns, 64)
                 if in_linears:
                     self._norm(f"{prefix}{LINEARS[linear]}.rms_norm", columns)
-            self._norm(prefix + "input_layernorm", config["hidden_size"])
-            self._norm(
-                prefix + "post_attention_layernorm", config["hidden_size"]
-            )
-            if is_bitnet:
-                self._norm(
-                    prefix + "self_attn.attn_sub_norm",
-                    shapes["attn_output"][1],
-                )
-                self._norm(prefix + "mlp.ffn_sub_norm", shapes["ffn_down"][1])
-            if self.model_class == "Qwen3ForCausalLM":
-                self._norm(prefix + "self_attn.q_norm", self.width)
-                self._norm(prefix + "self_attn.k_norm", self.width)
+            for norm, size in norm_sizes(config).items():
+                self._norm(prefix + norm, size)
         self._norm("model.norm", config["hidden_size"])
         if not config["tie_word_embeddings"]:
             self._table("lm_head")
@@ -361,7 +365,7 @@ class Checkpoint:
 
     def adapter_matrices(self):
         """Random A and B of every linear, by PEFT name, both non-zero."""
-        shapes = self._shapes()
+        shapes = linear_shapes(self.config)
         return matrices_of(
             lambda _, linear: shapes[linear], LAYERS, RANK, seed=2
         )

@@ -84,13 +84,14 @@ void GGUFWriter::addI32s(StringRef key, ArrayRef<int32_t> values) {
 //===----------------------------------------------------------------------===//
 
 void GGUFWriter::addTensor(StringRef name, ArrayRef<int64_t> dims,
-                           StorageType storage, WriteData write) {
+                           StorageType storage, TensorData::Write write) {
   int64_t rows = 1;
   for (int64_t dim : dims.drop_back())
     rows *= dim;
   uint64_t size = *getStorageFormat(storage).getMatrixBytes(rows, dims.back());
-  tensors.push_back({name.str(), dims.vec(), *getGGUFNumber(storage), size,
-                     std::move(write)});
+  tensors.push_back({{name.str(), size, std::move(write)},
+                     dims.vec(),
+                     *getGGUFNumber(storage)});
 }
 
 Error GGUFWriter::write(raw_ostream &out) const {
@@ -101,23 +102,20 @@ Error GGUFWriter::write(raw_ostream &out) const {
   header += metadata;
   uint64_t offset = 0;
   for (const Tensor &tensor : tensors) {
-    appendString(header, tensor.name);
+    appendString(header, tensor.data.name);
     append(header, static_cast<uint32_t>(tensor.dims.size()));
     for (int64_t dim : reverse(tensor.dims))
       append<uint64_t>(header, dim);
     append(header, tensor.typeId);
     append(header, offset);
-    offset += alignTo(tensor.size, alignment);
+    offset += alignTo(tensor.data.size, alignment);
   }
   header.resize(alignTo(header.size(), alignment));
   out << header;
   for (const Tensor &tensor : tensors) {
-    uint64_t begin = out.tell();
-    if (Error error = tensor.write(out))
-      return createStringError(tensor.name + ": " + toString(std::move(error)));
-    assert(out.tell() - begin == tensor.size && "not the bytes of its shape");
-    (void)begin;
-    out.write_zeros(alignTo(tensor.size, alignment) - tensor.size);
+    if (Error error = tensor.data.write(out))
+      return error;
+    out.write_zeros(alignTo(tensor.data.size, alignment) - tensor.data.size);
   }
   return Error::success();
 }

@@ -10,11 +10,10 @@
 #ifndef STERNA_LIB_EXPORT_GGUF_GGUFWRITER_H
 #define STERNA_LIB_EXPORT_GGUF_GGUFWRITER_H
 
+#include "../TensorData.h"
 #include "sterna/Import/GGUF/GGUFFile.h"
 #include "llvm/ADT/StringRef.h"
-#include "llvm/Support/raw_ostream.h"
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -23,8 +22,6 @@ namespace sterna {
 /// A file of version 3, little-endian, aligned to 32 bytes.
 class GGUFWriter {
 public:
-  using WriteData = std::function<llvm::Error(llvm::raw_ostream &)>;
-
   void addU32(llvm::StringRef key, uint32_t value);
   void addF32(llvm::StringRef key, float value);
   void addBool(llvm::StringRef key, bool value);
@@ -37,18 +34,16 @@ public:
   /// store as `storage`, whole blocks. `write` is called once, in write(), and
   /// writes all its bytes.
   void addTensor(llvm::StringRef name, llvm::ArrayRef<int64_t> dims,
-                 StorageType storage, WriteData write);
+                 StorageType storage, TensorData::Write write);
 
   /// Writes the file. Fails where a tensor's function does, naming the tensor.
   llvm::Error write(llvm::raw_ostream &out) const;
 
 private:
   struct Tensor {
-    std::string name;
+    TensorData data;
     std::vector<int64_t> dims;
     uint32_t typeId;
-    uint64_t size;
-    WriteData write;
   };
 
   void addKey(llvm::StringRef key, GGUFValueType type);

@@ -8,8 +8,8 @@
 
 #include "TokenizerKeys.h"
 
-#include "../BytePairs.h"
 #include "../SentencePieceMerges.h"
+#include "sterna/Import/Vocabulary.h"
 #include "text/EndOfTurn.h"
 #include "text/GgufBytePairs.h"
 #include "text/SentencePieceTokenizer.h"

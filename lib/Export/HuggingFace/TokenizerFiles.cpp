@@ -9,12 +9,12 @@
 
 #include "TokenizerFiles.h"
 
-#include "../BytePairs.h"
 #include "../SentencePieceMerges.h"
 #include "WriteTokenizerJson.h"
 
 #include "io/File.h"
 #include "io/Utf8.h"
+#include "sterna/Import/Vocabulary.h"
 #include "sterna/Weights/WeightSource.h"
 #include "text/BytePairTokenizer.h"
 #include "text/SentencePieceTokenizer.h"
@@ -99,18 +99,8 @@ private:
   }
 
   std::unique_ptr<sterna::TokenizerInterface> makeSentencePiece() const {
-    sterna::TokenizerData data;
-    data.pieces = tokenizer.pieces;
-    data.scores = tokenizer.scores;
-    data.types = tokenizer.types;
-    data.bos = tokenizer.bos;
-    data.eos = tokenizer.eos;
-    data.unk = tokenizer.unk;
-    data.pad = tokenizer.pad;
-    data.addBos = tokenizer.addBos;
-    data.addSpacePrefix = tokenizer.addSpacePrefix;
-    data.endIds = tokenizer.endIds;
-    auto built = sterna::SentencePieceTokenizer::create(std::move(data));
+    auto built = sterna::SentencePieceTokenizer::create(
+        sterna::getSentencePieces(tokenizer));
     assert(built.ok() && "the importer has built the same");
     return std::make_unique<sterna::SentencePieceTokenizer>(std::move(*built));
   }

@@ -10,6 +10,7 @@
 #include "ImportTokenizer.h"
 
 #include "../DescribeBytePairs.h"
+#include "sterna/Import/Vocabulary.h"
 #include "text/GgufBytePairs.h"
 #include "text/SentencePieceTokenizer.h"
 
@@ -256,16 +257,8 @@ private:
   }
 
   Error askRuntime() {
-    sterna::TokenizerData data;
-    data.pieces = tokenizer.pieces;
-    data.scores = tokenizer.scores;
-    data.types = tokenizer.types;
-    data.bos = tokenizer.bos;
-    data.eos = tokenizer.eos;
-    data.unk = tokenizer.unk;
-    data.pad = tokenizer.pad;
-    data.endIds = tokenizer.endIds;
-    auto built = sterna::SentencePieceTokenizer::create(std::move(data));
+    auto built = sterna::SentencePieceTokenizer::create(
+        sterna::getSentencePieces(tokenizer));
     if (!built.ok())
       return file.makeError("{0}", built.message());
     return Error::success();
