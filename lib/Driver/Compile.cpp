@@ -86,14 +86,8 @@ private:
   }
 
   llvm::Expected<OwningOpRef<ModuleOp>> importModel() {
-    ImportOptions importOptions;
-    importOptions.activations = options.activations;
-    importOptions.quantizeAbsmean = !options.quantize.empty();
-    importOptions.weightScale = options.weightScale;
-    if (!options.i2sLayout.empty())
-      importOptions.i2sLayout =
-          options.i2sLayout == "arm" ? I2SLayout::Arm : I2SLayout::X86;
-    auto model = sterna::importModel(options.input, &context, importOptions);
+    auto model =
+        sterna::importModel(options.input, &context, getImportOptions(options));
     if (!model)
       return model.takeError();
     auto unusable = chooseChatTemplate(options.chatTemplate, model->tokenizer);

@@ -285,3 +285,14 @@ Error sterna::setOption(CompileOptions &options, StringRef name,
   options.given.push_back(info);
   return Error::success();
 }
+
+ImportOptions sterna::getImportOptions(const CompileOptions &options) {
+  ImportOptions result;
+  result.activations = options.activations;
+  result.quantizeAbsmean = !options.quantize.empty();
+  result.weightScale = options.weightScale;
+  if (!options.i2sLayout.empty())
+    result.i2sLayout =
+        options.i2sLayout == "arm" ? I2SLayout::Arm : I2SLayout::X86;
+  return result;
+}

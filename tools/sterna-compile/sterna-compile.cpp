@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../support/Report.h"
+#include "../support/TableOptions.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
@@ -18,7 +19,6 @@
 #include "llvm/Support/Path.h"
 
 #include <csignal>
-#include <deque>
 
 using namespace mlir;
 using namespace sterna;
@@ -36,48 +36,6 @@ cl::opt<std::string>
                         "with --emit=exe, the object with --emit=obj, or the "
                         "IR with --compile-to ('-' is standard output)"),
                cl::value_desc("MODEL.stn"), cl::init("-"), cl::cat(category));
-
-/// The driver's table of options as options of LLVM's parser.
-class TableOptions {
-public:
-  TableOptions() {
-    for (const OptionInfo &info : getOptionTable()) {
-      help.push_back(describe(info));
-      if (info.isFlag())
-        flags.emplace_back(info.name, cl::desc(help.back()), cl::cat(category));
-      else
-        options.emplace_back(info.name, cl::desc(help.back()),
-                             cl::value_desc(info.placeholder),
-                             cl::cat(category));
-    }
-  }
-
-  /// Hands the options that the command line has to the driver.
-  llvm::Error apply(CompileOptions &result) {
-    for (const auto &flag : flags)
-      if (flag.getNumOccurrences())
-        if (llvm::Error error =
-                setOption(result, flag.ArgStr, flag ? "true" : "false"))
-          return error;
-    for (const auto &option : options)
-      for (const std::string &value : option)
-        if (llvm::Error error = setOption(result, option.ArgStr, value))
-          return error;
-    return llvm::Error::success();
-  }
-
-private:
-  static std::string describe(const OptionInfo &info) {
-    std::string text = info.help.str();
-    for (const auto &[value, meaning] : info.values)
-      text += ("\n  " + value + ": " + meaning).str();
-    return text;
-  }
-
-  std::deque<std::string> help; // which the parser points to
-  std::deque<cl::opt<bool>> flags;
-  std::deque<cl::list<std::string>> options;
-};
 
 void tell(Severity severity, StringRef message) {
   switch (severity) {
@@ -118,7 +76,7 @@ int main(int argc, char **argv) {
   cl::SetVersionPrinter([](llvm::raw_ostream &os) {
     os << "sterna-compile " STERNA_VERSION "\n";
   });
-  TableOptions table;
+  TableOptions table(category);
   // LLVM and MLIR have a thousand of their own; they still work.
   cl::HideUnrelatedOptions(category);
   std::string problem = parseCommandLine(

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../support/Report.h"
+#include "../support/TableOptions.h"
 
 #include "sterna/Export/Convert.h"
 #include "llvm/Support/CommandLine.h"
@@ -34,43 +35,20 @@ cl::opt<std::string>
                   "i2_s, q2_0, pq2_0, ptq1_0, f16, bf16, f32; in folders:\n"
                   "packed (default), f16, bf16, f32"),
          cl::value_desc("TYPE"), cl::cat(category));
-cl::opt<ActivationType> activations(
-    "activations", cl::desc("Whether linears quantize their input"),
-    cl::values(clEnumValN(ActivationType::Model, "model",
-                          "as the model says (default)"),
-               clEnumValN(ActivationType::Int8, "int8", "they do"),
-               clEnumValN(ActivationType::Float, "float", "they do not")),
-    cl::init(ActivationType::Model), cl::cat(category));
-cl::opt<WeightScale> weightScale(
-    "weight-scale", cl::desc("What a checkpoint's weight_scale does"),
-    cl::values(clEnumValN(WeightScale::Model, "model",
-                          "as its configuration says (default)"),
-               clEnumValN(WeightScale::Multiply, "multiply", "it multiplies"),
-               clEnumValN(WeightScale::Divide, "divide", "it divides")),
-    cl::init(WeightScale::Model), cl::cat(category));
-cl::opt<I2SLayout> i2sLayout(
-    "i2s-layout", cl::desc("Which builds wrote the model's tensors of I2_S"),
-    cl::values(clEnumValN(I2SLayout::X86, "x86", "those for x86 (default)"),
-               clEnumValN(I2SLayout::Arm, "arm", "those for Arm")),
-    cl::cat(category));
-enum class Quantize { Absmean };
-cl::opt<Quantize>
-    quantize("quantize", cl::desc("How latent weights are made ternary"),
-             cl::values(clEnumValN(Quantize::Absmean, "absmean",
-                                   "by the mean of their magnitudes")),
-             cl::cat(category));
+/// How models are read is said as to the compiler.
+constexpr llvm::StringRef importNames[] = {"activations", "quantize",
+                                           "weight-scale", "i2s-layout"};
 
-ConvertOptions readOptions() {
+llvm::Expected<ConvertOptions> readOptions(const TableOptions &table) {
+  CompileOptions compile;
+  if (llvm::Error error = table.apply(compile))
+    return std::move(error);
   ConvertOptions options;
   options.input = inputPath;
   options.output = outputPath;
   options.format = format;
   options.type = type;
-  options.import.activations = activations;
-  options.import.weightScale = weightScale;
-  options.import.quantizeAbsmean = quantize.getNumOccurrences() != 0;
-  if (i2sLayout.getNumOccurrences())
-    options.import.i2sLayout = i2sLayout;
+  options.import = getImportOptions(compile);
   options.progress = printProgress();
   options.notice = [](llvm::StringRef message) { notice(message); };
   return options;
@@ -82,6 +60,7 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   setToolName("sterna-convert");
   installErrorHandler();
+  TableOptions table(category, importNames);
   cl::SetVersionPrinter([](llvm::raw_ostream &os) {
     os << "sterna-convert " STERNA_VERSION "\n";
   });
@@ -98,7 +77,10 @@ int main(int argc, char **argv) {
     return fail(problem);
   if (inputPath.empty() || outputPath.empty())
     return fail("expected MODEL and OUT; see --help");
-  if (llvm::Error error = convertModel(readOptions()))
+  auto options = readOptions(table);
+  if (!options)
+    return fail(llvm::toString(options.takeError()));
+  if (llvm::Error error = convertModel(*options))
     return fail(llvm::toString(std::move(error)));
   return EXIT_SUCCESS;
 }

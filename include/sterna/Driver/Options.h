@@ -94,6 +94,9 @@ llvm::ArrayRef<OptionInfo> getOptionTable();
 llvm::Error setOption(CompileOptions &options, llvm::StringRef name,
                       llvm::StringRef value);
 
+/// How they say that a model is read.
+ImportOptions getImportOptions(const CompileOptions &options);
+
 /// Checks the options against each other. Fails with what to do.
 llvm::Error checkOptions(const CompileOptions &options);
 
