@@ -80,6 +80,8 @@ static bool hasReadableSource(tern::ParamOp param) {
     return type.getRank() == 2 && type.getElementType().isF32();
   if (isa<tern::TernaryScalesAttr>(param.getSource()))
     return type.getRank() >= 1 && type.getElementType().isF32();
+  if (isa<tern::ElementsSourceAttr>(param.getSource()))
+    return true;
   if (isa<tern::RowScalesAttr>(param.getSource()))
     return type.getRank() == 1 && type.getElementType().isF32();
   if (!isa<tern::FileSourceAttr>(param.getSource()) || type.getRank() == 0)

@@ -95,6 +95,7 @@ static void addPasses(OpPassManager &manager, Phase phase,
     }
     return;
   case Phase::Dispatch:
+    manager.addPass(tern::createOutlineConstantsPass());
     addSplit(manager, options);
     addTargetPasses(manager, phase);
     manager.addNestedPass<ModuleOp>(plan::createFormDispatchesPass());

@@ -9,6 +9,7 @@
 
 #include "Command.h"
 #include "Report.h"
+#include "Setup.h"
 #include "generate/LanguageModel.h"
 #include "random/SplitMix64.h"
 #include "train/Adapter.h"
@@ -200,7 +201,8 @@ Status benchAll(Session &session, const Options &options, Json &summary) {
 
 Status run(const Options &given, const CommonOptions &common) {
   Options options = given;
-  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
+  Expected<std::shared_ptr<const Module>> module =
+      loadLanguageModel(options.model);
   if (!module.ok())
     return module.status();
   if (options.trainSteps > 0 && trainPrograms(**module).empty()) {

@@ -50,6 +50,7 @@ void addGenerateCommand(CLI::App &app, const CommonOptions &common,
                         Action &action);
 void addEvalCommand(CLI::App &app, const CommonOptions &common, Action &action);
 void addGradCommand(CLI::App &app, const CommonOptions &common, Action &action);
+void addRunCommand(CLI::App &app, const CommonOptions &common, Action &action);
 void addTrainCommand(CLI::App &app, const CommonOptions &common,
                      Action &action);
 void addBenchCommand(CLI::App &app, const CommonOptions &common,

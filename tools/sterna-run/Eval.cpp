@@ -42,7 +42,8 @@ void describe(CLI::App &command, Options &options) {
 }
 
 Status run(const Options &options, const CommonOptions &common) {
-  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
+  Expected<std::shared_ptr<const Module>> module =
+      loadLanguageModel(options.model);
   if (!module.ok())
     return module.status();
   bool lora = !options.adapter.empty();

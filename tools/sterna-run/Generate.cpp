@@ -154,7 +154,8 @@ Expected<std::vector<int32_t>> renderChat(const Options &options,
 }
 
 Status run(const Options &options, const CommonOptions &common) {
-  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
+  Expected<std::shared_ptr<const Module>> module =
+      loadLanguageModel(options.model);
   if (!module.ok())
     return module.status();
   Expected<std::shared_ptr<const TokenizerInterface>> tokenizer =

@@ -65,7 +65,8 @@ Batch firstSample(const Module &module, const std::vector<Sample> &first,
 }
 
 Status run(const Options &options, const CommonOptions &common) {
-  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
+  Expected<std::shared_ptr<const Module>> module =
+      loadLanguageModel(options.model);
   if (!module.ok())
     return module.status();
   Expected<std::vector<uint32_t>> programs =

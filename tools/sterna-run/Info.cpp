@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Command.h"
+#include "Fields.h"
 #include "Report.h"
 #include "core/Plan.h"
 #include "cpu/CpuFeatures.h"
@@ -185,12 +186,18 @@ Json describeWeights(const Module &module) {
   return {{"ternary", layouts}, {"layout_costs", costs}, {"head", head}};
 }
 
-PlannedBytes trainPlan(const Module &module) {
-  return planOf(module, trainPrograms(module));
-}
+/// Programs that run together.
+struct ProgramSet {
+  const char *name;
+  std::vector<uint32_t> programs;
+};
 
-PlannedBytes generatePlan(const Module &module) {
-  return planOf(module, generatePrograms(module, /*lora=*/false));
+/// The sets of programs that the commands run.
+std::vector<ProgramSet> programSets(const Module &module) {
+  if (module.isGraph())
+    return {{"run", {module.findProgram("main").value_or(0)}}};
+  return {{"train", trainPrograms(module)},
+          {"generate", generatePrograms(module, /*lora=*/false)}};
 }
 
 /// Of each thread, on this machine; null where it runs none of the code.
@@ -198,9 +205,10 @@ Json describeScratch(const Module &module) {
   Expected<const format::Code *> code = selectCode(module);
   if (!code.ok())
     return nullptr;
-  return {
-      {"train", scratchOf(module, **code, trainPrograms(module))},
-      {"generate", scratchOf(module, **code, generatePrograms(module, false))}};
+  Json scratch = Json::object();
+  for (const ProgramSet &set : programSets(module))
+    scratch[set.name] = scratchOf(module, **code, set.programs);
+  return scratch;
 }
 
 /// The module as each of its plans.
@@ -213,10 +221,22 @@ std::vector<std::shared_ptr<const Module>> viewsOf(const Module &module) {
 
 /// The sizes of the plan that `module` shows.
 Json describeSizes(const Module &module) {
+  Json peaks = Json::object();
+  for (const ProgramSet &set : programSets(module))
+    peaks[set.name] = planOf(module, set.programs).total();
   return {{"weights_bytes", module.plan().weights_bytes()},
-          {"peak_bytes",
-           {{"train", trainPlan(module).total()},
-            {"generate", generatePlan(module).total()}}}};
+          {"peak_bytes", peaks}};
+}
+
+using Fields = flatbuffers::Vector<flatbuffers::Offset<format::Field>>;
+
+Json describeFields(const Fields *fields) {
+  Json result = Json::array();
+  for (const format::Field *field : orEmpty(fields))
+    result.push_back({{"name", field->name()->str()},
+                      {"type", numpyType(field->type())},
+                      {"shape", shapeOf(*field)}});
+  return result;
 }
 
 Json describeModule(const Module &module) {
@@ -235,6 +255,10 @@ Json describeModule(const Module &module) {
                  {"scratch_bytes", describeScratch(module)},
                  {"kernels", orEmpty(module.plan().kernels()).size()},
                  {"programs", describePrograms(module)}};
+  if (const format::Program *program = findMain(module)) {
+    result["inputs"] = describeFields(program->inputs());
+    result["outputs"] = describeFields(program->outputs());
+  }
   result.update(describeSizes(module));
   return result;
 }
@@ -244,10 +268,22 @@ std::string shown(const flatbuffers::String *name) {
   return escapeControls(name->str());
 }
 
+void printFields(const char *title, const Fields *fields) {
+  for (const format::Field *field : orEmpty(fields))
+    std::printf("%-9s %s, %s of shape %s\n", title,
+                shown(field->name()).c_str(), numpyType(field->type()),
+                shapeText(shapeOf(*field)).c_str());
+}
+
 void printModel(const Module &module) {
   const format::Model &model = module.model();
-  std::printf("model     %s (%s)\n", shown(model.name()).c_str(),
-              shown(model.architecture()).c_str());
+  std::printf("%-9s %s (%s)\n", module.isGraph() ? "graph" : "model",
+              shown(model.name()).c_str(), shown(model.architecture()).c_str());
+  if (const format::Program *program = findMain(module)) {
+    printFields("input", program->inputs());
+    printFields("output", program->outputs());
+    return;
+  }
   std::printf("          %u layers, hidden %u, feed-forward %u, heads %u/%u of "
               "%u, vocabulary %u\n",
               model.layers(), model.hidden(), model.feed_forward(),
@@ -282,6 +318,8 @@ void printWeights(const Module &module) {
                 shown(head->layout()).c_str(),
                 shown(head->layout()) == "i8" ? " with a scale per row" : "",
                 formatBytes(head->size()).c_str());
+  if (ternaryLayouts(module).empty())
+    return;
   for (const format::LayoutCost *cost :
        orEmpty(module.metadata().layout_costs()))
     std::printf("layout    %s at %s: predicted %.1f cycles per 1000 weights "
@@ -313,14 +351,8 @@ void printCode(const Module &module) {
 
 /// The rows of one plan; `target` goes before their names.
 void printMemory(const Module &module, const std::string &target) {
-  struct Row {
-    const char *name;
-    std::vector<uint32_t> programs;
-  };
   Expected<const format::Code *> code = selectCode(module);
-  for (const Row &row :
-       {Row{"train", trainPrograms(module)},
-        Row{"generate", generatePrograms(module, /*lora=*/false)}}) {
+  for (const ProgramSet &row : programSets(module)) {
     PlannedBytes bytes = planOf(module, row.programs);
     std::printf(
         "%-*s %12s %12s %12s %12s %12s %12s\n", target.empty() ? 10 : 16,

@@ -63,7 +63,8 @@ Status run(const Options &options, const CommonOptions &common) {
   Expected<std::vector<int32_t>> ids = parseIds(options.inputIds);
   if (!ids.ok())
     return ids.status();
-  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
+  Expected<std::shared_ptr<const Module>> module =
+      loadLanguageModel(options.model);
   if (!module.ok())
     return module.status();
   Expected<PreparedModel> prepared =

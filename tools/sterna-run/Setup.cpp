@@ -14,6 +14,16 @@
 
 using namespace sterna;
 
+Expected<std::shared_ptr<const Module>>
+sterna::loadLanguageModel(const std::string &path) {
+  Expected<std::shared_ptr<const Module>> module = Module::load(path);
+  if (module.ok() && (*module)->isGraph())
+    return Status::error("'" + path +
+                         "' is a graph and no language model: the command "
+                         "'run' runs it");
+  return module;
+}
+
 void sterna::noteContext(const Module &module, uint64_t tokens,
                          const char *what) {
   uint32_t known = module.model().model_context();

@@ -19,6 +19,10 @@
 
 namespace sterna {
 
+/// Loads a language model. Fails as Module::load does, and for a graph.
+Expected<std::shared_ptr<const Module>>
+loadLanguageModel(const std::string &path);
+
 /// Says on standard error that `tokens` are more than the model was made for,
 /// where they are; `what` has so many of them.
 void noteContext(const Module &module, uint64_t tokens, const char *what);

@@ -327,7 +327,8 @@ Expected<Json> tune(Session &session, Adapter &adapter, const TrainData &data,
 }
 
 Status run(const Options &options, const CommonOptions &common) {
-  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
+  Expected<std::shared_ptr<const Module>> module =
+      loadLanguageModel(options.model);
   if (!module.ok())
     return module.status();
   std::vector<std::string> names = {"train_micro", "train_apply"};

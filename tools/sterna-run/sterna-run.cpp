@@ -34,6 +34,7 @@ constexpr const char *commands =
     "  eval      loss and perplexity of a data set\n"
     "  bench     speed of prompt, decoding and training\n"
     "  logits    logits of given tokens, as .npy\n"
+    "  run       run a graph with .npy inputs and outputs\n"
     "  grad      gradients of one training sample, as .safetensors\n"
     "  devices   what programs can run on\n";
 
@@ -106,6 +107,7 @@ void addCommands(CLI::App &app, const CommonOptions &common, Action &action) {
   addBenchCommand(app, common, action);
   addLogitsCommand(app, common, action);
   addGradCommand(app, common, action);
+  addRunCommand(app, common, action);
   addDevicesCommand(app, common, action);
 }
 

@@ -124,8 +124,7 @@ private:
     for (auto field : fields.getAsRange<DictionaryAttr>()) {
       auto type = cast<MemRefType>(field.getAs<TypeAttr>("type").getValue());
       uint64_t offset = field.getAs<IntegerAttr>("offset").getInt();
-      uint64_t end =
-          offset + type.getNumElements() * type.getElementTypeBitWidth() / 8;
+      uint64_t end = offset + plan::getBufferBytes(type);
       blockBytes = std::max<uint64_t>(blockBytes, llvm::alignTo(end, 64));
       result.push_back(format::CreateField(
           builder, builder.string(field.getAs<StringAttr>("name").getValue()),
@@ -156,12 +155,21 @@ private:
       return format::ElementType::f16;
     if (type.isBF16())
       return format::ElementType::bf16;
-    if (type.isInteger(32))
-      return format::ElementType::i32;
-    if (type.isInteger(16))
-      return format::ElementType::i16;
-    if (type.isInteger(8))
-      return format::ElementType::i8;
+    if (type.isF64())
+      return format::ElementType::f64;
+    if (type.isInteger(1))
+      return format::ElementType::boolean;
+    bool isUnsigned = type.isUnsignedInteger();
+    switch (type.isInteger() ? type.getIntOrFloatBitWidth() : 0) {
+    case 8:
+      return isUnsigned ? format::ElementType::u8 : format::ElementType::i8;
+    case 16:
+      return isUnsigned ? format::ElementType::u16 : format::ElementType::i16;
+    case 32:
+      return isUnsigned ? format::ElementType::u32 : format::ElementType::i32;
+    case 64:
+      return isUnsigned ? format::ElementType::u64 : format::ElementType::i64;
+    }
     builder.problem =
         llvm::formatv("the device binary has no element type {0}", type).str();
     return format::ElementType::MIN;

@@ -15,6 +15,7 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 #include <cmath>
 
@@ -86,18 +87,60 @@ static void writeRopeTable(tern::RopeTableSourceAttr source,
   }
 }
 
+/// Bytes of an element as it lies in memory.
+static uint64_t elementBytes(RankedTensorType type) {
+  return llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+}
+
+static Error packDense(DenseElementsAttr dense, RankedTensorType type,
+                       llvm::raw_ostream &out) {
+  if (dense.getType() != type)
+    return llvm::createStringError(llvm::formatv(
+        "expected elements of {0}, but got {1}", type, dense.getType()));
+  if (type.getElementType().isInteger(1)) {
+    for (bool value : dense.getValues<bool>())
+      out << char(value);
+    return Error::success();
+  }
+  ArrayRef<char> raw = dense.getRawData();
+  int64_t repeats = dense.isSplat() ? type.getNumElements() : 1;
+  for (int64_t i = 0; i < repeats; ++i)
+    out.write(raw.data(), raw.size());
+  return Error::success();
+}
+
+static Error packElements(tern::ElementsSourceAttr source,
+                          RankedTensorType type, llvm::raw_ostream &out,
+                          LinkReport &report) {
+  uint64_t size = type.getNumElements() * elementBytes(type);
+  auto buffer = llvm::MemoryBuffer::getFileSlice(source.getPath(), size,
+                                                 source.getOffset());
+  if (!buffer)
+    return llvm::createStringError(source.getPath() + ": " +
+                                   buffer.getError().message());
+  if ((*buffer)->getBufferSize() != size)
+    return llvm::createStringError(source.getPath() + ": expected " +
+                                   Twine(size) + " bytes at " +
+                                   Twine(source.getOffset()));
+  report.sourceBytes += size;
+  report.packedBytes += size;
+  StringRef bytes = (*buffer)->getBuffer();
+  if (type.getElementType().isInteger(1)) {
+    for (char byte : bytes)
+      out << char(byte != 0);
+    return Error::success();
+  }
+  out << bytes;
+  return Error::success();
+}
+
 /// Writes the elements of a parameter of type `type` from `source`.
 static Error packSource(Attribute source, RankedTensorType type,
                         llvm::raw_ostream &out, LinkReport &report) {
-  if (auto dense = dyn_cast<DenseElementsAttr>(source)) {
-    if (!dense.getElementType().isF32())
-      return llvm::createStringError(llvm::formatv(
-          "expected elements of f32, but got {0}", dense.getElementType()));
-    std::vector<float> values(dense.getValues<float>().begin(),
-                              dense.getValues<float>().end());
-    writeElements(out, ArrayRef<float>(values));
-    return Error::success();
-  }
+  if (auto dense = dyn_cast<DenseElementsAttr>(source))
+    return packDense(dense, type, out);
+  if (auto elements = dyn_cast<tern::ElementsSourceAttr>(source))
+    return packElements(elements, type, out, report);
   if (auto table = dyn_cast<tern::RopeTableSourceAttr>(source)) {
     int64_t frequencies = table.getFrequencies().getNumElements();
     if (type.getRank() != 2 || !type.getElementType().isF32() ||

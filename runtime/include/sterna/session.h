@@ -123,7 +123,13 @@ typedef enum sterna_element_type_t {
   STERNA_ELEMENT_TYPE_I32 = 3,
   STERNA_ELEMENT_TYPE_I8 = 4,
   STERNA_ELEMENT_TYPE_U8 = 5,
-  STERNA_ELEMENT_TYPE_I16 = 6
+  STERNA_ELEMENT_TYPE_I16 = 6,
+  STERNA_ELEMENT_TYPE_F64 = 7,
+  STERNA_ELEMENT_TYPE_I64 = 8,
+  STERNA_ELEMENT_TYPE_BOOLEAN = 9, // a byte, 0 or 1
+  STERNA_ELEMENT_TYPE_U16 = 10,
+  STERNA_ELEMENT_TYPE_U32 = 11,
+  STERNA_ELEMENT_TYPE_U64 = 12
 } sterna_element_type_t;
 
 /// What a tensor is: dense, row-major. Pointers are valid as long as the

@@ -43,9 +43,21 @@ sterna_element_type_t elementType(format::ElementType type) {
   case format::ElementType::u8:
     return STERNA_ELEMENT_TYPE_U8;
   case format::ElementType::i16:
+    return STERNA_ELEMENT_TYPE_I16;
+  case format::ElementType::f64:
+    return STERNA_ELEMENT_TYPE_F64;
+  case format::ElementType::i64:
+    return STERNA_ELEMENT_TYPE_I64;
+  case format::ElementType::boolean:
+    return STERNA_ELEMENT_TYPE_BOOLEAN;
+  case format::ElementType::u16:
+    return STERNA_ELEMENT_TYPE_U16;
+  case format::ElementType::u32:
+    return STERNA_ELEMENT_TYPE_U32;
+  case format::ElementType::u64:
     break;
   }
-  return STERNA_ELEMENT_TYPE_I16;
+  return STERNA_ELEMENT_TYPE_U64;
 }
 
 /// Describes a field or a state tensor.

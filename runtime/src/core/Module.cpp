@@ -147,15 +147,22 @@ Status Module::verifyWeights() const {
 
 uint64_t sterna::elementSize(format::ElementType type) {
   switch (type) {
+  case format::ElementType::f64:
+  case format::ElementType::i64:
+  case format::ElementType::u64:
+    return 8;
   case format::ElementType::f32:
   case format::ElementType::i32:
+  case format::ElementType::u32:
     return 4;
   case format::ElementType::f16:
   case format::ElementType::bf16:
   case format::ElementType::i16:
+  case format::ElementType::u16:
     return 2;
   case format::ElementType::i8:
   case format::ElementType::u8:
+  case format::ElementType::boolean:
     return 1;
   }
   return 1;

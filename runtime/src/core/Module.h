@@ -58,6 +58,9 @@ public:
   /// The kernels of a code object that are linked into the program, or null.
   const sterna_kernel_library_t *linkedKernels(const format::Code &code) const;
 
+  /// Whether it is a graph's, whose program is "main", and no language model's.
+  bool isGraph() const { return model().vocabulary() == 0; }
+
   /// Index of the program called `name`, if the plan has it.
   std::optional<uint32_t> findProgram(const std::string &name) const;
 

@@ -104,8 +104,20 @@ private:
   uint64_t size;
 };
 
+/// A graph, of neither vocabulary nor hidden size, has no program of a language
+/// model.
+static Status verifyGraph(const format::Module &module) {
+  for (const format::Plan *plan : orEmpty(module.plans()))
+    for (const format::Program *program : orEmpty(plan->programs()))
+      if (program->name()->str() != "main")
+        return Status::error("expected a model with a vocabulary and a hidden "
+                             "size for the program '" +
+                             program->name()->str() + "'");
+  return Status();
+}
+
 static Status verifyModel(const format::Model &model) {
-  if (model.vocabulary() == 0 || model.hidden() == 0)
+  if ((model.vocabulary() == 0) != (model.hidden() == 0))
     return Status::error("expected a model with a vocabulary and a hidden "
                          "size, but got " +
                          str(model.vocabulary()) + " and " +
@@ -429,6 +441,9 @@ Status sterna::verifyModule(const format::Module &module, const uint8_t *data,
                             uint64_t size) {
   if (Status status = verifyModel(*module.model()); !status.ok())
     return status;
+  if (module.model()->vocabulary() == 0)
+    if (Status status = verifyGraph(module); !status.ok())
+      return status;
   if (orEmpty(module.plans()).size() == 0)
     return Status::error("the file has no plan to run");
   std::set<std::string> targets;

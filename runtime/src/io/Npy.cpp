@@ -225,23 +225,29 @@ Expected<NpyArray<T>> readNumbers(const std::string &path, const char *type) {
 template <class T>
 Status writeNumbers(const std::string &path, const char *type,
                     const std::vector<uint64_t> &shape, const T *data) {
+  uint64_t bytes = sizeof(T);
+  for (uint64_t extent : shape)
+    bytes *= extent;
+  return writeNpy(path, type, shape, data, bytes);
+}
+
+} // namespace
+
+Status sterna::writeNpy(const std::string &path, const std::string &type,
+                        const std::vector<uint64_t> &shape, const void *data,
+                        uint64_t size) {
   Expected<std::string> header = encodeNpyHeader(type, shape);
   if (!header.ok())
     return Status::error("cannot write '" + path + "': " + header.message());
   Expected<AtomicFile> file = AtomicFile::create(path);
   if (!file.ok())
     return file.status();
-  uint64_t bytes = sizeof(T);
-  for (uint64_t extent : shape)
-    bytes *= extent;
   if (Status status = file->write(header->data(), header->size()); !status.ok())
     return status;
-  if (Status status = file->write(data, bytes); !status.ok())
+  if (Status status = file->write(data, size); !status.ok())
     return status;
   return file->commit();
 }
-
-} // namespace
 
 Expected<NpyBytes> sterna::decodeNpy(const std::string &origin,
                                      std::string_view content) {

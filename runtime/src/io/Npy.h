@@ -51,6 +51,12 @@ Status writeNpy(const std::string &path, const std::vector<uint64_t> &shape,
 Status writeNpy(const std::string &path, const std::vector<uint64_t> &shape,
                 const int32_t *data);
 
+/// Writes elements of any type as they lie in memory, `size` bytes of them;
+/// `type` is as NumPy writes it.
+Status writeNpy(const std::string &path, const std::string &type,
+                const std::vector<uint64_t> &shape, const void *data,
+                uint64_t size);
+
 /// Reads an array of f32 (`<f4`). Fails on another element type, on Fortran
 /// order, and when the file is not as long as its header says.
 Expected<NpyArray<float>> readNpyF32(const std::string &path);

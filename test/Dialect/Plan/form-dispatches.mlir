@@ -156,3 +156,35 @@ func.func @helper(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = math.exp %x : tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+// Each output has a value of its own: arguments, parameters, parts of values and
+// what is an output already are copied. A program needs no inputs.
+// CHECK-LABEL: func.func @outputs(
+// CHECK-SAME: %[[X:.+]]: tensor<4xf32>
+// CHECK-DAG: %[[W:.+]] = tern.get_param @w
+// CHECK-DAG: %[[Y:.+]] = plan.dispatch @negf_{{[0-9]+}}(%[[X]])
+// CHECK-DAG: %[[P:.+]] = tensor.extract_slice %[[Y]]
+// CHECK-DAG: %[[A:.+]] = plan.dispatch @copy_{{[0-9]+}}(%[[Y]])
+// CHECK-DAG: %[[B:.+]] = plan.dispatch @copy_{{[0-9]+}}(%[[P]])
+// CHECK-DAG: %[[C:.+]] = plan.dispatch @copy_{{[0-9]+}}(%[[X]])
+// CHECK-DAG: %[[D:.+]] = plan.dispatch @copy_{{[0-9]+}}(%[[W]])
+// CHECK: return %[[Y]], %[[A]], %[[B]], %[[C]], %[[D]]
+// CHECK-LABEL: func.func @no_inputs(
+// CHECK: plan.dispatch
+tern.param @w : tensor<4xf32> from #tern.elements<path = "m.onnx", offset = 0>
+func.func @outputs(%x: tensor<4xf32> {tern.input = "x"})
+    -> (tensor<4xf32> {tern.output = "y"}, tensor<4xf32> {tern.output = "a"},
+        tensor<2xf32> {tern.output = "b"}, tensor<4xf32> {tern.output = "c"},
+        tensor<4xf32> {tern.output = "d"}) {
+  %w = tern.get_param @w : tensor<4xf32>
+  %y = arith.negf %x : tensor<4xf32>
+  %p = tensor.extract_slice %y[0] [2] [1] : tensor<4xf32> to tensor<2xf32>
+  return %y, %y, %p, %x, %w : tensor<4xf32>, tensor<4xf32>, tensor<2xf32>, tensor<4xf32>, tensor<4xf32>
+}
+func.func @no_inputs() -> (tensor<2xf32> {tern.output = "y"}) {
+  %c = arith.constant dense<1.0> : tensor<2xf32>
+  %y = arith.negf %c : tensor<2xf32>
+  return %y : tensor<2xf32>
+}

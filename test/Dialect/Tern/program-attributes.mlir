@@ -56,6 +56,16 @@ func.func private @misspelt(%x: tensor<4xf32> {tern.inputs = "x"})
 
 // -----
 
+// expected-error @+1 {{expected tern.unsigned to be a unit, but got "x"}}
+func.func private @sign(%x: tensor<4xi8> {tern.input = "x", tern.unsigned = "x"})
+
+// -----
+
+// expected-error @+1 {{expected tern.unsigned to be a unit, but got "y"}}
+func.func private @sign_of_result() -> (tensor<4xi8> {tern.output = "y", tern.unsigned = "y"})
+
+// -----
+
 // expected-error @+1 {{expected tern.output to be a name, but got unit}}
 func.func private @output() -> (tensor<4xf32> {tern.output})
 

@@ -56,6 +56,10 @@ ArrayRef<int64_t> shapeOf(Value value) {
   return cast<RankedTensorType>(value.getType()).getShape();
 }
 
+/// Ops of one kernel, at most: time to form and to emit one grows with their
+/// square.
+constexpr size_t mostOps = 64;
+
 /// Ops that will run as one kernel, in program order.
 struct Group {
   SmallVector<Operation *> ops;
@@ -115,7 +119,8 @@ private:
     Group *best = nullptr;
     for (Value operand : op->getOperands()) {
       Group *group = groupOf.lookup(operand.getDefiningOp());
-      if (!group || shapeOf(operand) != shapeOf(op->getResult(0)) ||
+      if (!group || group->ops.size() >= mostOps ||
+          shapeOf(operand) != shapeOf(op->getResult(0)) ||
           !feedsOnly(*group, op))
         continue;
       // A root is worth more than a run: its result never reaches memory.
@@ -127,6 +132,7 @@ private:
     if (best)
       return best;
     bool continuesRun = previous && previous->elementwise &&
+                        previous->ops.size() < mostOps &&
                         shapeOf(previous->ops.back()->getResult(0)) ==
                             shapeOf(op->getResult(0)) &&
                         isUnusedBefore(*previous, op);
@@ -325,11 +331,40 @@ private:
   SmallVector<Value> outputs;
 };
 
+/// Gives each output of `function` a value of its own, which a dispatch
+/// computes: one that is an argument, a parameter, part of something, or an
+/// output already is copied.
+void copyOutputs(func::FuncOp function) {
+  Operation *terminator = function.front().getTerminator();
+  OpBuilder b(terminator);
+  llvm::DenseSet<Value> seen;
+  for (OpOperand &operand : terminator->getOpOperands()) {
+    if (!function.getResultAttr(operand.getOperandNumber(), tern::outputAttr))
+      continue;
+    Value value = operand.get();
+    auto type = cast<RankedTensorType>(value.getType());
+    auto [viewed, offset] = getViewed(value);
+    Operation *producer = viewed.getDefiningOp();
+    bool isComputed =
+        producer && !isa<tern::GetParamOp>(producer) && offset == 0 &&
+        cast<RankedTensorType>(viewed.getType()).getNumElements() ==
+            type.getNumElements();
+    if (seen.insert(viewed).second && isComputed)
+      continue;
+    Location loc = value.getLoc();
+    Value empty =
+        tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
+    auto copy = linalg::CopyOp::create(b, loc, value, empty);
+    operand.set(copy.getResult(0));
+  }
+}
+
 struct FormDispatches
     : sterna::plan::impl::FormDispatchesPassBase<FormDispatches> {
   void runOnOperation() override {
     KernelTable kernels(getOperation());
     for (func::FuncOp function : getProgramFunctions(getOperation())) {
+      copyOutputs(function);
       Grouping grouping(function);
       for (Group *group : grouping.inOrder()) {
         DispatchBuilder(*group, function).build(kernels);

@@ -34,10 +34,16 @@ public:
   }
 
 private:
-  Place placeInBlock(StringAttr name, RankedTensorType type,
+  Place placeInBlock(StringAttr name, RankedTensorType type, bool isUnsigned,
                      SmallVectorImpl<Attribute> &fields) {
     MemRefType buffer = tern::getBufferType(type);
     int64_t offset = block.place(getBufferBytes(buffer));
+    // The host is told of the sign, which kernels do not know.
+    if (isUnsigned)
+      buffer = MemRefType::get(buffer.getShape(),
+                               IntegerType::get(b.getContext(),
+                                                buffer.getElementTypeBitWidth(),
+                                                IntegerType::Unsigned));
     fields.push_back(b.getDictionaryAttr(
         {b.getNamedAttr("name", name),
          b.getNamedAttr("offset", b.getI64IntegerAttr(offset)),
@@ -51,7 +57,9 @@ private:
       unsigned number = argument.getArgNumber();
       if (auto name =
               function.getArgAttrOfType<StringAttr>(number, tern::inputAttr)) {
-        result.places[argument] = placeInBlock(name, type, result.inputs);
+        bool isUnsigned = bool(function.getArgAttr(number, tern::unsignedAttr));
+        result.places[argument] =
+            placeInBlock(name, type, isUnsigned, result.inputs);
         continue;
       }
       StringAttr state = getStateName(argument);
@@ -80,7 +88,10 @@ private:
       if (auto output = function.getResultAttrOfType<StringAttr>(
               number, tern::outputAttr)) {
         auto type = cast<RankedTensorType>(operand.get().getType());
-        result.places[value] = placeInBlock(output, type, result.outputs);
+        bool isUnsigned =
+            bool(function.getResultAttr(number, tern::unsignedAttr));
+        result.places[value] =
+            placeInBlock(output, type, isUnsigned, result.outputs);
         continue;
       }
       auto tied =

@@ -10,14 +10,22 @@
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace sterna;
 
+/// Whether results of `function` are outputs of a program.
+static bool hasOutputs(func::FuncOp function) {
+  return function.getNumResults() != 0 &&
+         function.getResultAttr(0, tern::outputAttr);
+}
+
 SmallVector<func::FuncOp> plan::getProgramFunctions(ModuleOp module) {
   SmallVector<func::FuncOp> functions;
   for (auto function : module.getOps<func::FuncOp>())
-    if (!function.isExternal() && function.getNumArguments() != 0 &&
+    if (!function.isExternal() &&
+        (function.getNumArguments() != 0 || hasOutputs(function)) &&
         llvm::all_of(function.getArguments(), [&](BlockArgument argument) {
           unsigned number = argument.getArgNumber();
           return function.getArgAttr(number, tern::inputAttr) ||
@@ -60,8 +68,9 @@ std::pair<Value, int64_t> plan::getViewed(Value value) {
     if (!isView(op) || isa<tern::GetParamOp>(op))
       break;
     if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
-      bytes += *getContiguousOffset(slice) *
-               slice.getSourceType().getElementTypeBitWidth() / 8;
+      bytes +=
+          *getContiguousOffset(slice) *
+          llvm::divideCeil(slice.getSourceType().getElementTypeBitWidth(), 8);
     value = op->getOperand(0);
   }
   return {value, bytes};

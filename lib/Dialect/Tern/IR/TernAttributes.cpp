@@ -241,7 +241,7 @@ LogicalResult TernDialect::verifyRegionArgAttribute(Operation *op, unsigned,
     return expect(op, attribute, "a name", isa<StringAttr>(value));
   if (name == stateAttr)
     return expect(op, attribute, "a #tern.state", isa<StateAttr>(value));
-  if (name == lossScaleAttr)
+  if (name == lossScaleAttr || name == unsignedAttr)
     return expect(op, attribute, "a unit", isa<UnitAttr>(value));
   if (name != statesAttr)
     return refuse(op, attribute, "of an argument");
@@ -257,6 +257,8 @@ LogicalResult TernDialect::verifyRegionResultAttribute(
   StringRef name = attribute.getName();
   if (name == outputAttr)
     return expect(op, attribute, "a name", isa<StringAttr>(value));
+  if (name == unsignedAttr)
+    return expect(op, attribute, "a unit", isa<UnitAttr>(value));
   if (name != tiedAttr)
     return refuse(op, attribute, "of a result");
   auto tied = dyn_cast<IntegerAttr>(value);

@@ -72,6 +72,7 @@ constexpr llvm::StringLiteral inputAttr = "tern.input";
 constexpr llvm::StringLiteral stateAttr = "tern.state";
 constexpr llvm::StringLiteral statesAttr = "tern.states";
 constexpr llvm::StringLiteral lossScaleAttr = "tern.loss_scale";
+constexpr llvm::StringLiteral unsignedAttr = "tern.unsigned";
 constexpr llvm::StringLiteral outputAttr = "tern.output";
 constexpr llvm::StringLiteral tiedAttr = "tern.tied";
 

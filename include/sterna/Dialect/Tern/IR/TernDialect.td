@@ -35,6 +35,8 @@ def Tern_Dialect : Dialect {
     - `tern.states = [#tern.state_part<...>, ...]`: several of them side by side
       in one flat tensor.
     - `tern.loss_scale`: the factor that every cotangent has.
+    - `tern.unsigned`, beside `tern.input` or `tern.output`: its integers have no
+      sign, which their type in the IR does not tell.
     - `tern.output = "name"`, of a result: an output of the program.
     - `tern.tied = number`, of a result: replaces the argument of that number,
       which has its type.
@@ -167,6 +169,20 @@ def Tern_FileSourceAttr : AttrDef<Tern_Dialect, "FileSource"> {
   }]>];
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
+}
+
+def Tern_ElementsSourceAttr : AttrDef<Tern_Dialect, "ElementsSource"> {
+  let mnemonic = "elements";
+  let summary = "A parameter's elements lie in a file as in memory";
+  let description = [{
+    The elements of the parameter's own type, row-major and little-endian, from
+    byte `offset` of the file `path` on; a boolean takes a byte, which is 0 or
+    not.
+
+    Example: `#tern.elements<path = "model.onnx", offset = 64>`
+  }];
+  let parameters = (ins StringRefParameter<>:$path, "uint64_t":$offset);
+  let assemblyFormat = "`<` struct(params) `>`";
 }
 
 def Tern_RowScalesAttr : AttrDef<Tern_Dialect, "RowScales"> {

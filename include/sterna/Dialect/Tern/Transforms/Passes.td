@@ -179,6 +179,17 @@ def QuantizeHeadPass : Pass<"sterna-quantize-head", "::mlir::ModuleOp"> {
   ];
 }
 
+def OutlineConstantsPass
+    : Pass<"sterna-outline-constants", "::mlir::ModuleOp"> {
+  let summary = "Make parameters of constants whose elements differ";
+  let description = [{
+    Kernels have no data of their own: a constant tensor whose elements are not
+    all equal becomes a `tern.param` with the elements as its source, one for
+    equal constants, which the link phase writes to the device binary.
+  }];
+  let dependentDialects = ["TernDialect"];
+}
+
 def ShardParamsPass : Pass<"sterna-shard-params", "::mlir::ModuleOp"> {
   let summary = "Cut parameters beyond a binding range into ranges of rows";
   let description = [{
