@@ -6,9 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DoubleMath.h"
+
 #include "sterna/Codegen/Portable/Passes.h"
 #include "sterna/Codegen/Portable/WidenF16.h"
 
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -74,6 +77,25 @@ struct ExpandF16 : OpRewritePattern<arith::ExtFOp> {
   }
 };
 
+struct NarrowToF16 : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF16() ||
+        !getElementTypeOrSelf(op.getIn().getType()).isF32())
+      return rewriter.notifyMatchFailure(op, "expected f32 narrowed to f16");
+    Type words = rewriter.getI16Type();
+    if (auto shaped = dyn_cast<ShapedType>(type))
+      words = shaped.clone(words);
+    Value bits = sterna::narrowF16(rewriter, op.getLoc(), op.getIn());
+    bits = arith::TruncIOp::create(rewriter, op.getLoc(), words, bits);
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, type, bits);
+    return success();
+  }
+};
+
 struct MakeFreestanding
     : sterna::impl::MakeFreestandingPassBase<MakeFreestanding> {
   using MakeFreestandingPassBase::MakeFreestandingPassBase;
@@ -86,18 +108,39 @@ struct MakeFreestanding
       set.add<ExpandVectorFma>(context);
     }
     if (expandF16)
-      set.add<ExpandF16>(context);
-    populateMathPolynomialApproximationPatterns(set, [](StringRef name) {
-      return name == math::ExpOp::getOperationName() ||
-             name == math::LogOp::getOperationName();
-    });
+      set.add<ExpandF16, NarrowToF16>(context);
+    // Functions of one number that no machine has an instruction for; a tangent
+    // becomes a sine and a cosine.
+    math::populateExpansionPatterns(set, {"tan"});
+    populateMathPolynomialApproximationPatterns(
+        set, [](StringRef name) { return name.starts_with("math."); });
+    sterna::populateDoubleMathPatterns(set);
+    arith::populateExpandBFloat16Patterns(set);
     patterns = std::move(set);
     return success();
   }
 
   void runOnOperation() override {
     if (failed(applyPatternsGreedily(getOperation(), patterns)))
+      return signalPassFailure();
+    WalkResult result = getOperation()->walk([](Operation *op) {
+      return needsLibrary(op) ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    if (result.wasInterrupted())
       signalPassFailure();
+  }
+
+  /// Whether `op` would be a call of libm, which is an error.
+  static bool needsLibrary(Operation *op) {
+    bool isFunction =
+        isa<math::AcosOp, math::AcoshOp, math::AsinOp, math::AsinhOp,
+            math::AtanOp, math::AtanhOp, math::CosOp, math::CoshOp, math::ErfOp,
+            math::ExpOp, math::LogOp, math::PowFOp, math::SinOp, math::SinhOp,
+            math::TanOp, math::TanhOp, arith::RemFOp>(op);
+    if (isFunction)
+      op->emitError("no kernel computes '")
+          << op->getName() << "' of " << op->getResult(0).getType();
+    return isFunction;
   }
 
   FrozenRewritePatternSet patterns;

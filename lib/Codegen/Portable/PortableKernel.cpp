@@ -152,6 +152,11 @@ void agree(ParallelResults &results) {
     results.extents.push_back(results.types.front().getDimSize(dim));
 }
 
+/// Whether a tensor of this type has no elements.
+bool isEmpty(Type type) {
+  return llvm::is_contained(cast<RankedTensorType>(type).getShape(), 0);
+}
+
 class PortableKernel {
 public:
   PortableKernel(plan::KernelOp kernel, const PortableTarget &target,
@@ -160,6 +165,9 @@ public:
         buffers(buffers), begin(begin), end(end) {}
 
   FailureOr<int64_t> emit() {
+    // Results without elements are there already.
+    if (llvm::all_of(kernel.getResultTypes(), isEmpty))
+      return 1;
     cloneBody();
     SmallVector<bufferization::MaterializeInDestinationOp> writes;
     for (auto [result, target] : llvm::zip_equal(results, targets))
@@ -195,8 +203,13 @@ private:
     IRMapping mapping;
     for (BlockArgument argument : body.getArguments()) {
       unsigned number = argument.getArgNumber();
+      auto type = cast<RankedTensorType>(argument.getType());
       Value tensor =
-          toTensor(buffers[number], llvm::is_contained(tied, number));
+          isEmpty(type)
+              ? tensor::EmptyOp::create(rewriter, loc, type.getShape(),
+                                        type.getElementType())
+                    .getResult()
+              : toTensor(buffers[number], llvm::is_contained(tied, number));
       if (tensor.getType() != argument.getType())
         tensor = UnrealizedConversionCastOp::create(rewriter, loc,
                                                     argument.getType(), tensor)
@@ -450,11 +463,17 @@ FailureOr<int64_t> sterna::emitPortableKernel(plan::KernelOp kernel,
 
 SmallVector<Type> sterna::getBufferTypes(plan::KernelOp kernel) {
   SmallVector<Type> types;
+  auto add = [&](Type type) {
+    auto buffer = tern::getBufferType(cast<RankedTensorType>(type));
+    // One without elements has no strides, which a bare pointer must have.
+    types.push_back(
+        isEmpty(type) ? MemRefType::get({0}, buffer.getElementType()) : buffer);
+  };
   for (Type type : kernel.getBodyBlock()->getArgumentTypes())
-    types.push_back(tern::getBufferType(cast<RankedTensorType>(type)));
+    add(type);
   for (auto [type, tied] :
        llvm::zip_equal(kernel.getResultTypes(), kernel.getTied()))
     if (tied < 0)
-      types.push_back(tern::getBufferType(cast<RankedTensorType>(type)));
+      add(type);
   return types;
 }

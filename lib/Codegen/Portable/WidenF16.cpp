@@ -1,4 +1,4 @@
-//===- WidenF16.cpp - f16 to f32 by integer arithmetic --------------------===//
+//===- WidenF16.cpp - f16 and f32 by integer arithmetic -------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -67,4 +67,39 @@ Value sterna::widenF16(OpBuilder &b, Location loc, Value half) {
   Value bits = arith::SelectOp::create(b, loc, w.isAtLeast(magnitude, 0x0400),
                                        large, small);
   return arith::BitcastOp::create(b, loc, w.floatType(), w.merge(bits, sign));
+}
+
+Value sterna::narrowF16(OpBuilder &b, Location loc, Value value) {
+  Type type = b.getI32Type();
+  if (auto shaped = dyn_cast<ShapedType>(value.getType()))
+    type = shaped.clone(type);
+  Words w{b, loc, type};
+  auto shiftRight = [&](Value x, int32_t by) -> Value {
+    return arith::ShRUIOp::create(b, loc, x, w.word(by));
+  };
+  auto add = [&](Value x, Value y) -> Value {
+    return arith::AddIOp::create(b, loc, x, y);
+  };
+  Value bits = arith::BitcastOp::create(b, loc, type, value);
+  Value magnitude = w.mask(bits, 0x7fffffff);
+  Value sign = w.mask(shiftRight(bits, 16), 0x8000);
+  // Half a unit less one, and one more where the last bit that stays is odd.
+  constexpr int32_t rebias = -((127 - 15) << 23);
+  Value odd = w.mask(shiftRight(magnitude, 13), 1);
+  Value normal =
+      shiftRight(add(add(magnitude, w.word(rebias + 0xfff)), odd), 13);
+  // One below 2^-14 is a multiple of 2^-24, as are floats from 1/2 to 1.
+  Value half = w.splat(w.floatType(), b.getF32FloatAttr(0.5f));
+  Value small = arith::BitcastOp::create(b, loc, w.floatType(), magnitude);
+  small = arith::AddFOp::create(b, loc, small, half);
+  small = arith::SubIOp::create(b, loc,
+                                arith::BitcastOp::create(b, loc, type, small),
+                                w.word(0x3f000000));
+  Value result = arith::SelectOp::create(
+      b, loc, w.isAtLeast(magnitude, 0x38800000), normal, small);
+  result = arith::SelectOp::create(b, loc, w.isAtLeast(magnitude, 0x477ff000),
+                                   w.word(0x7c00), result);
+  result = arith::SelectOp::create(b, loc, w.isAtLeast(magnitude, 0x7f800001),
+                                   w.word(0x7e00), result);
+  return w.merge(result, sign);
 }

@@ -1,4 +1,4 @@
-//===- WidenF16.h - f16 to f32 by integer arithmetic ------------*- C++ -*-===//
+//===- WidenF16.h - f16 and f32 by integer arithmetic -----------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -17,6 +17,11 @@ namespace sterna {
 /// The f32 with the value of the f16 in the low bits of each i32 of `half`, a
 /// scalar or vector, exactly and without denormal f32 on the way.
 mlir::Value widenF16(mlir::OpBuilder &b, mlir::Location loc, mlir::Value half);
+
+/// The f16 nearest to each f32 of `value`, a scalar or vector, ties to even, in
+/// the low bits of i32.
+mlir::Value narrowF16(mlir::OpBuilder &b, mlir::Location loc,
+                      mlir::Value value);
 
 } // namespace sterna
 
