@@ -105,6 +105,7 @@ config.substitutions += [
     # First, because what follows expands it further.
     ("%check_logits", "%python %integration/check_logits.py"),
     ("%oracle_python", lit_config.params.get("full", "")),
+    ("%onnx_python", config.onnx_python),
     ("%python", f"'{config.python}'"),
     ("%oracle", os.path.join(config.test_source_root, "oracle")),
     ("%source", config.sterna_source),

@@ -80,16 +80,41 @@ private:
     module = std::move(*imported);
     if (!module)
       return diagnostics.fail("the model has no programs");
-    noticeContext();
     next = Phase::Import;
+    if (failed(checkSubject()) || failed(checkTraining()))
+      return failure();
+    if (!isGraph())
+      noticeContext();
+    return success();
+  }
+
+  /// Whether the module is a graph's, and no language model's.
+  bool isGraph() {
+    auto model = (*module)->getAttrOfType<tern::ModelAttr>(tern::modelAttr);
+    return model && model.getVocabulary() == 0;
+  }
+
+  /// Refuses options that are about something else than the input.
+  LogicalResult checkSubject() {
+    Subject other = isGraph() ? Subject::LanguageModels : Subject::Graphs;
+    for (const OptionInfo *info : options.given)
+      if (info->subject == other)
+        return diagnostics.fail(
+            "--" + info->name + " is about " +
+            (isGraph()
+                 ? "language models, but '" + options.input + "' is a graph"
+                 : "graphs, but '" + options.input + "' is a language model"));
     return success();
   }
 
   llvm::Expected<OwningOpRef<ModuleOp>> importModel() {
-    auto model =
+    auto imported =
         sterna::importModel(options.input, &context, getImportOptions(options));
-    if (!model)
-      return model.takeError();
+    if (!imported)
+      return imported.takeError();
+    if (auto *graph = std::get_if<OwningOpRef<ModuleOp>>(&*imported))
+      return std::move(*graph);
+    auto *model = std::get_if<ModelDescription>(&*imported);
     auto unusable = chooseChatTemplate(options.chatTemplate, model->tokenizer);
     if (!unusable)
       return unusable.takeError();
@@ -142,6 +167,8 @@ private:
           "', behind --compile-to=" + stringifyPhase(options.to));
     if (failed(next <= Phase::Dispatch ? describe() : findTargets()))
       return failure();
+    if (next <= Phase::Dispatch && failed(checkTraining()))
+      return failure();
     return prepare();
   }
 
@@ -175,6 +202,11 @@ private:
     if (!described)
       return diagnostics.fail(described.takeError());
     targets = std::move(*described);
+    return success();
+  }
+
+  /// Fails where a target cannot run programs that there will be.
+  LogicalResult checkTraining() {
     if (!trains())
       return success();
     for (plan::TargetAttr target : targets)
@@ -186,9 +218,9 @@ private:
 
   /// Whether there are training programs, or will be.
   bool trains() {
-    if (module && next > Phase::Differentiate)
+    if (next > Phase::Differentiate)
       return (*module).lookupSymbol("train_micro") != nullptr;
-    return options.train && options.loraRank > 0;
+    return !isGraph() && options.train && options.loraRank > 0;
   }
 
   LogicalResult findTargets() {
@@ -212,8 +244,9 @@ private:
   // How it is compiled
   //===--------------------------------------------------------------------===//
 
-  void fill(PhaseOptions &phases) const {
-    phases.loraRank = options.loraRank;
+  void fill(PhaseOptions &phases) {
+    // Of a graph there is nothing to adapt.
+    phases.loraRank = isGraph() ? 0 : options.loraRank;
     for (const std::string &name : options.loraTargets)
       phases.loraTargets.push_back(name);
     phases.train = options.train;

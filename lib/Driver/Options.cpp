@@ -73,6 +73,23 @@ Error setMaxContext(CompileOptions &options, StringRef text) {
   return Error::success();
 }
 
+Error setDimension(CompileOptions &options, StringRef text) {
+  auto [name, number] = text.rsplit('=');
+  int64_t extent;
+  if (name.empty() || number.getAsInteger(10, extent) || extent < 0)
+    return llvm::createStringError("expected NAME=N");
+  options.dimensions[name] = extent;
+  return Error::success();
+}
+
+Error setConstant(CompileOptions &options, StringRef text) {
+  auto [name, path] = text.split('=');
+  if (name.empty() || path.empty())
+    return llvm::createStringError("expected NAME=FILE.npy");
+  options.constants[name] = path.str();
+  return Error::success();
+}
+
 /// The phases and what their IR is.
 std::vector<std::pair<StringRef, StringRef>> phaseValues() {
   return {{"import", "pure functions of float tensors and composites"},
@@ -113,39 +130,45 @@ std::vector<OptionInfo> makeTable() {
        "Tokens of a training or evaluation sequence (default 128)",
        {},
        Phase::Import,
-       integer(&CompileOptions::sequenceLength)},
+       integer(&CompileOptions::sequenceLength),
+       Subject::LanguageModels},
       {"batch",
        "N",
        "Sequences in one micro-batch of training (default 1)",
        {},
        Phase::Import,
-       integer(&CompileOptions::batch)},
+       integer(&CompileOptions::batch),
+       Subject::LanguageModels},
       {"pack",
        "",
        "Let a sequence hold several samples: the training and evaluation "
        "programs take a position and a segment for each token",
        {},
        Phase::Import,
-       flag(&CompileOptions::pack, true)},
+       flag(&CompileOptions::pack, true),
+       Subject::LanguageModels},
       {"max-context",
        "N",
        "Tokens that generation can attend to, up to 1048576 (default: the "
        "model's, at most 2048)",
        {},
        Phase::Import,
-       setMaxContext},
+       setMaxContext,
+       Subject::LanguageModels},
       {"lora-rank",
        "N",
        "Rank of LoRA adapters (default 8); 0 compiles none",
        {},
        Phase::Adapt,
-       integer(&CompileOptions::loraRank)},
+       integer(&CompileOptions::loraRank),
+       Subject::LanguageModels},
       {"lora-targets",
        "LINEARS",
        "Linears with an adapter: all, or a list of q,k,v,o,gate,up,down",
        {},
        Phase::Adapt,
-       list(&CompileOptions::loraTargets)},
+       list(&CompileOptions::loraTargets),
+       Subject::LanguageModels},
       {"activations",
        "TYPE",
        "Input of ternary linears:",
@@ -153,7 +176,8 @@ std::vector<OptionInfo> makeTable() {
         {"int8", "quantized per token to 8 bits"},
         {"float", "not quantized"}},
        Phase::Import,
-       choice(&CompileOptions::activations, {"model", "int8", "float"})},
+       choice(&CompileOptions::activations, {"model", "int8", "float"}),
+       Subject::LanguageModels},
       {"weight-scale",
        "USE",
        "What a checkpoint's weight_scale does to its weights:",
@@ -161,7 +185,8 @@ std::vector<OptionInfo> makeTable() {
         {"multiply", "they are trits times it"},
         {"divide", "they are trits by it"}},
        Phase::Import,
-       choice(&CompileOptions::weightScale, {"model", "multiply", "divide"})},
+       choice(&CompileOptions::weightScale, {"model", "multiply", "divide"}),
+       Subject::LanguageModels},
       {"gradient-type",
        "TYPE",
        "Gradients in products with ternary matrices, while training:",
@@ -169,7 +194,8 @@ std::vector<OptionInfo> makeTable() {
         {"int16", "per token, to nearest"},
         {"int8", "per token, stochastic"}},
        Phase::Optimize,
-       text(&CompileOptions::gradientType)},
+       text(&CompileOptions::gradientType),
+       Subject::LanguageModels},
       {"head-type",
        "TYPE",
        "Element type of the head and of an embedding tied to it:",
@@ -177,7 +203,8 @@ std::vector<OptionInfo> makeTable() {
         {"f16", "half precision"},
         {"int8", "with a scale for each row"}},
        Phase::Optimize,
-       text(&CompileOptions::headType)},
+       text(&CompileOptions::headType),
+       Subject::LanguageModels},
       {"weight-layout",
        "LAYOUT",
        "How trits are packed:",
@@ -192,32 +219,53 @@ std::vector<OptionInfo> makeTable() {
        "Leave the training programs out",
        {},
        Phase::Differentiate,
-       flag(&CompileOptions::train, false)},
+       flag(&CompileOptions::train, false),
+       Subject::LanguageModels},
       {"quantize",
        "METHOD",
        "Make latent float weights ternary:",
        {{"absmean", "BitNet's way"}},
        Phase::Import,
-       text(&CompileOptions::quantize)},
+       text(&CompileOptions::quantize),
+       Subject::LanguageModels},
       {"i2s-layout",
        "LAYOUT",
        "Which build of bitnet.cpp wrote tensors of I2_S; files do not tell:",
        {{"x86", "one for x86 (default)"}, {"arm", "one for Arm"}},
        Phase::Import,
-       text(&CompileOptions::i2sLayout)},
+       text(&CompileOptions::i2sLayout),
+       Subject::LanguageModels},
       {"chat-template",
        "FILE|plain",
        "Chat template in place of the model's: a Jinja file, or 'plain' for "
        "\"User: ...\", \"Assistant: ...\"",
        {},
        Phase::Import,
-       text(&CompileOptions::chatTemplate)},
+       text(&CompileOptions::chatTemplate),
+       Subject::LanguageModels},
+      {"dim",
+       "NAME=N",
+       "Extent of a dynamic dimension of a graph; one without a name goes by "
+       "its input and place, x.0. May be given several times",
+       {},
+       Phase::Import,
+       setDimension,
+       Subject::Graphs},
+      {"constant",
+       "NAME=FILE.npy",
+       "Value of a graph's input that must be known when compiling, such as a "
+       "shape; it is no input of the program then. May be given several times",
+       {},
+       Phase::Import,
+       setConstant,
+       Subject::Graphs},
       {"no-checkpoint",
        "",
        "Keep all activations instead of recomputing each block's",
        {},
        Phase::Schedule,
-       flag(&CompileOptions::checkpoint, false)},
+       flag(&CompileOptions::checkpoint, false),
+       Subject::LanguageModels},
       {"portable-kernels",
        "",
        "Use no tuned kernel, to compare with the portable tier",
@@ -294,5 +342,7 @@ ImportOptions sterna::getImportOptions(const CompileOptions &options) {
   if (!options.i2sLayout.empty())
     result.i2sLayout =
         options.i2sLayout == "arm" ? I2SLayout::Arm : I2SLayout::X86;
+  result.dimensions = options.dimensions;
+  result.constants = options.constants;
   return result;
 }

@@ -108,11 +108,15 @@ Error sterna::convertModel(const ConvertOptions &options) {
   registerAllImporters();
   mlir::MLIRContext context;
   context.loadDialect<tern::TernDialect>();
-  auto model = options.progress.measure("read model", [&] {
+  auto imported = options.progress.measure("read model", [&] {
     return importModel(options.input, &context, options.import);
   });
+  if (!imported)
+    return imported.takeError();
+  auto *model = std::get_if<ModelDescription>(&*imported);
   if (!model)
-    return model.takeError();
+    return createStringError(options.input +
+                             ": expected a language model, but got a graph");
   if (Error error = options.progress.measure("write model", [&] {
         return isFile ? exportGGUF(*model, options.output, *type)
                       : exportHuggingFace(*model, options.input, options.output,

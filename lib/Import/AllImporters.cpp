@@ -9,6 +9,7 @@
 #include "sterna/Import/GGUF/ImportGGUF.h"
 #include "sterna/Import/HuggingFace/ImportHuggingFace.h"
 #include "sterna/Import/Importer.h"
+#include "sterna/Import/ONNX/ImportONNX.h"
 
 #include <mutex>
 
@@ -17,5 +18,6 @@ void sterna::registerAllImporters() {
   std::call_once(once, [] {
     registerImporter(createGGUFImporter());
     registerImporter(createHuggingFaceImporter());
+    registerImporter(createONNXImporter());
   });
 }

@@ -24,7 +24,7 @@ void sterna::registerImporter(std::unique_ptr<Importer> importer) {
   registry().push_back(std::move(importer));
 }
 
-llvm::Expected<ModelDescription>
+llvm::Expected<ImportedModel>
 sterna::importModel(StringRef path, MLIRContext *context,
                     const ImportOptions &options) {
   llvm::sys::fs::file_status status;

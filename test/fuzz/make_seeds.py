@@ -5,6 +5,8 @@
 
   make_seeds.py CORPUS
 
+Python is one with the package onnx, build/onnx/bin/python3.
+
 Device binaries are not among them: their version rises with the format, so
 that sterna-fuzz-module-seed makes one anew.
 """
@@ -15,6 +17,7 @@ import struct
 import sys
 
 import numpy as np
+from onnx import TensorProto, helper, numpy_helper
 
 _ORACLE = pathlib.Path(__file__).resolve().parent.parent / "oracle"
 sys.path.insert(0, str(_ORACLE))
@@ -196,6 +199,79 @@ def write_tokenizers(folder):
         (folder / f"{name}.bin").write_bytes("\0".join(parts).encode())
 
 
+def write_graphs(folder):
+    """Graphs whose shapes are computed, with a function, a loop and a tensor
+    that is outlined."""
+    node, value = helper.make_node, helper.make_tensor_value_info
+    floats, ints = TensorProto.FLOAT, TensorProto.INT64
+    body = helper.make_graph(
+        [node("Add", ["t", "x"], ["u"]), node("Identity", ["go"], ["on"])],
+        "body",
+        [
+            value("i", ints, []),
+            value("go", TensorProto.BOOL, []),
+            value("t", floats, ["n", 4]),
+        ],
+        [value("on", TensorProto.BOOL, []), value("u", floats, ["n", 4])],
+    )
+    bend = helper.make_function(
+        "local",
+        "Bend",
+        ["a"],
+        ["b"],
+        [node("LeakyRelu", ["a"], ["b"], alpha=0.5)],
+        [helper.make_opsetid("", 21)],
+    )
+    shapes = [
+        node("Shape", ["x"], ["s"]),
+        node("Slice", ["s", "zero", "one"], ["head"]),
+        node("Concat", ["head", "minus"], ["wanted"], axis=0),
+        node("Reshape", ["x", "wanted"], ["y"]),
+        node("Loop", ["two", "", "x"], ["sum"], body=body),
+        node("Bend", ["sum"], ["z"], domain="local"),
+        node("Softmax", ["z"], ["p"], axis=-1),
+        node("TopK", ["p", "one"], ["most", "where"]),
+    ]
+    products = [
+        node("MatMul", ["x", "w"], ["m"]),
+        node("LayerNormalization", ["m", "g"], ["h"]),
+        node("Gather", ["w", "ids"], ["rows"]),
+        node("Einsum", ["rows", "w"], ["e"], equation="ij,kj->ik"),
+        node("QuantizeLinear", ["h", "scale"], ["q"]),
+        node("DequantizeLinear", ["q", "scale"], ["d"]),
+        node("ReduceSum", ["d"], ["r"]),
+    ]
+    arrays = {
+        "zero": np.array([0]),
+        "one": np.array([1]),
+        "two": np.array(2),
+        "minus": np.array([-1]),
+        "w": np.zeros((4, 80), np.float32),
+        "g": np.ones(80, np.float32),
+        "scale": np.array(0.5, np.float32),
+    }
+    for name, nodes, outputs in (
+        ("shapes", shapes, ["y", "most", "where"]),
+        ("products", products, ["e", "r"]),
+    ):
+        used = {name for each in nodes for name in each.input}
+        graph = helper.make_graph(
+            nodes,
+            name,
+            [value("x", floats, ["n", 4])]
+            + [value("ids", ints, [2])] * ("ids" in used),
+            [value(output, floats, None) for output in outputs],
+            [
+                numpy_helper.from_array(array, key)
+                for key, array in arrays.items()
+                if key in used
+            ],
+        )
+        sets = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
+        model = helper.make_model(graph, opset_imports=sets, functions=[bend])
+        (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -205,6 +281,7 @@ def main():
         "gguf": write_models,
         "json-lines": write_rows,
         "npy": write_arrays,
+        "onnx": write_graphs,
         "safetensors": write_safetensors,
         "tokenizer-json": write_tokenizers,
     }.items():

@@ -58,6 +58,10 @@ struct CompileOptions {
   /// "plain", or the Jinja file that takes the place of the model's chat
   /// template; empty: the model's.
   std::string chatTemplate;
+  /// Of a graph: extents of dynamic dimensions, and files with inputs that are
+  /// known when compiling, by name.
+  llvm::StringMap<int64_t> dimensions;
+  llvm::StringMap<std::string> constants;
   /// The phase after which the input stands, if that is IR that does not say so
   /// itself.
   std::optional<Phase> from;
@@ -69,6 +73,9 @@ struct CompileOptions {
   /// The options set by setOption(), in order.
   std::vector<const OptionInfo *> given;
 };
+
+/// What an option is about.
+enum class Subject { All, LanguageModels, Graphs };
 
 /// One option as users name it.
 struct OptionInfo {
@@ -82,6 +89,8 @@ struct OptionInfo {
   Phase phase;
   /// Sets it from text, "" for a flag. Fails with what was expected.
   std::function<llvm::Error(CompileOptions &, llvm::StringRef)> set;
+  /// One that is given for others is refused.
+  Subject subject = Subject::All;
 
   bool isFlag() const { return placeholder.empty(); }
 };

@@ -15,6 +15,7 @@
 #include "llvm/Support/Error.h"
 
 #include <memory>
+#include <variant>
 
 namespace sterna {
 
@@ -33,7 +34,16 @@ struct ImportOptions {
   WeightScale weightScale = WeightScale::Model;
   /// None: x86's. An importer refuses it for a model without such tensors.
   std::optional<I2SLayout> i2sLayout;
+  /// Of graphs: extents of dynamic dimensions, and files of NumPy's format with
+  /// inputs that are known when compiling, both by name.
+  llvm::StringMap<int64_t> dimensions;
+  llvm::StringMap<std::string> constants;
 };
+
+/// A language model, of which buildModel makes programs, or the module of a
+/// graph, whose program is @main.
+using ImportedModel =
+    std::variant<ModelDescription, mlir::OwningOpRef<mlir::ModuleOp>>;
 
 /// Importers have no state; one object of each is registered.
 class Importer {
@@ -47,10 +57,10 @@ public:
   /// what it holds; damage is for read() to find.
   virtual bool accepts(llvm::StringRef path) const = 0;
 
-  /// Reads the description of the model at `path`. Weights are scanned, a few
-  /// rows at a time, and stay in their files. Fails with the key or tensor that
-  /// is missing, of an unexpected shape, or not ternary.
-  virtual llvm::Expected<ModelDescription>
+  /// Reads the model at `path`. Weights are scanned, a few rows at a time, and
+  /// stay in their files. Fails with the key or tensor that is missing, of an
+  /// unexpected shape, or not ternary, or with the nodes that are not known.
+  virtual llvm::Expected<ImportedModel>
   read(llvm::StringRef path, mlir::MLIRContext *context,
        const ImportOptions &options) const = 0;
 };
@@ -63,9 +73,9 @@ void registerAllImporters();
 
 /// Reads the model at `path` by the first importer that accepts it. Fails where
 /// none does, with a list of what they read.
-llvm::Expected<ModelDescription> importModel(llvm::StringRef path,
-                                             mlir::MLIRContext *context,
-                                             const ImportOptions &options);
+llvm::Expected<ImportedModel> importModel(llvm::StringRef path,
+                                          mlir::MLIRContext *context,
+                                          const ImportOptions &options);
 
 } // namespace sterna
 

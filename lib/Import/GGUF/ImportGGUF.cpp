@@ -309,8 +309,8 @@ public:
     return GGUFFile::hasMagic(path);
   }
 
-  Expected<ModelDescription> read(StringRef path, MLIRContext *context,
-                                  const ImportOptions &options) const override {
+  Expected<ImportedModel> read(StringRef path, MLIRContext *context,
+                               const ImportOptions &options) const override {
     bool ofArm = options.i2sLayout == I2SLayout::Arm;
     Expected<GGUFFile> file =
         GGUFFile::open(path, ofArm ? StorageType::I2_S_ARM : StorageType::I2_S);

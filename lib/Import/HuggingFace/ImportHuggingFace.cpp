@@ -262,8 +262,8 @@ public:
     return llvm::sys::fs::exists(path + "/config.json");
   }
 
-  Expected<ModelDescription> read(StringRef path, MLIRContext *context,
-                                  const ImportOptions &options) const override {
+  Expected<ImportedModel> read(StringRef path, MLIRContext *context,
+                               const ImportOptions &options) const override {
     if (options.i2sLayout)
       return llvm::createStringError(
           "--i2s-layout: expected a GGUF file, but " + path + " is a folder");

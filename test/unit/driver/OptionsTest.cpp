@@ -41,6 +41,8 @@ TEST(Options, EachIsSet) {
            {"quantize", "absmean"},
            {"i2s-layout", "arm"},
            {"chat-template", "plain"},
+           {"dim", "n=4"},
+           {"constant", "shape=shape.npy"},
            {"runtime-folder", "bin"},
            {"compile-from", "adapt"},
            {"compile-to", "codegen"}})
@@ -52,6 +54,8 @@ TEST(Options, EachIsSet) {
   EXPECT_EQ(options.batch, 3);
   EXPECT_TRUE(options.pack);
   EXPECT_EQ(options.maxContext, 9);
+  EXPECT_EQ(options.dimensions.lookup("n"), 4);
+  EXPECT_EQ(options.constants.lookup("shape"), "shape.npy");
   EXPECT_EQ(options.loraRank, 2);
   EXPECT_EQ(options.loraTargets, (std::vector<std::string>{"q", "down"}));
   EXPECT_EQ(options.activations, ActivationType::Float);

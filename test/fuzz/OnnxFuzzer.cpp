@@ -1,0 +1,25 @@
+//===- OnnxFuzzer.cpp - Graphs from hostile bytes -------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "InputFile.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Import/ONNX/ImportONNX.h"
+
+#include "mlir/IR/MLIRContext.h"
+
+using namespace sterna;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  fuzz::InputFile file(data, size);
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<tern::TernDialect>();
+  ImportOptions options;
+  options.dimensions["n"] = 3;
+  auto model = createONNXImporter()->read(file.path(), &context, options);
+  if (!model)
+    llvm::consumeError(model.takeError());
+  return 0;
+}
