@@ -11,7 +11,6 @@
 #include "sterna/Codegen/Portable/Passes.h"
 #include "sterna/Codegen/Portable/WidenF16.h"
 
-#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -77,19 +76,21 @@ struct ExpandF16 : OpRewritePattern<arith::ExtFOp> {
   }
 };
 
-struct NarrowToF16 : OpRewritePattern<arith::TruncFOp> {
-  using OpRewritePattern::OpRewritePattern;
+/// Rounds f32 to floats of 16 bits, `Half`, by `narrow`.
+template <typename Half, Value (*narrow)(OpBuilder &, Location, Value)>
+struct NarrowToHalf : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern<arith::TruncFOp>::OpRewritePattern;
 
   LogicalResult matchAndRewrite(arith::TruncFOp op,
                                 PatternRewriter &rewriter) const override {
     Type type = op.getType();
-    if (!getElementTypeOrSelf(type).isF16() ||
+    if (!isa<Half>(getElementTypeOrSelf(type)) ||
         !getElementTypeOrSelf(op.getIn().getType()).isF32())
-      return rewriter.notifyMatchFailure(op, "expected f32 narrowed to f16");
+      return rewriter.notifyMatchFailure(op, "expected f32 made narrower");
     Type words = rewriter.getI16Type();
     if (auto shaped = dyn_cast<ShapedType>(type))
       words = shaped.clone(words);
-    Value bits = sterna::narrowF16(rewriter, op.getLoc(), op.getIn());
+    Value bits = narrow(rewriter, op.getLoc(), op.getIn());
     bits = arith::TruncIOp::create(rewriter, op.getLoc(), words, bits);
     rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, type, bits);
     return success();
@@ -108,14 +109,14 @@ struct MakeFreestanding
       set.add<ExpandVectorFma>(context);
     }
     if (expandF16)
-      set.add<ExpandF16, NarrowToF16>(context);
+      set.add<ExpandF16, NarrowToHalf<Float16Type, sterna::narrowF16>>(context);
     // Functions of one number that no machine has an instruction for; a tangent
     // becomes a sine and a cosine.
     math::populateExpansionPatterns(set, {"tan"});
     populateMathPolynomialApproximationPatterns(
         set, [](StringRef name) { return name.starts_with("math."); });
     sterna::populateDoubleMathPatterns(set);
-    arith::populateExpandBFloat16Patterns(set);
+    set.add<NarrowToHalf<BFloat16Type, sterna::narrowBF16>>(context);
     patterns = std::move(set);
     return success();
   }

@@ -38,6 +38,10 @@ struct Words {
   Value shiftLeft(Value x, int32_t by) {
     return arith::ShLIOp::create(b, loc, x, word(by));
   }
+  Value shiftRight(Value x, int32_t by) {
+    return arith::ShRUIOp::create(b, loc, x, word(by));
+  }
+  Value add(Value x, Value y) { return arith::AddIOp::create(b, loc, x, y); }
   Value merge(Value x, Value y) { return arith::OrIOp::create(b, loc, x, y); }
   Value isAtLeast(Value x, int32_t bound) {
     return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::uge, x,
@@ -69,25 +73,37 @@ Value sterna::widenF16(OpBuilder &b, Location loc, Value half) {
   return arith::BitcastOp::create(b, loc, w.floatType(), w.merge(bits, sign));
 }
 
-Value sterna::narrowF16(OpBuilder &b, Location loc, Value value) {
+/// Words of as many elements as `value`.
+static Words wordsOf(OpBuilder &b, Location loc, Value value) {
   Type type = b.getI32Type();
   if (auto shaped = dyn_cast<ShapedType>(value.getType()))
     type = shaped.clone(type);
-  Words w{b, loc, type};
-  auto shiftRight = [&](Value x, int32_t by) -> Value {
-    return arith::ShRUIOp::create(b, loc, x, w.word(by));
-  };
-  auto add = [&](Value x, Value y) -> Value {
-    return arith::AddIOp::create(b, loc, x, y);
-  };
+  return {b, loc, type};
+}
+
+Value sterna::narrowBF16(OpBuilder &b, Location loc, Value value) {
+  Words w = wordsOf(b, loc, value);
+  Value bits = arith::BitcastOp::create(b, loc, w.type, value);
+  // Half a unit less one, and one more where the last bit that stays is odd.
+  Value odd = w.mask(w.shiftRight(bits, 16), 1);
+  Value rounded = w.shiftRight(w.add(w.add(bits, w.word(0x7fff)), odd), 16);
+  // A NaN stays one, with its sign.
+  Value nan = w.merge(w.shiftRight(bits, 16), w.word(0x40));
+  Value isNaN = w.isAtLeast(w.mask(bits, 0x7fffffff), 0x7f800001);
+  return arith::SelectOp::create(b, loc, isNaN, nan, rounded);
+}
+
+Value sterna::narrowF16(OpBuilder &b, Location loc, Value value) {
+  Words w = wordsOf(b, loc, value);
+  Type type = w.type;
   Value bits = arith::BitcastOp::create(b, loc, type, value);
   Value magnitude = w.mask(bits, 0x7fffffff);
-  Value sign = w.mask(shiftRight(bits, 16), 0x8000);
+  Value sign = w.mask(w.shiftRight(bits, 16), 0x8000);
   // Half a unit less one, and one more where the last bit that stays is odd.
   constexpr int32_t rebias = -((127 - 15) << 23);
-  Value odd = w.mask(shiftRight(magnitude, 13), 1);
+  Value odd = w.mask(w.shiftRight(magnitude, 13), 1);
   Value normal =
-      shiftRight(add(add(magnitude, w.word(rebias + 0xfff)), odd), 13);
+      w.shiftRight(w.add(w.add(magnitude, w.word(rebias + 0xfff)), odd), 13);
   // One below 2^-14 is a multiple of 2^-24, as are floats from 1/2 to 1.
   Value half = w.splat(w.floatType(), b.getF32FloatAttr(0.5f));
   Value small = arith::BitcastOp::create(b, loc, w.floatType(), magnitude);

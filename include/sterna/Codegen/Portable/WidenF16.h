@@ -23,6 +23,10 @@ mlir::Value widenF16(mlir::OpBuilder &b, mlir::Location loc, mlir::Value half);
 mlir::Value narrowF16(mlir::OpBuilder &b, mlir::Location loc,
                       mlir::Value value);
 
+/// The bf16 nearest to each, likewise.
+mlir::Value narrowBF16(mlir::OpBuilder &b, mlir::Location loc,
+                       mlir::Value value);
+
 } // namespace sterna
 
 #endif // STERNA_CODEGEN_PORTABLE_WIDENF16_H
