@@ -94,16 +94,17 @@ static uint64_t elementBytes(RankedTensorType type) {
 
 static Error packDense(DenseElementsAttr dense, RankedTensorType type,
                        llvm::raw_ostream &out) {
-  if (dense.getType() != type)
-    return llvm::createStringError(llvm::formatv(
-        "expected elements of {0}, but got {1}", type, dense.getType()));
+  if (dense.getElementType() != type.getElementType())
+    return llvm::createStringError(
+        llvm::formatv("expected elements of {0}, but got {1}",
+                      type.getElementType(), dense.getElementType()));
   if (type.getElementType().isInteger(1)) {
     for (bool value : dense.getValues<bool>())
       out << char(value);
     return Error::success();
   }
   ArrayRef<char> raw = dense.getRawData();
-  int64_t repeats = dense.isSplat() ? type.getNumElements() : 1;
+  int64_t repeats = dense.isSplat() ? dense.getNumElements() : 1;
   for (int64_t i = 0; i < repeats; ++i)
     out.write(raw.data(), raw.size());
   return Error::success();

@@ -170,7 +170,8 @@ TEST_F(WriteDeviceBinaryTest, RefusesSourcesThatCannotBePacked) {
 
 TEST_F(WriteDeviceBinaryTest, RefusesWhatTheFormatHasNoWordFor) {
   auto state = *plan("cpu").getOps<plan::StateOp>().begin();
-  for (Type type : {Type(b.getF64Type()), Type(b.getI64Type())}) {
+  for (unsigned bits : {24, 128}) {
+    Type type = b.getIntegerType(bits);
     state.setTypeAttr(TypeAttr::get(MemRefType::get({4}, type)));
     EXPECT_NE(write().find("the device binary has no element type "),
               std::string::npos);
