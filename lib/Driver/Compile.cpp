@@ -153,6 +153,8 @@ private:
     if (failed(last))
       return failure();
     next = Phase(int(*last) + 1);
+    if (failed(checkSubject()))
+      return failure();
     for (const OptionInfo *info : options.given) {
       if (info->phase < next)
         return diagnostics.fail("--" + info->name +

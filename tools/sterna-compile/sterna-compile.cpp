@@ -82,7 +82,8 @@ int main(int argc, char **argv) {
   std::string problem = parseCommandLine(
       argc, argv,
       "Compiles a ternary language model to a device binary that generates "
-      "text\nand fine-tunes LoRA adapters.\n\n"
+      "text\nand fine-tunes LoRA adapters, or a graph of ONNX to one that "
+      "'sterna-run run'\nruns.\n\n"
       "  sterna-compile model.gguf -o model.stn\n"
       "  sterna-compile bitnet-b1.58-2B-4T -o model.stn\n"
       "  sterna-compile model.gguf -o model.stn --seq-len=256 --lora-rank=16\n"
@@ -90,7 +91,8 @@ int main(int argc, char **argv) {
       "  sterna-compile model.gguf --emit=obj --target=aarch64-apple-ios "
       "-o model.o\n"
       "  sterna-compile model.gguf --compile-to=schedule -o plan.mlir\n"
-      "  sterna-compile plan.mlir -o model.stn\n");
+      "  sterna-compile plan.mlir -o model.stn\n"
+      "  sterna-compile graph.onnx -o graph.stn --dim=batch=1\n");
   if (!problem.empty())
     return fail(problem);
   CompileOptions options;
