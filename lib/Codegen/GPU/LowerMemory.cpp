@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Codegen/GPU/Passes.h"
-#include "sterna/Codegen/Portable/WidenF16.h"
+#include "sterna/Codegen/Portable/HalfPrecision.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 

@@ -8,8 +8,8 @@
 
 #include "DoubleMath.h"
 
+#include "sterna/Codegen/Portable/HalfPrecision.h"
 #include "sterna/Codegen/Portable/Passes.h"
-#include "sterna/Codegen/Portable/WidenF16.h"
 
 #include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"

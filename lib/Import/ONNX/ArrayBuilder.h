@@ -16,9 +16,12 @@
 
 namespace sterna {
 
+/// The extents of a tensor, of which some are changed and others read.
+using Extents = llvm::SmallVector<int64_t>;
+using Shape = llvm::ArrayRef<int64_t>;
+
 /// Scalars and elementwise tensors are built by TensorBuilder's functions.
 struct ArrayBuilder : TensorBuilder {
-  using Shape = llvm::ArrayRef<int64_t>;
   /// Builds an element from those of the inputs, or from its place.
   using Body =
       llvm::function_ref<Value(TensorBuilder &, llvm::ArrayRef<Value>)>;

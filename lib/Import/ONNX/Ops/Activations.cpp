@@ -104,7 +104,7 @@ LogicalResult buildPRelu(NodeBuilder &n) {
   auto shape = n.broadcastShapes({n.shapeOf(x.value), n.shapeOf(slope.value)});
   if (!shape)
     return failure();
-  if (ArrayBuilder::Shape(*shape) != n.shapeOf(x.value))
+  if (Shape(*shape) != n.shapeOf(x.value))
     return n.fail("its slope is larger than its input");
   Arithmetic math{n, x.type};
   Value result = n.elementwise({x, slope}, [&](ArrayRef<Value> v) -> Value {

@@ -18,9 +18,6 @@ using onnx::TensorProto;
 
 namespace {
 
-using Shape = ArrayBuilder::Shape;
-using Extents = SmallVector<int64_t>;
-
 /// [B, S, H * D] as [B, H, S, D].
 Value splitHeads(NodeBuilder &n, Value x, int64_t heads) {
   Shape shape = n.shapeOf(x);

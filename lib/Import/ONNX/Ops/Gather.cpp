@@ -16,9 +16,6 @@ using onnx::TensorProto;
 
 namespace {
 
-using Shape = ArrayBuilder::Shape;
-using Extents = SmallVector<int64_t>;
-
 /// In a body: the place `element` of `extent`, as an index within it.
 Value toPlace(TensorBuilder &body, Value element, int64_t extent) {
   ArrayBuilder b{body};

@@ -14,9 +14,6 @@ using onnx::TensorProto;
 
 namespace {
 
-using Shape = ArrayBuilder::Shape;
-using Extents = SmallVector<int64_t>;
-
 class LossBuilder {
 public:
   explicit LossBuilder(NodeBuilder &n) : n(n) {}

@@ -15,9 +15,6 @@ using namespace mlir;
 using namespace sterna;
 using onnx::TensorProto;
 
-using Shape = ArrayBuilder::Shape;
-using Extents = SmallVector<int64_t>;
-
 /// x [..., M, K] times y [..., K, N], both with the batch `batch`.
 static Value multiplyBatches(NodeBuilder &n, const Arithmetic &math, Value x,
                              Value y, Shape batch, bool hasBatchX,

@@ -20,9 +20,6 @@ using onnx::TensorProto;
 
 namespace {
 
-using Shape = ArrayBuilder::Shape;
-using Extents = SmallVector<int64_t>;
-
 /// Attention with the projection of q, k and v: inputs are hidden states [B, S,
 /// I], weights [I, 3 H], a bias, a mask [B, T] of what may be seen, and the
 /// past [2, B, N, P, D].

@@ -19,9 +19,6 @@ using onnx::TensorProto;
 
 namespace {
 
-using Shape = ArrayBuilder::Shape;
-using Extents = SmallVector<int64_t>;
-
 /// A norm of rows, and what the op also gives of them.
 struct Norm {
   Value result, mean, inverse;

@@ -16,9 +16,6 @@ using onnx::TensorProto;
 
 namespace {
 
-using Shape = ArrayBuilder::Shape;
-using Extents = SmallVector<int64_t>;
-
 /// `values`, scales or zero points, with one for each element of `shape`; null
 /// where they do not fit.
 Value spreadParameters(NodeBuilder &n, Value values, Shape shape, int64_t axis,

@@ -51,7 +51,7 @@ static Value log(NodeBuilder &n, Value x) {
 Value sterna::buildSoftmax(NodeBuilder &n, Value x, ArrayRef<int64_t> dims,
                            bool isLog) {
   Arithmetic math{n, TensorProto::FLOAT};
-  ArrayBuilder::Shape shape = n.shapeOf(x);
+  Shape shape = n.shapeOf(x);
   Value most = n.broadcastTo(extremeOver(n, math, x, dims), shape);
   Value moved = math.sub(x, most);
   Value powers = exp(n, moved);
@@ -186,7 +186,7 @@ LogicalResult buildArgExtreme(NodeBuilder &n, bool isMin) {
   bool keep = n.getInt("keepdims", 1) != 0;
   bool isLast = n.getInt("select_last_index", 0) != 0;
   Arithmetic math{n, x.type};
-  ArrayBuilder::Shape shape = n.shapeOf(x.value);
+  Shape shape = n.shapeOf(x.value);
   Value best =
       n.broadcastTo(extremeOver(n, math, x.value, *axis, isMin), shape);
   Value places = n.generate(

@@ -16,9 +16,6 @@ using onnx::TensorProto;
 
 namespace {
 
-using Shape = ArrayBuilder::Shape;
-using Extents = SmallVector<int64_t>;
-
 /// What an update does to the element that is there.
 std::optional<Value (*)(const Arithmetic &, Value, Value)>
 findReduction(NodeBuilder &n) {

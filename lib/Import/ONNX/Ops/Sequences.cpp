@@ -19,9 +19,6 @@ using onnx::TensorProto;
 
 namespace {
 
-using Shape = ArrayBuilder::Shape;
-using Extents = SmallVector<int64_t>;
-
 constexpr int64_t maxRange = int64_t(1) << 31;
 
 LogicalResult buildRange(NodeBuilder &n) {

@@ -18,9 +18,6 @@ using onnx::TensorProto;
 
 namespace {
 
-using Shape = ArrayBuilder::Shape;
-using Extents = SmallVector<int64_t>;
-
 /// The most that a tensor is padded by on each side.
 constexpr int64_t maxPad = int64_t(1) << 40;
 

@@ -1,12 +1,12 @@
-//===- WidenF16.cpp - f16 and f32 by integer arithmetic -------------------===//
+//===- HalfPrecision.cpp - Floats of 16 bits by integers ------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// See WidenF16.h.
+// See HalfPrecision.h.
 //
 //===----------------------------------------------------------------------===//
 
-#include "sterna/Codegen/Portable/WidenF16.h"
+#include "sterna/Codegen/Portable/HalfPrecision.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 

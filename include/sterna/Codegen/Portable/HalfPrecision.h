@@ -1,4 +1,4 @@
-//===- WidenF16.h - f16 and f32 by integer arithmetic -----------*- C++ -*-===//
+//===- HalfPrecision.h - Floats of 16 bits by integers ----------*- C++ -*-===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -7,8 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef STERNA_CODEGEN_PORTABLE_WIDENF16_H
-#define STERNA_CODEGEN_PORTABLE_WIDENF16_H
+#ifndef STERNA_CODEGEN_PORTABLE_HALFPRECISION_H
+#define STERNA_CODEGEN_PORTABLE_HALFPRECISION_H
 
 #include "mlir/IR/Builders.h"
 
@@ -29,4 +29,4 @@ mlir::Value narrowBF16(mlir::OpBuilder &b, mlir::Location loc,
 
 } // namespace sterna
 
-#endif // STERNA_CODEGEN_PORTABLE_WIDENF16_H
+#endif // STERNA_CODEGEN_PORTABLE_HALFPRECISION_H
