@@ -487,6 +487,25 @@ def test_refusals():
         [("yes", np.array(True))],
     )
     assert "more than 4096 iterations" in error_of(save(endless))
+    innermost = helper.make_graph(
+        [],
+        "innermost",
+        [value("j", [], INT64), value("in", [], BOOL)],
+        [value("in", [], BOOL)],
+    )
+    inner = helper.make_graph(
+        [node("Loop", ["many", ""], [], body=innermost)],
+        "inner",
+        [value("i", [], INT64), value("go", [], BOOL), value("a", [1])],
+        [value("go", [], BOOL), value("a", [1])],
+    )
+    nested = make_model(
+        [node("Loop", ["many", "", "x"], ["y"], body=inner)],
+        [value("x", [1])],
+        [value("y", None)],
+        [("many", np.array(4000))],
+    )
+    assert "have more than 131072 nodes" in error_of(save(nested))
     right = make_model(
         [node("Neg", ["x"], ["y"])], [value("x", [3])], [value("y", None)]
     )

@@ -358,10 +358,16 @@ LogicalResult GraphBuilder::setOutputs(const NodeProto &node,
   return success();
 }
 
+LogicalResult GraphBuilder::countNodes(unsigned count) {
+  if ((numNodes += count) <= maxNodes)
+    return success();
+  return fail("loops and functions written out have more than " +
+              Twine(maxNodes) + " nodes");
+}
+
 LogicalResult GraphBuilder::buildNode(const NodeProto &node) {
-  if (++numNodes > maxNodes)
-    return fail("loops and functions written out have more than " +
-                Twine(maxNodes) + " nodes");
+  if (failed(countNodes(1)))
+    return failure();
   if (const onnx::FunctionProto *called = findFunction(node))
     return callFunction(*called, node);
   auto inputs = getInputs(node);
@@ -401,7 +407,8 @@ LogicalResult GraphBuilder::buildNode(const NodeProto &node) {
 FailureOr<std::vector<GraphValue>>
 GraphBuilder::buildInner(const onnx::GraphProto &graph,
                          ArrayRef<GraphValue> inputs) {
-  numNodes += 1 + graph.output_size();
+  if (failed(countNodes(1 + graph.output_size())))
+    return failure();
   if (++depth > maxDepth)
     return fail("graphs are nested more than " + Twine(maxDepth) + " deep");
   scopes.emplace_back();

@@ -53,6 +53,8 @@ private:
 
   mlir::LogicalResult addInitializers(const onnx::GraphProto &graph);
   template <typename Nodes> mlir::LogicalResult buildNodes(const Nodes &nodes);
+  /// Adds to the nodes that are built; fails where they are too many.
+  mlir::LogicalResult countNodes(unsigned count);
   mlir::LogicalResult buildNode(const onnx::NodeProto &node);
   mlir::LogicalResult callFunction(const onnx::FunctionProto &function,
                                    const onnx::NodeProto &node);
