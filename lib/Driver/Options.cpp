@@ -243,6 +243,14 @@ std::vector<OptionInfo> makeTable() {
        Phase::Import,
        text(&CompileOptions::chatTemplate),
        Subject::LanguageModels},
+      {"tokenizer",
+       "FILE|FOLDER",
+       "Make a language model of a graph of token ids, exported with or without "
+       "keys and values of a past: tokenizer.json, its folder, or a GGUF file "
+       "with the vocabulary",
+       {},
+       Phase::Import,
+       text(&CompileOptions::tokenizer)},
       {"dim",
        "NAME=N",
        "Extent of a dynamic dimension of a graph; one without a name goes by "
@@ -344,5 +352,8 @@ ImportOptions sterna::getImportOptions(const CompileOptions &options) {
         options.i2sLayout == "arm" ? I2SLayout::Arm : I2SLayout::X86;
   result.dimensions = options.dimensions;
   result.constants = options.constants;
+  result.tokenizer = options.tokenizer;
+  result.tokens =
+      std::max(options.maxContext.value_or(2048), options.sequenceLength);
   return result;
 }

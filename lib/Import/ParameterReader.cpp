@@ -135,9 +135,10 @@ tern::FileSourceAttr ParameterReader::source(const StoredTensor &tensor,
 static Type getTableType(MLIRContext *context, StorageType storage) {
   const StorageFormat &format = getStorageFormat(storage);
   bool isHalfScaled = !format.isFloat && format.layout == RowLayout::Blocks;
-  if (storage == StorageType::F16 || isHalfScaled)
+  if (storage == StorageType::F16 || storage == StorageType::F16Columns ||
+      isHalfScaled)
     return Float16Type::get(context);
-  if (storage == StorageType::BF16)
+  if (storage == StorageType::BF16 || storage == StorageType::BF16Columns)
     return BFloat16Type::get(context);
   return Float32Type::get(context);
 }

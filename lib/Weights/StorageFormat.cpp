@@ -133,6 +133,19 @@ static constexpr StorageFormat makeWidened(StorageType type, const char *name,
                       : holdsOne};
 }
 
+/// Numbers that `widen` makes floats of, row by row or column by column.
+static constexpr StorageFormat
+makeNumbers(StorageType type, const char *name, int64_t blockSize,
+            int64_t blockBytes, RowLayout layout, bool isFloat,
+            void (*widen)(const char *, int64_t, float *)) {
+  StorageFormat format =
+      makeWidened(type, name, blockSize, blockBytes, layout,
+                  /*hasScales=*/isFloat, /*isWritten=*/false);
+  format.isFloat = isFloat;
+  format.widen = widen;
+  return format;
+}
+
 /// In the order of `StorageType`.
 static constexpr StorageFormat formats[] = {
     {StorageType::F32, "F32", 1, 4, RowLayout::Blocks, true, true,
@@ -161,6 +174,20 @@ static constexpr StorageFormat formats[] = {
     makeWidened(StorageType::BitNetU8, "BitNet U8", 4, 1, RowLayout::Quarters,
                 false, /*isWritten=*/true),
     makeTrits<MLXBlock>(StorageType::MLXU2, "MLX 2-bit", /*hasScales=*/false),
+    makeNumbers(StorageType::F32Columns, "F32", 1, 4, RowLayout::Columns, true,
+                decodeSingles),
+    makeNumbers(StorageType::F16Columns, "F16", 1, 2, RowLayout::Columns, true,
+                decodeWords<halfToFloat>),
+    makeNumbers(StorageType::BF16Columns, "BF16", 1, 2, RowLayout::Columns,
+                true, decodeWords<bfloatToFloat>),
+    makeNumbers(StorageType::I8, "int8", 1, 1, RowLayout::Integers, false,
+                widenIntegers<8>),
+    makeNumbers(StorageType::I4, "int4", 2, 1, RowLayout::Integers, false,
+                widenIntegers<4>),
+    makeNumbers(StorageType::I2, "int2", 4, 1, RowLayout::Integers, false,
+                widenIntegers<2>),
+    makeNumbers(StorageType::I8Columns, "int8", 1, 1, RowLayout::Columns, false,
+                widenIntegers<8>),
 };
 static_assert(std::size(formats) == tern::getMaxEnumValForStorageType() + 1);
 
@@ -186,6 +213,8 @@ std::string sterna::listStorageFormats(bool floatsOnly) {
 const char *StorageFormat::getDividedCount() const {
   switch (layout) {
   case RowLayout::Blocks:
+  case RowLayout::Integers:
+  case RowLayout::Columns:
     return "columns";
   case RowLayout::Run:
     return "weights";
@@ -200,6 +229,8 @@ bool StorageFormat::isWhole(int64_t rows, int64_t columns) const {
     return false;
   switch (layout) {
   case RowLayout::Blocks:
+  case RowLayout::Integers:
+  case RowLayout::Columns:
     return columns % blockSize == 0;
   case RowLayout::Run: // remainders, because the product may be too large
     return rows % blockSize * (columns % blockSize) % blockSize == 0;

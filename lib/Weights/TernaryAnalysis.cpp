@@ -29,7 +29,9 @@ static std::string describeContradiction(const std::vector<float> &weights,
                                          int64_t row,
                                          const StorageFormat &format) {
   int64_t unit = format.unit;
-  bool isWidened = format.layout != RowLayout::Blocks;
+  bool hasCodes = !format.isFloat && format.layout != RowLayout::Blocks;
+  const char *noTrit = format.widen ? "is no trit"
+                                    : "has the code 3, which is no trit";
   std::string text;
   raw_string_ostream stream(text);
   int64_t numCols = weights.size();
@@ -39,7 +41,7 @@ static std::string describeContradiction(const std::vector<float> &weights,
       float weight = weights[col];
       if (!std::isfinite(weight)) {
         stream << "element [" << row << ", " << col << "] "
-               << (isWidened            ? "has the code 3, which is no trit"
+               << (hasCodes             ? noTrit
                    : std::isnan(weight) ? "is not a number"
                                         : "is infinite");
         return text;

@@ -25,8 +25,10 @@ constexpr int64_t weightsPerPiece = 65536;
 template <typename VisitFn>
 llvm::Error WeightSource::visitWidened(int64_t firstRow, int64_t count,
                                        VisitFn visit) const {
+  // A short piece of each column would be a read of its own.
+  int64_t least = format->layout == RowLayout::Columns ? 256 : 1;
   int64_t rowsPerRead =
-      std::min(count, std::max<int64_t>(1, weightsPerPiece / numCols));
+      std::min(count, std::max(least, weightsPerPiece / numCols));
   std::unique_ptr<float[]> buffer(new float[rowsPerRead * numCols]);
   for (int64_t row = firstRow, end = firstRow + count; row < end;
        row += rowsPerRead) {

@@ -82,8 +82,46 @@ Error WeightSource::widenQuarters(int64_t firstRow, int64_t count,
   return Error::success();
 }
 
+Error WeightSource::widenIntegers(int64_t firstRow, int64_t count,
+                                  float *out) const {
+  std::vector<char> bytes(count * getRowBytes());
+  if (Error error =
+          readBytes(firstRow * getRowBytes(), bytes.data(), bytes.size()))
+    return error;
+  format->widen(bytes.data(), count * numCols, out);
+  return Error::success();
+}
+
+/// Of each column, the part that belongs to the rows.
+Error WeightSource::widenColumns(int64_t firstRow, int64_t count,
+                                 float *out) const {
+  int64_t width = format->blockBytes;
+  std::vector<char> bytes(count * width);
+  std::vector<float> column(count);
+  for (int64_t col = 0; col < numCols; ++col) {
+    uint64_t position = (uint64_t(col) * numRows + firstRow) * width;
+    if (Error error = readBytes(position, bytes.data(), bytes.size()))
+      return error;
+    format->widen(bytes.data(), count, column.data());
+    for (int64_t row = 0; row < count; ++row)
+      out[row * numCols + col] = column[row];
+  }
+  return Error::success();
+}
+
 Error WeightSource::widenRows(int64_t firstRow, int64_t count,
                               float *out) const {
-  return format->layout == RowLayout::Run ? widenRun(firstRow, count, out)
-                                          : widenQuarters(firstRow, count, out);
+  switch (format->layout) {
+  case RowLayout::Run:
+    return widenRun(firstRow, count, out);
+  case RowLayout::Quarters:
+    return widenQuarters(firstRow, count, out);
+  case RowLayout::Integers:
+    return widenIntegers(firstRow, count, out);
+  case RowLayout::Columns:
+    return widenColumns(firstRow, count, out);
+  case RowLayout::Blocks:
+    break;
+  }
+  llvm_unreachable("blocks are read as they are");
 }

@@ -62,6 +62,9 @@ struct CompileOptions {
   /// known when compiling, by name.
   llvm::StringMap<int64_t> dimensions;
   llvm::StringMap<std::string> constants;
+  /// Of a graph that is to become a language model: the tokenizer.json, its
+  /// folder or the GGUF file with its vocabulary; empty: it stays a graph.
+  std::string tokenizer;
   /// The phase after which the input stands, if that is IR that does not say so
   /// itself.
   std::optional<Phase> from;

@@ -38,6 +38,13 @@ struct ImportOptions {
   /// inputs that are known when compiling, both by name.
   llvm::StringMap<int64_t> dimensions;
   llvm::StringMap<std::string> constants;
+  /// Of a graph that is to become a language model: its tokenizer's folder or
+  /// file. Empty: it stays a graph.
+  std::string tokenizer;
+  /// The tokens that its programs will see at most.
+  int64_t tokens = 0;
+
+  bool isLanguageModel() const { return !tokenizer.empty(); }
 };
 
 /// A language model, of which buildModel makes programs, or the module of a

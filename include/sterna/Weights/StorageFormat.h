@@ -30,7 +30,11 @@ enum class RowLayout {
   Run,
   /// A byte holds a two-bit code of each of four rows that are a quarter of the
   /// matrix apart, the first in the low bits. The scale is 1.
-  Quarters
+  Quarters,
+  /// Row follows row, each of whole blocks of integers, which are widened.
+  Integers,
+  /// Column follows column: the transpose lies row-major.
+  Columns
 };
 
 /// Bytes of a run after its blocks; the scale is the first four.
@@ -77,6 +81,9 @@ struct StorageFormat {
 
   /// Whether it stores `scale` exactly; null where `encodeTrits` is.
   bool (*holdsScale)(float scale) = nullptr;
+
+  /// Of integers and columns: widens `count` stored numbers, whole blocks.
+  void (*widen)(const char *bytes, int64_t count, float *out) = nullptr;
 
   /// What of a matrix must be a multiple of `blockSize`: "columns", "rows" or,
   /// over all rows, "weights".

@@ -140,6 +140,8 @@ private:
   llvm::Error widenRows(int64_t firstRow, int64_t count, float *out) const;
   llvm::Error widenRun(int64_t firstRow, int64_t count, float *out) const;
   llvm::Error widenQuarters(int64_t firstRow, int64_t count, float *out) const;
+  llvm::Error widenIntegers(int64_t firstRow, int64_t count, float *out) const;
+  llvm::Error widenColumns(int64_t firstRow, int64_t count, float *out) const;
 
   /// Calls `visit(bytes, firstRow, count)` for consecutive pieces of the rows,
   /// widened, until it returns false.

@@ -10,6 +10,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "sterna/Support/PackedIntegers.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -112,20 +113,6 @@ bool sterna::isInteger(DataType type) {
          type != TensorProto::BOOL;
 }
 
-/// Elements of `bits` bits, low ones first in each byte, as a byte each.
-static std::string unpack(StringRef bytes, unsigned bits, bool isUnsigned,
-                          int64_t count) {
-  std::string result;
-  unsigned perByte = 8 / bits, mask = (1u << bits) - 1;
-  for (int64_t i = 0; i < count; ++i) {
-    unsigned code =
-        (uint8_t(bytes[i / perByte]) >> (i % perByte * bits)) & mask;
-    bool isNegative = !isUnsigned && code > mask / 2;
-    result.push_back(char(isNegative ? int(code) - int(mask) - 1 : int(code)));
-  }
-  return result;
-}
-
 DenseElementsAttr sterna::decodeElements(MLIRContext *context, DataType type,
                                          ArrayRef<int64_t> shape,
                                          StringRef bytes) {
@@ -135,7 +122,8 @@ DenseElementsAttr sterna::decodeElements(MLIRContext *context, DataType type,
   unsigned bits = getStoredBits(type);
   std::string unpacked;
   if (bits < 8) {
-    unpacked = unpack(bytes, bits, isUnsigned(type), tensor.getNumElements());
+    unpacked =
+        unpackIntegers(bytes, bits, isUnsigned(type), tensor.getNumElements());
     bytes = unpacked;
   }
   if (type == TensorProto::BOOL) {

@@ -9,8 +9,8 @@
 #include "GraphBuilder.h"
 
 #include "ConstantFolder.h"
+#include "Decoder/DecoderInputs.h"
 #include "OpTable.h"
-#include "OutlineTensors.h"
 #include "UnsupportedNodes.h"
 #include "io/Npy.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
@@ -28,6 +28,10 @@ using onnx::TensorProto;
 
 /// Functions that call functions, and graphs in graphs.
 static constexpr unsigned maxDepth = 64;
+
+/// Tensors of more bytes than this are parameters, of which nothing is known
+/// when compiling.
+static constexpr uint64_t maxConstantBytes = 1024;
 
 /// Nodes of a graph with all that it calls and repeats.
 static constexpr unsigned maxNodes = 1 << 17;
@@ -166,6 +170,7 @@ FailureOr<GraphValue> GraphBuilder::readConstant(StringRef name, StringRef path,
 
 LogicalResult GraphBuilder::addInputs() {
   const onnx::GraphProto &graph = file.getModel().graph();
+  int64_t tokens = countTokens(graph, options.tokens);
   llvm::StringSet<> initialized;
   for (const TensorProto &tensor : graph.initializer())
     initialized.insert(tensor.name());
@@ -190,7 +195,19 @@ LogicalResult GraphBuilder::addInputs() {
         return failure();
       continue;
     }
-    auto shape = shapeOf(input);
+    if (options.isLanguageModel()) {
+      auto bound = bindDecoderInput(b, loc, input, element, tokens);
+      if (!bound)
+        return fail(llvm::toString(bound.takeError()));
+      if (*bound) {
+        if (failed(define(input.name(), {*bound, type})))
+          return failure();
+        continue;
+      }
+    }
+    auto shape = options.isLanguageModel()
+                     ? FailureOr(SmallVector<int64_t>{1, tokens})
+                     : shapeOf(input);
     if (failed(shape))
       return failure();
     unsigned number = function.getNumArguments();
@@ -258,9 +275,9 @@ FailureOr<GraphValue> GraphBuilder::readTensor(const TensorProto &tensor,
   auto range = file.locate(tensor);
   if (!range)
     return fail(llvm::toString(range.takeError()));
-  // What packs several elements into a byte is no parameter by itself.
-  if (*range && (*range)->size > maxInlineBytes &&
-      getStoredBits(tensor.data_type()) >= 8)
+  // The matrices of a language model stay in their file, however small.
+  bool isMatrix = tensor.dims_size() > 1 && options.isLanguageModel();
+  if (*range && ((*range)->size > maxConstantBytes || isMatrix))
     return addParameter(tensor, **range, name);
   auto bytes = file.read(tensor);
   if (!bytes)
@@ -269,8 +286,22 @@ FailureOr<GraphValue> GraphBuilder::readTensor(const TensorProto &tensor,
   if (!shape)
     return fail(llvm::toString(shape.takeError()));
   auto elements = decodeElements(context, tensor.data_type(), *shape, *bytes);
-  return GraphValue{arith::ConstantOp::create(b, loc, elements),
+  // Those who describe a language model ask where its vectors lie.
+  Location where = loc;
+  if (*range && options.isLanguageModel())
+    where = FusedLoc::get({NameLoc::get(b.getStringAttr(name), loc)},
+                          makeSource(tensor, **range), context);
+  return GraphValue{arith::ConstantOp::create(b, where, elements),
                     tensor.data_type()};
+}
+
+Attribute GraphBuilder::makeSource(const TensorProto &tensor,
+                                   const ByteRange &range) {
+  unsigned bits = getStoredBits(tensor.data_type());
+  bool isPacked = bits < 8;
+  return tern::ElementsSourceAttr::get(
+      context, range.path, range.offset, isPacked ? bits : 0,
+      isPacked && isUnsigned(tensor.data_type()));
 }
 
 FailureOr<GraphValue> GraphBuilder::addParameter(const TensorProto &tensor,
@@ -281,8 +312,8 @@ FailureOr<GraphValue> GraphBuilder::addParameter(const TensorProto &tensor,
     return fail(llvm::toString(shape.takeError()));
   auto type = RankedTensorType::get(
       *shape, getElementType(context, tensor.data_type()));
-  uint64_t expected =
-      type.getNumElements() * getStoredBits(tensor.data_type()) / 8;
+  unsigned bits = getStoredBits(tensor.data_type());
+  uint64_t expected = llvm::divideCeil(type.getNumElements() * bits, 8);
   if (range.size != expected)
     return fail("tensor '" + tensor.name() + "': expected " + Twine(expected) +
                 " bytes, but got " + Twine(range.size));
@@ -293,7 +324,7 @@ FailureOr<GraphValue> GraphBuilder::addParameter(const TensorProto &tensor,
   b.setInsertionPointToStart(module->getBody());
   tern::ParamOp::create(
       b, loc, symbol, type,
-      tern::ElementsSourceAttr::get(context, range.path, range.offset));
+      makeSource(tensor, range));
   // One read, where all nodes see it.
   b.setInsertionPointToStart(&function.front());
   Location named = NameLoc::get(b.getStringAttr(symbol), loc);
@@ -519,6 +550,9 @@ LogicalResult GraphBuilder::finish() {
   SmallVector<DictionaryAttr> attributes;
   llvm::StringSet<> names;
   for (const onnx::ValueInfoProto &output : file.getModel().graph().output()) {
+    // A language model keeps keys and values itself.
+    if (options.isLanguageModel() && output.name() != "logits")
+      continue;
     if (!names.insert(output.name()).second)
       return fail("'" + output.name() + "' is the name of two outputs");
     GraphValue value = lookUp(output.name());
@@ -532,7 +566,9 @@ LogicalResult GraphBuilder::finish() {
     attributes.push_back(b.getDictionaryAttr(named));
   }
   if (values.empty())
-    return fail("the graph has no outputs");
+    return fail(options.isLanguageModel()
+                    ? "expected an output 'logits', as language models have it"
+                    : "the graph has no outputs");
   func::ReturnOp::create(b, loc, values);
   function.setType(b.getFunctionType(function.getArgumentTypes(),
                                      ValueRange(values).getTypes()));

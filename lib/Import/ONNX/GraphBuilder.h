@@ -47,6 +47,9 @@ private:
   /// The tensor as a constant, or as a parameter in its file if it is large.
   mlir::FailureOr<GraphValue> readTensor(const onnx::TensorProto &tensor,
                                          llvm::StringRef name);
+  /// Where the elements of `tensor` are.
+  mlir::Attribute makeSource(const onnx::TensorProto &tensor,
+                             const ByteRange &range);
   mlir::FailureOr<GraphValue> addParameter(const onnx::TensorProto &tensor,
                                            const ByteRange &range,
                                            llvm::StringRef name);

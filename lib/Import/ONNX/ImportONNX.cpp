@@ -2,16 +2,40 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A graph becomes the program "main".
+// A graph becomes the program "main" or, with a tokenizer, a language model.
 //
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Import/ONNX/ImportONNX.h"
 
+#include "../GGUF/ImportTokenizer.h"
+#include "../HuggingFace/ImportTokenizer.h"
+#include "Decoder/DescribeDecoder.h"
 #include "GraphBuilder.h"
+#include "sterna/Import/GGUF/GGUFFile.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace sterna;
+
+/// The vocabulary in a folder or tokenizer.json of Hugging Face, or in a GGUF
+/// file.
+static llvm::Expected<TokenizerDescription> readTokenizer(StringRef path,
+                                                          int64_t rows) {
+  if (llvm::sys::path::filename(path) == "tokenizer.json")
+    path = llvm::sys::path::parent_path(path);
+  if (llvm::sys::fs::is_directory(path.empty() ? "." : path))
+    return importCheckpointTokenizer(path.empty() ? "." : path, rows);
+  if (!path.ends_with(".gguf"))
+    return llvm::createStringError("--tokenizer=" + path +
+                                   ": expected tokenizer.json, its folder, or "
+                                   "a GGUF file");
+  auto file = GGUFFile::open(path);
+  if (!file)
+    return file.takeError();
+  return importTokenizer(*file, rows);
+}
 
 namespace {
 
@@ -40,7 +64,16 @@ public:
         GraphBuilder(context, *file, options).build();
     if (!module)
       return llvm::createStringError(message);
-    return ImportedModel(std::move(module));
+    if (!options.isLanguageModel())
+      return ImportedModel(std::move(module));
+    auto model = describeDecoder(*module, path, options);
+    if (!model)
+      return model.takeError();
+    auto tokenizer = readTokenizer(options.tokenizer, model->vocabulary);
+    if (!tokenizer)
+      return tokenizer.takeError();
+    model->tokenizer = std::move(*tokenizer);
+    return ImportedModel(std::move(*model));
   }
 };
 

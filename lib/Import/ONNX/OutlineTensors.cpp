@@ -88,7 +88,7 @@ public:
         if (Error error = run(field->payload, *nested, depth + 1, inner))
           return error;
         appendBytes(output, field->number, inner);
-      } else if (kind == Message::Tensor && isLarge(*field, dataType)) {
+      } else if (kind == Message::Tensor && isOutlined(*field, dataType)) {
         appendPlace(output, field->payload);
       } else {
         output += field->whole;
@@ -153,13 +153,12 @@ private:
     return Error::success();
   }
 
-  /// Whether `field` holds elements of `dataType` as they lie in memory, and
-  /// many of them: raw_data, float_data of FLOAT and double_data of DOUBLE.
-  static bool isLarge(const Field &field, int64_t dataType) {
+  /// Whether `field` holds elements of `dataType` as they lie in memory:
+  /// raw_data, float_data of FLOAT and double_data of DOUBLE.
+  static bool isOutlined(const Field &field, int64_t dataType) {
     bool isRaw = field.number == 9 || (field.number == 4 && dataType == 1) ||
                  (field.number == 10 && dataType == 11);
-    return isRaw && field.wireType == 2 &&
-           field.payload.size() > maxInlineBytes;
+    return isRaw && field.wireType == 2 && !field.payload.empty();
   }
 
   static void appendNumber(std::string &output, uint64_t value) {

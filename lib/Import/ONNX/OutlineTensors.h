@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Weights are most of a model's file, and are not to be in memory: a file is
-// rewritten, before it is parsed, so that its large tensors say where in it
-// their bytes are.
+// rewritten, before it is parsed, so that its tensors say where in it their
+// bytes are.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,11 +18,8 @@
 
 namespace sterna {
 
-/// Tensors of more bytes than this are outlined.
-constexpr uint64_t maxInlineBytes = 1024;
-
-/// The serialized ModelProto `model` with each large tensor's elements, which
-/// lie in it as in memory, replaced by external data: an empty location (the
+/// The serialized ModelProto `model` with each tensor's elements, which lie in
+/// it as in memory, replaced by external data: an empty location (the
 /// file itself), offset and length. Fails where it is not in the wire format of
 /// protocol buffers, or is nested too deeply.
 llvm::Expected<std::string> outlineTensors(llvm::StringRef model);

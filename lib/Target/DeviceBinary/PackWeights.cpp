@@ -13,6 +13,7 @@
 #include "sterna/Weights/TernaryReader.h"
 
 #include "mlir/IR/BuiltinAttributes.h"
+#include "sterna/Support/PackedIntegers.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -113,7 +114,13 @@ static Error packDense(DenseElementsAttr dense, RankedTensorType type,
 static Error packElements(tern::ElementsSourceAttr source,
                           RankedTensorType type, llvm::raw_ostream &out,
                           LinkReport &report) {
-  uint64_t size = type.getNumElements() * elementBytes(type);
+  unsigned bits = source.getBits();
+  if (bits && !type.getElementType().isInteger(8))
+    return llvm::createStringError(llvm::formatv(
+        "expected i8 for integers of {0} bits, but got {1}", bits, type));
+  uint64_t count = type.getNumElements();
+  uint64_t size =
+      bits ? getPackedBytes(count, bits) : count * elementBytes(type);
   auto buffer = llvm::MemoryBuffer::getFileSlice(source.getPath(), size,
                                                  source.getOffset());
   if (!buffer)
@@ -124,8 +131,12 @@ static Error packElements(tern::ElementsSourceAttr source,
                                    Twine(size) + " bytes at " +
                                    Twine(source.getOffset()));
   report.sourceBytes += size;
-  report.packedBytes += size;
+  report.packedBytes += count * elementBytes(type);
   StringRef bytes = (*buffer)->getBuffer();
+  if (bits) {
+    out << unpackIntegers(bytes, bits, source.getIsUnsigned(), count);
+    return Error::success();
+  }
   if (type.getElementType().isInteger(1)) {
     for (char byte : bytes)
       out << char(byte != 0);

@@ -47,6 +47,20 @@ tern.param @i2_s_arm : tensor<2x96x!tern.trit> from #tern.file<path = "m.gguf", 
 tern.param @bitnet_u8 : tensor<4x8x!tern.trit> from #tern.file<path = "m.safetensors", offset = 64, storage = bitnet_u8>
 // CHECK: storage = mlx_u2>
 tern.param @mlx_u2 : tensor<2x16x!tern.trit> from #tern.file<path = "m.safetensors", offset = 72, storage = mlx_u2>
+// CHECK: storage = f32_columns>
+tern.param @f32_columns : tensor<2x16x!tern.trit> from #tern.file<path = "m.onnx", offset = 72, storage = f32_columns>
+// CHECK: storage = f16_columns>
+tern.param @f16_columns : tensor<2x16x!tern.trit> from #tern.file<path = "m.onnx", offset = 72, storage = f16_columns>
+// CHECK: storage = bf16_columns>
+tern.param @bf16_columns : tensor<2x16x!tern.trit> from #tern.file<path = "m.onnx", offset = 72, storage = bf16_columns>
+// CHECK: storage = i8>
+tern.param @i8 : tensor<2x16x!tern.trit> from #tern.file<path = "m.onnx", offset = 72, storage = i8>
+// CHECK: storage = i4>
+tern.param @i4 : tensor<2x16x!tern.trit> from #tern.file<path = "m.onnx", offset = 72, storage = i4>
+// CHECK: storage = i2>
+tern.param @i2 : tensor<2x16x!tern.trit> from #tern.file<path = "m.onnx", offset = 72, storage = i2>
+// CHECK: storage = i8_columns>
+tern.param @i8_columns : tensor<2x16x!tern.trit> from #tern.file<path = "m.onnx", offset = 72, storage = i8_columns>
 
 // Scales, with factors of their own.
 // CHECK: tern.param @scales : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m.gguf", offset = 160, storage = tq2_0>, columns = 512, group = 256, factors = <path = "m.gguf", offset = 0, storage = f32>, numFactors = 4>

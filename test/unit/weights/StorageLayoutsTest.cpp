@@ -14,6 +14,7 @@
 #include "llvm/Support/MathExtras.h"
 #include "gtest/gtest.h"
 
+#include <array>
 #include <random>
 
 using namespace llvm;
@@ -103,6 +104,16 @@ struct Definition {
     return product * float(code - 32);
   }
 
+  /// The signed integer of `bits` that is number `index` of a packed run, as a
+  /// trit.
+  float tritOf(int64_t index, int bits) const {
+    int64_t at = index * bits;
+    int value = bytes[at / 8] >> (at % 8) & ((1 << bits) - 1);
+    if (value >= 1 << (bits - 1))
+      value -= 1 << bits;
+    return value >= -1 && value <= 1 ? static_cast<float>(value) : NAN;
+  }
+
   /// The two-bit code of weight `index` of a run of bytes for `lanes` weights.
   int codeOfRun(int64_t index, int lanes) const {
     int e = static_cast<int>(index % (4 * lanes));
@@ -166,6 +177,23 @@ struct Definition {
       return ptq1(b, e);
     case StorageType::STQ1_0:
       return stq1(b, e);
+    case StorageType::F32Columns:
+      return single(bytes + 4 * (c * rows + r));
+    case StorageType::F16Columns:
+      return half(bytes + 2 * (c * rows + r));
+    case StorageType::BF16Columns: {
+      const uint8_t *at = bytes + 2 * (c * rows + r);
+      uint32_t word = uint32_t(at[0] | at[1] << 8) << 16;
+      return single(reinterpret_cast<const uint8_t *>(&word));
+    }
+    case StorageType::I8:
+      return tritOf(index, 8);
+    case StorageType::I4:
+      return tritOf(index, 4);
+    case StorageType::I2:
+      return tritOf(index, 2);
+    case StorageType::I8Columns:
+      return tritOf(c * rows + r, 8);
     default:
       return NAN;
     }
@@ -194,7 +222,12 @@ protected:
     std::string data(*format.getMatrixBytes(rows, columns), '\0');
     for (char &byte : data)
       byte = static_cast<char>(random());
-    if (valid) // 3 becomes 2 in every pair of bits
+    if (valid && format.widen) // -1, 0 and 1 of any width
+      for (char &byte : data)
+        byte = format.blockSize == 4   ? std::array{0x7d, 0x40, 0x13}[byte & 1]
+               : format.blockSize == 2 ? std::array{0x1f, 0xf0}[byte & 1]
+                                       : std::array{-1, 0, 1, 0}[byte & 3];
+    else if (valid) // 3 becomes 2 in every pair of bits
       for (char &byte : data)
         byte = static_cast<char>(byte & ~(byte >> 1 & 0x55));
     if (format.layout == RowLayout::Run) {
@@ -257,7 +290,14 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{StorageType::I2_S_ARM, 19, 8640},
         Shape{StorageType::BitNetU8, 4, 37},
         Shape{StorageType::BitNetU8, 148, 1003},
-        Shape{StorageType::MLXU2, 7, 48}, Shape{StorageType::MLXU2, 61, 2064}),
+        Shape{StorageType::MLXU2, 7, 48}, Shape{StorageType::MLXU2, 61, 2064},
+        Shape{StorageType::F32Columns, 7, 33},
+        Shape{StorageType::F32Columns, 300, 2064},
+        Shape{StorageType::F16Columns, 7, 33},
+        Shape{StorageType::BF16Columns, 300, 5},
+        Shape{StorageType::I8, 7, 33}, Shape{StorageType::I4, 7, 34},
+        Shape{StorageType::I2, 61, 2064}, Shape{StorageType::I8Columns, 7, 33},
+        Shape{StorageType::I8Columns, 300, 2064}),
     [](const auto &info) {
       return stringifyStorageType(info.param.type).str() + "_" +
              std::to_string(info.param.rows) + "x" +

@@ -64,6 +64,26 @@ static void appendFloatBlock(std::string &out, StorageType type,
   out += bytes.data;
 }
 
+static std::string encode(StorageType type, const std::vector<int8_t> &trits,
+                          int64_t numCols);
+
+/// The transpose, as rows of the type that is not of columns.
+static std::string encodeColumns(StorageType type,
+                                 const std::vector<int8_t> &trits,
+                                 int64_t numCols) {
+  StorageType ofRows = type == StorageType::F32Columns   ? StorageType::F32
+                       : type == StorageType::F16Columns ? StorageType::F16
+                       : type == StorageType::BF16Columns
+                           ? StorageType::BF16
+                           : StorageType::I8;
+  int64_t numRows = int64_t(trits.size()) / numCols;
+  std::vector<int8_t> transposed;
+  for (int64_t col = 0; col < numCols; ++col)
+    for (int64_t row = 0; row < numRows; ++row)
+      transposed.push_back(trits[row * numCols + col]);
+  return encode(ofRows, transposed, numRows);
+}
+
 /// Encodes trits in rows of `numCols` times getUnit().
 static std::string encode(StorageType type, const std::vector<int8_t> &trits,
                           int64_t numCols) {
@@ -72,12 +92,24 @@ static std::string encode(StorageType type, const std::vector<int8_t> &trits,
     return encodeRun(trits, type == StorageType::I2_S ? 32 : 16, 1.5f);
   if (type == StorageType::BitNetU8)
     return encodeQuarters(trits, numCols);
+  if (getStorageFormat(type).layout == RowLayout::Columns)
+    return encodeColumns(type, trits, numCols);
   size_t block = getStorageFormat(type).blockSize;
   for (size_t i = 0; i < trits.size(); i += block) {
     uint16_t sign = trits[i] < 0 ? 0x8000 : 0;
     switch (type) {
     case StorageType::F32:
       bytes.number(1.5f * trits[i]);
+      break;
+    case StorageType::I8:
+      bytes.number(trits[i]);
+      break;
+    case StorageType::I4:
+      bytes.number<uint8_t>((trits[i] & 15) | (trits[i + 1] & 15) << 4);
+      break;
+    case StorageType::I2:
+      bytes.number<uint8_t>((trits[i] & 3) | (trits[i + 1] & 3) << 2 |
+                            (trits[i + 2] & 3) << 4 | (trits[i + 3] & 3) << 6);
       break;
     case StorageType::F16:
       bytes.number<uint16_t>(trits[i] ? sign | halfOneAndHalf : sign);

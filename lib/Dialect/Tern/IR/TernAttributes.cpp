@@ -106,6 +106,17 @@ FileSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
 }
 
 LogicalResult
+ElementsSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                           StringRef, uint64_t, unsigned bits,
+                           bool isUnsigned) {
+  if (bits != 0 && bits != 2 && bits != 4)
+    return emitError() << "expected bits to be 0, 2 or 4, but got " << bits;
+  if (isUnsigned && bits == 0)
+    return emitError() << "expected isUnsigned to go with bits";
+  return success();
+}
+
+LogicalResult
 TernaryScalesAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                           FileSourceAttr, int64_t columns, int64_t group,
                           FileSourceAttr factors, int64_t numFactors) {

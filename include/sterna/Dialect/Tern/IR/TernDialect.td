@@ -134,7 +134,13 @@ def Tern_StorageType : I32EnumAttr<"StorageType",
       I32EnumAttrCase<"I2_S", 14, "i2_s">,
       I32EnumAttrCase<"I2_S_ARM", 15, "i2_s_arm">,
       I32EnumAttrCase<"BitNetU8", 16, "bitnet_u8">,
-      I32EnumAttrCase<"MLXU2", 17, "mlx_u2">
+      I32EnumAttrCase<"MLXU2", 17, "mlx_u2">,
+      I32EnumAttrCase<"F32Columns", 18, "f32_columns">,
+      I32EnumAttrCase<"F16Columns", 19, "f16_columns">,
+      I32EnumAttrCase<"BF16Columns", 20, "bf16_columns">,
+      I32EnumAttrCase<"I8", 21, "i8">, I32EnumAttrCase<"I4", 22, "i4">,
+      I32EnumAttrCase<"I2", 23, "i2">,
+      I32EnumAttrCase<"I8Columns", 24, "i8_columns">
     ]> {
   let cppNamespace = "::sterna::tern";
 }
@@ -177,12 +183,23 @@ def Tern_ElementsSourceAttr : AttrDef<Tern_Dialect, "ElementsSource"> {
   let description = [{
     The elements of the parameter's own type, row-major and little-endian, from
     byte `offset` of the file `path` on; a boolean takes a byte, which is 0 or
-    not.
+    not. With `bits`, elements of type i8 are integers of so many bits, one after
+    the other, the first in the low bits of a byte, with a sign unless
+    `isUnsigned`.
+
+    Constraints: `bits` is 0, 2 or 4; `isUnsigned` goes with bits.
 
     Example: `#tern.elements<path = "model.onnx", offset = 64>`
   }];
-  let parameters = (ins StringRefParameter<>:$path, "uint64_t":$offset);
+  let parameters = (ins StringRefParameter<>:$path, "uint64_t":$offset,
+      DefaultValuedParameter<"unsigned", "0">:$bits,
+      DefaultValuedParameter<"bool", "false">:$isUnsigned);
+  let builders = [AttrBuilder<(ins "::llvm::StringRef":$path,
+                                   "uint64_t":$offset), [{
+    return $_get($_ctxt, path, offset, 0u, false);
+  }]>];
   let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
 }
 
 def Tern_RowScalesAttr : AttrDef<Tern_Dialect, "RowScales"> {

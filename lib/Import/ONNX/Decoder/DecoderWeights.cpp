@@ -1,0 +1,310 @@
+//===- DecoderWeights.cpp - Where a decoder's weights lie -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See DecoderWeights.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DecoderWeights.h"
+
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/SymbolTable.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace sterna;
+using llvm::createStringError;
+using llvm::Expected;
+
+//===----------------------------------------------------------------------===//
+// Tensors of files
+//===----------------------------------------------------------------------===//
+
+/// Where the elements of `value` are in a file; null where they are in none.
+static tern::ElementsSourceAttr findSource(Value value, std::string &name) {
+  Operation *op = value.getDefiningOp();
+  if (auto get = dyn_cast_if_present<tern::GetParamOp>(op)) {
+    name = get.getParam().str();
+    auto param = SymbolTable::lookupNearestSymbolFrom<tern::ParamOp>(
+        op, get.getParamAttr());
+    return dyn_cast<tern::ElementsSourceAttr>(param.getSource());
+  }
+  auto where = op ? dyn_cast<FusedLoc>(op->getLoc()) : FusedLoc();
+  if (!where)
+    return {};
+  if (auto named = dyn_cast<NameLoc>(where.getLocations().front()))
+    name = named.getName().str();
+  return dyn_cast_if_present<tern::ElementsSourceAttr>(where.getMetadata());
+}
+
+/// How rows of elements `type` are stored; none if in no way that is read.
+static std::optional<StorageType> findStorage(Type type,
+                                              tern::ElementsSourceAttr source,
+                                              bool isTransposed) {
+  if (type.isF32())
+    return isTransposed ? StorageType::F32Columns : StorageType::F32;
+  if (type.isF16())
+    return isTransposed ? StorageType::F16Columns : StorageType::F16;
+  if (type.isBF16())
+    return isTransposed ? StorageType::BF16Columns : StorageType::BF16;
+  if (!type.isInteger(8))
+    return std::nullopt;
+  if (source.getBits() == 0)
+    return isTransposed ? StorageType::I8Columns : StorageType::I8;
+  if (isTransposed)
+    return std::nullopt;
+  if (source.getIsUnsigned())
+    return source.getBits() == 2 ? std::optional(StorageType::MLXU2)
+                                 : std::nullopt;
+  return source.getBits() == 2 ? StorageType::I2 : StorageType::I4;
+}
+
+static Expected<StoredTensor> locate(Value value, std::vector<int64_t> shape,
+                                     bool isTransposed) {
+  StoredTensor tensor;
+  tern::ElementsSourceAttr source = findSource(value, tensor.name);
+  if (!source)
+    return createStringError(
+        "expected a tensor of the model's file, but it is computed");
+  Type element = getElementTypeOrSelf(value.getType());
+  llvm::raw_string_ostream(tensor.typeName)
+      << (isTransposed ? "a transpose of " : "") << element;
+  tensor.path = source.getPath().str();
+  tensor.offset = source.getOffset();
+  tensor.storage = findStorage(element, source, isTransposed);
+  tensor.shape = std::move(shape);
+  return tensor;
+}
+
+Expected<StoredTensor> sterna::locateTensor(Value value,
+                                            std::vector<int64_t> shape) {
+  return locate(value, std::move(shape), /*isTransposed=*/false);
+}
+
+//===----------------------------------------------------------------------===//
+// Matrices
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Reads one matrix off the values that it is computed from.
+class MatrixReader {
+public:
+  MatrixReader(const LinearPart &linear, LinearForms &forms)
+      : linear(linear), forms(forms) {}
+
+  Expected<StoredMatrix> read() {
+    LinearForm first = formOf(0, 0);
+    Value product = findScaled(first);
+    if (product)
+      return readScaled(product);
+    auto trits = readTrits(linear.weight, /*findsScale=*/true);
+    if (!trits)
+      return trits.takeError();
+    StoredMatrix result{std::move(*trits), {}};
+    if (isPlain)
+      return result;
+    auto scale = readScale();
+    if (!scale)
+      return scale.takeError();
+    result.scale = std::move(*scale);
+    return result;
+  }
+
+private:
+  int64_t placeOf(int64_t row, int64_t column) const {
+    return linear.isTransposed ? row * linear.columns + column
+                               : column * linear.rows + row;
+  }
+  LinearForm formOf(int64_t row, int64_t column) {
+    return forms.get(linear.weight, placeOf(row, column));
+  }
+
+  /// Rows and columns at which a matrix is looked at.
+  static SmallVector<int64_t> samples(int64_t count) {
+    llvm::SmallVector<int64_t> places;
+    for (int64_t place : {int64_t(0), int64_t(1), count / 3, count / 2,
+                          count - 2, count - 1})
+      if (place >= 0 && place < count && !llvm::is_contained(places, place))
+        places.push_back(place);
+    return places;
+  }
+
+  /// The product of integers and scales that `form` is an element of, where the
+  /// scales are a parameter; else null.
+  static Value findScaled(const LinearForm &form) {
+    const LinearTerm *term = form.single();
+    if (!term || !term->root.getDefiningOp<arith::MulFOp>())
+      return nullptr;
+    return term->root;
+  }
+
+  /// The matrix that `value` has the elements of, times or by one factor for
+  /// each row, which is noted.
+  Expected<StoredTensor> readTrits(Value value, bool findsScale) {
+    Value root;
+    bool isRowMajor = true, isColumnMajor = true;
+    factors.assign(linear.rows, 0);
+    for (int64_t row = 0; row < linear.rows; ++row) {
+      bool isSample = row < 2 || row + 2 >= linear.rows || row % 37 == 0;
+      for (int64_t column : samples(linear.columns)) {
+        if (!isSample && column != 0)
+          break;
+        LinearForm form = forms.get(value, placeOf(row, column));
+        if (form.terms.size() != 1 ||
+            (root && root != form.terms.front().root))
+          return fail("its elements are not those of one tensor");
+        const LinearTerm &term = form.terms.front();
+        root = term.root;
+        isRowMajor &= term.place == row * linear.columns + column;
+        isColumnMajor &= term.place == column * linear.rows + row;
+        double &factor = factors[row];
+        factor = column == 0 ? term.factor : factor;
+        double zero = -form.constant / term.factor;
+        if (std::abs(term.factor - factor) > 1e-6 * std::abs(factor))
+          return fail("its columns have scales of their own");
+        zeroPoint = row == 0 && column == 0 ? zero : zeroPoint;
+        if (std::abs(zero - zeroPoint) > 1e-6)
+          return fail("its rows have zero points of their own");
+      }
+    }
+    if (!isRowMajor && !isColumnMajor)
+      return fail("its elements are in another order than a matrix's");
+    isPlain = llvm::all_of(factors, [](double each) { return each == 1; });
+    if (!findsScale && !isPlain)
+      return fail("its integers are scaled twice");
+    auto tensor =
+        locate(root, {linear.rows, linear.columns}, !isRowMajor);
+    if (!tensor)
+      return tensor.takeError();
+    double expected = tensor->storage == StorageType::MLXU2 ? 1 : 0;
+    if (zeroPoint != expected)
+      return fail("expected a zero point of " + Twine(int(expected)) +
+                  ", but got " + formatNumber(zeroPoint));
+    return std::move(*tensor);
+  }
+
+  /// The constant that the factors come from: one number or one for each row.
+  Expected<StoredTensor> readScale() {
+    for (Operation *op : findConstants())
+      for (int64_t count : {int64_t(1), linear.rows}) {
+        DenseElementsAttr elements;
+        if (!matchPattern(op, m_Constant(&elements)) ||
+            elements.getNumElements() != count ||
+            !isa<FloatType>(elements.getElementType()))
+          continue;
+        bool fits = true;
+        for (int64_t row = 0; row < linear.rows; ++row)
+          fits &= formsAgree(elements, count == 1 ? 0 : row, factors[row]);
+        if (fits)
+          return locateTensor(op->getResult(0), {count});
+      }
+    return fail("its scale is not a tensor of the file");
+  }
+
+  static bool formsAgree(DenseElementsAttr elements, int64_t place,
+                         double factor) {
+    if (elements.isSplat())
+      place = 0;
+    llvm::APFloat value = *(elements.value_begin<llvm::APFloat>() + place);
+    bool loses;
+    value.convert(llvm::APFloat::IEEEdouble(),
+                  llvm::APFloat::rmNearestTiesToEven, &loses);
+    return std::abs(value.convertToDouble() - factor) <=
+           1e-6 * std::abs(factor);
+  }
+
+  /// The constants that the matrix is computed from.
+  SmallVector<Operation *> findConstants() {
+    SmallVector<Operation *> constants;
+    SmallVector<Value> work{linear.weight};
+    llvm::DenseSet<Value> seen;
+    while (!work.empty()) {
+      Value value = work.pop_back_val();
+      Operation *op = value.getDefiningOp();
+      if (!op || !seen.insert(value).second)
+        continue;
+      if (isa<arith::ConstantOp>(op))
+        constants.push_back(op);
+      llvm::append_range(work, op->getOperands());
+    }
+    return constants;
+  }
+
+  /// Integers times a parameter of scales, one for each group of columns.
+  Expected<StoredMatrix> readScaled(Value product) {
+    Operation *op = product.getDefiningOp();
+    for (unsigned side : {0, 1}) {
+      Value integers = op->getOperand(side), scales = op->getOperand(1 - side);
+      SmallVector<Value> leaves = findLeaves(integers, forms);
+      auto scale = readGroups(scales, product);
+      if (!scale) {
+        llvm::consumeError(scale.takeError());
+        continue;
+      }
+      // The integers are found as if the product were they.
+      LinearPart part = linear;
+      part.weight = integers;
+      if (shapeOf(integers) != shapeOf(linear.weight))
+        return fail("its integers have another shape than it");
+      auto trits = MatrixReader(part, forms)
+                       .readTrits(integers, /*findsScale=*/false);
+      if (!trits)
+        return trits.takeError();
+      return StoredMatrix{std::move(*trits), std::move(*scale)};
+    }
+    return fail("its scales are not a tensor of the file");
+  }
+
+  static ArrayRef<int64_t> shapeOf(Value value) {
+    return cast<RankedTensorType>(value.getType()).getShape();
+  }
+
+  Expected<StoredTensor> readGroups(Value scales, Value product) {
+    if (shapeOf(product) != shapeOf(linear.weight))
+      return fail("its scales have another shape than it");
+    Value root;
+    int64_t groups = 0;
+    auto look = [&](int64_t row, int64_t column) -> std::optional<int64_t> {
+      LinearForm form = forms.get(scales, placeOf(row, column));
+      const LinearTerm *term = form.single();
+      if (!term || term->factor != 1 || (root && term->root != root) ||
+          !term->root.getDefiningOp<tern::GetParamOp>())
+        return std::nullopt;
+      root = term->root;
+      return term->place;
+    };
+    if (!look(0, 0))
+      return fail("its scales are not a tensor of the file");
+    groups = cast<RankedTensorType>(root.getType()).getNumElements() /
+             linear.rows;
+    if (groups < 1 || linear.columns % groups != 0)
+      return fail("its scales are not some for each row");
+    int64_t group = linear.columns / groups;
+    for (int64_t row : samples(linear.rows))
+      for (int64_t column = 0; column < linear.columns; ++column)
+        if (look(row, column) != row * groups + column / group)
+          return fail("its scales are not those of groups of columns");
+    return locateTensor(root, {linear.rows, groups});
+  }
+
+  llvm::Error fail(const Twine &reason) const {
+    return makeError(linear.op, "the matrix of its product: " + reason);
+  }
+
+  const LinearPart &linear;
+  LinearForms &forms;
+  std::vector<double> factors;
+  double zeroPoint = 0;
+  bool isPlain = true;
+};
+
+} // namespace
+
+Expected<StoredMatrix> sterna::locateMatrix(const LinearPart &linear,
+                                            LinearForms &forms) {
+  return MatrixReader(linear, forms).read();
+}

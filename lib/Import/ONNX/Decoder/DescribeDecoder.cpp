@@ -1,0 +1,439 @@
+//===- DescribeDecoder.cpp - A graph as a language model ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See DescribeDecoder.h. From the logits back to the embedding: what each block
+// adds to its input leads to its last product, and that to the others.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DescribeDecoder.h"
+
+#include "../../ParameterReader.h"
+#include "DecoderWeights.h"
+#include "Probes.h"
+#include "ReadAttention.h"
+#include "llvm/Support/Path.h"
+
+#include <charconv>
+
+using namespace mlir;
+using namespace sterna;
+using llvm::Error;
+using llvm::Expected;
+
+namespace {
+
+class DecoderReader {
+public:
+  DecoderReader(ModuleOp graph, StringRef path, const ImportOptions &options)
+      : graph(graph), options(options),
+        table(path, [](StringRef name) { return name.str(); }) {
+    model.name = llvm::sys::path::stem(path).str();
+  }
+
+  Expected<ModelDescription> read() {
+    auto main = graph.lookupSymbol<func::FuncOp>("main");
+    parts.find(main, forms);
+    if (Error error = readHead(main))
+      return std::move(error);
+    if (Error error = readStream())
+      return std::move(error);
+    for (int64_t layer = 0; layer < model.layers; ++layer)
+      if (Error error = readBlock(layer))
+        return std::move(error);
+    if (Error error = readParameters())
+      return std::move(error);
+    return std::move(model);
+  }
+
+private:
+  //===--------------------------------------------------------------------===//
+  // Rows
+  //===--------------------------------------------------------------------===//
+
+  /// One value, of which another has the elements times a factor.
+  struct Scaled {
+    Value root;
+    double factor = 0;
+  };
+
+  /// What the rows of `width` are whose elements `formOf` gives; none where
+  /// they are not those of one root in the same order.
+  std::optional<Scaled>
+  findScaled(int64_t width, llvm::function_ref<LinearForm(int64_t)> formOf) {
+    std::optional<Scaled> found;
+    for (int64_t t : {int64_t(0), tokens / 2, tokens - 1})
+      for (int64_t i = 0; i < width; ++i) {
+        int64_t place = t * width + i;
+        LinearForm form = formOf(place);
+        const LinearTerm *term = form.single();
+        if (!term || term->place != place)
+          return std::nullopt;
+        if (!found)
+          found = Scaled{term->root, term->factor};
+        if (term->root != found->root || term->factor != found->factor)
+          return std::nullopt;
+      }
+    return found;
+  }
+  std::optional<Scaled> findScaled(Value value, int64_t width) {
+    return findScaled(width,
+                      [&](int64_t place) { return forms.get(value, place); });
+  }
+
+  const LinearPart *findLinear(Value value) const {
+    const auto *it = parts.linears.find(value);
+    return it == parts.linears.end() ? nullptr : &it->second;
+  }
+  const NormPart *findNorm(Value value) const {
+    const auto *it = parts.norms.find(value);
+    return it == parts.norms.end() ? nullptr : &it->second;
+  }
+
+  //===--------------------------------------------------------------------===//
+  // The stream of blocks
+  //===--------------------------------------------------------------------===//
+
+  Error readHead(func::FuncOp main) {
+    auto ids = cast<RankedTensorType>(main.getArgumentTypes().front());
+    Value logits = main.front().getTerminator()->getOperand(0);
+    auto type = cast<RankedTensorType>(logits.getType());
+    tokens = ids.getNumElements();
+    model.vocabulary = type.getShape().back();
+    if (type.getNumElements() != tokens * model.vocabulary)
+      return table.makeError("logits: expected those of every token, but got "
+                             "{0}",
+                             type);
+    auto scaled = findScaled(logits, model.vocabulary);
+    head = scaled ? findLinear(scaled->root) : nullptr;
+    if (!head)
+      return table.makeError("logits: expected a product with a matrix");
+    model.hidden = head->columns;
+    auto input = findScaled(head->input, model.hidden);
+    lastNorm = input ? input->root : Value();
+    if (!input || !findNorm(lastNorm))
+      return makeError(head->op, "expected the head to read a norm");
+    model.logitScale = scaled->factor * input->factor;
+    return Error::success();
+  }
+
+  /// What a block adds to its input.
+  struct Branch {
+    Value before; ///< the input
+    Value linear; ///< the last product
+    double factor = 1;
+  };
+
+  Error readStream() {
+    Value stream = findNorm(lastNorm)->input;
+    while (true) {
+      if (stream == parts.embedding) {
+        model.embeddingScale = 1;
+        break;
+      }
+      auto formOf = [&](int64_t place) { return forms.expand(stream, place); };
+      if (auto scaled = findScaled(model.hidden, formOf);
+          scaled && scaled->root == parts.embedding) {
+        model.embeddingScale = scaled->factor;
+        break;
+      }
+      auto branch = findBranch(stream);
+      if (!branch)
+        return failAt(stream, "expected a block's input and what one product "
+                              "with a matrix adds to it");
+      branches.insert(branches.begin(), *branch);
+      stream = branch->before;
+    }
+    if (branches.empty() || branches.size() % 2)
+      return table.makeError("expected attention and a feed-forward in each "
+                             "block, but the stream has {0} parts",
+                             branches.size());
+    model.layers = int64_t(branches.size()) / 2;
+    model.residualScale = branches.front().factor;
+    for (const Branch &branch : branches)
+      if (branch.factor != model.residualScale)
+        return failAt(branch.linear, "expected one factor of what blocks add");
+    return Error::success();
+  }
+
+  /// The sum that `stream` is; none where it is none.
+  std::optional<Branch> findBranch(Value stream) {
+    std::optional<Branch> found;
+    for (int64_t t : {int64_t(0), tokens - 1})
+      for (int64_t i = 0; i < model.hidden; ++i) {
+        int64_t place = t * model.hidden + i;
+        LinearForm form = forms.expand(stream, place);
+        if (form.terms.size() != 2 || form.constant != 0)
+          return std::nullopt;
+        size_t added = findLinear(form.terms[0].root) ? 0 : 1;
+        const LinearTerm &old = form.terms[1 - added],
+                         &branch = form.terms[added];
+        if (!found)
+          found = Branch{old.root, branch.root, branch.factor};
+        if (old.place != place || branch.place != place || old.factor != 1 ||
+            !findLinear(branch.root) || old.root != found->before ||
+            branch.root != found->linear || branch.factor != found->factor)
+          return std::nullopt;
+      }
+    return found;
+  }
+
+  static Error failAt(Value value, const Twine &message) {
+    if (Operation *op = value.getDefiningOp())
+      return makeError(op, message);
+    return llvm::createStringError("an input: " + message);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Blocks
+  //===--------------------------------------------------------------------===//
+
+  Error readBlock(int64_t layer) {
+    prefix = "blk." + std::to_string(layer) + ".";
+    if (Error error = readAttentionPart(branches[2 * layer], layer))
+      return error;
+    return readFeedForward(branches[2 * layer + 1], layer);
+  }
+
+  /// The value that `linear` reads, before a quantizer if it has one.
+  Expected<Value> readInput(const LinearPart &linear) {
+    auto input = readLinearInput(linear.input, linear.columns, forms);
+    if (!input)
+      return input.takeError();
+    if (isQuantized && *isQuantized != input->isQuantized)
+      return makeError(linear.op, "expected all ternary products to quantize "
+                                  "their input, or none");
+    isQuantized = input->isQuantized;
+    return input->source;
+  }
+
+  /// Fails unless `linear` reads the norm of the stream at `before`, whose
+  /// weight is called `name`.
+  Error checkInput(Value linear, Value before, StringRef name) {
+    const LinearPart *part = findLinear(linear);
+    if (!part)
+      return failAt(linear, "expected a product with a matrix");
+    Expected<Value> input = readInput(*part);
+    if (!input)
+      return input.takeError();
+    auto scaled = findScaled(*input, part->columns);
+    const NormPart *norm =
+        scaled && scaled->factor == 1 ? findNorm(scaled->root) : nullptr;
+    if (!norm || norm->input != before)
+      return makeError(part->op, "expected a norm of the block's input");
+    return addNorm(name, *norm);
+  }
+
+  Error addMatrix(StringRef name, Value linear) {
+    const LinearPart *part = findLinear(linear);
+    auto matrix = locateMatrix(*part, forms);
+    if (!matrix)
+      return matrix.takeError();
+    std::string stem = prefix + name.str();
+    if (Error error = table.add(stem + ".weight", std::move(matrix->weight)))
+      return error;
+    if (!matrix->scale)
+      return Error::success();
+    return table.add(stem + ".scale", std::move(*matrix->scale));
+  }
+
+  /// The number that `value`, rounded to f32, was written as.
+  static double unrounded(double value) {
+    char text[64];
+    auto end = std::to_chars(text, std::end(text), float(value)).ptr;
+    double number = value;
+    std::from_chars(text, end, number);
+    return float(number) == float(value) ? number : value;
+  }
+
+  /// Notes the weight of `norm` once; linears that read one norm share it.
+  Error addNorm(StringRef name, const NormPart &norm) {
+    std::string tensor = prefix + name.str() + ".weight";
+    if (epsilon && *epsilon != norm.epsilon)
+      return failAt(norm.input, "expected one epsilon of all norms");
+    epsilon = norm.epsilon;
+    auto [it, isNew] = normsByName.try_emplace(tensor, norm.weight);
+    if (!isNew)
+      return it->second == norm.weight
+                 ? Error::success()
+                 : failAt(norm.input, "expected one norm before projections");
+    if (!norm.weight)
+      return failAt(norm.input, "expected a norm with weights");
+    auto located = locateTensor(norm.weight, {norm.size});
+    if (!located)
+      return failAt(norm.input,
+                    "the weight of its norm: " +
+                        llvm::toString(located.takeError()));
+    return table.add(tensor, std::move(*located));
+  }
+
+  Error readAttentionPart(const Branch &branch, int64_t layer) {
+    const LinearPart *output = findLinear(branch.linear);
+    Expected<Value> input = readInput(*output);
+    if (!input)
+      return input.takeError();
+    // A norm of the result stands in between, or none.
+    auto formOf = [&](int64_t place) { return forms.get(*input, place); };
+    Value normed;
+    if (auto scaled = findScaled(output->columns, formOf))
+      if (const NormPart *norm = findNorm(scaled->root)) {
+        if (Error error = addNorm("attn_sub_norm", *norm))
+          return error;
+        definition.subNorms = true;
+        normed = norm->input;
+      }
+    auto read = readAttention(
+        parts, forms, output->op, tokens, output->columns, [&](int64_t place) {
+          return normed ? forms.expand(normed, place) : formOf(place);
+        });
+    if (!read)
+      return read.takeError();
+    if (Error error = noteAttention(*read, output->op, layer))
+      return error;
+    for (auto [name, linear] : {std::pair("attn_q", read->q),
+                                {"attn_k", read->k},
+                                {"attn_v", read->v},
+                                {"attn_output", branch.linear}}) {
+      if (linear != branch.linear)
+        if (Error error = checkInput(linear, branch.before, "attn_norm"))
+          return error;
+      if (Error error = addMatrix(name, linear))
+        return error;
+    }
+    for (auto [name, value] : {std::pair("attn_q_norm", read->qNorm),
+                               {"attn_k_norm", read->kNorm}})
+      if (value)
+        if (Error error = addNorm(name, *findNorm(value)))
+          return error;
+    return Error::success();
+  }
+
+  /// Heads and angles are those of the whole model.
+  Error noteAttention(const AttentionLayer &read, Operation *op,
+                      int64_t layer) {
+    bool hasNorms = read.qNorm && read.kNorm;
+    if (bool(read.qNorm) != bool(read.kNorm))
+      return makeError(op, "expected norms of queries and of keys, or none");
+    if (layer == 0) {
+      first = read;
+      definition.headNorms = hasNorms;
+      definition.interleavedRope = read.isInterleaved;
+    }
+    if (read.heads != first.heads || read.kvHeads != first.kvHeads ||
+        read.headDim != first.headDim ||
+        read.frequencies != first.frequencies ||
+        read.amplitude != first.amplitude || hasNorms != definition.headNorms ||
+        read.isInterleaved != first.isInterleaved)
+      return makeError(op, "expected heads and angles as in the first block");
+    if (hasNorms && read.isInterleaved)
+      return makeError(op, "norms of heads whose neighbours are rotated are "
+                           "not supported");
+    model.windows.push_back(read.window);
+    return Error::success();
+  }
+
+  Error readFeedForward(const Branch &branch, int64_t layer) {
+    const LinearPart *down = findLinear(branch.linear);
+    Expected<Value> input = readInput(*down);
+    if (!input)
+      return input.takeError();
+    Value unit = *input;
+    if (auto scaled = findScaled(*input, down->columns))
+      if (const NormPart *norm = findNorm(scaled->root)) {
+        if (Error error = addNorm("ffn_sub_norm", *norm))
+          return error;
+        definition.subNorms = true;
+        unit = norm->input;
+      }
+    auto gated = readGatedUnit(unit, forms);
+    if (!gated)
+      return makeError(down->op, "expected silu(gate) * up or relu(gate)^2 * "
+                                 "up of two products with matrices");
+    if (layer == 0)
+      model.activation = gated->activation;
+    if (gated->activation != model.activation)
+      return makeError(down->op, "expected one activation in all blocks");
+    model.feedForward = down->columns;
+    for (auto [name, linear] : {std::pair("ffn_gate", gated->gate),
+                                {"ffn_up", gated->up},
+                                {"ffn_down", branch.linear}}) {
+      if (linear != branch.linear)
+        if (Error error = checkInput(linear, branch.before, "ffn_norm"))
+          return error;
+      if (Error error = addMatrix(name, linear))
+        return error;
+    }
+    return Error::success();
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Parameters
+  //===--------------------------------------------------------------------===//
+
+  Error readParameters() {
+    prefix.clear();
+    if (Error error = addNorm("output_norm", *findNorm(lastNorm)))
+      return error;
+    auto embedding = parts.embedding.getDefiningOp<tern::EmbeddingOp>();
+    auto rows = locateTensor(embedding.getTable(),
+                             {model.vocabulary, model.hidden});
+    if (!rows)
+      return rows.takeError();
+    auto matrix = locateMatrix(*head, forms);
+    if (!matrix)
+      return matrix.takeError();
+    bool isTied = matrix->weight.path == rows->path &&
+                  matrix->weight.offset == rows->offset;
+    if (Error error = table.add("token_embd.weight", std::move(*rows)))
+      return error;
+    if (!isTied)
+      if (Error error = table.add("output.weight", std::move(matrix->weight)))
+        return error;
+    model.architecture = "onnx";
+    model.heads = first.heads;
+    model.kvHeads = first.kvHeads;
+    model.headDim = first.headDim;
+    model.contextLength = tokens;
+    model.epsilon = unrounded(*epsilon);
+    if (llvm::all_of(model.windows, [](int64_t window) { return !window; }))
+      model.windows.clear();
+    setFrequencies(model, first.frequencies);
+    model.ropeAmplitude = first.amplitude;
+    model.int8Activations = options.activations == ActivationType::Model
+                                ? *isQuantized
+                                : options.activations == ActivationType::Int8;
+    definition.tied = isTied;
+    definition.quantizeAbsmean = options.quantizeAbsmean;
+    return ParameterReader(table, graph.getContext(), definition, model).read();
+  }
+
+  ModuleOp graph;
+  const ImportOptions &options;
+  TensorTable table;
+  TensorDefinition definition;
+  ModelDescription model;
+  DecoderParts parts;
+  LinearForms forms;
+  int64_t tokens = 0;
+  const LinearPart *head = nullptr;
+  Value lastNorm;
+  std::vector<Branch> branches;
+  std::string prefix;
+  AttentionLayer first;
+  std::optional<bool> isQuantized;
+  std::optional<double> epsilon;
+  llvm::StringMap<Value> normsByName;
+};
+
+} // namespace
+
+Expected<ModelDescription>
+sterna::describeDecoder(ModuleOp graph, StringRef path,
+                        const ImportOptions &options) {
+  auto model = DecoderReader(graph, path, options).read();
+  if (model)
+    return model;
+  return llvm::createStringError(
+      path + ": as a language model: " + llvm::toString(model.takeError()));
+}
