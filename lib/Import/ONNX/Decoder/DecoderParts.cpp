@@ -75,6 +75,22 @@ SmallVector<Value> sterna::findLeaves(Value value, const LinearForms &forms) {
   return leaves.takeVector();
 }
 
+SmallVector<Operation *> sterna::findConstants(Value value) {
+  SmallVector<Operation *> constants;
+  SmallVector<Value> work{value};
+  llvm::DenseSet<Value> seen;
+  while (!work.empty()) {
+    Value next = work.pop_back_val();
+    Operation *op = next.getDefiningOp();
+    if (!op || !seen.insert(next).second)
+      continue;
+    if (isa<arith::ConstantOp>(op))
+      constants.push_back(op);
+    llvm::append_range(work, op->getOperands());
+  }
+  return constants;
+}
+
 //===----------------------------------------------------------------------===//
 // Small patterns
 //===----------------------------------------------------------------------===//
@@ -117,6 +133,19 @@ template <typename... Combiner> static Value findReduced(Value value) {
       !isa<Combiner...>(body->front()))
     return nullptr;
   return op->getOperand(0);
+}
+
+Value sterna::findSumOf(Value value) {
+  for (Operation *user : value.getUsers()) {
+    if (isView(user))
+      if (Value sum = findSumOf(user->getResult(0)))
+        return sum;
+    if (isa<linalg::LinalgOp>(user))
+      if (Value summed = findReduced<arith::AddFOp>(user->getResult(0)))
+        if (peelViews(summed) == peelViews(value))
+          return user->getResult(0);
+  }
+  return nullptr;
 }
 
 Value sterna::findSoftmaxInput(Value value) {
@@ -315,6 +344,41 @@ static std::optional<LinearPart> findLinear(Operation *op,
   return part;
 }
 
+/// Whether a product of `rows` tokens times `value` is scaled as a layer's: by a
+/// vector of one number, or by what is computed for each token. Factors of other
+/// kinds are scalars.
+static bool isScale(Value value, int64_t rows) {
+  Value scale = peelBroadcasts(value);
+  auto type = cast<RankedTensorType>(scale.getType());
+  if (isa_and_nonnull<arith::ConstantOp>(scale.getDefiningOp()))
+    return type.getRank() == 1 && type.getNumElements() == 1;
+  return type.getNumElements() == rows &&
+         (rows != 1 || scale.getDefiningOp<linalg::LinalgOp>() == nullptr);
+}
+
+/// The result of `part` with its scale, which it notes.
+static Value applyScale(Value result, LinearPart &part) {
+  int64_t rows = shapeOf(result)[0];
+  Value last = result;
+  while (last.hasOneUse()) {
+    Operation *user = *last.user_begin();
+    if (isView(user)) {
+      last = user->getResult(0);
+      continue;
+    }
+    bool isFirst = user->getOperand(0) == last;
+    if (!isa<arith::MulFOp>(user) && !(isa<arith::DivFOp>(user) && isFirst))
+      break;
+    Value other = user->getOperand(isFirst ? 1 : 0);
+    if (!isScale(other, rows))
+      break;
+    part.scale = other;
+    part.isDivided = isa<arith::DivFOp>(user);
+    return user->getResult(0);
+  }
+  return result;
+}
+
 void DecoderParts::find(func::FuncOp function, LinearForms &forms) {
   for (Operation &op : function.getOps()) {
     if (auto embeds = dyn_cast<tern::EmbeddingOp>(op)) {
@@ -328,8 +392,9 @@ void DecoderParts::find(func::FuncOp function, LinearForms &forms) {
       forms.addRoot(result);
       norms[result] = *norm;
     } else if (auto linear = findLinear(&op, forms)) {
-      forms.addRoot(op.getResult(0));
-      linears[op.getResult(0)] = *linear;
+      Value result = applyScale(op.getResult(0), *linear);
+      forms.addRoot(result);
+      linears[result] = *linear;
     } else if (auto product = findProduct(&op)) {
       if (forms.get(op.getResult(0), 0).isConstant())
         continue;

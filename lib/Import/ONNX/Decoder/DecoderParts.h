@@ -36,6 +36,10 @@ struct LinearPart {
   bool isTransposed = false;
   int64_t rows = 0, columns = 0;
   mlir::Operation *op = nullptr;
+  /// What the product is multiplied or divided by, as part of the layer: one
+  /// number or one for each token. Null for nothing.
+  mlir::Value scale;
+  bool isDivided = false;
 };
 
 /// A product of two values that tokens have: lhs [.., M, K] and rhs [.., K, N].
@@ -81,8 +85,33 @@ mlir::Value peelBroadcasts(mlir::Value value);
 /// is none.
 mlir::Value findSoftmaxInput(mlir::Value value);
 
+/// The sum of rows of `value`, or of all of it, that is computed first; null
+/// where there is none.
+mlir::Value findSumOf(mlir::Value value);
+
 /// An error about `op`, which goes by the name of its node.
 llvm::Error makeError(mlir::Operation *op, const llvm::Twine &message);
+
+/// The constants that `value` is computed from.
+llvm::SmallVector<mlir::Operation *> findConstants(mlir::Value value);
+
+/// The first op of type `Op` that `value` is computed by, not looking beyond
+/// the roots of `forms`; null for none.
+template <typename Op> Op findOp(mlir::Value value, const LinearForms &forms) {
+  llvm::SmallVector<mlir::Value> work{value};
+  llvm::DenseSet<mlir::Value> seen;
+  while (!work.empty()) {
+    mlir::Value next = work.pop_back_val();
+    mlir::Operation *op = next.getDefiningOp();
+    if (!op || !seen.insert(next).second ||
+        (next != value && forms.isRoot(next)))
+      continue;
+    if (auto found = mlir::dyn_cast<Op>(op))
+      return found;
+    llvm::append_range(work, op->getOperands());
+  }
+  return nullptr;
+}
 
 /// The values that `value` is computed from, as far as the roots of `forms`,
 /// arguments and parameters, in order; constants are none.

@@ -96,7 +96,30 @@ public:
   MatrixReader(const LinearPart &linear, LinearForms &forms)
       : linear(linear), forms(forms) {}
 
-  Expected<StoredMatrix> read() {
+  Expected<StoredMatrix> read(const LinearInput &input) {
+    auto matrix = readMatrix();
+    if (!matrix || !linear.scale)
+      return matrix;
+    if (matrix->scale)
+      return fail("it has a scale and its product another");
+    factors.assign(linear.rows, input.factor);
+    auto scale = readScale(linear.scale);
+    if (!scale)
+      return scale.takeError();
+    matrix->scale = std::move(*scale);
+    matrix->isDivided = input.isDivided;
+    return matrix;
+  }
+
+private:
+  Expected<StoredMatrix> readMatrix() {
+    if (auto latent = readLatent(linear, forms)) {
+      auto tensor = locate(latent->parameter, {linear.rows, linear.columns},
+                           latent->isTransposed);
+      if (!tensor)
+        return tensor.takeError();
+      return StoredMatrix{std::move(*tensor), {}, false, /*isLatent=*/true};
+    }
     LinearForm first = formOf(0, 0);
     Value product = findScaled(first);
     if (product)
@@ -107,14 +130,13 @@ public:
     StoredMatrix result{std::move(*trits), {}};
     if (isPlain)
       return result;
-    auto scale = readScale();
+    auto scale = readScale(linear.weight);
     if (!scale)
       return scale.takeError();
     result.scale = std::move(*scale);
     return result;
   }
 
-private:
   int64_t placeOf(int64_t row, int64_t column) const {
     return linear.isTransposed ? row * linear.columns + column
                                : column * linear.rows + row;
@@ -187,9 +209,10 @@ private:
     return std::move(*tensor);
   }
 
-  /// The constant that the factors come from: one number or one for each row.
-  Expected<StoredTensor> readScale() {
-    for (Operation *op : findConstants())
+  /// The constant among those of `value` that the factors come from: one number
+  /// or one for each row.
+  Expected<StoredTensor> readScale(Value value) {
+    for (Operation *op : findConstants(value))
       for (int64_t count : {int64_t(1), linear.rows}) {
         DenseElementsAttr elements;
         if (!matchPattern(op, m_Constant(&elements)) ||
@@ -215,23 +238,6 @@ private:
                   llvm::APFloat::rmNearestTiesToEven, &loses);
     return std::abs(value.convertToDouble() - factor) <=
            1e-6 * std::abs(factor);
-  }
-
-  /// The constants that the matrix is computed from.
-  SmallVector<Operation *> findConstants() {
-    SmallVector<Operation *> constants;
-    SmallVector<Value> work{linear.weight};
-    llvm::DenseSet<Value> seen;
-    while (!work.empty()) {
-      Value value = work.pop_back_val();
-      Operation *op = value.getDefiningOp();
-      if (!op || !seen.insert(value).second)
-        continue;
-      if (isa<arith::ConstantOp>(op))
-        constants.push_back(op);
-      llvm::append_range(work, op->getOperands());
-    }
-    return constants;
   }
 
   /// Integers times a parameter of scales, one for each group of columns.
@@ -305,6 +311,7 @@ private:
 } // namespace
 
 Expected<StoredMatrix> sterna::locateMatrix(const LinearPart &linear,
+                                            const LinearInput &input,
                                             LinearForms &forms) {
-  return MatrixReader(linear, forms).read();
+  return MatrixReader(linear, forms).read(input);
 }

@@ -12,19 +12,23 @@
 #define STERNA_LIB_IMPORT_ONNX_DECODER_DECODERWEIGHTS_H
 
 #include "../../TensorTable.h"
-#include "DecoderParts.h"
+#include "Probes.h"
 
 namespace sterna {
 
-/// A matrix, and what its elements are multiplied by, if anything.
+/// A matrix, and what its elements are multiplied by, or divided, if anything.
 struct StoredMatrix {
   StoredTensor weight;
   std::optional<StoredTensor> scale;
+  bool isDivided = false;
+  /// Latent weights that the graph makes ternary by absmean.
+  bool isLatent = false;
 };
 
-/// The matrix [rows, columns] of `linear`. Fails where it is computed in a way
-/// that is not known.
+/// The matrix [rows, columns] of `linear`, which multiplies its product as
+/// `input` says. Fails where it is computed in a way that is not known.
 llvm::Expected<StoredMatrix> locateMatrix(const LinearPart &linear,
+                                          const LinearInput &input,
                                           LinearForms &forms);
 
 /// The parameter or constant `value`, as it lies in its file with `shape`, whose

@@ -107,7 +107,7 @@ private:
                              type);
     auto scaled = findScaled(logits, model.vocabulary);
     head = scaled ? findLinear(scaled->root) : nullptr;
-    if (!head)
+    if (!head || head->scale)
       return table.makeError("logits: expected a product with a matrix");
     model.hidden = head->columns;
     auto input = findScaled(head->input, model.hidden);
@@ -198,9 +198,10 @@ private:
 
   /// The value that `linear` reads, before a quantizer if it has one.
   Expected<Value> readInput(const LinearPart &linear) {
-    auto input = readLinearInput(linear.input, linear.columns, forms);
+    auto input = readLinearInput(linear, forms);
     if (!input)
       return input.takeError();
+    inputs[linear.op] = *input;
     if (isQuantized && *isQuantized != input->isQuantized)
       return makeError(linear.op, "expected all ternary products to quantize "
                                   "their input, or none");
@@ -227,14 +228,19 @@ private:
 
   Error addMatrix(StringRef name, Value linear) {
     const LinearPart *part = findLinear(linear);
-    auto matrix = locateMatrix(*part, forms);
+    auto matrix = locateMatrix(*part, inputs[part->op], forms);
     if (!matrix)
       return matrix.takeError();
+    definition.quantizeAbsmean |= matrix->isLatent;
     std::string stem = prefix + name.str();
     if (Error error = table.add(stem + ".weight", std::move(matrix->weight)))
       return error;
     if (!matrix->scale)
       return Error::success();
+    if (scalesDivide && *scalesDivide != matrix->isDivided)
+      return makeError(part->op, "expected all scales to multiply or all to "
+                                 "divide");
+    scalesDivide = matrix->isDivided;
     return table.add(stem + ".scale", std::move(*matrix->scale));
   }
 
@@ -380,7 +386,7 @@ private:
                              {model.vocabulary, model.hidden});
     if (!rows)
       return rows.takeError();
-    auto matrix = locateMatrix(*head, forms);
+    auto matrix = locateMatrix(*head, LinearInput(), forms);
     if (!matrix)
       return matrix.takeError();
     bool isTied = matrix->weight.path == rows->path &&
@@ -404,7 +410,8 @@ private:
                                 ? *isQuantized
                                 : options.activations == ActivationType::Int8;
     definition.tied = isTied;
-    definition.quantizeAbsmean = options.quantizeAbsmean;
+    definition.quantizeAbsmean |= options.quantizeAbsmean;
+    definition.scalesDivide = scalesDivide.value_or(false);
     return ParameterReader(table, graph.getContext(), definition, model).read();
   }
 
@@ -422,6 +429,8 @@ private:
   std::string prefix;
   AttentionLayer first;
   std::optional<bool> isQuantized;
+  llvm::DenseMap<Operation *, LinearInput> inputs;
+  std::optional<bool> scalesDivide;
   std::optional<double> epsilon;
   llvm::StringMap<Value> normsByName;
 };

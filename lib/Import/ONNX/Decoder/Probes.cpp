@@ -9,6 +9,7 @@
 #include "Probes.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
 
 #include <cmath>
 
@@ -28,55 +29,121 @@ static bool areClose(double x, double y, double size) {
 }
 
 //===----------------------------------------------------------------------===//
-// Quantizers
+// Inputs of linears
 //===----------------------------------------------------------------------===//
 
-/// The value whose magnitudes `value` depends on; null where there is none
-/// before the roots.
-static Value findMagnitudes(Value value, const LinearForms &forms) {
-  SmallVector<Value> work{value};
-  llvm::DenseSet<Value> seen;
-  while (!work.empty()) {
-    Value next = work.pop_back_val();
-    Operation *op = next.getDefiningOp();
-    if (!op || !seen.insert(next).second ||
-        (next != value && forms.isRoot(next)))
-      continue;
-    if (auto magnitudes = dyn_cast<math::AbsFOp>(op))
-      return magnitudes.getOperand();
-    llvm::append_range(work, op->getOperands());
+namespace {
+
+/// Compares what a linear reads, and its scale, with the quantizer of rows of
+/// known numbers.
+class InputProbe {
+public:
+  InputProbe(const LinearPart &linear, Value source) : linear(linear) {
+    if (source)
+      probes.assign(peelViews(source), numberOf);
   }
-  return nullptr;
-}
+
+  /// Whether row `row` is quantized as BitNet b1.58 does. It may be left in
+  /// integers, by whose step the product is multiplied then.
+  bool isQuantized(int64_t row) {
+    int64_t columns = linear.columns, begin = row * columns, top = begin;
+    for (int64_t i = 0; i < columns; ++i)
+      if (std::abs(numberOf(begin + i)) > std::abs(numberOf(top)))
+        top = begin + i;
+    double scale = 127 / std::max(std::abs(numberOf(top)), 1e-5);
+    bool isInteger = areClose(std::abs(get(linear.input, top)), 127, 127);
+    step = !isInteger ? 1 : linear.isDivided ? scale : 1 / scale;
+    for (int64_t i = 0; i < columns; i += std::max<int64_t>(1, columns / 64)) {
+      double code = std::nearbyint(numberOf(begin + i) * scale);
+      code = std::clamp(code, -128.0, 127.0);
+      double found = get(linear.input, begin + i);
+      if (!areClose(found * (isInteger ? 1 : scale), code, 127))
+        return false;
+    }
+    return true;
+  }
+
+  /// The scale of row `row` without the quantizer's step.
+  double getFactor(int64_t row) {
+    return linear.scale ? get(linear.scale, row * linear.rows) / step : 1;
+  }
+
+private:
+  static double numberOf(int64_t place) { return probe(place, 0, 4); }
+
+  double get(Value value, int64_t place) {
+    LinearForm form = probes.get(value, place);
+    return form.isConstant() ? form.constant : NAN;
+  }
+
+  const LinearPart &linear;
+  LinearForms probes;
+  double step = 1;
+};
+
+} // namespace
 
 llvm::Expected<LinearInput>
-sterna::readLinearInput(Value input, int64_t columns,
-                        const LinearForms &forms) {
-  Value source = forms.isRoot(input) ? Value() : findMagnitudes(input, forms);
-  if (!source)
-    return LinearInput{input, false};
-  LinearForms probes;
-  auto number = [](int64_t place) { return probe(place, 0, 4); };
-  probes.assign(peelViews(source), number);
-  int64_t rows = cast<RankedTensorType>(input.getType()).getNumElements() /
-                 columns;
+sterna::readLinearInput(const LinearPart &linear, const LinearForms &forms) {
+  LinearInput read{linear.input, false, 1, linear.isDivided};
+  if (!forms.isRoot(linear.input))
+    if (auto magnitudes = findOp<math::AbsFOp>(linear.input, forms))
+      read = {magnitudes.getOperand(), true, 1, linear.isDivided};
+  InputProbe probe(linear, read.isQuantized ? read.source : Value());
+  int64_t rows =
+      cast<RankedTensorType>(linear.input.getType()).getNumElements() /
+      linear.columns;
   for (int64_t row : {int64_t(0), rows - 1}) {
-    double largest = 1e-5;
-    for (int64_t i = 0; i < columns; ++i)
-      largest = std::max(largest, std::abs(number(row * columns + i)));
-    double scale = 127 / largest;
-    for (int64_t i = 0; i < columns; i += std::max<int64_t>(1, columns / 64)) {
-      int64_t place = row * columns + i;
-      double code = std::nearbyint(number(place) * scale);
-      double expected = std::clamp(code, -128.0, 127.0) / scale;
-      LinearForm form = probes.get(input, place);
-      if (!form.isConstant() || !areClose(form.constant, expected, largest))
-        return makeError(input.getDefiningOp(),
-                         "expected the quantizer of BitNet b1.58, 127 by the "
-                         "largest magnitude of a token's row");
-    }
+    if (read.isQuantized && !probe.isQuantized(row))
+      return makeError(linear.op, "expected the quantizer of BitNet b1.58, 127 "
+                                  "by the largest magnitude of a token's row");
+    double factor = probe.getFactor(row);
+    if (row == 0)
+      read.factor = factor;
+    if (!areClose(factor, read.factor, std::abs(read.factor)))
+      return makeError(linear.op, "expected a scale that only its quantizer "
+                                  "has for each token");
   }
-  return LinearInput{source, true};
+  return read;
+}
+
+//===----------------------------------------------------------------------===//
+// Latent weights
+//===----------------------------------------------------------------------===//
+
+std::optional<ComputedMatrix>
+sterna::readLatent(const LinearPart &linear, const LinearForms &forms) {
+  auto magnitudes = findOp<math::AbsFOp>(linear.weight, forms);
+  if (!magnitudes)
+    return std::nullopt;
+  ComputedMatrix matrix{peelViews(magnitudes.getOperand())};
+  // The mean is that of all magnitudes, and so is taken for known.
+  Value sum = findSumOf(magnitudes.getResult());
+  if (!sum || !matrix.parameter.getDefiningOp<tern::GetParamOp>())
+    return std::nullopt;
+  double mean = 0.37, scale = 1 / mean;
+  double count = double(linear.rows) * double(linear.columns);
+  auto number = [](int64_t place) { return probe(place, 2, 1.2); };
+  LinearForms probes;
+  probes.assign(sum, [=](int64_t) { return mean * count; });
+  probes.assign(matrix.parameter, number);
+  for (bool isTransposed : {false, true}) {
+    bool fits = true;
+    for (int64_t i = 0; fits && i < 512; ++i) {
+      int64_t row = i * 7919 % linear.rows, column = i * 104729 % linear.columns;
+      int64_t rowMajor = row * linear.columns + column;
+      int64_t columnMajor = column * linear.rows + row;
+      double stored = number(isTransposed ? columnMajor : rowMajor);
+      double trit = std::clamp(std::nearbyint(stored * scale), -1.0, 1.0);
+      LinearForm form = probes.get(
+          linear.weight, linear.isTransposed ? rowMajor : columnMajor);
+      fits = form.isConstant() && areClose(form.constant, trit * mean, mean);
+    }
+    matrix.isTransposed = isTransposed;
+    if (fits)
+      return matrix;
+  }
+  return std::nullopt;
 }
 
 //===----------------------------------------------------------------------===//

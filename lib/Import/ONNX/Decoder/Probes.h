@@ -17,17 +17,33 @@
 
 namespace sterna {
 
-/// A value that a linear reads: `source` itself, or quantized per token to int8
-/// as BitNet b1.58 does and multiplied out again.
+/// What a linear reads and what it does to it.
 struct LinearInput {
+  /// The value before its quantizer.
   mlir::Value source;
+  /// Whether it is quantized per token to int8 as BitNet b1.58 does.
   bool isQuantized = false;
+  /// What the product is multiplied by, or divided if `isDivided`, apart from
+  /// the step of the quantizer.
+  double factor = 1;
+  bool isDivided = false;
 };
 
-/// What `input`, rows of `columns`, is. Fails where it is computed from its
-/// largest magnitudes, but is not so quantized.
-llvm::Expected<LinearInput> readLinearInput(mlir::Value input, int64_t columns,
+/// What `linear` reads. Fails where that is computed from its largest
+/// magnitudes, but is not so quantized.
+llvm::Expected<LinearInput> readLinearInput(const LinearPart &linear,
                                             const LinearForms &forms);
+
+/// A matrix that is computed from one parameter.
+struct ComputedMatrix {
+  mlir::Value parameter;
+  bool isTransposed = false;
+};
+
+/// Latent weights, one parameter as `linear` would have it, which it makes
+/// ternary by their mean magnitude; none where it does something else.
+std::optional<ComputedMatrix> readLatent(const LinearPart &linear,
+                                         const LinearForms &forms);
 
 /// act(gate) * up, of the same shape as both.
 struct GatedUnit {
