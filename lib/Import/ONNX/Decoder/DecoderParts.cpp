@@ -338,9 +338,13 @@ static std::optional<LinearPart> findLinear(Operation *op,
   if (!factors || factors->lhs.transposed ||
       !comesFromParameters(factors->rhs.matrix, forms))
     return std::nullopt;
-  LinearPart part{factors->lhs.matrix, factors->rhs.matrix,
-                  factors->rhs.transposed, shapeOf(op->getResult(0))[1],
-                  shapeOf(factors->lhs.matrix)[1], op};
+  LinearPart part;
+  part.input = factors->lhs.matrix;
+  part.weight = factors->rhs.matrix;
+  part.isTransposed = factors->rhs.transposed;
+  part.rows = shapeOf(op->getResult(0))[1];
+  part.columns = shapeOf(part.input)[1];
+  part.op = op;
   return part;
 }
 

@@ -242,22 +242,31 @@ private:
 
   /// Integers times a parameter of scales, one for each group of columns.
   Expected<StoredMatrix> readScaled(Value product) {
+    // The product may be the transpose of what is read.
+    LinearPart part = linear;
+    part.weight = product;
+    int64_t column = linear.columns - 1;
+    const LinearTerm *last = nullptr;
+    LinearForm form = formOf(0, column);
+    last = form.single();
+    part.isTransposed = last && last->place == column;
+    MatrixReader inner(part, forms);
+    for (int64_t row : samples(linear.rows))
+      for (int64_t place : samples(linear.columns)) {
+        LinearForm each = formOf(row, place);
+        const LinearTerm *term = each.single();
+        if (!term || term->root != product || term->factor != 1 ||
+            term->place != inner.placeOf(row, place))
+          return fail("its elements are in another order than a matrix's");
+      }
     Operation *op = product.getDefiningOp();
     for (unsigned side : {0, 1}) {
-      Value integers = op->getOperand(side), scales = op->getOperand(1 - side);
-      SmallVector<Value> leaves = findLeaves(integers, forms);
-      auto scale = readGroups(scales, product);
+      auto scale = inner.readGroups(op->getOperand(1 - side));
       if (!scale) {
         llvm::consumeError(scale.takeError());
         continue;
       }
-      // The integers are found as if the product were they.
-      LinearPart part = linear;
-      part.weight = integers;
-      if (shapeOf(integers) != shapeOf(linear.weight))
-        return fail("its integers have another shape than it");
-      auto trits = MatrixReader(part, forms)
-                       .readTrits(integers, /*findsScale=*/false);
+      auto trits = inner.readTrits(op->getOperand(side), /*findsScale=*/false);
       if (!trits)
         return trits.takeError();
       return StoredMatrix{std::move(*trits), std::move(*scale)};
@@ -265,13 +274,7 @@ private:
     return fail("its scales are not a tensor of the file");
   }
 
-  static ArrayRef<int64_t> shapeOf(Value value) {
-    return cast<RankedTensorType>(value.getType()).getShape();
-  }
-
-  Expected<StoredTensor> readGroups(Value scales, Value product) {
-    if (shapeOf(product) != shapeOf(linear.weight))
-      return fail("its scales have another shape than it");
+  Expected<StoredTensor> readGroups(Value scales) {
     Value root;
     int64_t groups = 0;
     auto look = [&](int64_t row, int64_t column) -> std::optional<int64_t> {

@@ -53,9 +53,11 @@ Value embed(NodeBuilder &n, Value table, Value indices) {
   ids = arith::MinSIOp::create(n.b, n.loc, ids, n.integer(type, rows - 1));
   ids = n.cast(ids, n.dataType(1), TensorProto::INT32);
   int64_t count = llvm::product_of(shape), width = n.shapeOf(table)[1];
-  Value result = tern::EmbeddingOp::create(
-      n.b, n.loc, RankedTensorType::get({count, width}, n.elementOf(table)),
-      table, n.reshape(ids, {count}));
+  Value result = n.narrow(
+      tern::EmbeddingOp::create(
+          n.b, n.loc, RankedTensorType::get({count, width}, n.b.getF32Type()),
+          table, n.reshape(ids, {count})),
+      n.dataType(0));
   Extents resultShape(shape);
   resultShape.push_back(width);
   return n.reshape(result, resultShape);
@@ -74,7 +76,8 @@ LogicalResult buildGather(NodeBuilder &n) {
   llvm::append_range(result, shape.drop_front(*axis + 1));
   if (failed(n.checkShape(result)))
     return failure();
-  if (*axis == 0 && shape.size() == 2 && n.dataType(0) == TensorProto::FLOAT &&
+  if (*axis == 0 && shape.size() == 2 && isFloat(n.dataType(0)) &&
+      n.dataType(0) != TensorProto::DOUBLE &&
       data.getDefiningOp<tern::GetParamOp>() && !llvm::is_contained(at, 0) &&
       shape[0] <= INT32_MAX)
     return n.finish(embed(n, data, indices), n.dataType(0));
