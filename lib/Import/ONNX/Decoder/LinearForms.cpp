@@ -45,6 +45,8 @@ LinearForm LinearForms::get(Value value, int64_t place) {
   if (matchPattern(value, m_Constant(&elements)))
     if (auto number = numberOf(elements, place))
       return {*number, {}};
+  if (value.hasOneUse())
+    return expand(value, place);
   if (auto it = known.find({value, place}); it != known.end())
     return it->second;
   LinearForm form = expand(value, place);
@@ -116,6 +118,8 @@ public:
       : forms(forms), op(op), at(at), before(before) {}
 
   std::optional<LinearForm> get(Value scalar) {
+    if (scalar.hasOneUse())
+      return compute(scalar);
     if (auto it = scalars.find(scalar); it != scalars.end())
       return it->second;
     std::optional<LinearForm> form = compute(scalar);
@@ -134,7 +138,7 @@ private:
         return before;
       if (!isa<RankedTensorType>(operand->get().getType()))
         return get(operand->get()); // the number of a fill
-      AffineMap map = op.getMatchingIndexingMap(operand);
+      AffineMap map = forms.getNest(op).maps[operand->getOperandNumber()];
       return forms.get(operand->get(),
                        flatten(shapeOf(operand->get()), map.compose(at)));
     }
@@ -189,15 +193,23 @@ std::optional<LinearForm> LinearForms::runBody(linalg::LinalgOp op,
       .get(yield->getOperand(result.getResultNumber()));
 }
 
+const LinearForms::Nest &LinearForms::getNest(linalg::LinalgOp op) {
+  auto [it, isNew] = nests.try_emplace(op);
+  if (isNew)
+    it->second = {op.getStaticLoopRanges(), op.getIndexingMapsArray()};
+  return it->second;
+}
+
 std::optional<LinearForm> LinearForms::runLoops(linalg::LinalgOp op,
                                                 OpResult result,
                                                 int64_t place) {
-  OpOperand *init = op.getDpsInitOperand(result.getResultNumber());
-  AffineMap map = op.getMatchingIndexingMap(init);
-  if (!map.isProjectedPermutation() || op->getNumRegions() != 1 ||
-      op.hasDynamicShape())
+  if (op->getNumRegions() != 1 || op.hasDynamicShape())
     return std::nullopt;
-  SmallVector<int64_t> extents = op.getStaticLoopRanges();
+  OpOperand *init = op.getDpsInitOperand(result.getResultNumber());
+  AffineMap map = getNest(op).maps[init->getOperandNumber()];
+  if (!map.isProjectedPermutation())
+    return std::nullopt;
+  SmallVector<int64_t> extents = getNest(op).extents;
   SmallVector<int64_t> at(extents.size(), 0);
   SmallVector<bool> isFixed(extents.size(), false);
   SmallVector<int64_t> places = placesOf(shapeOf(result), place);

@@ -71,6 +71,11 @@ public:
 private:
   using Forms = llvm::SmallVector<LinearForm, 2>;
   class Body;
+  /// What a loop nest has, which ops make anew whenever they are asked.
+  struct Nest {
+    llvm::SmallVector<int64_t> extents;
+    llvm::SmallVector<mlir::AffineMap> maps;
+  };
 
   std::optional<LinearForm> compute(mlir::Operation *op, mlir::Value value,
                                     int64_t place);
@@ -81,13 +86,17 @@ private:
                                     llvm::ArrayRef<int64_t> at,
                                     const LinearForm &before);
 
+  const Nest &getNest(mlir::linalg::LinalgOp op);
+
   llvm::DenseSet<mlir::Value> roots;
+  llvm::DenseMap<mlir::Operation *, Nest> nests;
   llvm::DenseMap<mlir::Value, std::function<double(int64_t)>> numbers;
   /// Values that depend on each other and are being computed.
   unsigned depth = 0;
   /// Numbers that reductions gave, which cost most.
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, double> sums;
-  /// Forms that were found, forgotten where they are many.
+  /// Forms that were found of values with several uses, forgotten where they
+  /// are many.
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, LinearForm> known;
 };
 

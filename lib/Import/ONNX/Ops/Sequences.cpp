@@ -94,6 +94,30 @@ AffineMap along(NodeBuilder &n, int64_t rank, int64_t axis) {
   return AffineMap::get(rank + 1, 0, reads, n.b.getContext());
 }
 
+/// Running sums of known integers: masks that exporters compute from positions
+/// have one for each token, and loops over all pairs of them are many.
+Value sumIntegers(NodeBuilder &n, DenseElementsAttr elements, int64_t axis,
+                  bool isExclusive, bool isReverse) {
+  Shape shape = n.shapeOf(n.operand(0));
+  int64_t extent = shape[axis];
+  int64_t inner = llvm::product_of(shape.drop_front(axis + 1));
+  SmallVector<APInt> values(elements.getValues<APInt>()), sums(values);
+  for (int64_t first = 0; first < int64_t(values.size()); ++first) {
+    if (first / inner % extent != 0)
+      continue;
+    APInt sum(values[0].getBitWidth(), 0);
+    for (int64_t step = 0; step < extent; ++step) {
+      int64_t place =
+          first + (isReverse ? extent - 1 - step : step) * inner;
+      APInt next = sum + values[place];
+      sums[place] = isExclusive ? sum : next;
+      sum = next;
+    }
+  }
+  return arith::ConstantOp::create(
+      n.b, n.loc, DenseElementsAttr::get(elements.getType(), sums));
+}
+
 LogicalResult buildCumulative(NodeBuilder &n, bool isProduct) {
   if (failed(n.expectInputs(2)))
     return failure();
@@ -111,6 +135,10 @@ LogicalResult buildCumulative(NodeBuilder &n, bool isProduct) {
   Value start = n.number(x.value.getType(), isProduct ? 1 : 0);
   if (typeOf(x.value).getNumElements() == 0)
     return n.finish(n.operand(0), type);
+  if (DenseElementsAttr elements = n.findElements(0);
+      elements && isInteger(type) && !isProduct)
+    return n.finish(sumIntegers(n, elements, *axis, isExclusive, isReverse),
+                    type);
   auto predicate = isReverse ? (isExclusive ? arith::CmpIPredicate::sgt
                                             : arith::CmpIPredicate::sge)
                              : (isExclusive ? arith::CmpIPredicate::slt
