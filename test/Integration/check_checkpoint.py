@@ -8,8 +8,9 @@
 # ===----------------------------------------------------------------------=== #
 """Compare compiled checkpoints with what transformers computes of them.
 
-  check_checkpoint.py FAMILY DIR [OPTION ...]
+  check_checkpoint.py FAMILY DIR [--graph=FILE.onnx] [OPTION ...]
 
+With a graph, that is compiled in place of the checkpoint it was exported from.
 OPTIONs go to sterna-compile. Without the quantizer, logits may differ by 1e-3
 of the largest and each matrix of gradients by 1e-4 of its norm; as published,
 the rms of the difference may be 1% of that of the logits.
@@ -41,6 +42,10 @@ class Case:
         self.family, self.folder, self.options = family, folder, options
         checkpoint = make_checkpoint.Checkpoint(family)
         checkpoint.write(self.at("model"))
+        self.model = self.at("model")
+        if options and options[0].startswith("--graph="):
+            self.model = options[0].removeprefix("--graph=")
+            self.options = [f"--tokenizer={self.at('model')}", *options[1:]]
         self.config = checkpoint.config
         write_adapter(
             self.at("adapter"),
@@ -59,7 +64,7 @@ class Case:
 
     def compile(self, name, *options):
         run(
-            *("sterna-compile", self.at("model"), "-o", self.at(name)),
+            *("sterna-compile", self.model, "-o", self.at(name)),
             *("--seq-len=24", f"--lora-rank={make_checkpoint.RANK}"),
             *(*options, *self.options),
         )

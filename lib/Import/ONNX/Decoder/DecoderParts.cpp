@@ -256,33 +256,45 @@ static bool isVector(Value value, int64_t size) {
          isa_and_nonnull<arith::ConstantOp, tern::GetParamOp>(op);
 }
 
-/// The result of `norm` times its weight, which it notes, where the one use of
-/// `result` is that.
-static Value applyWeight(Value result, NormPart &norm) {
-  Value last = result;
-  while (last.hasOneUse()) {
-    Operation *user = *last.user_begin();
-    if (isView(user)) {
-      last = user->getResult(0);
-      continue;
-    }
+/// The uses of `value`, behind its views.
+static void findUses(Value value, SmallVectorImpl<OpOperand *> &uses) {
+  for (OpOperand &use : value.getUses()) {
+    if (isView(use.getOwner()))
+      findUses(use.getOwner()->getResult(0), uses);
+    else
+      uses.push_back(&use);
+  }
+}
+
+/// `norm`, of `result`, times its weight; several, where it is used so alone
+/// with weights that differ.
+static SmallVector<std::pair<Value, NormPart>> applyWeights(Value result,
+                                                            NormPart norm) {
+  SmallVector<OpOperand *> uses;
+  findUses(result, uses);
+  SmallVector<std::pair<Value, NormPart>> weighted;
+  for (OpOperand *use : uses) {
+    Operation *user = use->getOwner();
     if (!isa<arith::MulFOp>(user))
       break;
-    Value other = user->getOperand(user->getOperand(0) == last ? 1 : 0);
+    Value other = user->getOperand(1 - use->getOperandNumber());
     if (!isVector(other, norm.size))
       break;
     norm.weight = peelBroadcasts(other);
-    return user->getResult(0);
+    weighted.push_back({user->getResult(0), norm});
   }
-  return result;
+  if (weighted.size() == uses.size() && !uses.empty())
+    return weighted;
+  norm.weight = nullptr;
+  return {{result, norm}};
 }
 
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
 
-int64_t ProductPart::getPlace(unsigned operand, int64_t b, int64_t m,
-                              int64_t n, int64_t k) const {
+int64_t ProductPart::getPlace(unsigned operand, int64_t b, int64_t m, int64_t n,
+                              int64_t k) const {
   auto linalg = op;
   SmallVector<int64_t> extents = linalg.getStaticLoopRanges();
   ArrayRef<int64_t> outer = ArrayRef(extents).drop_back(3);
@@ -308,16 +320,15 @@ static std::optional<ProductPart> findProduct(Operation *op) {
   auto map = [&](unsigned operand) {
     return linalg.getIndexingMapsArray()[operand];
   };
-  if (!isSum || linalg.getIteratorTypesArray().back() !=
-                    utils::IteratorType::reduction)
+  if (!isSum ||
+      linalg.getIteratorTypesArray().back() != utils::IteratorType::reduction)
     return std::nullopt;
   // Which side is which: m is a loop of the left, n of the right alone.
   if (map(0).isFunctionOfDim(loops - 2) || map(1).isFunctionOfDim(loops - 3) ||
       !map(0).isFunctionOfDim(loops - 1) || !map(1).isFunctionOfDim(loops - 1))
     return std::nullopt;
   SmallVector<int64_t> extents = linalg.getStaticLoopRanges();
-  return ProductPart{linalg,
-                     llvm::product_of(ArrayRef(extents).drop_back(3)),
+  return ProductPart{linalg, llvm::product_of(ArrayRef(extents).drop_back(3)),
                      extents[loops - 3], extents[loops - 2],
                      extents[loops - 1]};
 }
@@ -348,9 +359,9 @@ static std::optional<LinearPart> findLinear(Operation *op,
   return part;
 }
 
-/// Whether a product of `rows` tokens times `value` is scaled as a layer's: by a
-/// vector of one number, or by what is computed for each token. Factors of other
-/// kinds are scalars.
+/// Whether a product of `rows` tokens times `value` is scaled as a layer's: by
+/// a vector of one number, or by what is computed for each token. Factors of
+/// other kinds are scalars.
 static bool isScale(Value value, int64_t rows) {
   Value scale = peelBroadcasts(value);
   auto type = cast<RankedTensorType>(scale.getType());
@@ -389,12 +400,14 @@ void DecoderParts::find(func::FuncOp function, LinearForms &forms) {
       embedding = embedding ? embedding : embeds.getResult();
       forms.addRoot(embeds.getResult());
     } else if (auto norm = findNorm(&op)) {
-      Value result = op.getResult(0);
+      SmallVector<std::pair<Value, NormPart>> found{{op.getResult(0), *norm}};
       if (!norm->weight)
-        result = applyWeight(result, *norm);
+        found = applyWeights(op.getResult(0), *norm);
       forms.addRoot(norm->input);
-      forms.addRoot(result);
-      norms[result] = *norm;
+      for (auto &[result, part] : found) {
+        forms.addRoot(result);
+        norms[result] = part;
+      }
     } else if (auto linear = findLinear(&op, forms)) {
       Value result = applyScale(op.getResult(0), *linear);
       forms.addRoot(result);

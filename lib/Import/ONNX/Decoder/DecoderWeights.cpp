@@ -41,9 +41,8 @@ static tern::ElementsSourceAttr findSource(Value value, std::string &name) {
 }
 
 /// How rows of elements `type` are stored; none if in no way that is read.
-static std::optional<StorageType> findStorage(Type type,
-                                              tern::ElementsSourceAttr source,
-                                              bool isTransposed) {
+static std::optional<StorageType>
+findStorage(Type type, tern::ElementsSourceAttr source, bool isTransposed) {
   if (type.isF32())
     return isTransposed ? StorageType::F32Columns : StorageType::F32;
   if (type.isF16())
@@ -120,6 +119,13 @@ private:
         return tensor.takeError();
       return StoredMatrix{std::move(*tensor), {}, false, /*isLatent=*/true};
     }
+    if (Value packed = readPacked(linear, forms)) {
+      auto tensor = locateTensor(packed, {linear.rows, linear.columns});
+      if (!tensor)
+        return tensor.takeError();
+      tensor->storage = StorageType::BitNetU8;
+      return StoredMatrix{std::move(*tensor), {}};
+    }
     LinearForm first = formOf(0, 0);
     Value product = findScaled(first);
     if (product)
@@ -148,8 +154,8 @@ private:
   /// Rows and columns at which a matrix is looked at.
   static SmallVector<int64_t> samples(int64_t count) {
     llvm::SmallVector<int64_t> places;
-    for (int64_t place : {int64_t(0), int64_t(1), count / 3, count / 2,
-                          count - 2, count - 1})
+    for (int64_t place :
+         {int64_t(0), int64_t(1), count / 3, count / 2, count - 2, count - 1})
       if (place >= 0 && place < count && !llvm::is_contained(places, place))
         places.push_back(place);
     return places;
@@ -176,8 +182,7 @@ private:
         if (!isSample && column != 0)
           break;
         LinearForm form = forms.get(value, placeOf(row, column));
-        if (form.terms.size() != 1 ||
-            (root && root != form.terms.front().root))
+        if (form.terms.size() != 1 || (root && root != form.terms.front().root))
           return fail("its elements are not those of one tensor");
         const LinearTerm &term = form.terms.front();
         root = term.root;
@@ -198,10 +203,9 @@ private:
     isPlain = llvm::all_of(factors, [](double each) { return each == 1; });
     if (!findsScale && !isPlain)
       return fail("its integers are scaled twice");
-    auto tensor =
-        locate(root, {linear.rows, linear.columns}, !isRowMajor);
+    auto tensor = locate(root, {linear.rows, linear.columns}, !isRowMajor);
     if (!tensor)
-      return tensor.takeError();
+      return fail(llvm::toString(tensor.takeError()));
     double expected = tensor->storage == StorageType::MLXU2 ? 1 : 0;
     if (zeroPoint != expected)
       return fail("expected a zero point of " + Twine(int(expected)) +
@@ -288,8 +292,8 @@ private:
     };
     if (!look(0, 0))
       return fail("its scales are not a tensor of the file");
-    groups = cast<RankedTensorType>(root.getType()).getNumElements() /
-             linear.rows;
+    groups =
+        cast<RankedTensorType>(root.getType()).getNumElements() / linear.rows;
     if (groups < 1 || linear.columns % groups != 0)
       return fail("its scales are not some for each row");
     int64_t group = linear.columns / groups;

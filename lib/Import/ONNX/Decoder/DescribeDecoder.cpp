@@ -209,21 +209,80 @@ private:
     return input->source;
   }
 
-  /// Fails unless `linear` reads the norm of the stream at `before`, whose
-  /// weight is called `name`.
-  Error checkInput(Value linear, Value before, StringRef name) {
+  /// The norms between a value and what `linear` reads of it, the last first,
+  /// and that value.
+  struct Chain {
+    SmallVector<const NormPart *, 2> norms;
+    Value source;
+  };
+
+  Expected<Chain> readChain(const LinearPart &linear) {
+    Expected<Value> input = readInput(linear);
+    if (!input)
+      return input.takeError();
+    Chain chain{{}, *input};
+    auto scaled = findScaled(*input, linear.columns);
+    while (scaled && scaled->factor == 1) {
+      const NormPart *norm = findNorm(scaled->root);
+      if (!norm)
+        break;
+      chain.norms.push_back(norm);
+      chain.source = norm->input;
+      if (findNorm(chain.source)) // a norm of what another gives
+        scaled = Scaled{chain.source, 1};
+      else
+        scaled = findScaled(linear.columns, [&](int64_t place) {
+          return forms.expand(chain.source, place);
+        });
+    }
+    return chain;
+  }
+
+  /// Takes the norm within the linear called `name` off `chain`, if it has one.
+  Error takeLinearNorm(StringRef name, const LinearPart &linear, Chain &chain) {
+    if (!definition.linearNorms)
+      return Error::success();
+    if (chain.norms.empty())
+      return makeError(linear.op, "expected a norm of its own, as others have");
+    const NormPart *norm = chain.norms.front();
+    chain.norms.erase(chain.norms.begin());
+    return addNorm((name + ".norm").str(), *norm, linearEpsilon);
+  }
+
+  /// Fails unless the linear called `name` reads the norm of the stream at
+  /// `before`, whose weight is called `normName`.
+  Error checkInput(StringRef name, Value linear, Value before,
+                   StringRef normName) {
     const LinearPart *part = findLinear(linear);
     if (!part)
       return failAt(linear, "expected a product with a matrix");
-    Expected<Value> input = readInput(*part);
-    if (!input)
-      return input.takeError();
-    auto scaled = findScaled(*input, part->columns);
-    const NormPart *norm =
-        scaled && scaled->factor == 1 ? findNorm(scaled->root) : nullptr;
-    if (!norm || norm->input != before)
+    auto chain = readChain(*part);
+    if (!chain)
+      return chain.takeError();
+    if (Error error = takeLinearNorm(name, *part, *chain))
+      return error;
+    if (chain->norms.size() != 1 || chain->source != before)
       return makeError(part->op, "expected a norm of the block's input");
-    return addNorm(name, *norm);
+    return addNorm(normName, *chain->norms.front(), epsilon);
+  }
+
+  /// What the last product of a part reads, behind the norms that it and the
+  /// model have there, the latter called `normName`.
+  Expected<Value> readInner(StringRef name, const LinearPart &linear,
+                            StringRef normName) {
+    auto chain = readChain(linear);
+    if (!chain)
+      return chain.takeError();
+    if (Error error = takeLinearNorm(name, linear, *chain))
+      return std::move(error);
+    if (chain->norms.empty())
+      return chain->source;
+    if (chain->norms.size() > 1)
+      return makeError(linear.op, "expected one norm before it");
+    definition.subNorms = true;
+    if (Error error = addNorm(normName, *chain->norms.front(), epsilon))
+      return std::move(error);
+    return chain->source;
   }
 
   Error addMatrix(StringRef name, Value linear) {
@@ -253,8 +312,9 @@ private:
     return float(number) == float(value) ? number : value;
   }
 
-  /// Notes the weight of `norm` once; linears that read one norm share it.
-  Error addNorm(StringRef name, const NormPart &norm) {
+  /// Notes the weight of `norm` once, for linears share one, and its `epsilon`.
+  Error addNorm(StringRef name, const NormPart &norm,
+                std::optional<double> &epsilon) {
     std::string tensor = prefix + name.str() + ".weight";
     if (epsilon && *epsilon != norm.epsilon)
       return failAt(norm.input, "expected one epsilon of all norms");
@@ -268,31 +328,41 @@ private:
       return failAt(norm.input, "expected a norm with weights");
     auto located = locateTensor(norm.weight, {norm.size});
     if (!located)
-      return failAt(norm.input,
-                    "the weight of its norm: " +
-                        llvm::toString(located.takeError()));
+      return failAt(norm.input, "the weight of its norm: " +
+                                    llvm::toString(located.takeError()));
     return table.add(tensor, std::move(*located));
+  }
+
+  /// The form of an element of a value that may be a root.
+  LinearForm getForm(Value value, int64_t place) {
+    return forms.isRoot(value) && !parts.products.contains(value)
+               ? forms.expand(value, place)
+               : forms.get(value, place);
+  }
+
+  /// Whether linears have norms of their own: those of the first block that
+  /// read its input have two then.
+  bool hasLinearNorms(const Branch &branch) {
+    for (auto &[result, linear] : parts.linears) {
+      auto chain = readChain(linear);
+      if (!chain)
+        llvm::consumeError(chain.takeError());
+      else if (chain->source == branch.before && !chain->norms.empty())
+        return chain->norms.size() == 2;
+    }
+    return false;
   }
 
   Error readAttentionPart(const Branch &branch, int64_t layer) {
     const LinearPart *output = findLinear(branch.linear);
-    Expected<Value> input = readInput(*output);
-    if (!input)
-      return input.takeError();
-    // A norm of the result stands in between, or none.
-    auto formOf = [&](int64_t place) { return forms.get(*input, place); };
-    Value normed;
-    if (auto scaled = findScaled(output->columns, formOf))
-      if (const NormPart *norm = findNorm(scaled->root)) {
-        if (Error error = addNorm("attn_sub_norm", *norm))
-          return error;
-        definition.subNorms = true;
-        normed = norm->input;
-      }
-    auto read = readAttention(
-        parts, forms, output->op, tokens, output->columns, [&](int64_t place) {
-          return normed ? forms.expand(normed, place) : formOf(place);
-        });
+    if (layer == 0)
+      definition.linearNorms = hasLinearNorms(branch);
+    Expected<Value> inner = readInner("attn_output", *output, "attn_sub_norm");
+    if (!inner)
+      return inner.takeError();
+    auto read =
+        readAttention(parts, forms, output->op, tokens, output->columns,
+                      [&](int64_t place) { return getForm(*inner, place); });
     if (!read)
       return read.takeError();
     if (Error error = noteAttention(*read, output->op, layer))
@@ -302,15 +372,15 @@ private:
                                 {"attn_v", read->v},
                                 {"attn_output", branch.linear}}) {
       if (linear != branch.linear)
-        if (Error error = checkInput(linear, branch.before, "attn_norm"))
+        if (Error error = checkInput(name, linear, branch.before, "attn_norm"))
           return error;
       if (Error error = addMatrix(name, linear))
         return error;
     }
-    for (auto [name, value] : {std::pair("attn_q_norm", read->qNorm),
-                               {"attn_k_norm", read->kNorm}})
+    for (auto [name, value] :
+         {std::pair("attn_q_norm", read->qNorm), {"attn_k_norm", read->kNorm}})
       if (value)
-        if (Error error = addNorm(name, *findNorm(value)))
+        if (Error error = addNorm(name, *findNorm(value), epsilon))
           return error;
     return Error::success();
   }
@@ -341,18 +411,10 @@ private:
 
   Error readFeedForward(const Branch &branch, int64_t layer) {
     const LinearPart *down = findLinear(branch.linear);
-    Expected<Value> input = readInput(*down);
-    if (!input)
-      return input.takeError();
-    Value unit = *input;
-    if (auto scaled = findScaled(*input, down->columns))
-      if (const NormPart *norm = findNorm(scaled->root)) {
-        if (Error error = addNorm("ffn_sub_norm", *norm))
-          return error;
-        definition.subNorms = true;
-        unit = norm->input;
-      }
-    auto gated = readGatedUnit(unit, forms);
+    Expected<Value> inner = readInner("ffn_down", *down, "ffn_sub_norm");
+    if (!inner)
+      return inner.takeError();
+    auto gated = readGatedUnit(*inner, forms);
     if (!gated)
       return makeError(down->op, "expected silu(gate) * up or relu(gate)^2 * "
                                  "up of two products with matrices");
@@ -365,7 +427,7 @@ private:
                                 {"ffn_up", gated->up},
                                 {"ffn_down", branch.linear}}) {
       if (linear != branch.linear)
-        if (Error error = checkInput(linear, branch.before, "ffn_norm"))
+        if (Error error = checkInput(name, linear, branch.before, "ffn_norm"))
           return error;
       if (Error error = addMatrix(name, linear))
         return error;
@@ -379,11 +441,11 @@ private:
 
   Error readParameters() {
     prefix.clear();
-    if (Error error = addNorm("output_norm", *findNorm(lastNorm)))
+    if (Error error = addNorm("output_norm", *findNorm(lastNorm), epsilon))
       return error;
     auto embedding = parts.embedding.getDefiningOp<tern::EmbeddingOp>();
-    auto rows = locateTensor(embedding.getTable(),
-                             {model.vocabulary, model.hidden});
+    auto rows =
+        locateTensor(embedding.getTable(), {model.vocabulary, model.hidden});
     if (!rows)
       return rows.takeError();
     auto matrix = locateMatrix(*head, LinearInput(), forms);
@@ -402,6 +464,8 @@ private:
     model.headDim = first.headDim;
     model.contextLength = tokens;
     model.epsilon = unrounded(*epsilon);
+    if (linearEpsilon)
+      model.linearNormEpsilon = unrounded(*linearEpsilon);
     if (llvm::all_of(model.windows, [](int64_t window) { return !window; }))
       model.windows.clear();
     setFrequencies(model, first.frequencies);
@@ -431,7 +495,7 @@ private:
   std::optional<bool> isQuantized;
   llvm::DenseMap<Operation *, LinearInput> inputs;
   std::optional<bool> scalesDivide;
-  std::optional<double> epsilon;
+  std::optional<double> epsilon, linearEpsilon;
   llvm::StringMap<Value> normsByName;
 };
 

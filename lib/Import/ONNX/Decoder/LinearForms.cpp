@@ -83,6 +83,20 @@ std::optional<LinearForm> LinearForms::compute(Operation *op, Value value,
           from * slice.getStaticStrides()[dim] + slice.getStaticOffsets()[dim];
     return get(slice.getSource(), flatten(shapeOf(slice.getSource()), at));
   }
+  if (auto insert = dyn_cast<tensor::InsertSliceOp>(op)) {
+    if (op->getNumOperands() != 2)
+      return std::nullopt;
+    SmallVector<int64_t> at = placesOf(shapeOf(value), place);
+    for (auto [dim, from] : llvm::enumerate(at)) {
+      int64_t stride = insert.getStaticStrides()[dim];
+      int64_t moved = from - insert.getStaticOffsets()[dim];
+      if (moved < 0 || moved % stride != 0 ||
+          moved / stride >= insert.getStaticSizes()[dim])
+        return get(insert.getDest(), place);
+      from = moved / stride;
+    }
+    return get(insert.getSource(), flatten(insert.getStaticSizes(), at));
+  }
   if (auto concat = dyn_cast<tensor::ConcatOp>(op)) {
     SmallVector<int64_t> at = placesOf(shapeOf(value), place);
     int64_t &along = at[concat.getDim()];
@@ -200,9 +214,8 @@ const LinearForms::Nest &LinearForms::getNest(linalg::LinalgOp op) {
   return it->second;
 }
 
-std::optional<LinearForm> LinearForms::runLoops(linalg::LinalgOp op,
-                                                OpResult result,
-                                                int64_t place) {
+std::optional<LinearForm>
+LinearForms::runLoops(linalg::LinalgOp op, OpResult result, int64_t place) {
   if (op->getNumRegions() != 1 || op.hasDynamicShape())
     return std::nullopt;
   OpOperand *init = op.getDpsInitOperand(result.getResultNumber());

@@ -83,8 +83,8 @@ private:
 
 } // namespace
 
-llvm::Expected<LinearInput>
-sterna::readLinearInput(const LinearPart &linear, const LinearForms &forms) {
+llvm::Expected<LinearInput> sterna::readLinearInput(const LinearPart &linear,
+                                                    const LinearForms &forms) {
   LinearInput read{linear.input, false, 1, linear.isDivided};
   if (!forms.isRoot(linear.input))
     if (auto magnitudes = findOp<math::AbsFOp>(linear.input, forms))
@@ -108,11 +108,48 @@ sterna::readLinearInput(const LinearPart &linear, const LinearForms &forms) {
 }
 
 //===----------------------------------------------------------------------===//
-// Latent weights
+// Weights
 //===----------------------------------------------------------------------===//
 
-std::optional<ComputedMatrix>
-sterna::readLatent(const LinearPart &linear, const LinearForms &forms) {
+/// The place of element [row, column] of the matrix of `linear`.
+static int64_t placeOf(const LinearPart &linear, int64_t row, int64_t column) {
+  return linear.isTransposed ? row * linear.columns + column
+                             : column * linear.rows + row;
+}
+
+Value sterna::readPacked(const LinearPart &linear, const LinearForms &forms) {
+  SmallVector<Value> leaves = findLeaves(linear.weight, forms);
+  if (leaves.size() != 1 || linear.rows % 4 != 0)
+    return nullptr;
+  auto type = cast<RankedTensorType>(leaves[0].getType());
+  if (!type.getElementType().isInteger(8) ||
+      type.getNumElements() * 4 != linear.rows * linear.columns)
+    return nullptr;
+  // Bytes of four codes of 0 to 2 each, the last below 2: they have no sign.
+  auto number = [](int64_t place) {
+    int byte = 0;
+    for (int64_t i = 0; i < 4; ++i) {
+      double code = std::floor(probe(place, 3 + i, 1.5) + 1.5);
+      byte |= int(std::min(code, i == 3 ? 1.0 : 2.0)) << (2 * i);
+    }
+    return double(byte);
+  };
+  LinearForms probes;
+  probes.assign(leaves[0], number);
+  int64_t quarter = linear.rows / 4;
+  for (int64_t i = 0; i < 512; ++i) {
+    int64_t row = i * 7919 % linear.rows, column = i * 104729 % linear.columns;
+    auto byte = int(number(row % quarter * linear.columns + column));
+    int code = byte >> (2 * (row / quarter)) & 3;
+    LinearForm form = probes.get(linear.weight, placeOf(linear, row, column));
+    if (!form.isConstant() || form.constant != code - 1)
+      return nullptr;
+  }
+  return leaves[0];
+}
+
+std::optional<ComputedMatrix> sterna::readLatent(const LinearPart &linear,
+                                                 const LinearForms &forms) {
   auto magnitudes = findOp<math::AbsFOp>(linear.weight, forms);
   if (!magnitudes)
     return std::nullopt;
@@ -130,13 +167,13 @@ sterna::readLatent(const LinearPart &linear, const LinearForms &forms) {
   for (bool isTransposed : {false, true}) {
     bool fits = true;
     for (int64_t i = 0; fits && i < 512; ++i) {
-      int64_t row = i * 7919 % linear.rows, column = i * 104729 % linear.columns;
+      int64_t row = i * 7919 % linear.rows,
+              column = i * 104729 % linear.columns;
       int64_t rowMajor = row * linear.columns + column;
       int64_t columnMajor = column * linear.rows + row;
       double stored = number(isTransposed ? columnMajor : rowMajor);
       double trit = std::clamp(std::nearbyint(stored * scale), -1.0, 1.0);
-      LinearForm form = probes.get(
-          linear.weight, linear.isTransposed ? rowMajor : columnMajor);
+      LinearForm form = probes.get(linear.weight, placeOf(linear, row, column));
       fits = form.isConstant() && areClose(form.constant, trit * mean, mean);
     }
     matrix.isTransposed = isTransposed;

@@ -45,6 +45,11 @@ struct ComputedMatrix {
 std::optional<ComputedMatrix> readLatent(const LinearPart &linear,
                                          const LinearForms &forms);
 
+/// A parameter of bytes from which the matrix of `linear` is unpacked, four
+/// trits of rows that are a quarter of the matrix apart in each, as
+/// transformers packs them; null where it is computed in another way.
+mlir::Value readPacked(const LinearPart &linear, const LinearForms &forms);
+
 /// act(gate) * up, of the same shape as both.
 struct GatedUnit {
   mlir::Value gate, up;

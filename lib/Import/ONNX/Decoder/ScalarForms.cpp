@@ -26,8 +26,8 @@ using Result = std::optional<LinearForm>;
 
 static double toDouble(llvm::APFloat value) {
   bool loses;
-  value.convert(llvm::APFloat::IEEEdouble(),
-                llvm::APFloat::rmNearestTiesToEven, &loses);
+  value.convert(llvm::APFloat::IEEEdouble(), llvm::APFloat::rmNearestTiesToEven,
+                &loses);
   return value.convertToDouble();
 }
 
@@ -108,8 +108,7 @@ static Result choose(Operation *op, Forms v) {
   auto select = cast<arith::SelectOp>(op);
   auto test = select.getCondition().getDefiningOp<arith::CmpFOp>();
   if (test && test.getPredicate() == arith::CmpFPredicate::UNO &&
-      test.getLhs() == test.getRhs() &&
-      test.getLhs() == select.getFalseValue())
+      test.getLhs() == test.getRhs() && test.getLhs() == select.getFalseValue())
     return v[2];
   return std::nullopt;
 }
@@ -134,8 +133,7 @@ static bool compareIntegers(arith::CmpIPredicate predicate, double x,
 static double floorDivide(double x, double y) { return std::floor(x / y); }
 
 /// Integers of two's complement; none where there is no quotient.
-static std::optional<double> applyInteger(Operation *op,
-                                          ArrayRef<double> v) {
+static std::optional<double> applyInteger(Operation *op, ArrayRef<double> v) {
   auto integer = [&](size_t number) { return int64_t(v[number]); };
   return llvm::TypeSwitch<Operation *, std::optional<double>>(op)
       .Case([&](arith::DivSIOp) -> std::optional<double> {
@@ -156,6 +154,11 @@ static std::optional<double> applyInteger(Operation *op,
       .Case([&](arith::AndIOp) { return double(integer(0) & integer(1)); })
       .Case([&](arith::OrIOp) { return double(integer(0) | integer(1)); })
       .Case([&](arith::XOrIOp) { return double(integer(0) ^ integer(1)); })
+      .Case([&](arith::ShRUIOp) -> std::optional<double> {
+        if (integer(0) < 0 || integer(1) < 0 || integer(1) > 63)
+          return std::nullopt;
+        return double(integer(0) >> integer(1));
+      })
       .Case([&](arith::MaxSIOp) { return std::max(v[0], v[1]); })
       .Case([&](arith::MinSIOp) { return std::min(v[0], v[1]); })
       .Case([&](arith::CmpIOp compare) {

@@ -111,6 +111,26 @@ LogicalResult buildScatterElements(NodeBuilder &n) {
   return n.finish(n.narrow(result, n.dataType(0)), n.dataType(0));
 }
 
+/// The first of consecutive rows that `places` [count, 1] names; none where
+/// they are not known or others.
+std::optional<int64_t> findFirstRow(NodeBuilder &n, int64_t rows) {
+  DenseElementsAttr elements = n.findElements(1);
+  if (!elements || n.shapeOf(n.operand(1)).back() != 1)
+    return std::nullopt;
+  std::optional<int64_t> first;
+  int64_t next = 0;
+  for (const APInt &element : elements.getValues<APInt>()) {
+    int64_t place = element.getSExtValue();
+    if (!first)
+      first = next = place;
+    if (place != next++)
+      return std::nullopt;
+  }
+  if (!first || *first < 0 || next > rows)
+    return std::nullopt;
+  return first;
+}
+
 LogicalResult buildScatterND(NodeBuilder &n) {
   if (failed(n.expectInputs(3)))
     return failure();
@@ -136,6 +156,16 @@ LogicalResult buildScatterND(NodeBuilder &n) {
   Extents flat{count};
   llvm::append_range(flat, shape.drop_front(depth));
   updates = n.reshape(updates, flat);
+  // Exporters write slices so.
+  bool replaces = n.getString("reduction", "none") == "none";
+  if (auto first = replaces ? findFirstRow(n, shape[0]) : std::nullopt) {
+    Extents offsets(rank, 0), ones(rank, 1);
+    offsets[0] = *first;
+    Value result = tensor::InsertSliceOp::create(
+        n.b, n.loc, updates, data, ValueRange(), ValueRange(), ValueRange(),
+        offsets, flat, ones);
+    return n.finish(n.narrow(result, n.dataType(0)), n.dataType(0));
+  }
   SmallVector<AffineExpr> reads{n.b.getAffineDimExpr(rank)};
   for (int64_t dim = depth; dim < rank; ++dim)
     reads.push_back(n.b.getAffineDimExpr(dim));
