@@ -36,8 +36,13 @@ sterna::importModel(StringRef path, MLIRContext *context,
     return llvm::createStringError(path + ": expected a regular file");
   context->getOrLoadDialect<tern::TernDialect>();
   for (const std::unique_ptr<Importer> &importer : registry())
-    if (importer->accepts(path))
+    if (importer->accepts(path)) {
+      if (options.isLanguageModel() && !importer->readsGraphs())
+        return llvm::createStringError(
+            "--tokenizer: expected a graph, but " + path + " is " +
+            importer->getDescription() + ", which has its own");
       return importer->read(path, context, options);
+    }
   std::string known =
       llvm::join(llvm::map_range(registry(),
                                  [](const std::unique_ptr<Importer> &importer) {

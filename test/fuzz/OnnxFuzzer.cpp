@@ -16,10 +16,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   fuzz::InputFile file(data, size);
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   context.loadDialect<tern::TernDialect>();
-  ImportOptions options;
-  options.dimensions["n"] = 3;
-  auto model = createONNXImporter()->read(file.path(), &context, options);
-  if (!model)
-    llvm::consumeError(model.takeError());
+  ImportOptions graph, language;
+  graph.dimensions["n"] = 3;
+  language.tokenizer = "none"; // which is read last
+  language.tokens = 40;
+  for (const ImportOptions &options : {graph, language}) {
+    auto model = createONNXImporter()->read(file.path(), &context, options);
+    if (!model)
+      llvm::consumeError(model.takeError());
+  }
   return 0;
 }

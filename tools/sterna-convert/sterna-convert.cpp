@@ -36,8 +36,8 @@ cl::opt<std::string>
                   "packed (default), f16, bf16, f32"),
          cl::value_desc("TYPE"), cl::cat(category));
 /// How models are read is said as to the compiler.
-constexpr llvm::StringRef importNames[] = {"activations", "quantize",
-                                           "weight-scale", "i2s-layout"};
+constexpr llvm::StringRef importNames[] = {
+    "activations", "quantize", "weight-scale", "i2s-layout", "tokenizer"};
 
 llvm::Expected<ConvertOptions> readOptions(const TableOptions &table) {
   CompileOptions compile;

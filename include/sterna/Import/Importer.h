@@ -60,6 +60,9 @@ public:
   /// What it reads, for messages: "a GGUF file".
   virtual llvm::StringRef getDescription() const = 0;
 
+  /// Whether models are graphs, which become language models by a tokenizer.
+  virtual bool readsGraphs() const { return false; }
+
   /// Whether the file or folder at `path`, which exists, is of this format, by
   /// what it holds; damage is for read() to find.
   virtual bool accepts(llvm::StringRef path) const = 0;

@@ -43,6 +43,8 @@ class ONNXImporter : public Importer {
 public:
   StringRef getDescription() const override { return "a model of ONNX"; }
 
+  bool readsGraphs() const override { return true; }
+
   bool accepts(StringRef path) const override {
     return OnnxFile::accepts(path);
   }

@@ -22,12 +22,14 @@ const OpTable &OpTable::get() {
     addActivationOps(made);
     addArithmeticOps(made);
     addAttentionOps(made);
+    addBlockOps(made);
     addControlOps(made);
     addGatherOps(made);
     addLogicOps(made);
     addLossOps(made);
     addMatrixOps(made);
     addMicrosoftOps(made);
+    addMultiHeadOps(made);
     addNormOps(made);
     addQuantizeOps(made);
     addReduceOps(made);

@@ -8,6 +8,8 @@
 
 #include "DecoderParts.h"
 
+#include "DecoderWeights.h"
+
 #include "ScalarForms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -148,19 +150,32 @@ Value sterna::findSumOf(Value value) {
   return nullptr;
 }
 
+/// `value` without what stands for it in rows that see nothing.
+static Value peelGuard(Value value) {
+  value = peelBroadcasts(value);
+  if (auto select = value.getDefiningOp<arith::SelectOp>()) {
+    auto test = select.getCondition().getDefiningOp<arith::CmpFOp>();
+    double infinity = -std::numeric_limits<double>::infinity();
+    if (test && test.getPredicate() == arith::CmpFPredicate::OEQ &&
+        findNumber(test.getRhs()) == infinity)
+      return select.getFalseValue();
+  }
+  return value;
+}
+
 Value sterna::findSoftmaxInput(Value value) {
   auto quotient = peelViews(value).getDefiningOp<arith::DivFOp>();
   if (!quotient)
     return nullptr;
   Value powers = peelViews(quotient.getLhs());
-  Value summed = findReduced<arith::AddFOp>(quotient.getRhs());
+  Value summed = findReduced<arith::AddFOp>(peelGuard(quotient.getRhs()));
   auto exp = powers.getDefiningOp<math::ExpOp>();
   if (!summed || peelViews(summed) != powers || !exp)
     return nullptr;
   auto moved = peelViews(exp.getOperand()).getDefiningOp<arith::SubFOp>();
   if (!moved)
     return nullptr;
-  Value most = findReduced<arith::MaximumFOp>(moved.getRhs());
+  Value most = findReduced<arith::MaximumFOp>(peelGuard(moved.getRhs()));
   return most && peelViews(most) == peelViews(moved.getLhs()) ? moved.getLhs()
                                                               : Value();
 }
@@ -394,7 +409,55 @@ static Value applyScale(Value result, LinearPart &part) {
   return result;
 }
 
+/// The elements of a table of floats in a file, read a row at a time.
+static std::function<double(int64_t)> readTable(Value table) {
+  auto shape = shapeOf(table);
+  auto stored = locateTensor(table, {shape[0], shape[1]});
+  if (!stored) {
+    llvm::consumeError(stored.takeError());
+    return {};
+  }
+  auto source = stored->open();
+  if (!source) {
+    llvm::consumeError(source.takeError());
+    return {};
+  }
+  auto rows = std::make_shared<WeightSource>(std::move(*source));
+  auto read = std::make_shared<llvm::DenseMap<int64_t, std::vector<float>>>();
+  return [rows, read, columns = shape[1]](int64_t place) -> double {
+    std::vector<float> &row = (*read)[place / columns];
+    if (row.empty()) {
+      row.resize(columns);
+      if (llvm::Error error = rows->decodeRows(place / columns, 1, row.data()))
+        llvm::consumeError(std::move(error));
+    }
+    return row[place % columns];
+  };
+}
+
+/// Makes the elements of tables known, which are all matrices of floats but
+/// those that products and embeddings read.
+static void assignTables(func::FuncOp function, LinearForms &forms) {
+  llvm::DenseSet<Value> weights;
+  for (Operation &op : function.getOps()) {
+    if (auto embeds = dyn_cast<tern::EmbeddingOp>(op))
+      weights.insert(embeds.getTable());
+    if (auto matmul = dyn_cast<linalg::MatmulOp>(op))
+      for (Value leaf : findLeaves(matmul->getOperand(1), forms))
+        weights.insert(leaf);
+  }
+  for (auto get : function.getOps<tern::GetParamOp>()) {
+    auto type = cast<RankedTensorType>(get.getType());
+    if (type.getRank() != 2 || !isa<FloatType>(type.getElementType()) ||
+        weights.contains(get.getResult()))
+      continue;
+    if (auto number = readTable(get.getResult()))
+      forms.assign(get.getResult(), std::move(number));
+  }
+}
+
 void DecoderParts::find(func::FuncOp function, LinearForms &forms) {
+  assignTables(function, forms);
   for (Operation &op : function.getOps()) {
     if (auto embeds = dyn_cast<tern::EmbeddingOp>(op)) {
       embedding = embedding ? embedding : embeds.getResult();

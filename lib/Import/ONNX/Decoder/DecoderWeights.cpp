@@ -8,6 +8,7 @@
 
 #include "DecoderWeights.h"
 
+#include "ScalarForms.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
@@ -130,6 +131,8 @@ private:
     Value product = findScaled(first);
     if (product)
       return readScaled(product);
+    if (std::optional<StoredMatrix> grouped = readConstantGroups())
+      return std::move(*grouped);
     auto trits = readTrits(linear.weight, /*findsScale=*/true);
     if (!trits)
       return trits.takeError();
@@ -184,7 +187,12 @@ private:
         LinearForm form = forms.get(value, placeOf(row, column));
         if (form.terms.size() != 1 || (root && root != form.terms.front().root))
           return fail("its elements are not those of one tensor");
-        const LinearTerm &term = form.terms.front();
+        LinearTerm &term = form.terms.front();
+        if (columnScale) {
+          double scale = columnScale(row, column);
+          form.constant /= scale;
+          term.factor = std::abs(term.factor - scale) <= 1e-6 * scale ? 1 : 0;
+        }
         root = term.root;
         isRowMajor &= term.place == row * linear.columns + column;
         isColumnMajor &= term.place == column * linear.rows + row;
@@ -213,6 +221,41 @@ private:
     return std::move(*tensor);
   }
 
+  /// Integers times a constant with scales of groups; none where there is none.
+  std::optional<StoredMatrix> readConstantGroups() {
+    for (Operation *op : findConstants(linear.weight)) {
+      DenseElementsAttr scales;
+      if (!matchPattern(op, m_Constant(&scales)) ||
+          !isa<FloatType>(scales.getElementType()) || scales.isSplat() ||
+          scales.getNumElements() % linear.rows != 0)
+        continue;
+      int64_t groups = scales.getNumElements() / linear.rows;
+      if (groups < 2 || linear.columns % groups != 0)
+        continue;
+      int64_t size = linear.columns / groups;
+      for (int64_t row : samples(linear.rows))
+        for (int64_t column = 0; column < linear.columns; ++column) {
+          LinearForm form = formOf(row, column);
+          if (form.terms.size() != 1 ||
+              !formsAgree(scales, row * groups + column / size,
+                          form.terms.front().factor))
+            return std::nullopt;
+        }
+      // The integers are what they would be with no scales.
+      columnScale = [=](int64_t row, int64_t column) {
+        return *numberOf(scales, row * groups + column / size);
+      };
+      auto trits = readTrits(linear.weight, /*findsScale=*/true);
+      auto scale = locateTensor(op->getResult(0), {linear.rows, groups});
+      columnScale = nullptr;
+      if (trits && scale)
+        return StoredMatrix{std::move(*trits), std::move(*scale)};
+      llvm::consumeError(trits.takeError());
+      llvm::consumeError(scale.takeError());
+    }
+    return std::nullopt;
+  }
+
   /// The constant among those of `value` that the factors come from: one number
   /// or one for each row.
   Expected<StoredTensor> readScale(Value value) {
@@ -234,14 +277,8 @@ private:
 
   static bool formsAgree(DenseElementsAttr elements, int64_t place,
                          double factor) {
-    if (elements.isSplat())
-      place = 0;
-    llvm::APFloat value = *(elements.value_begin<llvm::APFloat>() + place);
-    bool loses;
-    value.convert(llvm::APFloat::IEEEdouble(),
-                  llvm::APFloat::rmNearestTiesToEven, &loses);
-    return std::abs(value.convertToDouble() - factor) <=
-           1e-6 * std::abs(factor);
+    std::optional<double> value = numberOf(elements, place);
+    return value && std::abs(*value - factor) <= 1e-6 * std::abs(factor);
   }
 
   /// Integers times a parameter of scales, one for each group of columns.
@@ -311,6 +348,7 @@ private:
   const LinearPart &linear;
   LinearForms &forms;
   std::vector<double> factors;
+  std::function<double(int64_t row, int64_t column)> columnScale;
   double zeroPoint = 0;
   bool isPlain = true;
 };

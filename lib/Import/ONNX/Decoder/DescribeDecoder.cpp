@@ -439,6 +439,18 @@ private:
   // Parameters
   //===--------------------------------------------------------------------===//
 
+  /// The family that has what the model has.
+  const char *chooseArchitecture() const {
+    if (model.embeddingScale != 1 || model.residualScale != 1 ||
+        model.logitScale != 1)
+      return "minicpm";
+    if (definition.headNorms)
+      return "qwen3";
+    bool isBitNet = definition.subNorms ||
+                    model.activation == FeedForwardActivation::ReLUSquared;
+    return isBitNet ? "bitnet" : "llama";
+  }
+
   Error readParameters() {
     prefix.clear();
     if (Error error = addNorm("output_norm", *findNorm(lastNorm), epsilon))
@@ -458,7 +470,7 @@ private:
     if (!isTied)
       if (Error error = table.add("output.weight", std::move(matrix->weight)))
         return error;
-    model.architecture = "onnx";
+    model.architecture = chooseArchitecture();
     model.heads = first.heads;
     model.kvHeads = first.kvHeads;
     model.headDim = first.headDim;

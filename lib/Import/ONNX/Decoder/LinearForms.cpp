@@ -254,7 +254,7 @@ LinearForms::runLoops(linalg::LinalgOp op, OpResult result, int64_t place) {
       at[loop] = 0;
     }
   }
-  if (isSum && form.isConstant() && numbers.empty())
+  if (isSum && form.isConstant())
     sums[{result, place}] = form.constant;
   return form;
 }

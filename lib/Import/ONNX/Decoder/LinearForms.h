@@ -60,6 +60,7 @@ public:
   void assign(mlir::Value value, std::function<double(int64_t place)> number) {
     numbers[value] = std::move(number);
     known.clear();
+    sums.clear();
   }
 
   /// The form of element `place` of the tensor `value`.

@@ -132,14 +132,35 @@ static bool compareIntegers(arith::CmpIPredicate predicate, double x,
 
 static double floorDivide(double x, double y) { return std::floor(x / y); }
 
+/// `value` of the element type of `type` without its sign.
+static int64_t withoutSign(double value, Type type) {
+  type = getElementTypeOrSelf(type);
+  unsigned bits = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
+  auto word = uint64_t(int64_t(value));
+  return int64_t(bits < 64 ? word & ((uint64_t(1) << bits) - 1) : word);
+}
+
 /// Integers of two's complement; none where there is no quotient.
 static std::optional<double> applyInteger(Operation *op, ArrayRef<double> v) {
   auto integer = [&](size_t number) { return int64_t(v[number]); };
+  auto natural = [&](size_t number) {
+    return withoutSign(v[number], op->getOperand(number).getType());
+  };
   return llvm::TypeSwitch<Operation *, std::optional<double>>(op)
       .Case([&](arith::DivSIOp) -> std::optional<double> {
         if (integer(1) == 0)
           return std::nullopt;
         return double(integer(0) / integer(1));
+      })
+      .Case([&](arith::DivUIOp) -> std::optional<double> {
+        if (natural(1) <= 0 || natural(0) < 0)
+          return std::nullopt;
+        return double(natural(0) / natural(1));
+      })
+      .Case([&](arith::RemUIOp) -> std::optional<double> {
+        if (natural(1) <= 0 || natural(0) < 0)
+          return std::nullopt;
+        return double(natural(0) % natural(1));
       })
       .Case([&](arith::FloorDivSIOp) -> std::optional<double> {
         if (integer(1) == 0)
@@ -155,9 +176,9 @@ static std::optional<double> applyInteger(Operation *op, ArrayRef<double> v) {
       .Case([&](arith::OrIOp) { return double(integer(0) | integer(1)); })
       .Case([&](arith::XOrIOp) { return double(integer(0) ^ integer(1)); })
       .Case([&](arith::ShRUIOp) -> std::optional<double> {
-        if (integer(0) < 0 || integer(1) < 0 || integer(1) > 63)
+        if (natural(0) < 0 || integer(1) < 0 || integer(1) > 63)
           return std::nullopt;
-        return double(integer(0) >> integer(1));
+        return double(natural(0) >> integer(1));
       })
       .Case([&](arith::MaxSIOp) { return std::max(v[0], v[1]); })
       .Case([&](arith::MinSIOp) { return std::min(v[0], v[1]); })
@@ -223,11 +244,16 @@ Result sterna::combine(Operation *op, Forms v) {
           return LinearForm{v[0].constant / v[1].constant, {}};
         return scale(v[0], 1 / v[1].constant);
       })
-      // Numbers keep their values: booleans are 0 and 1, and integers of a type
-      // too small for them are no part of a decoder.
-      .Case<arith::ExtFOp, arith::TruncFOp, arith::SIToFPOp, arith::UIToFPOp,
-            arith::ExtSIOp, arith::ExtUIOp, arith::IndexCastOp>(
-          [&](auto) { return v[0]; })
+      // Numbers keep their values: integers of a type too small for them are no
+      // part of a decoder.
+      .Case<arith::ExtFOp, arith::TruncFOp, arith::SIToFPOp, arith::ExtSIOp,
+            arith::IndexCastOp>([&](auto) { return v[0]; })
+      .Case<arith::UIToFPOp, arith::ExtUIOp>([&](auto) -> Result {
+        if (!v[0].isConstant())
+          return v[0];
+        Type from = op->getOperand(0).getType();
+        return LinearForm{double(withoutSign(v[0].constant, from)), {}};
+      })
       .Case([&](arith::TruncIOp truncated) -> Result {
         bool isBool = getElementTypeOrSelf(truncated.getType()).isInteger(1);
         return isBool ? std::nullopt : Result(v[0]);

@@ -7,6 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Attention.h"
+
 #include "Matrices.h"
 #include "Reduce.h"
 
@@ -16,25 +18,19 @@ using namespace mlir;
 using namespace sterna;
 using onnx::TensorProto;
 
-namespace {
-
-/// [B, S, H * D] as [B, H, S, D].
-Value splitHeads(NodeBuilder &n, Value x, int64_t heads) {
+Value sterna::splitHeads(NodeBuilder &n, Value x, int64_t heads) {
   Shape shape = n.shapeOf(x);
   Value split = n.reshape(x, {shape[0], shape[1], heads, shape[2] / heads});
   return n.transpose(split, {0, 2, 1, 3});
 }
 
-/// [B, H, S, D] as [B, S, H * D].
-Value joinHeads(NodeBuilder &n, Value x) {
+Value sterna::joinHeads(NodeBuilder &n, Value x) {
   Value y = n.transpose(x, {0, 2, 1, 3});
   Shape shape = n.shapeOf(y);
   return n.reshape(y, {shape[0], shape[1], shape[2] * shape[3]});
 }
 
-/// Softmax over the last dimension; a row that sees nothing, of -inf alone,
-/// gets zeros.
-Value softmaxOfScores(NodeBuilder &n, Value scores) {
+Value sterna::softmaxOfScores(NodeBuilder &n, Value scores) {
   int64_t last = n.rankOf(scores) - 1;
   Shape shape = n.shapeOf(scores);
   Arithmetic math{n, TensorProto::FLOAT};
@@ -50,8 +46,7 @@ Value softmaxOfScores(NodeBuilder &n, Value scores) {
   return n.div(powers, n.broadcastTo(sum, shape));
 }
 
-/// The heads of [B, H, S, D], each as often as query heads share it.
-Value repeatHeads(NodeBuilder &n, Value x, int64_t times) {
+Value sterna::repeatHeads(NodeBuilder &n, Value x, int64_t times) {
   if (times == 1)
     return x;
   Shape shape = n.shapeOf(x);
@@ -60,6 +55,39 @@ Value repeatHeads(NodeBuilder &n, Value x, int64_t times) {
                     {shape[0], shape[1], times, shape[2], shape[3]});
   return n.reshape(spread, {shape[0], shape[1] * times, shape[2], shape[3]});
 }
+
+Value sterna::rotateHeads(NodeBuilder &n, Value x, Value cosine, Value sine,
+                          bool isInterleaved) {
+  Extents shape(n.shapeOf(x));
+  int64_t width = shape[3], half = n.shapeOf(cosine).back();
+  Extents part{shape[0], shape[1], shape[2], half}, ones(4, 1), zeros(4, 0);
+  Extents strides{1, 1, 1, isInterleaved ? 2 : 1};
+  Extents second(zeros);
+  second[3] = isInterleaved ? 1 : half;
+  Value first = n.slice(x, zeros, part, strides);
+  Value other = n.slice(x, second, part, strides);
+  Value c = n.broadcastTo(cosine, part), s = n.broadcastTo(sine, part);
+  Value real = n.sub(n.mul(first, c), n.mul(other, s));
+  Value imaginary = n.add(n.mul(first, s), n.mul(other, c));
+  Value result;
+  if (isInterleaved) {
+    Extents pair(part), both(part);
+    pair.push_back(1);
+    both.back() = 2 * half;
+    result = n.reshape(
+        n.concat({n.reshape(real, pair), n.reshape(imaginary, pair)}, 4), both);
+  } else {
+    result = n.concat({real, imaginary}, 3);
+  }
+  if (2 * half == width)
+    return result;
+  Extents from(zeros), rest(shape);
+  from[3] = 2 * half;
+  rest[3] = width - 2 * half;
+  return n.concat({result, n.slice(x, from, rest, ones)}, 3);
+}
+
+namespace {
 
 /// The standard's op, of opset 23 on.
 class StandardAttention {
@@ -353,33 +381,7 @@ LogicalResult buildRotary(NodeBuilder &n, RotaryInputs at) {
   Value c = angles(cosine), s = angles(sine);
   if (!c || !s)
     return n.fail("without positions its tables have an angle for each token");
-  Extents part{batch, shape[1], tokens, half}, ones(4, 1), zeros(4, 0);
-  Extents strides{1, 1, 1, isInterleaved ? 2 : 1};
-  Extents second(zeros);
-  second[3] = isInterleaved ? 1 : half;
-  Value first = n.slice(x, zeros, part, strides);
-  Value other = n.slice(x, second, part, strides);
-  c = n.broadcastTo(c, part);
-  s = n.broadcastTo(s, part);
-  Value real = n.sub(n.mul(first, c), n.mul(other, s));
-  Value imaginary = n.add(n.mul(first, s), n.mul(other, c));
-  Value result;
-  if (isInterleaved) {
-    Extents pair(part);
-    pair.push_back(1);
-    Extents both(part);
-    both.back() = 2 * half;
-    result = n.reshape(
-        n.concat({n.reshape(real, pair), n.reshape(imaginary, pair)}, 4), both);
-  } else {
-    result = n.concat({real, imaginary}, 3);
-  }
-  if (2 * half < width) {
-    Extents from(zeros), rest(shape);
-    from[3] = 2 * half;
-    rest[3] = width - 2 * half;
-    result = n.concat({result, n.slice(x, from, rest, ones)}, 3);
-  }
+  Value result = rotateHeads(n, x, c, s, isInterleaved);
   if (isFlat)
     result = joinHeads(n, result);
   return n.finish(n.narrow(result, type), type);
