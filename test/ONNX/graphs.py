@@ -158,6 +158,21 @@ def test_large_tensors_stay_in_files():
     assert "too few for" in error_of(beside)
 
 
+def test_tensors_that_say_where_they_are():
+    """Some writers say that elements are in the message, and say it last."""
+    x = np.arange(6, dtype=np.float32)
+    model = make_model(
+        [helper.make_node("Add", ["x", "c"], ["y"])],
+        [value("x", [6])],
+        [value("y", None)],
+        [("c", x)],
+    )
+    tensor = model.graph.initializer[0]
+    tensor.data_location = TensorProto.DEFAULT
+    (y,) = run(model, {"x": x})
+    equal(y, 2 * x)
+
+
 def test_functions():
     node = helper.make_node
     scaled = node("LeakyRelu", ["a"], ["b"])

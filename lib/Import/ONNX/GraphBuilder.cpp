@@ -274,17 +274,17 @@ FailureOr<GraphValue> GraphBuilder::readTensor(const TensorProto &tensor,
                                                StringRef name) {
   auto range = file.locate(tensor);
   if (!range)
-    return fail(llvm::toString(range.takeError()));
+    return emitError(loc) << llvm::toString(range.takeError());
   // The matrices of a language model stay in their file, however small.
   bool isMatrix = tensor.dims_size() > 1 && options.isLanguageModel();
   if (*range && ((*range)->size > maxConstantBytes || isMatrix))
     return addParameter(tensor, **range, name);
   auto bytes = file.read(tensor);
   if (!bytes)
-    return fail(llvm::toString(bytes.takeError()));
+    return emitError(loc) << llvm::toString(bytes.takeError());
   auto shape = getShape(tensor);
   if (!shape)
-    return fail(llvm::toString(shape.takeError()));
+    return emitError(loc) << llvm::toString(shape.takeError());
   auto elements = decodeElements(context, tensor.data_type(), *shape, *bytes);
   // Those who describe a language model ask where its vectors lie.
   Location where = loc;
@@ -309,7 +309,7 @@ FailureOr<GraphValue> GraphBuilder::addParameter(const TensorProto &tensor,
                                                  StringRef name) {
   auto shape = getShape(tensor);
   if (!shape)
-    return fail(llvm::toString(shape.takeError()));
+    return emitError(loc) << llvm::toString(shape.takeError());
   auto type = RankedTensorType::get(
       *shape, getElementType(context, tensor.data_type()));
   unsigned bits = getStoredBits(tensor.data_type());
@@ -322,9 +322,7 @@ FailureOr<GraphValue> GraphBuilder::addParameter(const TensorProto &tensor,
     symbol = (name + "." + Twine(numParameters++)).str();
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(module->getBody());
-  tern::ParamOp::create(
-      b, loc, symbol, type,
-      makeSource(tensor, range));
+  tern::ParamOp::create(b, loc, symbol, type, makeSource(tensor, range));
   // One read, where all nodes see it.
   b.setInsertionPointToStart(&function.front());
   Location named = NameLoc::get(b.getStringAttr(symbol), loc);

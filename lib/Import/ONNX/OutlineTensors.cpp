@@ -77,6 +77,7 @@ public:
     if (kind == Message::Tensor)
       if (Error error = findDataType(message, dataType))
         return error;
+    StringRef elements;
     while (!message.empty()) {
       Expected<Field> field = take(message);
       if (!field)
@@ -89,11 +90,14 @@ public:
           return error;
         appendBytes(output, field->number, inner);
       } else if (kind == Message::Tensor && isOutlined(*field, dataType)) {
-        appendPlace(output, field->payload);
+        elements = field->payload;
       } else {
         output += field->whole;
       }
     }
+    // Last, for the message may say of itself that they are in it.
+    if (!elements.empty())
+      appendPlace(output, elements);
     return Error::success();
   }
 
