@@ -9,7 +9,7 @@
 """Run the node tests of the PyPI package onnx.
 
   conformance.py [--device=vulkan] [--every=N] [--filter=REGEX]
-                 [--list=unsupported.txt] [--document=onnx.md [--update]]
+                 [--list=unsupported.txt ...] [--document=onnx.md [--update]]
 
 sterna-compile and sterna-run are those of PATH; Python is one with onnx. --list
 has the cases that are not supported, each with its reason: one that passes is
@@ -49,14 +49,13 @@ SMALL = {
 }
 
 
-def read_list(path):
+def read_list(paths):
     """(what, reason) of each line `WHAT: REASON`, where WHAT is a pattern of
     names, `op OP` for all cases with such a node, or `type TYPE` for all with
     such an input or output."""
-    if not path:
-        return []
     entries = []
-    for line in pathlib.Path(path).read_text().splitlines():
+    lines = [l for p in paths for l in pathlib.Path(p).read_text().splitlines()]
+    for line in lines:
         if line.strip() and not line.startswith("#"):
             pattern, _, reason = line.partition(": ")
             entries.append((pattern.strip(), reason.strip()))
@@ -277,7 +276,7 @@ def main():
     parser.add_argument("--device", default="")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--filter", default="")
-    parser.add_argument("--list")
+    parser.add_argument("--list", action="append", default=[])
     parser.add_argument("--document")
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
