@@ -24,7 +24,7 @@ using llvm::Expected;
 namespace {
 
 /// Rows that are read at a time.
-constexpr int64_t rowsAtATime = 16;
+constexpr int64_t rowsAtATime = 256;
 
 /// A value of the matrix that the packed table cannot have.
 Error refuse(tern::FileSourceAttr source, int64_t row, float value,

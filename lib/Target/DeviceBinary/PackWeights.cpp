@@ -24,6 +24,9 @@ using namespace mlir;
 using namespace sterna;
 using llvm::Error;
 
+/// Panels of a matrix that are packed at a time.
+static constexpr int64_t panelsAtATime = 32;
+
 static Error packTernary(tern::FileSourceAttr source, RankedTensorType type,
                          llvm::raw_ostream &out, LinkReport &report) {
   auto layout = cast<tern::PanelAttr>(type.getEncoding());
@@ -33,16 +36,22 @@ static Error packTernary(tern::FileSourceAttr source, RankedTensorType type,
     return reader.takeError();
   int64_t panel = layout.getRows();
   int64_t stride = llvm::alignTo(columns, layout.getColumns());
-  std::vector<int8_t> trits(panel * stride);
+  // Several panels at a time: of a matrix that is stored by columns each column
+  // is read so often.
+  int64_t rowsAtATime = panel * panelsAtATime;
+  std::vector<int8_t> trits(rowsAtATime * stride);
   std::vector<uint8_t> packed(layout.getPackedBytes(panel, stride));
-  for (int64_t row = 0; row < rows; row += panel) {
-    int64_t count = std::min(panel, rows - row);
-    if (count < panel || stride != columns)
+  for (int64_t first = 0; first < rows; first += rowsAtATime) {
+    int64_t count = std::min(rowsAtATime, rows - first);
+    if (count < rowsAtATime || stride != columns)
       std::fill(trits.begin(), trits.end(), 0);
-    if (Error error = reader->read(row, count, trits.data(), stride))
+    if (Error error = reader->read(first, count, trits.data(), stride))
       return error;
-    encodePanel(trits, stride, layout, packed);
-    writeElements(out, ArrayRef<uint8_t>(packed));
+    for (int64_t row = 0; row < count; row += panel) {
+      encodePanel(ArrayRef(trits).slice(row * stride, panel * stride), stride,
+                  layout, packed);
+      writeElements(out, ArrayRef<uint8_t>(packed));
+    }
   }
   report.packedBytes += layout.getPackedBytes(rows, columns);
   return Error::success();
