@@ -41,6 +41,7 @@ TEST(Options, EachIsSet) {
            {"quantize", "absmean"},
            {"i2s-layout", "arm"},
            {"chat-template", "plain"},
+           {"tokenizer", "folder"},
            {"dim", "n=4"},
            {"constant", "shape=shape.npy"},
            {"runtime-folder", "bin"},
@@ -54,6 +55,7 @@ TEST(Options, EachIsSet) {
   EXPECT_EQ(options.batch, 3);
   EXPECT_TRUE(options.pack);
   EXPECT_EQ(options.maxContext, 9);
+  EXPECT_EQ(options.tokenizer, "folder");
   EXPECT_EQ(options.dimensions.lookup("n"), 4);
   EXPECT_EQ(options.constants.lookup("shape"), "shape.npy");
   EXPECT_EQ(options.loraRank, 2);
