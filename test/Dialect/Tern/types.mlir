@@ -62,6 +62,12 @@ tern.param @i2 : tensor<2x16x!tern.trit> from #tern.file<path = "m.onnx", offset
 // CHECK: storage = i8_columns>
 tern.param @i8_columns : tensor<2x16x!tern.trit> from #tern.file<path = "m.onnx", offset = 72, storage = i8_columns>
 
+// Elements as in memory, and integers of less than a byte.
+// CHECK: from #tern.elements<path = "m.onnx", offset = 64>
+tern.param @elements : tensor<4x4xf32> from #tern.elements<path = "m.onnx", offset = 64>
+// CHECK: from #tern.elements<path = "m.onnx", offset = 64, bits = 2, isUnsigned = true>
+tern.param @packed : tensor<4x4xi8> from #tern.elements<path = "m.onnx", offset = 64, bits = 2, isUnsigned = true>
+
 // Scales, with factors of their own.
 // CHECK: tern.param @scales : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m.gguf", offset = 160, storage = tq2_0>, columns = 512, group = 256, factors = <path = "m.gguf", offset = 0, storage = f32>, numFactors = 4>
 tern.param @scales : tensor<4x2xf32> from #tern.ternary_scales<of = <path = "m.gguf", offset = 160, storage = tq2_0>, columns = 512, group = 256, factors = <path = "m.gguf", offset = 0, storage = f32>, numFactors = 4>
