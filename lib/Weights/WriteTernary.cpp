@@ -129,6 +129,9 @@ Error sterna::writeTernary(const StorageFormat &format, TernarySource &source,
     return writeRun(format, source, out);
   case RowLayout::Quarters:
     return writeQuarters(format, source, out);
+  case RowLayout::Integers:
+  case RowLayout::Columns:
+    break;
   }
-  llvm_unreachable("unknown layout");
+  llvm_unreachable("a layout that is only read");
 }

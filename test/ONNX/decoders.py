@@ -87,6 +87,21 @@ def node_of(graph, name):
     return next(n for n in graph.node if n.output[0] == name)
 
 
+def constant(graph, name, values):
+    graph.initializer.append(onnx.numpy_helper.from_array(values, name))
+
+
+def after(graph, name, op, *others, isSecond=False, **attributes):
+    """Put `op` between what computes `name` and its readers."""
+    node = node_of(graph, name)
+    place = list(graph.node).index(node)
+    old = f"{name}.before{place}"
+    node.output[0] = old
+    inputs = [*others, old] if isSecond else [old, *others]
+    made = onnx.helper.make_node(op, inputs, [name], f"/{name}", **attributes)
+    graph.node.insert(place + 1, made)
+
+
 def test_spellings():
     """Each in some graph, with others that differ from graph to graph."""
     for number, weights in enumerate(SPELLINGS["weights"]):
@@ -113,6 +128,25 @@ def test_fixed_length():
     told, module = compile_model(edit(path, fix))
     assert told.returncode == 0, told.stderr
     expected = decoder.compute(np.array(IDS))
+    assert np.abs(logits_of(module) - expected).max() < 1e-4
+
+
+def test_head_of_the_embedding_read_otherwise():
+    """The same bytes in another shape are another matrix."""
+    decoder, path = make()
+
+    def change(graph):
+        constant(graph, "turned", np.array([64, 277]))
+        reshape = onnx.helper.make_node(
+            "Reshape", ["embed.f32", "turned"], ["head"]
+        )
+        node_of(graph, "head").CopyFrom(reshape)
+
+    told, module = compile_model(edit(path, change))
+    assert told.returncode == 0, told.stderr
+    table = decoder.values["embed"]
+    hidden = decoder.compute(np.array(IDS), gives_hidden=True)
+    expected = hidden @ table.reshape(64, 277)
     assert np.abs(logits_of(module) - expected).max() < 1e-4
 
 
@@ -163,6 +197,51 @@ def test_what_is_not_a_decoder():
         value = onnx.numpy_helper.from_array(np.float32(1e-6), "least10")
         graph.initializer.append(value)
 
+    def other_softmax(graph):
+        after(graph, "0.masked", "Transpose", perm=[0, 2, 3, 1])
+        after(graph, "0.p", "Transpose", perm=[0, 3, 1, 2])
+
+    def norm_of_groups(graph):
+        constant(graph, "fours", np.array([0, 0, 4, 16]))
+        constant(graph, "spread", np.array([1, 64, 4, 16]))
+        constant(graph, "back", np.array([0, 0, 64]))
+        after(graph, "0.in.square", "Reshape", "fours")
+        after(graph, "0.in.inverse", "Expand", "spread")
+        after(graph, "0.in.inverse", "Reshape", "back")
+
+    def count_by_sum(graph):
+        mean = node_of(graph, "0.in.mean")
+        mean.op_type = "ReduceSum"
+        constant(graph, "count", np.float32(64))
+        after(graph, "0.in.mean", "Div", "count", isSecond=True)
+
+    def shifted_ids(graph):
+        constant(graph, "next", np.array(1))
+        graph.node.insert(
+            0, onnx.helper.make_node("Add", ["input_ids", "next"], ["ids"])
+        )
+        node_of(graph, "rows.f16").input[1] = "ids"
+
+    def scaled_head(graph):
+        constant(graph, "three", np.float32(3))
+        after(graph, "embed.f32", "Mul", "three")
+
+    def one_head_scaled(graph):
+        constant(graph, "heads", np.float32([[[[1]], [[4]], [[1]], [[1]]]]))
+        after(graph, "0.scaled", "Mul", "heads")
+
+    def clipped_gate(graph):
+        constant(graph, "low", np.float32(-13))
+        constant(graph, "high", np.float32(12))
+        after(graph, "0.gate.y", "Clip", "low", "high")
+
+    def no_input(graph):
+        constant(graph, "input_ids", np.arange(24).reshape(1, 24))
+        del graph.input[:]
+
+    def scalar_logits(graph):
+        after(graph, "logits", "ReduceSum", keepdims=0)
+
     cases = {
         "mask": (mask_of_all, "token"),
         "residual": (other_residual, "norm of the block's input"),
@@ -172,12 +251,53 @@ def test_what_is_not_a_decoder():
         "bias": (biased, "rows of one product"),
         "input": (not_shared, "norm of the block's input"),
         "epsilon": (other_epsilon, "one epsilon"),
+        "softmax": (other_softmax, "softmax"),
+        "groups": (norm_of_groups, "expected"),
+        "count": (count_by_sum, "expected"),
+        "ids": (shifted_ids, "the rows of input_ids"),
+        "head's scale": (scaled_head, "without a scale"),
+        "a head's scale": (one_head_scaled, "expected attention"),
+        "gate": (clipped_gate, "silu(gate) * up"),
+        "no input": (no_input, "'input_ids'"),
+        "scalar": (scalar_logits, "logits"),
     }
     for what, (change, text) in cases.items():
         _, path = make()
         error = error_of(edit(path, change))
         assert text in error, (what, error)
-        print(f"{what}: {error.split('error: ')[1][-90:]}")
+        print(f"{what}: {error.split('as a language model: ')[-1][:90]}")
+
+
+def test_integers_that_are_not_trits():
+    """Bytes without a sign, zero points that differ, a quantizer's floor."""
+
+    def without_sign(graph):
+        for tensor in graph.initializer:
+            if tensor.name == "0.gate.q":
+                tensor.data_type = onnx.TensorProto.UINT8
+
+    _, path = make(weights="int8")
+    error = error_of(edit(path, without_sign))
+    assert "0.gate" in error, error
+
+    def other_zero(graph):
+        for tensor in graph.initializer:
+            if tensor.name == "0.q.z":
+                data = bytearray(tensor.raw_data)
+                data[5] = 0x59
+                tensor.raw_data = bytes(data)
+
+    _, path = make(weights="nbits")
+    assert "zero point" in error_of(edit(path, other_zero))
+
+    def other_floor(graph):
+        for tensor in graph.initializer:
+            if tensor.name == "least":
+                floor = np.float32(0.5)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(floor, "least"))
+
+    _, path = make(activations="int8")
+    assert "the quantizer of BitNet" in error_of(edit(path, other_floor))
 
 
 def test_weights_that_are_not_ternary():

@@ -481,8 +481,8 @@ class Decoder:
 
     # ----- the reference ------------------------------------------------------
 
-    def compute(self, ids):
-        """Logits of each token of `ids`, in f64."""
+    def compute(self, ids, gives_hidden=False):
+        """Logits of each token of `ids`, in f64, or what the head reads."""
         v, count = self.values, len(ids)
         angles = np.outer(np.arange(count), self.frequencies().astype(float))
         seen = np.tril(np.ones((count, count), bool))
@@ -526,7 +526,8 @@ class Decoder:
             gate, up = linear(h, f"{layer}.gate"), linear(h, f"{layer}.up")
             act = gate / (1 + np.exp(-gate)) * up
             x = x + linear(act, f"{layer}.down")
-        return norm(x, "last") @ v["embed"].T
+        x = norm(x, "last")
+        return x if gives_hidden else x @ v["embed"].T
 
 
 def main():

@@ -33,6 +33,9 @@ static constexpr unsigned maxDepth = 64;
 /// when compiling.
 static constexpr uint64_t maxConstantBytes = 1024;
 
+/// Tokens for which a language model is read.
+static constexpr int64_t maxTokens = 1 << 20;
+
 /// Nodes of a graph with all that it calls and repeats.
 static constexpr unsigned maxNodes = 1 << 17;
 
@@ -171,6 +174,9 @@ FailureOr<GraphValue> GraphBuilder::readConstant(StringRef name, StringRef path,
 LogicalResult GraphBuilder::addInputs() {
   const onnx::GraphProto &graph = file.getModel().graph();
   int64_t tokens = countTokens(graph, options.tokens);
+  if (options.isLanguageModel() && tokens > maxTokens)
+    return fail("input 'input_ids': expected at most " + Twine(maxTokens) +
+                " tokens, but got " + Twine(tokens));
   llvm::StringSet<> initialized;
   for (const TensorProto &tensor : graph.initializer())
     initialized.insert(tensor.name());
@@ -299,9 +305,9 @@ Attribute GraphBuilder::makeSource(const TensorProto &tensor,
                                    const ByteRange &range) {
   unsigned bits = getStoredBits(tensor.data_type());
   bool isPacked = bits < 8;
-  return tern::ElementsSourceAttr::get(
-      context, range.path, range.offset, isPacked ? bits : 0,
-      isPacked && isUnsigned(tensor.data_type()));
+  return tern::ElementsSourceAttr::get(context, range.path, range.offset,
+                                       isPacked ? bits : 0,
+                                       isUnsigned(tensor.data_type()));
 }
 
 FailureOr<GraphValue> GraphBuilder::addParameter(const TensorProto &tensor,

@@ -112,7 +112,9 @@ private:
   bool takeNumber(StringRef &rest, uint64_t &value) {
     const char *problem = nullptr;
     unsigned size = 0;
-    value = llvm::decodeULEB128(rest.bytes_begin(), &size, rest.bytes_end(),
+    // Ten bytes hold 64 bits; LLVM's reader shifts by what more of them say.
+    StringRef number = rest.take_front(10);
+    value = llvm::decodeULEB128(number.bytes_begin(), &size, number.bytes_end(),
                                 &problem);
     if (problem || size == 0 || size > rest.size())
       return false;

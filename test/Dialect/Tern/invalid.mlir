@@ -554,11 +554,6 @@ tern.param @w : tensor<4x4xi8> from #tern.elements<path = "m", offset = 0, bits 
 
 // -----
 
-// expected-error @below {{expected isUnsigned to go with bits}}
-tern.param @w : tensor<4x4xi8> from #tern.elements<path = "m", offset = 0, isUnsigned = true>
-
-// -----
-
 // expected-error @+1 {{'tern.param' op expected scales of trits in a parameter of their own, but the source has some}}
 tern.param @w : tensor<4x128x!tern.trit> from #tern.file<path = "m", offset = 0, storage = mlx_u2, scales = #tern.file<path = "m", offset = 0, storage = f32>, group = 64>
 

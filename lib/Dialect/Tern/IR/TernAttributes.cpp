@@ -107,12 +107,9 @@ FileSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
 
 LogicalResult
 ElementsSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                           StringRef, uint64_t, unsigned bits,
-                           bool isUnsigned) {
+                           StringRef, uint64_t, unsigned bits, bool) {
   if (bits != 0 && bits != 2 && bits != 4)
     return emitError() << "expected bits to be 0, 2 or 4, but got " << bits;
-  if (isUnsigned && bits == 0)
-    return emitError() << "expected isUnsigned to go with bits";
   return success();
 }
 

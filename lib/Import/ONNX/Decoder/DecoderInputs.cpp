@@ -65,18 +65,20 @@ static Expected<Attribute> makePast(const onnx::ValueInfoProto &input,
 }
 
 static Attribute makeRange(RankedTensorType type) {
-  SmallVector<Attribute> elements;
-  Builder b(type.getContext());
+  std::vector<APInt> elements;
+  unsigned bits = type.getElementTypeBitWidth();
   for (int64_t i = 0; i < type.getNumElements(); ++i)
-    elements.push_back(b.getIntegerAttr(type.getElementType(), i));
+    elements.emplace_back(bits, uint64_t(i), /*isSigned=*/false,
+                          /*implicitTrunc=*/true);
   return DenseElementsAttr::get(type, elements);
 }
 
 static Attribute makeOnes(RankedTensorType type) {
   Builder b(type.getContext());
   Type element = type.getElementType();
-  Attribute one = isa<FloatType>(element) ? Attribute(b.getFloatAttr(element, 1))
-                                          : b.getIntegerAttr(element, 1);
+  Attribute one = isa<FloatType>(element)
+                      ? Attribute(b.getFloatAttr(element, 1))
+                      : b.getIntegerAttr(element, 1);
   return DenseElementsAttr::get(type, one);
 }
 

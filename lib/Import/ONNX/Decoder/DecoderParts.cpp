@@ -26,6 +26,13 @@ static ArrayRef<int64_t> shapeOf(Value value) {
   return cast<RankedTensorType>(value.getType()).getShape();
 }
 
+SmallVector<int64_t> sterna::spreadTokens(int64_t tokens) {
+  SmallVector<int64_t> spread;
+  for (int64_t i = 1; i <= 12; ++i)
+    spread.push_back(i * 7919 % tokens);
+  return spread;
+}
+
 llvm::Error sterna::makeError(Operation *op, const Twine &message) {
   auto name = dyn_cast<NameLoc>(op->getLoc());
   return llvm::createStringError(
@@ -201,6 +208,8 @@ static std::optional<Root> findRoot(Value value) {
   if (!isa_and_nonnull<arith::DivFOp, arith::MulFOp>(op))
     return std::nullopt;
   Value total = findOther(op, factor);
+  if (isa<arith::DivFOp>(op) && total != op->getOperand(0))
+    return std::nullopt;
   Value squares = total ? findReduced<arith::AddFOp>(total) : Value();
   if (!squares)
     return std::nullopt;
@@ -248,15 +257,18 @@ static std::optional<NormPart> findNorm(Operation *op) {
                     norm.getEpsilon().convertToDouble(),
                     shapeOf(norm.getInput()).back()};
   bool isProduct = isa<arith::MulFOp>(op);
-  if (!isProduct && !isa<arith::DivFOp>(op))
+  if ((!isProduct && !isa<arith::DivFOp>(op)) ||
+      !isa<RankedTensorType>(op->getResult(0).getType()) ||
+      shapeOf(op->getResult(0)).empty())
     return std::nullopt;
   for (unsigned side : {1, 0}) {
     if (side == 0 && !isProduct)
       break;
     auto root = findFactor(op->getOperand(side), isProduct);
-    if (root && peelViews(op->getOperand(1 - side)) == root->squared)
-      return NormPart{root->squared, nullptr, root->epsilon,
-                      shapeOf(op->getResult(0)).back()};
+    int64_t size = shapeOf(op->getResult(0)).back();
+    if (root && peelViews(op->getOperand(1 - side)) == root->squared &&
+        computesNorm(op->getResult(0), root->squared, root->epsilon, size))
+      return NormPart{root->squared, nullptr, root->epsilon, size};
   }
   return std::nullopt;
 }

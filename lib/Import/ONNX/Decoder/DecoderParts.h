@@ -75,6 +75,9 @@ struct DecoderParts {
   void find(mlir::func::FuncOp function, LinearForms &forms);
 };
 
+/// Tokens here and there among `tokens`, the same each time.
+llvm::SmallVector<int64_t> spreadTokens(int64_t tokens);
+
 /// `value` without the reshapes and conversions of floats around it.
 mlir::Value peelViews(mlir::Value value);
 

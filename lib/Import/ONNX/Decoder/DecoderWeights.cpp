@@ -52,6 +52,8 @@ findStorage(Type type, tern::ElementsSourceAttr source, bool isTransposed) {
     return isTransposed ? StorageType::BF16Columns : StorageType::BF16;
   if (!type.isInteger(8))
     return std::nullopt;
+  if (source.getBits() == 0 && source.getIsUnsigned())
+    return std::nullopt;
   if (source.getBits() == 0)
     return isTransposed ? StorageType::I8Columns : StorageType::I8;
   if (isTransposed)
@@ -69,6 +71,11 @@ static Expected<StoredTensor> locate(Value value, std::vector<int64_t> shape,
   if (!source)
     return createStringError(
         "expected a tensor of the model's file, but it is computed");
+  int64_t count = cast<RankedTensorType>(value.getType()).getNumElements();
+  if (count != llvm::product_of(shape))
+    return createStringError("expected " + Twine(llvm::product_of(shape)) +
+                             " elements, but '" + tensor.name + "' has " +
+                             Twine(count));
   Type element = getElementTypeOrSelf(value.getType());
   llvm::raw_string_ostream(tensor.typeName)
       << (isTransposed ? "a transpose of " : "") << element;
@@ -121,9 +128,10 @@ private:
       return StoredMatrix{std::move(*tensor), {}, false, /*isLatent=*/true};
     }
     if (Value packed = readPacked(linear, forms)) {
-      auto tensor = locateTensor(packed, {linear.rows, linear.columns});
+      auto tensor = locateTensor(packed, {linear.rows / 4, linear.columns});
       if (!tensor)
         return tensor.takeError();
+      tensor->shape[0] = linear.rows;
       tensor->storage = StorageType::BitNetU8;
       return StoredMatrix{std::move(*tensor), {}};
     }
@@ -131,8 +139,11 @@ private:
     Value product = findScaled(first);
     if (product)
       return readScaled(product);
-    if (std::optional<StoredMatrix> grouped = readConstantGroups())
-      return std::move(*grouped);
+    auto grouped = readConstantGroups();
+    if (!grouped)
+      return grouped.takeError();
+    if (*grouped)
+      return std::move(**grouped);
     auto trits = readTrits(linear.weight, /*findsScale=*/true);
     if (!trits)
       return trits.takeError();
@@ -155,7 +166,9 @@ private:
   }
 
   /// Rows and columns at which a matrix is looked at.
-  static SmallVector<int64_t> samples(int64_t count) {
+  static SmallVector<int64_t> samples(int64_t count, bool areAll = false) {
+    if (areAll)
+      return llvm::to_vector(llvm::seq<int64_t>(0, count));
     llvm::SmallVector<int64_t> places;
     for (int64_t place :
          {int64_t(0), int64_t(1), count / 3, count / 2, count - 2, count - 1})
@@ -180,8 +193,10 @@ private:
     bool isRowMajor = true, isColumnMajor = true;
     factors.assign(linear.rows, 0);
     for (int64_t row = 0; row < linear.rows; ++row) {
-      bool isSample = row < 2 || row + 2 >= linear.rows || row % 37 == 0;
-      for (int64_t column : samples(linear.columns)) {
+      bool isSmall = linear.rows * linear.columns <= 1 << 14;
+      bool isSample =
+          isSmall || row < 2 || row + 2 >= linear.rows || row % 37 == 0;
+      for (int64_t column : samples(linear.columns, isSmall)) {
         if (!isSample && column != 0)
           break;
         LinearForm form = forms.get(value, placeOf(row, column));
@@ -202,14 +217,14 @@ private:
         if (std::abs(term.factor - factor) > 1e-6 * std::abs(factor))
           return fail("its columns have scales of their own");
         zeroPoint = row == 0 && column == 0 ? zero : zeroPoint;
-        if (std::abs(zero - zeroPoint) > 1e-6)
+        if (!(std::abs(zero - zeroPoint) <= 1e-6))
           return fail("its rows have zero points of their own");
       }
     }
     if (!isRowMajor && !isColumnMajor)
       return fail("its elements are in another order than a matrix's");
     isPlain = llvm::all_of(factors, [](double each) { return each == 1; });
-    if (!findsScale && !isPlain)
+    if ((!findsScale || columnScale) && !isPlain)
       return fail("its integers are scaled twice");
     auto tensor = locate(root, {linear.rows, linear.columns}, !isRowMajor);
     if (!tensor)
@@ -222,7 +237,7 @@ private:
   }
 
   /// Integers times a constant with scales of groups; none where there is none.
-  std::optional<StoredMatrix> readConstantGroups() {
+  Expected<std::optional<StoredMatrix>> readConstantGroups() {
     for (Operation *op : findConstants(linear.weight)) {
       DenseElementsAttr scales;
       if (!matchPattern(op, m_Constant(&scales)) ||
@@ -239,7 +254,7 @@ private:
           if (form.terms.size() != 1 ||
               !formsAgree(scales, row * groups + column / size,
                           form.terms.front().factor))
-            return std::nullopt;
+            return std::optional<StoredMatrix>();
         }
       // The integers are what they would be with no scales.
       columnScale = [=](int64_t row, int64_t column) {
@@ -248,12 +263,11 @@ private:
       auto trits = readTrits(linear.weight, /*findsScale=*/true);
       auto scale = locateTensor(op->getResult(0), {linear.rows, groups});
       columnScale = nullptr;
-      if (trits && scale)
-        return StoredMatrix{std::move(*trits), std::move(*scale)};
-      llvm::consumeError(trits.takeError());
-      llvm::consumeError(scale.takeError());
+      if (!trits || !scale)
+        return llvm::joinErrors(trits.takeError(), scale.takeError());
+      return StoredMatrix{std::move(*trits), std::move(*scale)};
     }
-    return std::nullopt;
+    return std::optional<StoredMatrix>();
   }
 
   /// The constant among those of `value` that the factors come from: one number

@@ -52,6 +52,18 @@ private:
   // Rows
   //===--------------------------------------------------------------------===//
 
+  /// Tokens and columns at which rows of `width` are looked at: all of the
+  /// first and the last, and some of others.
+  std::vector<std::pair<int64_t, int64_t>> getPlaces(int64_t width) const {
+    std::vector<std::pair<int64_t, int64_t>> places;
+    for (int64_t t : {int64_t(0), tokens - 1})
+      for (int64_t i = 0; i < width; ++i)
+        places.push_back({t, i});
+    for (int64_t t : spreadTokens(tokens))
+      places.push_back({t, t % width});
+    return places;
+  }
+
   /// One value, of which another has the elements times a factor.
   struct Scaled {
     Value root;
@@ -63,18 +75,17 @@ private:
   std::optional<Scaled>
   findScaled(int64_t width, llvm::function_ref<LinearForm(int64_t)> formOf) {
     std::optional<Scaled> found;
-    for (int64_t t : {int64_t(0), tokens / 2, tokens - 1})
-      for (int64_t i = 0; i < width; ++i) {
-        int64_t place = t * width + i;
-        LinearForm form = formOf(place);
-        const LinearTerm *term = form.single();
-        if (!term || term->place != place)
-          return std::nullopt;
-        if (!found)
-          found = Scaled{term->root, term->factor};
-        if (term->root != found->root || term->factor != found->factor)
-          return std::nullopt;
-      }
+    for (auto [t, i] : getPlaces(width)) {
+      int64_t place = t * width + i;
+      LinearForm form = formOf(place);
+      const LinearTerm *term = form.single();
+      if (!term || term->place != place)
+        return std::nullopt;
+      if (!found)
+        found = Scaled{term->root, term->factor};
+      if (term->root != found->root || term->factor != found->factor)
+        return std::nullopt;
+    }
     return found;
   }
   std::optional<Scaled> findScaled(Value value, int64_t width) {
@@ -96,10 +107,16 @@ private:
   //===--------------------------------------------------------------------===//
 
   Error readHead(func::FuncOp main) {
-    auto ids = cast<RankedTensorType>(main.getArgumentTypes().front());
+    if (main.getNumArguments() != 1)
+      return table.makeError("expected an input 'input_ids' and no others");
+    ids = main.getArgument(0);
     Value logits = main.front().getTerminator()->getOperand(0);
     auto type = cast<RankedTensorType>(logits.getType());
-    tokens = ids.getNumElements();
+    tokens = cast<RankedTensorType>(ids.getType()).getNumElements();
+    if (type.getRank() < 2 || !isa<FloatType>(type.getElementType()))
+      return table.makeError("logits: expected floats for each token, but got "
+                             "{0}",
+                             type);
     model.vocabulary = type.getShape().back();
     if (type.getNumElements() != tokens * model.vocabulary)
       return table.makeError("logits: expected those of every token, but got "
@@ -160,22 +177,21 @@ private:
   /// The sum that `stream` is; none where it is none.
   std::optional<Branch> findBranch(Value stream) {
     std::optional<Branch> found;
-    for (int64_t t : {int64_t(0), tokens - 1})
-      for (int64_t i = 0; i < model.hidden; ++i) {
-        int64_t place = t * model.hidden + i;
-        LinearForm form = forms.expand(stream, place);
-        if (form.terms.size() != 2 || form.constant != 0)
-          return std::nullopt;
-        size_t added = findLinear(form.terms[0].root) ? 0 : 1;
-        const LinearTerm &old = form.terms[1 - added],
-                         &branch = form.terms[added];
-        if (!found)
-          found = Branch{old.root, branch.root, branch.factor};
-        if (old.place != place || branch.place != place || old.factor != 1 ||
-            !findLinear(branch.root) || old.root != found->before ||
-            branch.root != found->linear || branch.factor != found->factor)
-          return std::nullopt;
-      }
+    for (auto [t, i] : getPlaces(model.hidden)) {
+      int64_t place = t * model.hidden + i;
+      LinearForm form = forms.expand(stream, place);
+      if (form.terms.size() != 2 || form.constant != 0)
+        return std::nullopt;
+      size_t added = findLinear(form.terms[0].root) ? 0 : 1;
+      const LinearTerm &old = form.terms[1 - added],
+                       &branch = form.terms[added];
+      if (!found)
+        found = Branch{old.root, branch.root, branch.factor};
+      if (old.place != place || branch.place != place || old.factor != 1 ||
+          !findLinear(branch.root) || old.root != found->before ||
+          branch.root != found->linear || branch.factor != found->factor)
+        return std::nullopt;
+    }
     return found;
   }
 
@@ -451,11 +467,32 @@ private:
     return isBitNet ? "bitnet" : "llama";
   }
 
+  /// Whether the rows of `embedding` are those of the token ids, whatever they
+  /// are.
+  bool readsIds(tern::EmbeddingOp embedding) {
+    int64_t rows =
+        cast<RankedTensorType>(embedding.getTable().getType()).getDimSize(0);
+    auto id = [=](int64_t place) { return double(place * 7919 % rows); };
+    LinearForms probes;
+    probes.assign(ids, id);
+    if (cast<RankedTensorType>(embedding.getIds().getType()).getNumElements() !=
+        tokens)
+      return false;
+    for (int64_t t = 0; t < tokens; ++t) {
+      LinearForm form = probes.get(embedding.getIds(), t);
+      if (!form.isConstant() || form.constant != id(t))
+        return false;
+    }
+    return true;
+  }
+
   Error readParameters() {
     prefix.clear();
     if (Error error = addNorm("output_norm", *findNorm(lastNorm), epsilon))
       return error;
     auto embedding = parts.embedding.getDefiningOp<tern::EmbeddingOp>();
+    if (!readsIds(embedding))
+      return makeError(embedding, "expected the rows of input_ids");
     auto rows =
         locateTensor(embedding.getTable(), {model.vocabulary, model.hidden});
     if (!rows)
@@ -463,8 +500,12 @@ private:
     auto matrix = locateMatrix(*head, LinearInput(), forms);
     if (!matrix)
       return matrix.takeError();
+    if (matrix->scale || matrix->isLatent)
+      return makeError(head->op, "expected the head to be a matrix of floats "
+                                 "without a scale");
     bool isTied = matrix->weight.path == rows->path &&
-                  matrix->weight.offset == rows->offset;
+                  matrix->weight.offset == rows->offset &&
+                  matrix->weight.storage == rows->storage;
     if (Error error = table.add("token_embd.weight", std::move(*rows)))
       return error;
     if (!isTied)
@@ -500,7 +541,7 @@ private:
   LinearForms forms;
   int64_t tokens = 0;
   const LinearPart *head = nullptr;
-  Value lastNorm;
+  Value ids, lastNorm;
   std::vector<Branch> branches;
   std::string prefix;
   AttentionLayer first;
@@ -519,6 +560,10 @@ sterna::describeDecoder(ModuleOp graph, StringRef path,
   auto model = DecoderReader(graph, path, options).read();
   if (model)
     return model;
-  return llvm::createStringError(
-      path + ": as a language model: " + llvm::toString(model.takeError()));
+  // Some errors begin with the path.
+  std::string reason = llvm::toString(model.takeError());
+  StringRef rest = reason;
+  if (rest.consume_front(path))
+    rest.consume_front(": ");
+  return llvm::createStringError(path + ": as a language model: " + rest);
 }

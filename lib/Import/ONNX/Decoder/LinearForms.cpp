@@ -13,6 +13,8 @@
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace sterna;
 
@@ -20,6 +22,8 @@ using namespace sterna;
 static constexpr size_t maxKnown = 1 << 18;
 /// Values between an element and its roots.
 static constexpr unsigned maxDepth = 1000;
+/// Steps of all loops together, a minute's worth.
+static constexpr int64_t maxStepsRun = int64_t(1) << 26;
 /// Steps of a reduction that is followed.
 static constexpr int64_t maxSteps = 1 << 20;
 
@@ -169,7 +173,7 @@ private:
       SmallVector<int64_t> from;
       for (Value index : extract.getIndices()) {
         std::optional<LinearForm> form = get(index);
-        if (!form || !form->isConstant())
+        if (!form || !form->isConstant() || !(std::abs(form->constant) < 1e15))
           return std::nullopt;
         from.push_back(int64_t(form->constant));
       }
@@ -231,17 +235,31 @@ LinearForms::runLoops(linalg::LinalgOp op, OpResult result, int64_t place) {
     at[loop] = places[dim];
     isFixed[loop] = true;
   }
+  if (op.getNumReductionLoops() == 0)
+    return sumUp(op, result, place, at, isFixed);
+  if (auto it = sums.find({result, place}); it != sums.end())
+    return it->second;
+  auto form = sumUp(op, result, place, at, isFixed);
+  sums[{result, place}] = form;
+  return form;
+}
+
+/// Runs the loops that the place does not fix.
+std::optional<LinearForm> LinearForms::sumUp(linalg::LinalgOp op,
+                                             OpResult result, int64_t place,
+                                             MutableArrayRef<int64_t> at,
+                                             ArrayRef<bool> isFixed) {
+  SmallVector<int64_t> extents = getNest(op).extents;
   int64_t steps = 1;
   for (auto [loop, extent] : llvm::enumerate(extents))
     steps *= isFixed[loop] ? 1 : extent;
   if (steps > maxSteps)
     return std::nullopt;
-  bool isSum = op.getNumReductionLoops() != 0;
-  if (isSum)
-    if (auto it = sums.find({result, place}); it != sums.end())
-      return LinearForm{it->second, {}};
+  OpOperand *init = op.getDpsInitOperand(result.getResultNumber());
   LinearForm form = get(init->get(), place);
   for (int64_t step = 0; step < steps; ++step) {
+    if (++stepsRun > maxStepsRun)
+      return std::nullopt;
     auto next = runBody(op, result, at, form);
     if (!next || next->terms.size() > 64)
       return std::nullopt;
@@ -254,7 +272,5 @@ LinearForms::runLoops(linalg::LinalgOp op, OpResult result, int64_t place) {
       at[loop] = 0;
     }
   }
-  if (isSum && form.isConstant())
-    sums[{result, place}] = form.constant;
   return form;
 }

@@ -82,6 +82,10 @@ private:
                                     int64_t place);
   std::optional<LinearForm> runLoops(mlir::linalg::LinalgOp op,
                                      mlir::OpResult result, int64_t place);
+  std::optional<LinearForm> sumUp(mlir::linalg::LinalgOp op,
+                                  mlir::OpResult result, int64_t place,
+                                  llvm::MutableArrayRef<int64_t> at,
+                                  llvm::ArrayRef<bool> isFixed);
   std::optional<LinearForm> runBody(mlir::linalg::LinalgOp op,
                                     mlir::OpResult result,
                                     llvm::ArrayRef<int64_t> at,
@@ -94,8 +98,11 @@ private:
   llvm::DenseMap<mlir::Value, std::function<double(int64_t)>> numbers;
   /// Values that depend on each other and are being computed.
   unsigned depth = 0;
-  /// Numbers that reductions gave, which cost most.
-  llvm::DenseMap<std::pair<mlir::Value, int64_t>, double> sums;
+  /// What reductions gave, which cost most; none where they are not linear.
+  llvm::DenseMap<std::pair<mlir::Value, int64_t>, std::optional<LinearForm>>
+      sums;
+  /// Steps of loops that were run: a hostile graph ends when they are many.
+  int64_t stepsRun = 0;
   /// Forms that were found of values with several uses, forgotten where they
   /// are many.
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, LinearForm> known;

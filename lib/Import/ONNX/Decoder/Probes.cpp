@@ -25,7 +25,60 @@ static double probe(int64_t place, uint64_t series, double limit) {
 }
 
 static bool areClose(double x, double y, double size) {
-  return std::abs(x - y) <= 1e-6 * size;
+  return std::abs(x - y) <= 1e-6 * std::abs(size);
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+/// Whether some elements of some rows of `result` are what `compute` makes of
+/// the numbers of a row of `input`, in place.
+static bool
+computesRows(Value result, Value input, int64_t size,
+             llvm::function_ref<void(std::vector<double> &)> compute) {
+  auto number = [](int64_t place) { return probe(place, 7, 3); };
+  int64_t count = cast<RankedTensorType>(input.getType()).getNumElements();
+  if (size < 1 || count % size != 0 ||
+      cast<RankedTensorType>(result.getType()).getNumElements() != count)
+    return false;
+  LinearForms probes;
+  probes.assign(peelViews(input), number);
+  int64_t rows = count / size;
+  std::vector<double> row(size);
+  for (int64_t at : {int64_t(0), rows / 2, rows - 1}) {
+    for (int64_t i = 0; i < size; ++i)
+      row[i] = number(at * size + i);
+    compute(row);
+    for (int64_t i : {int64_t(0), size / 3, size / 2, size - 1}) {
+      LinearForm form = probes.get(result, at * size + i);
+      if (!form.isConstant() || !areClose(form.constant, row[i], row[i]))
+        return false;
+    }
+  }
+  return true;
+}
+
+bool sterna::computesNorm(Value result, Value input, double epsilon,
+                          int64_t size) {
+  return epsilon >= 0 &&
+         computesRows(result, input, size, [&](std::vector<double> &row) {
+           double sum = 0;
+           for (double x : row)
+             sum += x * x;
+           for (double &x : row)
+             x /= std::sqrt(sum / double(size) + epsilon);
+         });
+}
+
+bool sterna::computesSoftmax(Value result, Value input, int64_t size) {
+  return computesRows(result, input, size, [](std::vector<double> &row) {
+    double sum = 0;
+    for (double &x : row)
+      sum += x = std::exp(x);
+    for (double &x : row)
+      x /= sum;
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -40,7 +93,8 @@ class InputProbe {
 public:
   InputProbe(const LinearPart &linear, Value source) : linear(linear) {
     if (source)
-      probes.assign(peelViews(source), numberOf);
+      probes.assign(peelViews(source),
+                    [this](int64_t place) { return numberOf(place); });
   }
 
   /// Whether row `row` is quantized as BitNet b1.58 does. It may be left in
@@ -51,7 +105,8 @@ public:
       if (std::abs(numberOf(begin + i)) > std::abs(numberOf(top)))
         top = begin + i;
     double scale = 127 / std::max(std::abs(numberOf(top)), 1e-5);
-    bool isInteger = areClose(std::abs(get(linear.input, top)), 127, 127);
+    if (row == 0)
+      isInteger = areClose(std::abs(get(linear.input, top)), 127, 127);
     step = !isInteger ? 1 : linear.isDivided ? scale : 1 / scale;
     for (int64_t i = 0; i < columns; i += std::max<int64_t>(1, columns / 64)) {
       double code = std::nearbyint(numberOf(begin + i) * scale);
@@ -69,7 +124,11 @@ public:
   }
 
 private:
-  static double numberOf(int64_t place) { return probe(place, 0, 4); }
+  /// Rows are of magnitudes from below the least that is told apart on.
+  double numberOf(int64_t place) const {
+    constexpr double limits[] = {4, 1e-7, 1e-2, 1e3};
+    return probe(place, 0, limits[place / linear.columns % 4]);
+  }
 
   double get(Value value, int64_t place) {
     LinearForm form = probes.get(value, place);
@@ -78,6 +137,7 @@ private:
 
   const LinearPart &linear;
   LinearForms probes;
+  bool isInteger = false;
   double step = 1;
 };
 
@@ -93,7 +153,9 @@ llvm::Expected<LinearInput> sterna::readLinearInput(const LinearPart &linear,
   int64_t rows =
       cast<RankedTensorType>(linear.input.getType()).getNumElements() /
       linear.columns;
-  for (int64_t row : {int64_t(0), rows - 1}) {
+  for (int64_t row : {int64_t(0), std::min<int64_t>(1, rows - 1),
+                      std::min<int64_t>(2, rows - 1),
+                      std::min<int64_t>(3, rows - 1), rows / 3, rows - 1}) {
     if (read.isQuantized && !probe.isQuantized(row))
       return makeError(linear.op, "expected the quantizer of BitNet b1.58, 127 "
                                   "by the largest magnitude of a token's row");
@@ -203,7 +265,10 @@ std::optional<GatedUnit> sterna::readGatedUnit(Value value,
     if (cast<RankedTensorType>(leaf.getType()).getNumElements() != count)
       return std::nullopt;
   auto number = [](uint64_t series) {
-    return [series](int64_t place) { return probe(place, series, 12); };
+    return [series](int64_t place) {
+      constexpr double limits[] = {12, 1, 100, 1e4};
+      return probe(place, series, limits[place % 4]);
+    };
   };
   LinearForms probes;
   for (auto [series, leaf] : llvm::enumerate(leaves))
@@ -219,7 +284,8 @@ std::optional<GatedUnit> sterna::readGatedUnit(Value value,
         double up = number(1 - gate)(place);
         double expected = activate(activation, number(gate)(place)) * up;
         LinearForm form = probes.get(value, place);
-        fits = form.isConstant() && areClose(form.constant, expected, 144);
+        fits = form.isConstant() &&
+               areClose(form.constant, expected, std::abs(expected) + 1e-9);
       }
       if (fits)
         return GatedUnit{leaves[gate], leaves[1 - gate], activation};

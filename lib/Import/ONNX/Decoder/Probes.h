@@ -17,6 +17,14 @@
 
 namespace sterna {
 
+/// Whether `result` has rows of `size` elements of `input` by the root of their
+/// mean square plus `epsilon`.
+bool computesNorm(mlir::Value result, mlir::Value input, double epsilon,
+                  int64_t size);
+
+/// Whether `result` has the softmax of rows of `size` elements of `input`.
+bool computesSoftmax(mlir::Value result, mlir::Value input, int64_t size);
+
 /// What a linear reads and what it does to it.
 struct LinearInput {
   /// The value before its quantizer.

@@ -9,6 +9,8 @@
 
 #include "ReadAttention.h"
 
+#include "Probes.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -19,16 +21,16 @@ using llvm::Expected;
 namespace {
 
 /// Scores of columns that are not seen are at most this: their exponential
-/// beside that of one that is seen is 0, and half precision holds it.
-constexpr double hidden = -6e4;
+/// beside that of one that is seen is 0. ONNX Runtime hides by -1e4.
+constexpr double hidden = -9e3;
 
 class AttentionReader {
 public:
   AttentionReader(const DecoderParts &parts, LinearForms &forms, Operation *op,
                   int64_t tokens, int64_t width)
       : parts(parts), forms(forms), op(op), tokens(tokens), width(width) {
-    for (int64_t t : {int64_t(0), int64_t(1), int64_t(2), tokens / 2,
-                      tokens - 1})
+    for (int64_t t :
+         {int64_t(0), int64_t(1), int64_t(2), tokens / 2, tokens - 1})
       if (t < tokens && !llvm::is_contained(samples, t))
         samples.push_back(t);
   }
@@ -71,9 +73,8 @@ private:
       for (int64_t i = 0; i < width; ++i) {
         LinearForm form = formOf(t * width + i);
         const LinearTerm *each = form.single();
-        int64_t place =
-            (i / layer.headDim * tokens + t) * layer.headDim +
-            i % layer.headDim;
+        int64_t place = (i / layer.headDim * tokens + t) * layer.headDim +
+                        i % layer.headDim;
         if (!each || each->root != term->root || each->factor != 1 ||
             each->place != place)
           return fail("its rows are not its heads side by side");
@@ -83,19 +84,24 @@ private:
 
   /// Softmax of scaled scores that a mask hides.
   Error readProbabilities() {
-    LinearForm first = forms.get(values->getLhs(), values->getLhsPlace(0, 0, 0));
+    LinearForm first =
+        forms.get(values->getLhs(), values->getLhsPlace(0, 0, 0));
     const LinearTerm *term = first.single();
     if (!term || term->factor != 1)
       return fail("its left side is no softmax");
     probabilities = term->root;
     masked = findSoftmaxInput(probabilities);
-    if (!masked)
+    if (!masked || !computesSoftmax(probabilities, masked, tokens))
       return fail("its left side is no softmax");
-    for (int64_t head : {int64_t(0), layer.heads - 1}) {
+    for (int64_t head = 0; head < layer.heads; ++head) {
       for (int64_t t : llvm::reverse(samples))
         if (Error error = readRow(head, t))
           return error;
     }
+    // One head of tokens here and there.
+    for (int64_t t : spreadTokens(tokens))
+      if (Error error = readRow(t % layer.heads, t))
+        return error;
     return Error::success();
   }
 
@@ -104,9 +110,11 @@ private:
     LinearForm weight =
         forms.get(values->getLhs(), values->getLhsPlace(head, t, j));
     const LinearTerm *term = weight.single();
-    if (!term || term->root != probabilities || term->factor != 1)
+    int64_t place = (head * tokens + t) * tokens + j;
+    if (!term || term->root != probabilities || term->factor != 1 ||
+        term->place != place)
       return std::nullopt;
-    LinearForm form = forms.get(masked, term->place);
+    LinearForm form = forms.get(masked, place);
     if (form.constant <= hidden)
       return false;
     if (form.terms.size() != 1 || std::abs(form.constant) > 1e-6)
@@ -117,8 +125,7 @@ private:
       scale = score.factor;
     }
     bool isScore = scores && scores == findProduct(score.root) &&
-                   score.factor == scale &&
-                   score.place == (head * tokens + t) * tokens + j;
+                   score.factor == scale && score.place == place;
     return isScore ? std::optional(true) : std::nullopt;
   }
 
@@ -128,9 +135,9 @@ private:
     SmallVector<int64_t> columns;
     int64_t stride = std::max<int64_t>(1, tokens / 16);
     for (int64_t j = 0; j < tokens; ++j)
-      if ((head == 0 && t == tokens - 1) || std::abs(j - t) < 3 || j < 3 ||
-          j + 3 > tokens || j % stride == 0 ||
-          std::abs(j - (t - layer.window)) < 3)
+      if ((head == 0 && (t == tokens - 1 || j % stride == 0)) ||
+          std::abs(j - t) < 2 || j == 0 || j + 1 == tokens ||
+          std::abs(j - (t - layer.window)) < 2)
         columns.push_back(j);
     return columns;
   }
@@ -165,6 +172,7 @@ private:
   struct Source {
     Value linear, norm;
     int64_t place = 0;
+    int64_t normPlace = 0; // of the norm's result
   };
 
   std::optional<Source> findSource(const LinearTerm &term) {
@@ -177,10 +185,10 @@ private:
     const LinearTerm *inner = form.single();
     // A norm may read a linear as it is.
     if (parts.linears.contains(it->second.input))
-      return Source{it->second.input, it->first, term.place};
+      return Source{it->second.input, it->first, term.place, term.place};
     if (!inner || inner->factor != 1 || !parts.linears.contains(inner->root))
       return std::nullopt;
-    return Source{inner->root, it->first, inner->place};
+    return Source{inner->root, it->first, inner->place, term.place};
   }
 
   /// Element [t, h, d] of queries or keys as a sum of a linear's.
@@ -209,7 +217,7 @@ private:
       return fail("its heads do not divide " + Twine(rows) + " rows");
     int64_t group = layer.heads / count;
     std::optional<Rotation> rotation;
-    for (int64_t h : {int64_t(0), layer.heads / 2, layer.heads - 1}) {
+    for (int64_t h = 0; h < layer.heads; ++h) {
       bool isBroken = false;
       auto get = [&](int64_t t, int64_t d) {
         RotatedElement element;
@@ -220,7 +228,8 @@ private:
           int64_t start = t * rows + h / group * layer.headDim;
           int64_t inner = at ? at->place - start : -1;
           if (!at || at->linear != linear || at->norm != norm || inner < 0 ||
-              inner >= layer.headDim) {
+              inner >= layer.headDim ||
+              (norm && at->normPlace % layer.headDim != inner)) {
             isBroken = true;
           } else if (inner == d) {
             element.self = term.factor;
@@ -231,7 +240,10 @@ private:
         }
         return element;
       };
-      auto found = readRotation(layer.headDim, samples, get);
+      SmallVector<int64_t> positions(samples);
+      if (h == 0)
+        llvm::append_range(positions, spreadTokens(tokens));
+      auto found = readRotation(layer.headDim, positions, get);
       if (isBroken) {
         if (!found)
           llvm::consumeError(found.takeError());
@@ -239,8 +251,11 @@ private:
       }
       if (!found)
         return fail(llvm::toString(found.takeError()));
-      if (rotation && rotation->frequencies != found->frequencies)
-        return fail("its heads are rotated by angles of their own");
+      if (rotation && (rotation->frequencies != found->frequencies ||
+                       rotation->factor != found->factor ||
+                       rotation->isInterleaved != found->isInterleaved))
+        return fail("its heads are rotated by angles or scaled by factors of "
+                    "their own");
       rotation = std::move(*found);
     }
     return std::move(*rotation);
@@ -286,9 +301,11 @@ private:
   Error readValues() {
     int64_t group = layer.heads / layer.kvHeads;
     int64_t rows = layer.kvHeads * layer.headDim;
+    SmallVector<int64_t> looked(samples);
+    llvm::append_range(looked, spreadTokens(tokens));
     for (int64_t h = 0; h < layer.heads; ++h)
-      for (int64_t t : samples)
-        for (int64_t d = 0; d < layer.headDim; ++d) {
+      for (int64_t t : looked)
+        for (int64_t d = 0; d < layer.headDim; d += h == 0 ? 1 : 7) {
           LinearForm form =
               forms.get(values->getRhs(), values->getRhsPlace(h, t, d));
           const LinearTerm *term = form.single();

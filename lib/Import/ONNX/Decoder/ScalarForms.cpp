@@ -142,6 +142,9 @@ static int64_t withoutSign(double value, Type type) {
 
 /// Integers of two's complement; none where there is no quotient.
 static std::optional<double> applyInteger(Operation *op, ArrayRef<double> v) {
+  for (double value : v)
+    if (!(std::abs(value) < 9e18))
+      return std::nullopt;
   auto integer = [&](size_t number) { return int64_t(v[number]); };
   auto natural = [&](size_t number) {
     return withoutSign(v[number], op->getOperand(number).getType());

@@ -184,10 +184,10 @@ def Tern_ElementsSourceAttr : AttrDef<Tern_Dialect, "ElementsSource"> {
     The elements of the parameter's own type, row-major and little-endian, from
     byte `offset` of the file `path` on; a boolean takes a byte, which is 0 or
     not. With `bits`, elements of type i8 are integers of so many bits, one after
-    the other, the first in the low bits of a byte, with a sign unless
-    `isUnsigned`.
+    the other, the first in the low bits of a byte. `isUnsigned` says that
+    integers have no sign.
 
-    Constraints: `bits` is 0, 2 or 4; `isUnsigned` goes with bits.
+    Constraint: `bits` is 0, 2 or 4.
 
     Example: `#tern.elements<path = "model.onnx", offset = 64>`
   }];
