@@ -92,6 +92,7 @@ int main(int argc, char **argv) {
       "-o model.o\n"
       "  sterna-compile model.gguf --compile-to=schedule -o plan.mlir\n"
       "  sterna-compile plan.mlir -o model.stn\n"
+      "  sterna-compile decoder.onnx -o decoder.stn --tokenizer=folder\n"
       "  sterna-compile graph.onnx -o graph.stn --dim=batch=1\n");
   if (!problem.empty())
     return fail(problem);

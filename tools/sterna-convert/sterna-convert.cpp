@@ -72,7 +72,8 @@ int main(int argc, char **argv) {
       "  sterna-convert bitnet-b1.58-2B-4T model.gguf\n"
       "  sterna-convert bitnet-b1.58-2B-4T model.gguf --type=i2_s\n"
       "  sterna-convert model.gguf folder\n"
-      "  sterna-convert model.gguf folder --type=bf16 --activations=float\n");
+      "  sterna-convert model.gguf folder --type=bf16 --activations=float\n"
+      "  sterna-convert decoder.onnx model.gguf --tokenizer=folder\n");
   if (!problem.empty())
     return fail(problem);
   if (inputPath.empty() || outputPath.empty())

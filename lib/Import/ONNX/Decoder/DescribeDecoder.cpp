@@ -322,7 +322,7 @@ private:
   /// The number that `value`, rounded to f32, was written as.
   static double unrounded(double value) {
     char text[64];
-    auto end = std::to_chars(text, std::end(text), float(value)).ptr;
+    auto *end = std::to_chars(text, std::end(text), float(value)).ptr;
     double number = value;
     std::from_chars(text, end, number);
     return float(number) == float(value) ? number : value;

@@ -108,7 +108,7 @@ static double findBase(const std::vector<double> &frequencies) {
 void sterna::setFrequencies(ModelDescription &model,
                             const std::vector<double> &frequencies) {
   int64_t rotated = 2 * int64_t(frequencies.size());
-  if (double theta = findBase(frequencies)) {
+  if (double theta = findBase(frequencies); theta != 0) {
     setRopeAngles(model, theta, rotated, {});
     return;
   }

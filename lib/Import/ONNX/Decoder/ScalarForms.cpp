@@ -153,12 +153,14 @@ static std::optional<double> applyInteger(Operation *op, ArrayRef<double> v) {
       .Case([&](arith::DivSIOp) -> std::optional<double> {
         if (integer(1) == 0)
           return std::nullopt;
-        return double(integer(0) / integer(1));
+        int64_t quotient = integer(0) / integer(1);
+        return double(quotient);
       })
       .Case([&](arith::DivUIOp) -> std::optional<double> {
         if (natural(1) <= 0 || natural(0) < 0)
           return std::nullopt;
-        return double(natural(0) / natural(1));
+        int64_t quotient = natural(0) / natural(1);
+        return double(quotient);
       })
       .Case([&](arith::RemUIOp) -> std::optional<double> {
         if (natural(1) <= 0 || natural(0) < 0)

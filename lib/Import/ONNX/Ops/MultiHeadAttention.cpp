@@ -77,8 +77,9 @@ protected:
     Value scores = multiplyMatrices(n, {query, compute}, {keys, compute});
     if (!scores)
       return nullptr;
-    scores = n.mul(scores, n.constant(scores.getType(),
-                                      scale ? scale : 1 / std::sqrt(width)));
+    if (scale == 0)
+      scale = 1 / std::sqrt(width);
+    scores = n.mul(scores, n.constant(scores.getType(), scale));
     if (softcap != 0) {
       Value cap = n.constant(scores.getType(), softcap);
       scores = n.mul(math::TanhOp::create(n.b, n.loc, n.div(scores, cap)), cap);
