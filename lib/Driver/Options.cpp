@@ -245,7 +245,8 @@ std::vector<OptionInfo> makeTable() {
        Subject::LanguageModels},
       {"tokenizer",
        "FILE|FOLDER",
-       "Make a language model of a graph of token ids, exported with or without "
+       "Make a language model of a graph of token ids, exported with or "
+       "without "
        "keys and values of a past: tokenizer.json, its folder, or a GGUF file "
        "with the vocabulary",
        {},

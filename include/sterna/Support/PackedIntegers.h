@@ -27,8 +27,7 @@ inline std::string unpackIntegers(llvm::StringRef bytes, unsigned bits,
   std::string result(count, '\0');
   unsigned perByte = 8 / bits, mask = (1u << bits) - 1;
   for (int64_t i = 0; i < count; ++i) {
-    unsigned code =
-        uint8_t(bytes[i / perByte]) >> (i % perByte * bits) & mask;
+    unsigned code = uint8_t(bytes[i / perByte]) >> (i % perByte * bits) & mask;
     bool isNegative = !isUnsigned && code > mask / 2;
     result[i] = char(isNegative ? int(code) - int(mask) - 1 : int(code));
   }

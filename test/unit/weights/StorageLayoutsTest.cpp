@@ -14,7 +14,6 @@
 #include "llvm/Support/MathExtras.h"
 #include "gtest/gtest.h"
 
-#include <array>
 #include <random>
 
 using namespace llvm;
@@ -224,9 +223,9 @@ protected:
       byte = static_cast<char>(random());
     if (valid && format.widen) // -1, 0 and 1 of any width
       for (char &byte : data)
-        byte = format.blockSize == 4   ? std::array{0x7d, 0x40, 0x13}[byte & 1]
-               : format.blockSize == 2 ? std::array{0x1f, 0xf0}[byte & 1]
-                                       : std::array{-1, 0, 1, 0}[byte & 3];
+        byte = format.blockSize == 4   ? "\x7d\x40\x13\x00"[byte & 3]
+               : format.blockSize == 2 ? "\x1f\xf0\x01\x00"[byte & 3]
+                                       : "\xff\x00\x01\x00"[byte & 3];
     else if (valid) // 3 becomes 2 in every pair of bits
       for (char &byte : data)
         byte = static_cast<char>(byte & ~(byte >> 1 & 0x55));
@@ -294,9 +293,9 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{StorageType::F32Columns, 7, 33},
         Shape{StorageType::F32Columns, 300, 2064},
         Shape{StorageType::F16Columns, 7, 33},
-        Shape{StorageType::BF16Columns, 300, 5},
-        Shape{StorageType::I8, 7, 33}, Shape{StorageType::I4, 7, 34},
-        Shape{StorageType::I2, 61, 2064}, Shape{StorageType::I8Columns, 7, 33},
+        Shape{StorageType::BF16Columns, 300, 5}, Shape{StorageType::I8, 7, 33},
+        Shape{StorageType::I4, 7, 34}, Shape{StorageType::I2, 61, 2064},
+        Shape{StorageType::I8Columns, 7, 33},
         Shape{StorageType::I8Columns, 300, 2064}),
     [](const auto &info) {
       return stringifyStorageType(info.param.type).str() + "_" +

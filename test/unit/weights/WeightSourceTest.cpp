@@ -71,11 +71,10 @@ static std::string encode(StorageType type, const std::vector<int8_t> &trits,
 static std::string encodeColumns(StorageType type,
                                  const std::vector<int8_t> &trits,
                                  int64_t numCols) {
-  StorageType ofRows = type == StorageType::F32Columns   ? StorageType::F32
-                       : type == StorageType::F16Columns ? StorageType::F16
-                       : type == StorageType::BF16Columns
-                           ? StorageType::BF16
-                           : StorageType::I8;
+  StorageType ofRows = type == StorageType::F32Columns    ? StorageType::F32
+                       : type == StorageType::F16Columns  ? StorageType::F16
+                       : type == StorageType::BF16Columns ? StorageType::BF16
+                                                          : StorageType::I8;
   int64_t numRows = int64_t(trits.size()) / numCols;
   std::vector<int8_t> transposed;
   for (int64_t col = 0; col < numCols; ++col)

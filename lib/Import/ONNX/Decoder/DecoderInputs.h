@@ -11,8 +11,8 @@
 #ifndef STERNA_LIB_IMPORT_ONNX_DECODER_DECODERINPUTS_H
 #define STERNA_LIB_IMPORT_ONNX_DECODER_DECODERINPUTS_H
 
-#include "onnx-ml.pb.h"
 #include "mlir/IR/Builders.h"
+#include "onnx-ml.pb.h"
 #include "llvm/Support/Error.h"
 
 namespace sterna {

@@ -31,8 +31,8 @@ llvm::Expected<StoredMatrix> locateMatrix(const LinearPart &linear,
                                           const LinearInput &input,
                                           LinearForms &forms);
 
-/// The parameter or constant `value`, as it lies in its file with `shape`, whose
-/// elements follow each other as those of `value` do.
+/// The parameter or constant `value`, as it lies in its file with `shape`,
+/// whose elements follow each other as those of `value` do.
 llvm::Expected<StoredTensor> locateTensor(mlir::Value value,
                                           std::vector<int64_t> shape);
 

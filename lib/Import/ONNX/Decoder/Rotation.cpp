@@ -30,9 +30,9 @@ static int64_t partnerOf(int64_t d, int64_t rotated, bool isInterleaved) {
   return d < rotated / 2 ? d + rotated / 2 : d - rotated / 2;
 }
 
-Expected<Rotation> sterna::readRotation(
-    int64_t size, ArrayRef<int64_t> positions,
-    function_ref<RotatedElement(int64_t t, int64_t d)> get) {
+Expected<Rotation>
+sterna::readRotation(int64_t size, ArrayRef<int64_t> positions,
+                     function_ref<RotatedElement(int64_t t, int64_t d)> get) {
   Rotation rotation;
   rotation.factor = get(0, 0).self;
   int64_t partner = get(1, 0).partner;
@@ -92,8 +92,8 @@ static double findBase(const std::vector<double> &frequencies) {
   size_t count = frequencies.size();
   if (count < 2 || !(frequencies[1] > 0))
     return 0;
-  double theta = std::pow(frequencies.back(),
-                          -double(count) / double(count - 1));
+  double theta =
+      std::pow(frequencies.back(), -double(count) / double(count - 1));
   if (!std::isfinite(theta) || theta <= 1)
     return 0;
   for (int digits = 1; digits <= 7; ++digits) {

@@ -107,8 +107,7 @@ Value sumIntegers(NodeBuilder &n, DenseElementsAttr elements, int64_t axis,
       continue;
     APInt sum(values[0].getBitWidth(), 0);
     for (int64_t step = 0; step < extent; ++step) {
-      int64_t place =
-          first + (isReverse ? extent - 1 - step : step) * inner;
+      int64_t place = first + (isReverse ? extent - 1 - step : step) * inner;
       APInt next = sum + values[place];
       sums[place] = isExclusive ? sum : next;
       sum = next;
