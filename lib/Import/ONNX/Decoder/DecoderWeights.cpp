@@ -301,9 +301,8 @@ private:
     LinearPart part = linear;
     part.weight = product;
     int64_t column = linear.columns - 1;
-    const LinearTerm *last = nullptr;
     LinearForm form = formOf(0, column);
-    last = form.single();
+    const LinearTerm *last = form.single();
     part.isTransposed = last && last->place == column;
     MatrixReader inner(part, forms);
     for (int64_t row : samples(linear.rows))
