@@ -11,13 +11,13 @@
 #include "DecoderWeights.h"
 
 #include "ScalarForms.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/IR/Matchers.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Support/Matmul.h"
-#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace sterna;
@@ -84,20 +84,23 @@ SmallVector<Value> sterna::findLeaves(Value value, const LinearForms &forms) {
   return leaves.takeVector();
 }
 
-SmallVector<Operation *> sterna::findConstants(Value value) {
-  SmallVector<Operation *> constants;
-  SmallVector<Value> work{value};
-  llvm::DenseSet<Value> seen;
-  while (!work.empty()) {
-    Value next = work.pop_back_val();
-    Operation *op = next.getDefiningOp();
-    if (!op || !seen.insert(next).second)
-      continue;
-    if (isa<arith::ConstantOp>(op))
-      constants.push_back(op);
-    llvm::append_range(work, op->getOperands());
-  }
-  return constants;
+llvm::SetVector<Operation *> sterna::findSlice(Value value,
+                                               const LinearForms &forms) {
+  llvm::SetVector<Operation *> slice;
+  Operation *last = value.getDefiningOp();
+  BackwardSliceOptions options;
+  options.inclusive = true;
+  options.omitBlockArguments = true;
+  options.omitUsesFromAbove = false;
+  options.filter = [&](Operation *op) {
+    return op == last || llvm::none_of(op->getResults(), [&](Value result) {
+             return forms.isRoot(result);
+           });
+  };
+  // Only a block argument that is followed can fail.
+  if (last)
+    (void)getBackwardSlice(last, &slice, options);
+  return slice;
 }
 
 //===----------------------------------------------------------------------===//
@@ -440,8 +443,12 @@ static std::function<double(int64_t)> readTable(Value table) {
     std::vector<float> &row = (*read)[place / columns];
     if (row.empty()) {
       row.resize(columns);
-      if (llvm::Error error = rows->decodeRows(place / columns, 1, row.data()))
+      // What cannot be read fits nothing.
+      if (llvm::Error error =
+              rows->decodeRows(place / columns, 1, row.data())) {
         llvm::consumeError(std::move(error));
+        row.assign(columns, NAN);
+      }
     }
     return row[place % columns];
   };

@@ -14,6 +14,7 @@
 #include "LinearForms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/Error.h"
 
 namespace sterna {
@@ -95,24 +96,17 @@ mlir::Value findSumOf(mlir::Value value);
 /// An error about `op`, which goes by the name of its node.
 llvm::Error makeError(mlir::Operation *op, const llvm::Twine &message);
 
-/// The constants that `value` is computed from.
-llvm::SmallVector<mlir::Operation *> findConstants(mlir::Value value);
+/// The ops that `value` is computed by, those behind the roots of `forms` left
+/// out, each behind what it reads.
+llvm::SetVector<mlir::Operation *> findSlice(mlir::Value value,
+                                             const LinearForms &forms);
 
-/// The first op of type `Op` that `value` is computed by, not looking beyond
-/// the roots of `forms`; null for none.
+/// The last op of type `Op` in that slice; null for none.
 template <typename Op> Op findOp(mlir::Value value, const LinearForms &forms) {
-  llvm::SmallVector<mlir::Value> work{value};
-  llvm::DenseSet<mlir::Value> seen;
-  while (!work.empty()) {
-    mlir::Value next = work.pop_back_val();
-    mlir::Operation *op = next.getDefiningOp();
-    if (!op || !seen.insert(next).second ||
-        (next != value && forms.isRoot(next)))
-      continue;
+  llvm::SetVector<mlir::Operation *> slice = findSlice(value, forms);
+  for (mlir::Operation *op : llvm::reverse(slice))
     if (auto found = mlir::dyn_cast<Op>(op))
       return found;
-    llvm::append_range(work, op->getOperands());
-  }
   return nullptr;
 }
 

@@ -238,7 +238,7 @@ private:
 
   /// Integers times a constant with scales of groups; none where there is none.
   Expected<std::optional<StoredMatrix>> readConstantGroups() {
-    for (Operation *op : findConstants(linear.weight)) {
+    for (Operation *op : findSlice(linear.weight, forms)) {
       DenseElementsAttr scales;
       if (!matchPattern(op, m_Constant(&scales)) ||
           !isa<FloatType>(scales.getElementType()) || scales.isSplat() ||
@@ -273,7 +273,7 @@ private:
   /// The constant among those of `value` that the factors come from: one number
   /// or one for each row.
   Expected<StoredTensor> readScale(Value value) {
-    for (Operation *op : findConstants(value))
+    for (Operation *op : findSlice(value, forms))
       for (int64_t count : {int64_t(1), linear.rows}) {
         DenseElementsAttr elements;
         if (!matchPattern(op, m_Constant(&elements)) ||

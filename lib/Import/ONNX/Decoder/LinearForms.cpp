@@ -22,7 +22,7 @@ using namespace sterna;
 static constexpr size_t maxKnown = 1 << 18;
 /// Values between an element and its roots.
 static constexpr unsigned maxDepth = 1000;
-/// Steps of all loops together, a minute's worth.
+/// Steps of all loops together: what takes more becomes a root, and is refused.
 static constexpr int64_t maxStepsRun = int64_t(1) << 26;
 /// Steps of a reduction that is followed.
 static constexpr int64_t maxSteps = 1 << 20;

@@ -16,10 +16,10 @@
 using namespace mlir;
 using namespace sterna;
 
-/// A number in (-limit, limit) for each place of each `series`: bits of a
-/// multiplicative hash.
+/// A number in (-limit, limit) for each place of each `series`, 0 to 7: bits of
+/// a multiplicative hash.
 static double probe(int64_t place, uint64_t series, double limit) {
-  uint64_t bits = (uint64_t(place) * 2 + series) * 0x9e3779b97f4a7c15;
+  uint64_t bits = (uint64_t(place) * 8 + series) * 0x9e3779b97f4a7c15;
   bits = (bits ^ bits >> 29) * 0xbf58476d1ce4e5b9;
   return (double((bits ^ bits >> 32) >> 11) / double(1ll << 52) - 1) * limit;
 }
