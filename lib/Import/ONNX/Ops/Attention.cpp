@@ -56,6 +56,19 @@ Value sterna::repeatHeads(NodeBuilder &n, Value x, int64_t times) {
   return n.reshape(spread, {shape[0], shape[1] * times, shape[2], shape[3]});
 }
 
+Value sterna::hideColumns(NodeBuilder &n, Value scores,
+                          arith::CmpIPredicate keeps, int64_t past,
+                          int64_t distance, double hidden) {
+  Value sees = n.generate(n.shapeOf(scores), n.b.getI1Type(),
+                          [&](TensorBuilder &b, ArrayRef<Value> at) {
+                            Value bound = arith::AddIOp::create(
+                                b.b, b.loc, at[2],
+                                ArrayBuilder{b}.index(past + distance));
+                            return b.compare(keeps, at[3], bound);
+                          });
+  return n.select(sees, scores, n.constant(scores.getType(), hidden));
+}
+
 Value sterna::rotateHeads(NodeBuilder &n, Value x, Value cosine, Value sine,
                           bool isInterleaved) {
   Extents shape(n.shapeOf(x));

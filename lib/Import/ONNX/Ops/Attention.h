@@ -27,6 +27,13 @@ mlir::Value repeatHeads(NodeBuilder &n, mlir::Value x, int64_t times);
 /// gets zeros.
 mlir::Value softmaxOfScores(NodeBuilder &n, mlir::Value scores);
 
+/// Scores [B, H, S, T] in which a token, behind `past` others, keeps the
+/// columns that compare so with its own plus `distance`, and has `hidden` in
+/// others.
+mlir::Value hideColumns(NodeBuilder &n, mlir::Value scores,
+                        mlir::arith::CmpIPredicate keeps, int64_t past,
+                        int64_t distance, double hidden);
+
 /// Heads [B, H, S, D] with the pairs of their first elements rotated by angles
 /// whose cosines and sines are [B or 1, 1, S, D / 2 or less]: pairs of
 /// neighbours, or of the halves of what is rotated.

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Gather.h"
 #include "Matrices.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Support/PackedIntegers.h"
@@ -56,14 +57,10 @@ Value unpackBytes(NodeBuilder &n, Value bytes, unsigned bits, Shape shape) {
   Value codes = n.generate(
       {count}, n.b.getI8Type(), [&](TensorBuilder &b, ArrayRef<Value> at) {
         ArrayBuilder inner{b};
-        auto divide = [&](auto make) { return make(inner.index(perByte)); };
-        Value byte =
-            n.extract(b, flat, {divide([&](Value by) -> Value {
-                        return arith::DivUIOp::create(b.b, b.loc, at[0], by);
-                      })});
-        Value field = divide([&](Value by) -> Value {
-          return arith::RemUIOp::create(b.b, b.loc, at[0], by);
-        });
+        Value divisor = inner.index(perByte);
+        Value from = arith::DivUIOp::create(b.b, b.loc, at[0], divisor);
+        Value field = arith::RemUIOp::create(b.b, b.loc, at[0], divisor);
+        Value byte = n.extract(b, flat, from);
         Value shift =
             arith::MulIOp::create(b.b, b.loc, field, inner.index(bits));
         shift = arith::IndexCastOp::create(b.b, b.loc, b.b.getI8Type(), shift);
@@ -269,16 +266,8 @@ LogicalResult buildGatherBlocks(NodeBuilder &n) {
   int64_t rank = n.rankOf(ids), rows = m->rows;
   Value gathered = n.generate(
       result, n.elementOf(matrix), [&](TensorBuilder &b, ArrayRef<Value> at) {
-        ArrayBuilder inner{b};
-        Value row = n.extract(b, ids, at.take_front(rank));
-        row = arith::IndexCastOp::create(b.b, b.loc, b.b.getIndexType(), row);
-        Value fromEnd =
-            arith::AddIOp::create(b.b, b.loc, row, inner.index(rows));
-        row =
-            b.select(b.compare(arith::CmpIPredicate::slt, row, inner.index(0)),
-                     fromEnd, row);
-        row = arith::MaxSIOp::create(b.b, b.loc, row, inner.index(0));
-        row = arith::MinSIOp::create(b.b, b.loc, row, inner.index(rows - 1));
+        Value id = n.extract(b, ids, at.take_front(rank));
+        Value row = toPlace(b, id, rows);
         return n.extract(b, matrix, {row, at.back()});
       });
   return n.finish(n.narrow(gathered, type), type);

@@ -7,17 +7,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../OpTable.h"
+#include "Gather.h"
+
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
 using namespace mlir;
 using namespace sterna;
 using onnx::TensorProto;
 
-namespace {
-
-/// In a body: the place `element` of `extent`, as an index within it.
-Value toPlace(TensorBuilder &body, Value element, int64_t extent) {
+Value sterna::toPlace(TensorBuilder &body, Value element, int64_t extent) {
   ArrayBuilder b{body};
   Value place =
       arith::IndexCastOp::create(b.b, b.loc, b.b.getIndexType(), element);
@@ -27,6 +25,8 @@ Value toPlace(TensorBuilder &body, Value element, int64_t extent) {
   place = arith::MaxSIOp::create(b.b, b.loc, place, b.index(0));
   return arith::MinSIOp::create(b.b, b.loc, place, b.index(extent - 1));
 }
+
+namespace {
 
 /// Indices of 32 or 64 bits into something.
 LogicalResult checkIndices(NodeBuilder &n, size_t number, Shape data) {

@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Attention.h"
 #include "Matrices.h"
 #include "Norms.h"
 #include "Reduce.h"
@@ -115,15 +116,9 @@ private:
                                       scale ? scale : 1 / std::sqrt(width)));
     Shape shape = n.shapeOf(scores);
     Value hidden = n.constant(scores.getType(), filter);
-    if (isCausal) {
-      Value sees = n.generate(
-          shape, n.b.getI1Type(), [&](TensorBuilder &b, ArrayRef<Value> at) {
-            Value last = arith::AddIOp::create(b.b, b.loc, at[2],
-                                               ArrayBuilder{b}.index(past));
-            return b.compare(arith::CmpIPredicate::sle, at[3], last);
-          });
-      scores = n.select(sees, scores, hidden);
-    }
+    if (isCausal)
+      scores =
+          hideColumns(n, scores, arith::CmpIPredicate::sle, past, 0, filter);
     if (!n.has(3))
       return scores;
     Value mask = n.operand(3);

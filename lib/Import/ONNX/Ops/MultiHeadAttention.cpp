@@ -52,19 +52,10 @@ protected:
 
   /// A token sees those up to itself, `window` of them if that is not negative.
   Value hideOthers(Value scores, int64_t window, double hidden) {
-    Shape shape = n.shapeOf(scores);
-    auto keep = [&](arith::CmpIPredicate predicate, int64_t distance) {
-      Value sees = n.generate(
-          shape, n.b.getI1Type(), [&](TensorBuilder &b, ArrayRef<Value> at) {
-            Value bound = arith::AddIOp::create(
-                b.b, b.loc, at[2], ArrayBuilder{b}.index(past + distance));
-            return b.compare(predicate, at[3], bound);
-          });
-      scores = n.select(sees, scores, n.constant(scores.getType(), hidden));
-    };
-    keep(arith::CmpIPredicate::sle, 0);
+    scores = hideColumns(n, scores, arith::CmpIPredicate::sle, past, 0, hidden);
     if (window >= 0)
-      keep(arith::CmpIPredicate::sgt, -window);
+      scores = hideColumns(n, scores, arith::CmpIPredicate::sgt, past, -window,
+                           hidden);
     return scores;
   }
 
