@@ -8,7 +8,7 @@
 # ===----------------------------------------------------------------------=== #
 """Write a random ternary decoder as a graph of ONNX.
 
-  make_decoder.py OUT.onnx [--size=tiny|1.7b] [--weights=SPELLING]
+  make_decoder.py OUT.onnx [--size=tiny|seed|1.7b] [--weights=SPELLING]
                   [--norms=SPELLING] [--rotary=SPELLING] [--attention=SPELLING]
                   [--activations=float|int8] [--past] [--reference=OUT.npy]
 
@@ -44,6 +44,18 @@ SIZES = {
         "width": 32,
         "head_norms": False,
         "theta": 5e5,
+    },
+    # As small as a fuzzer's seed.
+    "seed": {
+        "vocabulary": 24,
+        "hidden": 16,
+        "wide": 32,
+        "layers": 1,
+        "heads": 2,
+        "kv_heads": 1,
+        "width": 8,
+        "head_norms": True,
+        "theta": 1e4,
     },
     # Of Qwen3-1.7B.
     "1.7b": {
