@@ -5,7 +5,10 @@
 // An operand's gradient runs over the loops of the op: its body computes the
 // scalars again, differentiates them with the rules of scalars, and adds what
 // each iteration contributes to the element that it read. So any indexing map
-// will do for an operand. A reduction gives each of its terms a cotangent:
+// will do for an operand. A tensor that the body reads at places of its own, by
+// tensor.extract, has further loops over dimensions whose place is computed: an
+// iteration contributes where it is that place. A reduction gives each of its
+// terms a cotangent:
 //   - a sum, that of the result;
 //   - an extremum, an equal share of it to each term that the result is;
 //   - a product, times the product of the other terms.
@@ -16,6 +19,7 @@
 
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "sterna/Autodiff/Differentiate.h"
 #include "sterna/Support/TensorBuilder.h"
 
@@ -73,6 +77,17 @@ public:
           reduced ? reduced->initCotangent : emitGradient(operand);
       if (hasFailed)
         return failure();
+    }
+    llvm::SetVector<Value> captured;
+    getUsedValuesDefinedAbove(op->getRegions(), captured);
+    for (auto [index, value] : llvm::enumerate(captured)) {
+      unsigned number = op->getNumOperands() + index;
+      if (!wanted[number])
+        continue;
+      FailureOr<Value> gradient = emitCapturedGradient(value);
+      if (failed(gradient) || hasFailed)
+        return failure();
+      gradients[number] = *gradient;
     }
     return gradients;
   }
@@ -235,8 +250,9 @@ private:
   using Scalars = function_ref<Value(OpBuilder &, IRMapping &, ValueRange parts,
                                      Value old)>;
 
-  /// Loops over what the op reads and `parts` into `init`, at `map`. `body`
-  /// maps the scalars of the op's body to those of this one.
+  /// Loops over what the op reads and `parts` into `init`, at `map`, which may
+  /// have further loops behind those of the op. `body` maps the scalars of the
+  /// op's body to those of this one.
   Value emit(ArrayRef<Access> parts, Value init, AffineMap map, Scalars body) {
     SmallVector<Value> inputs(op->getOperands());
     SmallVector<AffineMap> maps = op.getIndexingMapsArray();
@@ -244,6 +260,9 @@ private:
       inputs.push_back(part.value);
       maps.push_back(part.map);
     }
+    for (AffineMap &read : maps)
+      read = AffineMap::get(map.getNumDims(), 0, read.getResults(),
+                            map.getContext());
     maps.push_back(map);
     auto loops = linalg::GenericOp::create(b, op.getLoc(), init.getType(),
                                            inputs, init, maps, iterators(map));
@@ -273,7 +292,7 @@ private:
   /// that are an index of theirs.
   SmallVector<utils::IteratorType> iterators(AffineMap map) {
     SmallVector<utils::IteratorType> kinds;
-    for (unsigned dim = 0; dim < op.getNumLoops(); ++dim) {
+    for (unsigned dim = 0; dim < map.getNumDims(); ++dim) {
       unsigned uses = llvm::count_if(map.getResults(), [&](AffineExpr expr) {
         return expr.isFunctionOfDim(dim);
       });
@@ -299,13 +318,19 @@ private:
                 });
   }
 
-  /// The sum of what each iteration's terms say about the element of `operand`
-  /// that it reads.
-  Value emitGradient(OpOperand &operand) {
+  /// Parts of all results.
+  SmallVector<Access> collectParts() {
     SmallVector<Access> parts;
     for (const LoopResult &result : loopResults)
       if (result.cotangent)
         llvm::append_range(parts, result.parts);
+    return parts;
+  }
+
+  /// The sum of what each iteration's terms say about the element of `operand`
+  /// that it reads.
+  Value emitGradient(OpOperand &operand) {
+    SmallVector<Access> parts = collectParts();
     Type type = operand.get().getType();
     auto tensor = dyn_cast<RankedTensorType>(type);
     Value zeros =
@@ -321,6 +346,80 @@ private:
     if (tensor)
       return gradient;
     return tensor::ExtractOp::create(b, op.getLoc(), gradient, ValueRange{});
+  }
+
+  /// The gradient of a tensor that the body reads at places of its own.
+  FailureOr<Value> emitCapturedGradient(Value captured) {
+    Value sum;
+    for (Operation *user : captured.getUsers()) {
+      if (!op->isProperAncestor(user))
+        continue;
+      auto read = dyn_cast<tensor::ExtractOp>(user);
+      if (!read || read->getBlock() != op.getBlock())
+        return user->emitOpError("has a differentiated value in a loop's body, "
+                                 "for which there is no rule");
+      Value gradient = emitReadGradient(read);
+      sum = sum ? build.add(sum, gradient) : gradient;
+    }
+    return sum;
+  }
+
+  /// Where the gradient of a read lies: a dimension whose index is a loop's
+  /// goes with that loop, any other has one of its own, which `computed` lists
+  /// with the index.
+  AffineMap placeRead(tensor::ExtractOp read,
+                      SmallVectorImpl<std::pair<unsigned, Value>> &computed) {
+    unsigned numLoops = op.getNumLoops();
+    SmallVector<AffineExpr> places;
+    for (Value index : read.getIndices()) {
+      auto loop = index.getDefiningOp<linalg::IndexOp>();
+      AffineExpr place =
+          loop ? b.getAffineDimExpr(loop.getDim()) : AffineExpr();
+      if (!place || llvm::is_contained(places, place)) {
+        computed.push_back({numLoops, index});
+        place = b.getAffineDimExpr(numLoops++);
+      }
+      places.push_back(place);
+    }
+    return AffineMap::get(numLoops, 0, places, b.getContext());
+  }
+
+  /// The sum of what each iteration's terms say about the element that `read`
+  /// gives.
+  Value emitReadGradient(tensor::ExtractOp read) {
+    SmallVector<std::pair<unsigned, Value>> computed;
+    AffineMap map = placeRead(read, computed);
+    auto type = cast<RankedTensorType>(read.getTensor().getType());
+    SmallVector<int64_t> ranges = op.getStaticLoopRanges(), shape;
+    for (auto [place, extent] : llvm::zip_equal(map.getResults(),
+                                                type.getShape())) {
+      unsigned dim = cast<AffineDimExpr>(place).getPosition();
+      shape.push_back(dim < ranges.size() ? ranges[dim] : extent);
+    }
+    Value gradient = emit(
+        collectParts(), build.zeros(type.clone(shape)), map,
+        [&](OpBuilder &nested, IRMapping &mapping, ValueRange parts,
+            Value sum) {
+          TensorBuilder inner{nested, op.getLoc()};
+          Value zero = inner.constant(sum.getType(), 0);
+          Value term = addContributions(inner, mapping, parts,
+                                        mapping.lookup(read.getResult()), zero);
+          for (auto [dim, index] : computed) {
+            Value isRead = inner.compare(
+                arith::CmpIPredicate::eq, mapping.lookupOrDefault(index),
+                linalg::IndexOp::create(nested, op.getLoc(), dim));
+            term = inner.select(isRead, term, zero);
+          }
+          return inner.add(sum, term);
+        });
+    if (ArrayRef<int64_t>(shape) == type.getShape())
+      return gradient;
+    // The loops see a part of it.
+    SmallVector<OpFoldResult> zeros(shape.size(), b.getIndexAttr(0)),
+        ones(shape.size(), b.getIndexAttr(1));
+    return tensor::InsertSliceOp::create(
+        b, op.getLoc(), gradient, build.zeros(type), zeros,
+        getAsIndexOpFoldResult(b.getContext(), shape), ones);
   }
 
   Value addContributions(const TensorBuilder &build, IRMapping &mapping,

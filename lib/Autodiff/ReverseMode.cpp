@@ -192,13 +192,22 @@ private:
     for (OpOperand &operand : op->getOpOperands())
       isWanted.push_back(varied.contains(operand.get()) &&
                          isFloat(operand.get()) && !isSelector(operand));
+    SmallVector<Value> inputs(op->getOperands());
+    for (Value captured : capturedValues(op)) {
+      inputs.push_back(captured);
+      isWanted.push_back(varied.contains(captured));
+    }
 
     auto built = rule.buildCotangents(builder, results, isWanted);
     if (failed(built))
       return failure();
-    for (auto [operand, cotangent] : llvm::zip_equal(op->getOperands(), *built))
-      if (cotangent && varied.contains(operand))
-        accumulate(operand, cotangent);
+    if (llvm::is_contained(ArrayRef(isWanted).drop_front(built->size()), true))
+      return noRule(op) << "has a differentiated value in its region, for "
+                           "which there is no rule";
+    built->resize(inputs.size());
+    for (auto [input, cotangent] : llvm::zip_equal(inputs, *built))
+      if (cotangent && varied.contains(input))
+        accumulate(input, cotangent);
     return success();
   }
 
@@ -235,10 +244,10 @@ private:
   /// the rule of `op` can give a cotangent.
   LogicalResult checkOp(Operation *op) {
     for (Value value : capturedValues(op))
-      if (varied.contains(value) &&
-          !llvm::is_contained(op->getOperands(), value))
-        return noRule(op) << "has a differentiated value in its region, for "
-                             "which there is no rule";
+      if (varied.contains(value) && !isFloat(value))
+        return noRule(op) << "depends on a differentiated value of type "
+                          << value.getType()
+                          << " in its region, through which no gradient passes";
     for (OpOperand &operand : op->getOpOperands())
       if (varied.contains(operand.get()) && !isFloat(operand.get()) &&
           !isSelector(operand))

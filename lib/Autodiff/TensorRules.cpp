@@ -88,6 +88,30 @@ struct InsertSliceRule
   }
 };
 
+/// Each part's cotangent is its slice.
+struct ConcatRule
+    : DifferentiableOpInterface::ExternalModel<ConcatRule, tensor::ConcatOp> {
+  Cotangents buildCotangents(Operation *operation, OpBuilder &b,
+                             ValueRange cotangents,
+                             ArrayRef<bool> wanted) const {
+    auto op = cast<tensor::ConcatOp>(operation);
+    int64_t rank = typeOf(op.getResult()).getRank(), first = 0;
+    SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)),
+        strides(rank, b.getIndexAttr(1));
+    SmallVector<Value> result(op->getNumOperands());
+    for (auto [index, part] : llvm::enumerate(op.getInputs())) {
+      ArrayRef<int64_t> shape = typeOf(part).getShape();
+      offsets[op.getDim()] = b.getIndexAttr(first);
+      first += shape[op.getDim()];
+      if (wanted[index])
+        result[index] = tensor::ExtractSliceOp::create(
+            b, op.getLoc(), typeOf(part), cotangents.front(), offsets,
+            getAsIndexOpFoldResult(b.getContext(), shape), strides);
+    }
+    return result;
+  }
+};
+
 struct ExtractRule
     : DifferentiableOpInterface::ExternalModel<ExtractRule, tensor::ExtractOp> {
   Cotangents buildCotangents(Operation *operation, OpBuilder &b,
@@ -140,6 +164,7 @@ struct SplatRule
 void sterna::registerTensorAutodiffRules(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, tensor::TensorDialect *) {
     tensor::CollapseShapeOp::attachInterface<CollapseShapeRule>(*context);
+    tensor::ConcatOp::attachInterface<ConcatRule>(*context);
     tensor::ExpandShapeOp::attachInterface<ExpandShapeRule>(*context);
     tensor::ExtractOp::attachInterface<ExtractRule>(*context);
     tensor::ExtractSliceOp::attachInterface<ExtractSliceRule>(*context);

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Driver/Options.h"
+#include "sterna/Support/NamePattern.h"
 
 using namespace sterna;
 
@@ -49,6 +50,20 @@ static std::string checkTraining(const CompileOptions &options) {
   return "";
 }
 
+static std::string checkGraphTraining(const CompileOptions &options) {
+  if (options.loss.empty() != options.trainable.empty())
+    return options.loss.empty()
+               ? "--trainable is about training a graph: give --train=OUTPUT, "
+                 "the output that is the loss"
+               : "--train=" + options.loss +
+                     ": give --trainable=REGEX, the initializers to train, for "
+                     "example '.*weight|.*bias'";
+  if (options.trainable.empty())
+    return "";
+  auto pattern = compileNamePattern(options.trainable);
+  return pattern ? "" : "--trainable: " + llvm::toString(pattern.takeError());
+}
+
 static std::string checkOutput(const CompileOptions &options) {
   llvm::StringRef to = stringifyPhase(options.to);
   if (options.to != Phase::Link && options.emit != Product::DeviceBinary)
@@ -74,7 +89,7 @@ llvm::Error sterna::checkOptions(const CompileOptions &options) {
   if (options.input.empty())
     return llvm::createStringError(
         "give a model to compile: sterna-compile MODEL -o MODEL.stn");
-  for (auto check : {checkSizes, checkTraining, checkOutput})
+  for (auto check : {checkSizes, checkTraining, checkGraphTraining, checkOutput})
     if (std::string problem = check(options); !problem.empty())
       return llvm::createStringError(problem);
   return llvm::Error::success();

@@ -222,7 +222,8 @@ private:
   bool trains() {
     if (next > Phase::Differentiate)
       return (*module).lookupSymbol("train_micro") != nullptr;
-    return !isGraph() && options.train && options.loraRank > 0;
+    return isGraph() ? !options.loss.empty()
+                     : options.train && options.loraRank > 0;
   }
 
   LogicalResult findTargets() {
@@ -252,6 +253,8 @@ private:
     for (const std::string &name : options.loraTargets)
       phases.loraTargets.push_back(name);
     phases.train = options.train;
+    phases.loss = options.loss;
+    phases.trainable = options.trainable;
     phases.gradients = options.gradientType;
     phases.checkpoint = options.checkpoint;
     phases.headType = options.headType;

@@ -30,11 +30,13 @@ LogicalResult Diagnostics::take(Diagnostic &diagnostic) {
     return success();
   }
   first = diagnostic.str();
-  // Where in a file of IR; parts of a model are named in the message.
+  // Where in a file of IR, or in a model.
   if (auto file = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
     first = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" +
              Twine(file.getColumn()) + ": " + first)
                 .str();
+  else if (auto part = diagnostic.getLocation()->findInstanceOf<NameLoc>())
+    first += " (in '" + part.getName().str() + "')";
   for (Diagnostic &note : diagnostic.getNotes())
     notes.push_back(note.str());
   return success();

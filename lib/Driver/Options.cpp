@@ -268,6 +268,22 @@ std::vector<OptionInfo> makeTable() {
        Phase::Import,
        setConstant,
        Subject::Graphs},
+      {"train",
+       "OUTPUT",
+       "Compile training programs of a graph that lower this output, one "
+       "number of f32",
+       {},
+       Phase::Differentiate,
+       text(&CompileOptions::loss),
+       Subject::Graphs},
+      {"trainable",
+       "REGEX",
+       "Initializers of a graph that training changes, of f32: those whose "
+       "whole name matches, for example '.*weight|.*bias'",
+       {},
+       Phase::Differentiate,
+       text(&CompileOptions::trainable),
+       Subject::Graphs},
       {"no-checkpoint",
        "",
        "Keep all activations instead of recomputing each block's",
@@ -353,6 +369,7 @@ ImportOptions sterna::getImportOptions(const CompileOptions &options) {
         options.i2sLayout == "arm" ? I2SLayout::Arm : I2SLayout::X86;
   result.dimensions = options.dimensions;
   result.constants = options.constants;
+  result.trainable = options.trainable;
   result.tokenizer = options.tokenizer;
   result.tokens =
       std::max(options.maxContext.value_or(2048), options.sequenceLength);

@@ -53,6 +53,23 @@ static void addSplit(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(createSplitTargetsPass(split));
 }
 
+static void addTraining(OpPassManager &manager, StringRef loss,
+                        ArrayRef<std::string> trainable) {
+  BuildTrainingPassOptions training;
+  training.loss = loss.str();
+  llvm::append_range(training.trainable, trainable);
+  manager.addPass(createBuildTrainingPass(training));
+}
+
+static void addGraphTraining(OpPassManager &manager,
+                             const PhaseOptions &options) {
+  tern::AdaptParamsPassOptions adapt;
+  adapt.loss = options.loss;
+  adapt.trainable = options.trainable;
+  manager.addPass(tern::createAdaptParamsPass(adapt));
+  addTraining(manager, "loss", {"parameter"});
+}
+
 static void addPasses(OpPassManager &manager, Phase phase,
                       const PhaseOptions &options) {
   switch (phase) {
@@ -69,12 +86,10 @@ static void addPasses(OpPassManager &manager, Phase phase,
     return;
   }
   case Phase::Differentiate:
-    if (options.train && options.loraRank != 0) {
-      BuildTrainingPassOptions training;
-      training.loss = "eval_lora";
-      training.trainable = {"lora_a", "lora_b"};
-      manager.addPass(createBuildTrainingPass(training));
-    }
+    if (!options.loss.empty())
+      addGraphTraining(manager, options);
+    else if (options.train && options.loraRank != 0)
+      addTraining(manager, "eval_lora", {"lora_a", "lora_b"});
     return addCleanup(manager);
   case Phase::Optimize:
     manager.addPass(tern::createSplitLinearPass());

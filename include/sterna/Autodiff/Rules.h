@@ -27,8 +27,8 @@ void registerMathAutodiffRules(mlir::DialectRegistry &registry);
 /// `reduce` by addition.
 void registerLinalgAutodiffRules(mlir::DialectRegistry &registry);
 
-/// `expand_shape`, `collapse_shape`, `extract_slice`, `insert_slice`,
-/// `extract`, `from_elements` and `splat`.
+/// `concat`, `expand_shape`, `collapse_shape`, `extract_slice`,
+/// `insert_slice`, `extract`, `from_elements` and `splat`.
 void registerTensorAutodiffRules(mlir::DialectRegistry &registry);
 
 /// All of the above.

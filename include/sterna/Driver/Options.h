@@ -62,6 +62,9 @@ struct CompileOptions {
   /// known when compiling, by name.
   llvm::StringMap<int64_t> dimensions;
   llvm::StringMap<std::string> constants;
+  /// Of a graph that is trained: its output that is the loss, and the regular
+  /// expression that the names of trained parameters match; both or neither.
+  std::string loss, trainable;
   /// Of a graph that is to become a language model: the tokenizer.json, its
   /// folder or the GGUF file with its vocabulary; empty: it stays a graph.
   std::string tokenizer;

@@ -25,7 +25,9 @@ def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
       influence on the differentiated scalar. `wanted[i]` says whether operand
       `i` needs a cotangent: the rule builds nothing for the others. Returns one
       value an operand, of the operand's type, null for those not wanted or
-      whose cotangent is zero. Fails, after emitting an error, when a wanted
+      whose cotangent is zero. Behind the operands come the values that the op's
+      regions use from outside, in the order of getUsedValuesDefinedAbove(); a
+      rule that returns no cotangents of them has none. Fails, after emitting an error, when a wanted
       cotangent cannot be built.
     }], "::mlir::FailureOr<::mlir::SmallVector<::mlir::Value>>", "buildCotangents",
       (ins "::mlir::OpBuilder &":$builder,

@@ -14,6 +14,7 @@
 #include "UnsupportedNodes.h"
 #include "io/Npy.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Support/NamePattern.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Diagnostics.h"
@@ -269,21 +270,33 @@ LogicalResult GraphBuilder::addInitializers(const onnx::GraphProto &graph) {
   if (graph.sparse_initializer_size() != 0)
     return fail("sparse initializers are not supported");
   for (const TensorProto &tensor : graph.initializer()) {
-    auto value = readTensor(tensor, tensor.name());
+    auto value = readTensor(tensor, tensor.name(), isTrainable(tensor));
     if (failed(value) || failed(define(tensor.name(), *value)))
       return failure();
   }
   return success();
 }
 
+/// Whether training changes `tensor`, so that nothing is known of it.
+bool GraphBuilder::isTrainable(const TensorProto &tensor) {
+  if (options.trainable.empty() || !isFloat(tensor.data_type()))
+    return false;
+  auto pattern = compileNamePattern(options.trainable);
+  if (pattern)
+    return pattern->match(tensor.name());
+  llvm::consumeError(pattern.takeError());
+  return false;
+}
+
 FailureOr<GraphValue> GraphBuilder::readTensor(const TensorProto &tensor,
-                                               StringRef name) {
+                                               StringRef name,
+                                               bool isParameter) {
   auto range = file.locate(tensor);
   if (!range)
     return emitError(loc) << llvm::toString(range.takeError());
   // The matrices of a language model stay in their file, however small.
-  bool isMatrix = tensor.dims_size() > 1 && options.isLanguageModel();
-  if (*range && ((*range)->size > maxConstantBytes || isMatrix))
+  isParameter |= tensor.dims_size() > 1 && options.isLanguageModel();
+  if (*range && ((*range)->size > maxConstantBytes || isParameter))
     return addParameter(tensor, **range, name);
   auto bytes = file.read(tensor);
   if (!bytes)

@@ -44,9 +44,12 @@ private:
   mlir::FailureOr<GraphValue> readConstant(llvm::StringRef name,
                                            llvm::StringRef path, DataType type);
 
-  /// The tensor as a constant, or as a parameter in its file if it is large.
+  /// The tensor as a constant, or as a parameter in its file if it is large or
+  /// must be one.
   mlir::FailureOr<GraphValue> readTensor(const onnx::TensorProto &tensor,
-                                         llvm::StringRef name);
+                                         llvm::StringRef name,
+                                         bool isParameter = false);
+  bool isTrainable(const onnx::TensorProto &tensor);
   /// Where the elements of `tensor` are.
   mlir::Attribute makeSource(const onnx::TensorProto &tensor,
                              const ByteRange &range);

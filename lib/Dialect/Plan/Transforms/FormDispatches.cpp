@@ -331,16 +331,14 @@ private:
   SmallVector<Value> outputs;
 };
 
-/// Gives each output of `function` a value of its own, which a dispatch
-/// computes: one that is an argument, a parameter, part of something, or an
-/// output already is copied.
-void copyOutputs(func::FuncOp function) {
+/// Gives each result of `function` a value of its own, which a dispatch
+/// computes: one that is an argument, a parameter, part of something, or a
+/// result already is copied.
+void copyResults(func::FuncOp function) {
   Operation *terminator = function.front().getTerminator();
   OpBuilder b(terminator);
   llvm::DenseSet<Value> seen;
   for (OpOperand &operand : terminator->getOpOperands()) {
-    if (!function.getResultAttr(operand.getOperandNumber(), tern::outputAttr))
-      continue;
     Value value = operand.get();
     auto type = cast<RankedTensorType>(value.getType());
     auto [viewed, offset] = getViewed(value);
@@ -364,7 +362,7 @@ struct FormDispatches
   void runOnOperation() override {
     KernelTable kernels(getOperation());
     for (func::FuncOp function : getProgramFunctions(getOperation())) {
-      copyOutputs(function);
+      copyResults(function);
       Grouping grouping(function);
       for (Group *group : grouping.inOrder()) {
         DispatchBuilder(*group, function).build(kernels);

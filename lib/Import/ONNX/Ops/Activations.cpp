@@ -86,15 +86,15 @@ void addActivation(OpTable &table, StringRef name, Build build,
       domain);
 }
 
-/// Integers have one, too.
+/// Integers have one, too. A selection, so that its derivative at 0 is 0.
 LogicalResult buildRelu(NodeBuilder &n) {
   if (failed(n.expectInputs(1)) || failed(n.expectNumbers({0})))
     return failure();
   DataType type = n.dataType(0);
   GraphValue x = n.widened(0);
   Value zero = n.number(x.value.getType(), 0);
-  return n.finish(n.narrow(Arithmetic{n, x.type}.max(x.value, zero), type),
-                  type);
+  Value isCut = Arithmetic{n, x.type}.lessOrEqual(x.value, zero);
+  return n.finish(n.narrow(n.select(isCut, zero, x.value), type), type);
 }
 
 LogicalResult buildPRelu(NodeBuilder &n) {

@@ -68,7 +68,8 @@ private:
     return AffineMap::get(labelRank() + 1, 0, reads, n.b.getContext());
   }
 
-  /// For each label the element of its class, read by `map`; 0 of no class.
+  /// For each label the element of its class, read by `map`; 0 of no class. As
+  /// a sum of one, which has a gradient.
   Value pick(Value values, AffineMap map) {
     auto type = typeOf(labels).clone(n.elementOf(values));
     int64_t rank = labelRank();
@@ -78,7 +79,8 @@ private:
           Value place = arith::IndexCastOp::create(b.b, b.loc, b.b.getI64Type(),
                                                    n.place(b, rank));
           Value isIt = b.compare(arith::CmpIPredicate::eq, args[1], place);
-          return b.select(isIt, args[0], args[2]);
+          Value zero = b.constant(args[0].getType(), 0);
+          return b.add(args[2], b.select(isIt, args[0], zero));
         });
   }
 
