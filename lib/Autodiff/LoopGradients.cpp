@@ -391,27 +391,28 @@ private:
     AffineMap map = placeRead(read, computed);
     auto type = cast<RankedTensorType>(read.getTensor().getType());
     SmallVector<int64_t> ranges = op.getStaticLoopRanges(), shape;
-    for (auto [place, extent] : llvm::zip_equal(map.getResults(),
-                                                type.getShape())) {
+    for (auto [place, extent] :
+         llvm::zip_equal(map.getResults(), type.getShape())) {
       unsigned dim = cast<AffineDimExpr>(place).getPosition();
       shape.push_back(dim < ranges.size() ? ranges[dim] : extent);
     }
-    Value gradient = emit(
-        collectParts(), build.zeros(type.clone(shape)), map,
-        [&](OpBuilder &nested, IRMapping &mapping, ValueRange parts,
-            Value sum) {
-          TensorBuilder inner{nested, op.getLoc()};
-          Value zero = inner.constant(sum.getType(), 0);
-          Value term = addContributions(inner, mapping, parts,
-                                        mapping.lookup(read.getResult()), zero);
-          for (auto [dim, index] : computed) {
-            Value isRead = inner.compare(
-                arith::CmpIPredicate::eq, mapping.lookupOrDefault(index),
-                linalg::IndexOp::create(nested, op.getLoc(), dim));
-            term = inner.select(isRead, term, zero);
-          }
-          return inner.add(sum, term);
-        });
+    Value gradient =
+        emit(collectParts(), build.zeros(type.clone(shape)), map,
+             [&](OpBuilder &nested, IRMapping &mapping, ValueRange parts,
+                 Value sum) {
+               TensorBuilder inner{nested, op.getLoc()};
+               Value zero = inner.constant(sum.getType(), 0);
+               Value term =
+                   addContributions(inner, mapping, parts,
+                                    mapping.lookup(read.getResult()), zero);
+               for (auto [dim, index] : computed) {
+                 Value isRead = inner.compare(
+                     arith::CmpIPredicate::eq, mapping.lookupOrDefault(index),
+                     linalg::IndexOp::create(nested, op.getLoc(), dim));
+                 term = inner.select(isRead, term, zero);
+               }
+               return inner.add(sum, term);
+             });
     if (ArrayRef<int64_t>(shape) == type.getShape())
       return gradient;
     // The loops see a part of it.

@@ -89,7 +89,8 @@ llvm::Error sterna::checkOptions(const CompileOptions &options) {
   if (options.input.empty())
     return llvm::createStringError(
         "give a model to compile: sterna-compile MODEL -o MODEL.stn");
-  for (auto check : {checkSizes, checkTraining, checkGraphTraining, checkOutput})
+  for (auto check :
+       {checkSizes, checkTraining, checkGraphTraining, checkOutput})
     if (std::string problem = check(options); !problem.empty())
       return llvm::createStringError(problem);
   return llvm::Error::success();

@@ -20,13 +20,13 @@ llvm::Expected<Array> sterna::readArray(llvm::StringRef path) {
   if (!file)
     return llvm::createStringError(
         path + ": cannot be read: " + file.getError().message());
-  auto read = decodeNpy(path.str(), std::string_view((*file)->getBuffer()));
+  auto read = viewNpy(path.str(), std::string_view((*file)->getBuffer()));
   if (!read.ok())
     return llvm::createStringError(read.message());
   Array array;
   array.type = std::move(read->type);
   array.shape.assign(read->shape.begin(), read->shape.end());
-  array.bytes = std::move(read->data);
+  array.bytes.assign(read->elements.begin(), read->elements.end());
   return array;
 }
 

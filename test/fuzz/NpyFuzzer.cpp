@@ -11,7 +11,7 @@ using namespace sterna;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   fuzz::InputFile file(data, size);
-  (void)decodeNpy("input", {reinterpret_cast<const char *>(data), size});
+  (void)viewNpy("input", {reinterpret_cast<const char *>(data), size});
   (void)readNpyF32(file.path());
   (void)readNpyI32(file.path());
   return 0;

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Writes the gradients of one sample, computed by the program that training
-// runs, for comparison with other implementations.
+// Writes the gradients of one sample, of a graph of one batch, computed by the
+// program that training runs, for comparison with other implementations.
 //
 //===----------------------------------------------------------------------===//
 
@@ -11,6 +11,8 @@
 #include "Report.h"
 #include "Setup.h"
 #include "train/Adapter.h"
+#include "train/GraphBatches.h"
+#include "train/GraphParameters.h"
 #include "train/TrainPrograms.h"
 
 #include <cmath>
@@ -26,6 +28,7 @@ struct Options {
   std::string output;
   uint64_t seed = 42;
   bool assistantOnlyLoss = false;
+  std::string parameters;
 };
 
 constexpr const char *footer =
@@ -34,12 +37,19 @@ constexpr const char *footer =
     "-o gradients.safetensors\n"
     "\n"
     "Takes the first sample of the data. The loss is the mean over its scored\n"
-    "tokens; the gradients are named as the adapter's matrices.\n";
+    "tokens; the gradients are named as the adapter's matrices. Of a graph, "
+    "takes\nthe first batch; the gradients are named as its initializers.\n";
 
 void describe(CLI::App &command, Options &options) {
-  command.add_option("--data", options.data, "text or JSON lines")->required();
-  command.add_option("--adapter", options.adapter, "folder of a PEFT adapter")
+  command
+      .add_option("--data", options.data,
+                  "text or JSON lines; of a graph, an .npz file")
       ->required();
+  command.add_option("--adapter", options.adapter,
+                     "folder of a PEFT adapter; of a language model alone, and "
+                     "needed there");
+  command.add_option("--parameters", options.parameters,
+                     "of a graph: trained parameters in place of the model's");
   command
       .add_option("-o,--output", options.output, "file to write (.safetensors)")
       ->required();
@@ -64,11 +74,65 @@ Batch firstSample(const Module &module, const std::vector<Sample> &first,
   return batch;
 }
 
+Status report(float loss, const Options &options, const CommonOptions &common) {
+  if (common.json)
+    printJson({{"loss", loss}});
+  else
+    std::printf("loss %.6f, gradients written to %s\n", double(loss),
+                options.output.c_str());
+  return Status();
+}
+
+Status runGraph(const std::shared_ptr<const Module> &module,
+                const Options &options, const CommonOptions &common) {
+  if (!options.adapter.empty() || options.assistantOnlyLoss)
+    return Status::error(
+        std::string(options.adapter.empty() ? "--assistant-loss-only"
+                                            : "--adapter") +
+        " is about language models, but '" + options.model + "' is a graph");
+  Expected<std::vector<uint32_t>> programs =
+      findPrograms(*module, {"train_micro"});
+  if (!programs.ok())
+    return programs.status();
+  Expected<GraphData> data = GraphData::open(*module, options.data);
+  if (!data.ok())
+    return data.status();
+  Expected<std::unique_ptr<Session>> session =
+      Session::create(module, *programs, common.device);
+  if (!session.ok())
+    return session.status();
+  if (!options.parameters.empty())
+    if (Status status = loadParameters(**session, options.parameters);
+        !status.ok())
+      return status;
+  GraphBatches::Options order;
+  order.shuffle = false;
+  auto batches = GraphBatches::create(**session, *data, order);
+  if (!batches.ok())
+    return batches.status();
+  (*batches)->prepare(0);
+  Expected<float> loss = (*batches)->run(0, /*lossScale=*/1);
+  if (!loss.ok())
+    return loss.status();
+  if (!std::isfinite(*loss))
+    return Status::error("the loss is not finite");
+  if (Status status = saveGradients(**session, options.output); !status.ok())
+    return status;
+  return report(*loss, options, common);
+}
+
 Status run(const Options &options, const CommonOptions &common) {
-  Expected<std::shared_ptr<const Module>> module =
-      loadLanguageModel(options.model);
+  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
   if (!module.ok())
     return module.status();
+  if ((*module)->isGraph())
+    return runGraph(*module, options, common);
+  if (options.adapter.empty())
+    return Status::error("--adapter is missing: gradients are those of an "
+                         "adapter's matrices");
+  if (!options.parameters.empty())
+    return Status::error("--parameters is about graphs, but '" + options.model +
+                         "' is a language model");
   Expected<std::vector<uint32_t>> programs =
       findPrograms(**module, {"train_micro", "train_apply"});
   if (!programs.ok())
@@ -103,15 +167,10 @@ Status run(const Options &options, const CommonOptions &common) {
     return loss.status();
   if (!std::isfinite(*loss))
     return Status::error("the loss is not finite");
-  Status status = adapter->saveGradients(**session, options.output);
-  if (!status.ok())
+  if (Status status = adapter->saveGradients(**session, options.output);
+      !status.ok())
     return status;
-  if (common.json)
-    printJson({{"loss", *loss}});
-  else
-    std::printf("loss %.6f, gradients written to %s\n", double(*loss),
-                options.output.c_str());
-  return Status();
+  return report(*loss, options, common);
 }
 
 } // namespace

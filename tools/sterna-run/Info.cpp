@@ -8,8 +8,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Command.h"
-#include "Fields.h"
 #include "Report.h"
+#include "core/Fields.h"
 #include "core/Plan.h"
 #include "cpu/CpuFeatures.h"
 #include "io/Escape.h"

@@ -7,11 +7,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "Command.h"
-#include "Fields.h"
 #include "Report.h"
+#include "core/Fields.h"
 #include "core/Session.h"
 #include "io/File.h"
 #include "io/Npy.h"
+#include "train/GraphParameters.h"
 
 #include <algorithm>
 #include <cstring>
@@ -24,6 +25,7 @@ namespace {
 struct Options {
   std::string model;
   std::vector<std::string> inputs, outputs; // as given
+  std::string parameters;
 };
 
 constexpr const char *footer =
@@ -43,6 +45,9 @@ void describe(CLI::App &command, Options &options) {
                      "NAME=FILE.npy: an input of the graph");
   command.add_option("--output", options.outputs,
                      "NAME=FILE.npy: an output, and where to write it");
+  command.add_option("--parameters", options.parameters,
+                     "trained parameters, as train writes them, in place of "
+                     "those of the model");
 }
 
 /// Files by name, from NAME=FILE.
@@ -89,25 +94,18 @@ Status readInput(const Program &program, const format::Field &field,
   Expected<std::string> content = readFile(path);
   if (!content.ok())
     return content.status();
-  Expected<NpyBytes> array = decodeNpy(path, *content);
+  Expected<NpyView> array = viewNpy(path, *content);
   if (!array.ok())
     return array.status();
-  std::string expected = numpyType(field.type());
-  // NumPy itself calls bytes that it does not know "|V2".
-  bool isType =
-      array->type == expected || (expected == "<V2" && array->type == "|V2");
-  if (!isType || array->shape != shapeOf(field))
-    return Status::error("--input: '" + excerpt(name) + "' is " + expected +
-                         " of shape " + shapeText(shapeOf(field)) + ", but " +
-                         path + " is " + excerpt(array->type) + " of shape " +
-                         shapeText(array->shape));
+  if (!isNumpyType(array->type, field.type()) || array->shape != shapeOf(field))
+    return Status::error(
+        "--input: '" + excerpt(name) + "' is " + numpyType(field.type()) +
+        " of shape " + shapeText(shapeOf(field)) + ", but " + path + " is " +
+        excerpt(array->type) + " of shape " + shapeText(array->shape));
   Expected<Program::Bytes> bytes = program.inputBytes(name);
   if (!bytes.ok())
     return bytes.status();
-  std::copy(array->data.begin(), array->data.end(), bytes->data);
-  if (field.type() == format::ElementType::boolean)
-    std::transform(bytes->data, bytes->data + bytes->size, bytes->data,
-                   [](uint8_t byte) { return byte != 0; });
+  copyElements(field.type(), array->elements, bytes->data);
   return Status();
 }
 
@@ -146,6 +144,10 @@ Status run(const Options &options, const CommonOptions &common) {
   if (Status status = checkNames(metadata.outputs(), *outputs, "--output");
       !status.ok())
     return status;
+  if (!options.parameters.empty())
+    if (Status status = loadParameters(**session, options.parameters);
+        !status.ok())
+      return status;
   Expected<Program> program = (*session)->program("main");
   if (!program.ok())
     return program.status();

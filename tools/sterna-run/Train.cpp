@@ -3,13 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Fine-tunes a LoRA adapter: options and reports around the runtime's trainer.
+// TrainGraph.cpp has what is different for graphs.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Command.h"
-#include "Report.h"
+#include "Train.h"
+
 #include "Setup.h"
-#include "io/File.h"
 #include "train/Adapter.h"
 #include "train/TrainingRun.h"
 
@@ -18,21 +18,6 @@
 using namespace sterna;
 
 namespace {
-
-struct Options {
-  std::string model;
-  std::string data;
-  std::string output;
-  bool overwrite = false;
-  std::string validation;
-  double validationSplit = 0;
-  TrainSettings settings;
-  std::string scheduler = "constant";
-  double loraAlpha = 0; // 0: 16, or as the adapter given says
-  bool noShuffle = false;
-  bool assistantOnlyLoss = false;
-  std::string adapter;
-};
 
 constexpr double defaultAlpha = 16;
 
@@ -45,6 +30,8 @@ constexpr const char *footer =
     "      --learning-rate 5e-4 --lr-scheduler cosine --warmup-ratio 0.1\n"
     "  sterna-run train model.stn --data more.jsonl --adapter tuned "
     "--output tuned2\n"
+    "  sterna-run train graph.stn --data batches.npz --output tuned "
+    "--epochs 10\n"
     "\n"
     "Data: JSON lines (.jsonl, .ndjson, ...), one object each, {\"text\"}, "
     "{\"prompt\",\n\"completion\"}, {\"messages\"}, {\"instruction\", "
@@ -55,21 +42,33 @@ constexpr const char *footer =
     "of its\nmicro-batches. A new adapter starts with B = 0 and A uniform in "
     "±1/√in. The\nresult is a PEFT adapter in the output folder.\n"
     "\n"
+    "Of a graph that was compiled with --train, the data is an archive of "
+    "numpy.savez\nwith an array for each input. Where an input has the shape "
+    "[B, ...], its array has\nthe shape [rows, ...] and a micro-batch B rows "
+    "of it; an array of the input's own\nshape is the same each time. The "
+    "result is parameters.safetensors.\n"
+    "\n"
     "Learning rate of step s of N, W of them warm-up, p = (s - W)/(N - W):\n"
     "  warm-up  lr * s/W          cosine  min + (lr - min) * (1 + cos(pi "
     "p))/2\n"
     "  constant lr                linear  min + (lr - min) * (1 - p)\n";
 
-void describeData(CLI::App &command, Options &options) {
-  command.add_option("--data", options.data, "text or JSON lines")->required();
+void describeData(CLI::App &command, TrainCommand &options) {
+  command
+      .add_option("--data", options.data,
+                  "text or JSON lines; of a graph, an .npz file")
+      ->required();
   command
       .add_option("--output", options.output,
-                  "folder for the adapter, created if needed")
+                  "folder for the adapter or the parameters, created if "
+                  "needed")
       ->required();
   command.add_flag("--overwrite", options.overwrite,
                    "write into an output folder that is not empty");
   command.add_option("--adapter", options.adapter,
                      "start from this PEFT adapter");
+  command.add_option("--parameters", options.parameters,
+                     "of a graph: start from these trained parameters");
   command.add_flag("--assistant-loss-only", options.assistantOnlyLoss,
                    "train only what the assistant says");
   CLI::Option *file =
@@ -81,7 +80,7 @@ void describeData(CLI::App &command, Options &options) {
       ->excludes(file);
 }
 
-void describeOptimizer(CLI::App &command, Options &options) {
+void describeOptimizer(CLI::App &command, TrainCommand &options) {
   addNumber(command, "--epochs", options.settings.epochs,
             "passes over the data (default 1)", positive<uint64_t>());
   addNumber(command, "--max-steps", options.settings.maxSteps,
@@ -118,29 +117,9 @@ void describeOptimizer(CLI::App &command, Options &options) {
                    "take the samples in the order of the file");
 }
 
-void describe(CLI::App &command, Options &options) {
+void describe(CLI::App &command, TrainCommand &options) {
   describeData(command, options);
   describeOptimizer(command, options);
-}
-
-/// Fails early if the adapter could not be written at the end. The folder that
-/// this creates goes with a run that fails.
-Expected<OutputFolder> prepareOutput(const Options &options) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  bool isEmpty = !fs::is_directory(options.output, error) ||
-                 fs::is_empty(options.output, error);
-  if (!isEmpty && !error && !options.overwrite)
-    return Status::error("the output folder '" + options.output +
-                         "' is not empty: choose another or use --overwrite");
-  Expected<OutputFolder> folder = OutputFolder::create(options.output);
-  if (!folder.ok())
-    return folder;
-  for (const char *name :
-       {"/adapter_config.json", "/adapter_model.safetensors"})
-    if (Status status = checkWritable(options.output + name); !status.ok())
-      return status;
-  return folder;
 }
 
 /// Data to train on and to validate with; the latter may be null.
@@ -150,7 +129,7 @@ struct TrainData {
 };
 
 Expected<TrainData> loadTrainData(const Module &module,
-                                  const Options &options) {
+                                  const TrainCommand &options) {
   Expected<ModelData> data =
       loadData(module, options.data, options.assistantOnlyLoss);
   if (!data.ok())
@@ -176,21 +155,7 @@ Expected<TrainData> loadTrainData(const Module &module,
   return result;
 }
 
-ScheduleKind scheduleKind(const std::string &name) {
-  if (name == "cosine")
-    return ScheduleKind::cosine;
-  return name == "linear" ? ScheduleKind::linear : ScheduleKind::constant;
-}
-
-/// The settings of the run, whole.
-TrainSettings settingsOf(const Options &options) {
-  TrainSettings settings = options.settings;
-  settings.scheduler = scheduleKind(options.scheduler);
-  settings.shuffle = !options.noShuffle;
-  return settings;
-}
-
-Expected<Adapter> startAdapter(Session &session, const Options &options) {
+Expected<Adapter> startAdapter(Session &session, const TrainCommand &options) {
   if (options.adapter.empty())
     return Adapter::createFresh(
         session, options.loraAlpha > 0 ? options.loraAlpha : defaultAlpha,
@@ -214,58 +179,7 @@ Expected<Json> validate(TrainingRun &run, const char *when) {
   return Json((*result)->loss);
 }
 
-/// What a run did, for its summary.
-struct Totals {
-  uint64_t steps = 0;
-  double firstLoss = 0;
-  double lastLoss = 0;
-  uint64_t tokens = 0;
-  double seconds = 0;
-};
-
-std::string describeStep(const StepReport &report, uint64_t steps,
-                         const Totals &totals) {
-  double left =
-      totals.seconds / double(report.step) * double(steps - report.step);
-  return formatText(
-      "step %llu/%llu  loss %.4f  lr %.2e  grad norm %.3f  %.0f tokens/s  "
-      "ETA %s",
-      (unsigned long long)report.step, (unsigned long long)steps, report.loss,
-      report.learningRate, report.gradNorm,
-      totals.seconds > 0 ? double(totals.tokens) / totals.seconds : 0.0,
-      formatDuration(left).c_str());
-}
-
-/// Runs all steps of `trainer`, reporting each.
-Expected<Totals> runSteps(Trainer &trainer, uint64_t steps) {
-  Progress progress;
-  Totals totals;
-  while (true) {
-    Expected<std::optional<StepReport>> report = trainer.step();
-    if (!report.ok() || !*report)
-      progress.finish();
-    if (!report.ok())
-      return report.status();
-    if (!*report)
-      break;
-    if (totals.steps++ == 0)
-      totals.firstLoss = (*report)->loss;
-    totals.lastLoss = (*report)->loss;
-    totals.tokens += (*report)->tokens;
-    totals.seconds += (*report)->seconds;
-    progress.update((*report)->step, steps,
-                    describeStep(**report, steps, totals));
-  }
-  if (totals.steps == 0)
-    return Status::error("none of the " + std::to_string(steps) +
-                         " steps has a token to train on");
-  if (trainer.skippedBatches() > 0)
-    logLine(formatText("%llu batches had nothing to train and were skipped",
-                       (unsigned long long)trainer.skippedBatches()));
-  return totals;
-}
-
-void printSummary(const Json &summary, const Options &options) {
+void printSummary(const Json &summary, const TrainCommand &options) {
   std::printf("steps               %llu\n",
               (unsigned long long)summary["steps"].get<uint64_t>());
   // Losses of two steps are of different samples and cannot be compared.
@@ -286,20 +200,22 @@ void printSummary(const Json &summary, const Options &options) {
 
 /// Trains, measures before and after, and saves what is finite.
 Expected<Json> tune(Session &session, Adapter &adapter, const TrainData &data,
-                    const Options &options) {
+                    const TrainCommand &options) {
   Expected<std::unique_ptr<TrainingRun>> run =
       TrainingRun::create(session, adapter.scale(), data.training,
                           data.validation, settingsOf(options));
   if (!run.ok())
     return run.status();
-  Expected<OutputFolder> folder = prepareOutput(options);
+  Expected<OutputFolder> folder = prepareOutput(
+      options, {"adapter_config.json", "adapter_model.safetensors"});
   if (!folder.ok())
     return folder.status();
 
   Expected<Json> before = validate(**run, "before");
   if (!before.ok())
     return before.status();
-  Expected<Totals> totals = runSteps((*run)->trainer(), (*run)->steps());
+  Expected<Totals> totals =
+      runSteps((*run)->trainer(), (*run)->steps(), "tokens");
   if (!totals.ok())
     return totals.status();
   Expected<Json> after = validate(**run, "after");
@@ -315,22 +231,25 @@ Expected<Json> tune(Session &session, Adapter &adapter, const TrainData &data,
   if (Status saved = adapter.save(session, options.output); !saved.ok())
     return saved;
   folder->keep();
-  return Json(
-      {{"steps", totals->steps},
-       {"first_loss", totals->firstLoss},
-       {"last_loss", totals->lastLoss},
-       {"first_loss_after", firstLossAfter},
-       {"validation_loss", *after},
-       {"validation_loss_before", *before},
-       {"tokens_per_second",
-        totals->seconds > 0 ? double(totals->tokens) / totals->seconds : 0.0}});
+  return Json({{"steps", totals->steps},
+               {"first_loss", totals->firstLoss},
+               {"last_loss", totals->lastLoss},
+               {"first_loss_after", firstLossAfter},
+               {"validation_loss", *after},
+               {"validation_loss_before", *before},
+               {"losses", totals->losses},
+               {"tokens_per_second", totals->perSecond()}});
 }
 
-Status run(const Options &options, const CommonOptions &common) {
-  Expected<std::shared_ptr<const Module>> module =
-      loadLanguageModel(options.model);
+Status run(const TrainCommand &options, const CommonOptions &common) {
+  Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
   if (!module.ok())
     return module.status();
+  if ((*module)->isGraph())
+    return trainGraph(*module, options, common);
+  if (!options.parameters.empty())
+    return Status::error("--parameters is about graphs, but '" + options.model +
+                         "' is a language model: see --adapter");
   std::vector<std::string> names = {"train_micro", "train_apply"};
   if (options.validationSplit > 0 || !options.validation.empty())
     names.push_back("eval_lora");
@@ -362,6 +281,6 @@ Status run(const Options &options, const CommonOptions &common) {
 
 void sterna::addTrainCommand(CLI::App &app, const CommonOptions &common,
                              Action &action) {
-  addCommand<Options>(app, common, action, "train", "Fine-tunes a LoRA adapter",
-                      footer, describe, run);
+  addCommand<TrainCommand>(app, common, action, "train",
+                           "Fine-tunes a LoRA adapter", footer, describe, run);
 }

@@ -148,7 +148,7 @@ FailureOr<GraphValue> GraphBuilder::readConstant(StringRef name, StringRef path,
   if (!buffer)
     return fail("--constant=" + name + ": " + path + ": " +
                 buffer.getError().message());
-  auto array = decodeNpy(path.str(), (*buffer)->getBuffer());
+  auto array = viewNpy(path.str(), (*buffer)->getBuffer());
   if (!array.ok())
     return fail("--constant=" + name + ": " + array.status().message());
   if (array->type != getNumpyType(type))
@@ -161,14 +161,12 @@ FailureOr<GraphValue> GraphBuilder::readConstant(StringRef name, StringRef path,
   auto tensor = RankedTensorType::get(shape, element);
   // Each element takes a byte or more in NumPy's format.
   size_t width = llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
-  if (array->data.size() != tensor.getNumElements() * width)
+  if (array->elements.size() != tensor.getNumElements() * width)
     return fail("--constant=" + name + ": expected elements of " +
                 getTypeName(type));
   DataType stored =
       getStoredBits(type) < 8 ? DataType(TensorProto::INT8) : type;
-  auto elements =
-      decodeElements(context, stored, shape,
-                     StringRef(array->data.data(), array->data.size()));
+  auto elements = decodeElements(context, stored, shape, array->elements);
   return GraphValue{arith::ConstantOp::create(b, loc, elements), type};
 }
 

@@ -14,10 +14,11 @@ using namespace sterna;
 
 namespace {
 
-Status notCompiled(const std::string &program) {
+Status notCompiled(const Module &module, const std::string &program) {
   std::string advice;
   if (program.rfind("train_", 0) == 0)
-    advice = ": compile it without --no-train";
+    advice = module.isGraph() ? ": compile it with --train and --trainable"
+                              : ": compile it without --no-train";
   else if (program.find("_lora") != std::string::npos)
     advice = ": compile it with --lora-rank above 0";
   return Status::error("the module has no program '" + program + "'" + advice);
@@ -105,14 +106,22 @@ Session::create(std::shared_ptr<const Module> module,
     program = *index;
   }
   module = std::move(*view);
+  // What gives state its first values runs before all others.
+  std::optional<uint32_t> fills = module->findProgram("init");
+  if (fills)
+    programs.push_back(*fills);
   std::sort(programs.begin(), programs.end());
   programs.erase(std::unique(programs.begin(), programs.end()), programs.end());
   Expected<std::unique_ptr<Device>> device =
       createDevice(module, programs, options);
   if (!device.ok())
     return device.status();
-  return std::unique_ptr<Session>(
+  std::unique_ptr<Session> session(
       new Session(std::move(module), std::move(programs), std::move(*device)));
+  if (fills)
+    if (Status status = session->device->run(*fills); !status.ok())
+      return status;
+  return session;
 }
 
 bool Session::isPrepared(const std::string &name) const {
@@ -123,7 +132,7 @@ bool Session::isPrepared(const std::string &name) const {
 Expected<Program> Session::program(const std::string &name) const {
   std::optional<uint32_t> index = loaded->findProgram(name);
   if (!index)
-    return notCompiled(name);
+    return notCompiled(*loaded, name);
   if (!isPrepared(name))
     return Status::error("program '" + name +
                          "' was not named when the session was created");
@@ -177,7 +186,7 @@ sterna::findPrograms(const Module &module,
   for (const std::string &name : names) {
     std::optional<uint32_t> index = module.findProgram(name);
     if (!index)
-      return notCompiled(name);
+      return notCompiled(module, name);
     indices.push_back(*index);
   }
   return indices;

@@ -86,8 +86,8 @@ private:
 class Session {
 public:
   /// Prepares `programs`, indices into the module's programs, on the device
-  /// that `options` names. All memory is allocated here; running allocates
-  /// none.
+  /// that `options` names, and runs the module's program `init`, if it has one.
+  /// All memory is allocated here; running allocates none.
   static Expected<std::unique_ptr<Session>>
   create(std::shared_ptr<const Module> module, std::vector<uint32_t> programs,
          const DeviceOptions &options);

@@ -249,15 +249,14 @@ Status sterna::writeNpy(const std::string &path, const std::string &type,
   return file->commit();
 }
 
-Expected<NpyBytes> sterna::decodeNpy(const std::string &origin,
-                                     std::string_view content) {
+Expected<NpyView> sterna::viewNpy(const std::string &origin,
+                                  std::string_view content) {
   Expected<Layout> layout = findElements(origin, content, /*type=*/nullptr);
   if (!layout.ok())
     return layout.status();
   content.remove_prefix(layout->dataOffset);
-  return NpyBytes{std::move(layout->header.type),
-                  std::move(layout->header.shape),
-                  {content.begin(), content.end()}};
+  return NpyView{std::move(layout->header.type),
+                 std::move(layout->header.shape), content};
 }
 
 Expected<std::string>

@@ -27,18 +27,17 @@ template <class T> struct NpyArray {
 };
 
 /// One of any element type, its elements as they lie in the file.
-struct NpyBytes {
+struct NpyView {
   /// As NumPy writes it: "<f4", "|i1", ...
   std::string type;
   std::vector<uint64_t> shape;
-  std::vector<char> data;
+  std::string_view elements;
 };
 
-/// The array in the bytes of a file of versions 1 to 3; `origin` names it in
-/// messages. Fails on Fortran order, on types of unknown size, and when the
-/// bytes are not as many as the header says.
-Expected<NpyBytes> decodeNpy(const std::string &origin,
-                             std::string_view content);
+/// The array in `content`, the bytes of a file of versions 1 to 3, which it
+/// refers to; `origin` names it in messages. Fails on Fortran order, on types
+/// of unknown size, and when the bytes are not as many as the header says.
+Expected<NpyView> viewNpy(const std::string &origin, std::string_view content);
 
 /// What stands before the elements of a file.
 Expected<std::string> encodeNpyHeader(const std::string &type,

@@ -9,74 +9,33 @@
 #include "train/TrainPrograms.h"
 
 #include "random/SplitMix64.h"
-
-#include <algorithm>
-#include <cmath>
+#include "train/ProgramFields.h"
 
 using namespace sterna;
-
-namespace {
-
-/// Sets `field` to where `found` points, or returns why there is none.
-template <typename T> Status assign(T *&field, Expected<T *> found) {
-  if (!found.ok())
-    return found.status();
-  field = *found;
-  return Status();
-}
-
-struct ScalarInput {
-  const char *name;
-  float *&field;
-};
-
-Status assignScalars(const Program &program,
-                     std::initializer_list<ScalarInput> inputs) {
-  for (const ScalarInput &input : inputs) {
-    Status status = assign(input.field, program.input<float>(input.name, 1));
-    if (!status.ok())
-      return status;
-  }
-  return Status();
-}
-
-} // namespace
 
 Expected<TrainPrograms> TrainPrograms::create(Session &session, float loraScale,
                                               uint64_t seed) {
   const format::Model &model = session.module().model();
-  if (!model.adamw())
-    return Status::error("the module does not say by which constants it is "
-                         "trained: compile the model again");
   Expected<Program> microProgram = session.program("train_micro");
   if (!microProgram.ok())
     return microProgram.status();
-  Expected<Program> applyProgram = session.program("train_apply");
-  if (!applyProgram.ok())
-    return applyProgram.status();
-
+  Expected<OptimizerProgram> optimizer = OptimizerProgram::create(session);
+  if (!optimizer.ok())
+    return optimizer.status();
   Expected<BatchInputs> inputs = BatchInputs::find(*microProgram, model);
   if (!inputs.ok())
     return inputs.status();
   Micro micro{*microProgram, *inputs};
-  Apply apply{*applyProgram};
   for (Status status :
        {assignScalars(*microProgram, {{"lora_scale", micro.loraScale},
                                       {"loss_scale", micro.lossScale},
                                       {"accumulate", micro.accumulate}}),
         findRoundingSeeds(session, micro),
-        assign(micro.loss, microProgram->output<float>("loss", 1)),
-        assignScalars(*applyProgram,
-                      {{"learning_rate", apply.learningRate},
-                       {"weight_decay", apply.weightDecay},
-                       {"max_grad_norm", apply.maxGradNorm},
-                       {"bias_correction1", apply.biasCorrection1},
-                       {"bias_correction2", apply.biasCorrection2}}),
-        assign(apply.gradNorm, applyProgram->output<float>("grad_norm", 1))})
+        assignField(micro.loss, microProgram->output<float>("loss", 1))})
     if (!status.ok())
       return status;
   // The adapter is drawn from the numbers of `seed` itself.
-  return TrainPrograms(session, micro, apply, loraScale, ~seed);
+  return TrainPrograms(session, micro, *optimizer, loraScale, ~seed);
 }
 
 Status TrainPrograms::findRoundingSeeds(const Session &session, Micro &micro) {
@@ -88,8 +47,8 @@ Status TrainPrograms::findRoundingSeeds(const Session &session, Micro &micro) {
   if (!bytes.ok())
     return bytes.status();
   micro.roundings = bytes->size / sizeof(int32_t);
-  return assign(micro.roundingSeeds,
-                micro.program.input<int32_t>(name, micro.roundings));
+  return assignField(micro.roundingSeeds,
+                     micro.program.input<int32_t>(name, micro.roundings));
 }
 
 Expected<float> TrainPrograms::micro(const Batch &batch, float lossScale,
@@ -105,17 +64,4 @@ Expected<float> TrainPrograms::micro(const Batch &batch, float lossScale,
   if (Status status = microProgram.program.run(); !status.ok())
     return status;
   return *microProgram.loss;
-}
-
-Expected<float> TrainPrograms::apply(const OptimizerStep &settings) {
-  const format::AdamW &adamw = *owner->module().model().adamw();
-  double step = double(settings.step);
-  *applyProgram.learningRate = float(settings.learningRate);
-  *applyProgram.weightDecay = float(settings.weightDecay);
-  *applyProgram.maxGradNorm = float(settings.maxGradNorm);
-  *applyProgram.biasCorrection1 = float(1 - std::pow(adamw.beta1(), step));
-  *applyProgram.biasCorrection2 = float(1 - std::pow(adamw.beta2(), step));
-  if (Status status = applyProgram.program.run(); !status.ok())
-    return status;
-  return *applyProgram.gradNorm;
 }

@@ -13,6 +13,7 @@
 
 #include "core/Session.h"
 #include "train/BatchInputs.h"
+#include "train/OptimizerProgram.h"
 
 #include <cstdint>
 
@@ -23,14 +24,6 @@ namespace sterna {
 struct MicroPlace {
   uint64_t step = 0; // both count from 0
   uint64_t micro = 0;
-};
-
-/// Settings of one AdamW step; the module says its constants.
-struct OptimizerStep {
-  double learningRate = 0;
-  double weightDecay = 0;
-  double maxGradNorm = 0; // 0: no clipping
-  uint64_t step = 1;      // counts from 1, for the bias corrections
 };
 
 class TrainPrograms {
@@ -50,7 +43,9 @@ public:
 
   /// Updates the parameters by the gradients. Returns the gradients' norm
   /// before clipping.
-  Expected<float> apply(const OptimizerStep &settings);
+  Expected<float> apply(const OptimizerStep &settings) {
+    return optimizer.apply(settings);
+  }
 
   /// The session that the programs run in.
   Session &session() const { return *owner; }
@@ -66,26 +61,17 @@ private:
     uint64_t roundings = 0;
     float *loss = nullptr;
   };
-  struct Apply {
-    Program program;
-    float *learningRate = nullptr;
-    float *weightDecay = nullptr;
-    float *maxGradNorm = nullptr;
-    float *biasCorrection1 = nullptr;
-    float *biasCorrection2 = nullptr;
-    float *gradNorm = nullptr;
-  };
 
-  TrainPrograms(Session &session, Micro micro, Apply apply, float loraScale,
-                uint64_t seed)
-      : owner(&session), microProgram(micro), applyProgram(apply),
+  TrainPrograms(Session &session, Micro micro, OptimizerProgram optimizer,
+                float loraScale, uint64_t seed)
+      : owner(&session), microProgram(micro), optimizer(optimizer),
         loraScale(loraScale), seed(seed) {}
 
   static Status findRoundingSeeds(const Session &session, Micro &micro);
 
   Session *owner;
   Micro microProgram;
-  Apply applyProgram;
+  OptimizerProgram optimizer;
   float loraScale;
   uint64_t seed; // of stochastic rounding
 };

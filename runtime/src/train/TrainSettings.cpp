@@ -83,23 +83,17 @@ Status checkSchedule(const TrainSettings &settings, uint64_t steps) {
 
 } // namespace
 
-Expected<TrainOptions> sterna::makeTrainOptions(const Module &module,
-                                                const TrainSettings &settings,
-                                                const ModelData &data) {
+Expected<TrainOptions> sterna::makeTrainOptions(const TrainSettings &settings,
+                                                uint64_t samples,
+                                                uint32_t batch) {
   if (Status status = checkAlone(settings); !status.ok())
     return status;
   TrainOptions train;
   train.gradAccumulation = settings.gradAccumulation;
   train.weightDecay = settings.weightDecay;
   train.maxGradNorm = settings.gradClip;
-  train.batches.batch = module.model().batch();
-  train.batches.sequenceLength = module.model().sequence_length();
-  train.batches.padToken = data.padToken;
-  train.batches.shuffle = settings.shuffle;
-  train.batches.seed = settings.seed;
   Expected<uint64_t> steps = countSteps(
-      settings, stepsPerEpoch(data.dataset.samples.size(), train.batches.batch,
-                              train.gradAccumulation));
+      settings, stepsPerEpoch(samples, batch, train.gradAccumulation));
   if (!steps.ok())
     return steps.status();
   if (Status status = checkSchedule(settings, *steps); !status.ok())
@@ -113,5 +107,21 @@ Expected<TrainOptions> sterna::makeTrainOptions(const Module &module,
       settings.warmupSteps > 0
           ? settings.warmupSteps
           : warmupStepsOf(settings.warmupRatio, train.steps);
+  return train;
+}
+
+Expected<TrainOptions> sterna::makeTrainOptions(const Module &module,
+                                                const TrainSettings &settings,
+                                                const ModelData &data) {
+  uint32_t batch = module.model().batch();
+  Expected<TrainOptions> train =
+      makeTrainOptions(settings, data.dataset.samples.size(), batch);
+  if (!train.ok())
+    return train;
+  train->batches.batch = batch;
+  train->batches.sequenceLength = module.model().sequence_length();
+  train->batches.padToken = data.padToken;
+  train->batches.shuffle = settings.shuffle;
+  train->batches.seed = settings.seed;
   return train;
 }

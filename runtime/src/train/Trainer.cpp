@@ -8,6 +8,8 @@
 
 #include "train/Trainer.h"
 
+#include "train/TokenBatches.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -23,10 +25,16 @@ uint64_t sterna::stepsPerEpoch(uint64_t samples, uint32_t batch,
   return (batches + gradAccumulation - 1) / gradAccumulation;
 }
 
-Trainer::Trainer(TrainPrograms &programs, const std::vector<Sample> &samples,
-                 const TrainOptions &options)
-    : programs(&programs), options(options), batcher(samples, options.batches) {
-  current.batches.resize(options.gradAccumulation);
+Expected<Trainer> Trainer::create(Session &session,
+                                  std::unique_ptr<MicroBatches> batches,
+                                  const TrainOptions &options) {
+  Expected<OptimizerProgram> optimizer = OptimizerProgram::create(session);
+  if (!optimizer.ok())
+    return optimizer.status();
+  Trainer trainer(session, std::move(batches), *optimizer, options);
+  while (trainer.batches->prepare(trainer.firstStep).weight == 0)
+    ++trainer.firstStep;
+  return Expected<Trainer>(std::move(trainer));
 }
 
 Expected<Trainer> Trainer::create(TrainPrograms &programs,
@@ -38,51 +46,18 @@ Expected<Trainer> Trainer::create(TrainPrograms &programs,
         return countTrainedLabels(sample) > 0;
       }))
     return Status::error("the data has no token to train on");
-  Trainer trainer(programs, samples, options);
-  trainer.fill(trainer.firstStep);
-  while (trainer.current.trainedTokens == 0)
-    trainer.fill(++trainer.firstStep);
-  return Expected<Trainer>(std::move(trainer));
+  return create(programs.session(),
+                std::make_unique<TokenBatches>(programs, samples,
+                                               options.batches,
+                                               options.gradAccumulation),
+                options);
 }
 
-void Trainer::fill(uint64_t index) {
-  uint64_t perEpoch = batcher.batchesPerEpoch();
-  uint64_t stepsOfEpoch =
-      (perEpoch + options.gradAccumulation - 1) / options.gradAccumulation;
-  uint64_t epoch = index / stepsOfEpoch;
-  uint64_t first = index % stepsOfEpoch * options.gradAccumulation;
-  uint64_t last = std::min(first + options.gradAccumulation, perEpoch);
-  current.index = index;
-  current.count = 0;
-  current.trainedTokens = 0;
-  current.realTokens = 0;
-  current.skippedBatches = 0;
-  for (uint64_t batch = first; batch < last; ++batch) {
-    Batch &target = current.batches[current.count];
-    batcher.fill(epoch, batch, target);
-    if (target.trainedTokens == 0) {
-      ++current.skippedBatches;
-      continue;
-    }
-    ++current.count;
-    current.trainedTokens += target.trainedTokens;
-    current.realTokens += target.realTokens;
-  }
-}
-
-Status Trainer::notFinite(const char *what) const {
-  return Status::error(std::string("the ") + what + " is not finite at step " +
-                       std::to_string(current.index + 1) +
-                       ": lower --learning-rate or check the data");
-}
-
-Expected<double> Trainer::accumulate() {
-  float lossScale = float(1.0 / double(current.trainedTokens));
+Expected<double> Trainer::accumulate(const MicroBatches::Step &step) {
+  float lossScale = float(1.0 / double(step.weight));
   double loss = 0;
-  for (size_t i = 0; i < current.count; ++i) {
-    Expected<float> part =
-        programs->micro(current.batches[i], lossScale, /*accumulate=*/i > 0,
-                        {current.index, i});
+  for (size_t i = 0; i < step.count; ++i) {
+    Expected<float> part = batches->run(i, lossScale);
     if (!part.ok())
       return part.status();
     loss += *part;
@@ -90,45 +65,51 @@ Expected<double> Trainer::accumulate() {
   return loss;
 }
 
+static Status notFinite(const char *what, uint64_t step) {
+  return Status::error(std::string("the ") + what + " is not finite at step " +
+                       std::to_string(step + 1) +
+                       ": lower --learning-rate or check the data");
+}
+
 Expected<std::optional<StepReport>> Trainer::step() {
   using Clock = std::chrono::steady_clock;
+  MicroBatches::Step current;
   do {
     if (done())
       return std::optional<StepReport>();
-    fill(position++);
-    skipped += current.skippedBatches;
-  } while (current.trainedTokens == 0);
+    current = batches->prepare(position++);
+    skipped += current.skipped;
+  } while (current.weight == 0);
 
   Clock::time_point begin = Clock::now();
-  Expected<double> loss = accumulate();
+  Expected<double> loss = accumulate(current);
   if (!loss.ok())
     return loss.status();
   if (!std::isfinite(*loss))
-    return notFinite("loss");
+    return notFinite("loss", current.index);
   OptimizerStep settings;
   settings.learningRate = options.schedule.learningRate(current.index);
   settings.weightDecay = options.weightDecay;
   settings.maxGradNorm = options.maxGradNorm;
   settings.step = updates + 1;
-  Expected<float> norm = programs->apply(settings);
+  Expected<float> norm = optimizer.apply(settings);
   if (!norm.ok())
     return norm.status();
   if (!std::isfinite(*norm))
-    return notFinite("gradient");
+    return notFinite("gradient", current.index);
   ++updates;
   StepReport report;
   report.step = current.index + 1;
   report.loss = *loss;
   report.gradNorm = *norm;
   report.learningRate = settings.learningRate;
-  report.tokens = current.realTokens;
+  report.tokens = current.tokens;
   report.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return std::optional<StepReport>(report);
 }
 
 Expected<double> Trainer::firstStepLoss() {
-  fill(firstStep);
-  Expected<double> loss = accumulate();
+  Expected<double> loss = accumulate(batches->prepare(firstStep));
   if (loss.ok() && !std::isfinite(*loss))
     return Status::error("the loss is not finite after " +
                          std::to_string(updates) +
@@ -138,11 +119,12 @@ Expected<double> Trainer::firstStepLoss() {
 
 std::vector<const format::StateTensor *> Trainer::tensors() const {
   std::vector<const format::StateTensor *> found;
-  const Module &module = programs->session().module();
+  const Module &module = session->module();
   for (const format::StateTensor *tensor : orEmpty(module.plan().state()))
     switch (tensor->kind()) {
     case format::StateKind::lora_a:
     case format::StateKind::lora_b:
+    case format::StateKind::parameter:
     case format::StateKind::moment1:
     case format::StateKind::moment2:
       found.push_back(tensor);
@@ -165,8 +147,7 @@ Expected<TrainerState> Trainer::state() const {
     const auto &shape = orEmpty(stored->shape());
     tensor.shape.assign(shape.begin(), shape.end());
     tensor.data.resize(elementCount(stored->shape()).value_or(0));
-    if (Status status =
-            programs->session().readState(*stored, tensor.data.data());
+    if (Status status = session->readState(*stored, tensor.data.data());
         !status.ok())
       return status;
     state.tensors.push_back(std::move(tensor));
@@ -195,7 +176,7 @@ Status Trainer::restore(const TrainerState &state) {
                            "not there or has another shape");
   }
   for (const format::StateTensor *stored : wanted)
-    if (Status status = programs->session().writeState(
+    if (Status status = session->writeState(
             *stored, byName[stored->name()->string_view()]->data.data());
         !status.ok())
       return status;

@@ -10,11 +10,13 @@
 #ifndef STERNA_RUNTIME_TRAIN_TRAINER_H
 #define STERNA_RUNTIME_TRAIN_TRAINER_H
 
+#include "train/MicroBatches.h"
 #include "train/Schedule.h"
 #include "train/TrainPrograms.h"
 #include "train/TrainerState.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -32,10 +34,10 @@ struct TrainOptions {
 /// What one optimizer step did.
 struct StepReport {
   uint64_t step = 0;   // counts from 1
-  double loss = 0;     // mean over the step's scored tokens
+  double loss = 0;     // mean over the step's scored tokens or batches
   double gradNorm = 0; // before clipping
   double learningRate = 0;
-  uint64_t tokens = 0; // that are not padding
+  uint64_t tokens = 0; // that are not padding; of a graph, rows
   double seconds = 0;
 };
 
@@ -47,7 +49,13 @@ uint64_t stepsPerEpoch(uint64_t samples, uint32_t batch,
 /// One training run.
 class Trainer {
 public:
-  /// Prepares `options.steps` steps, running through `samples` as often as
+  /// Prepares `options.steps` steps of `batches`, some of which have something
+  /// to train. `session` must outlive the trainer.
+  static Expected<Trainer> create(Session &session,
+                                  std::unique_ptr<MicroBatches> batches,
+                                  const TrainOptions &options);
+
+  /// The same for a language model, running through `samples` as often as
   /// needed; `programs` and `samples` must outlive the trainer. Fails if there
   /// is no sample or none with a scored token.
   static Expected<Trainer> create(TrainPrograms &programs,
@@ -57,13 +65,13 @@ public:
   /// Whether all steps of the run are done.
   bool done() const { return position >= options.steps; }
 
-  /// Runs the next step that has a scored token; none at the end of the run.
-  /// The loss and the gradients of a step are means over all its scored tokens.
-  /// Wholly masked batches are skipped and counted. Fails if a loss or a
-  /// gradient is not finite.
+  /// Runs the next step that has something to train; none at the end of the
+  /// run. The loss and the gradients of a step are means over all its scored
+  /// tokens, of a graph over its batches. Wholly masked batches are skipped and
+  /// counted. Fails if a loss or a gradient is not finite.
   Expected<std::optional<StepReport>> step();
 
-  /// The loss of the run's first step that has a scored token, measured now:
+  /// The loss of the run's first step that has something to train, now:
   /// beside that step's own, a measure of the same samples. Overwrites the
   /// gradients.
   Expected<double> firstStepLoss();
@@ -78,34 +86,23 @@ public:
   Status restore(const TrainerState &state);
 
 private:
-  /// The micro-batches of a step; their count is known before any runs, because
-  /// the loss is a mean over all of them.
-  struct Step {
-    uint64_t index = 0;
-    std::vector<Batch> batches;
-    size_t count = 0;
-    uint64_t trainedTokens = 0;
-    uint64_t realTokens = 0;
-    uint64_t skippedBatches = 0;
-  };
+  Trainer(Session &session, std::unique_ptr<MicroBatches> batches,
+          OptimizerProgram optimizer, const TrainOptions &options)
+      : session(&session), batches(std::move(batches)), optimizer(optimizer),
+        options(options) {}
 
-  Trainer(TrainPrograms &programs, const std::vector<Sample> &samples,
-          const TrainOptions &options);
-
-  void fill(uint64_t index);
-  Expected<double> accumulate();
-  Status notFinite(const char *what) const;
+  Expected<double> accumulate(const MicroBatches::Step &step);
   /// Tensors of the state that a run depends on.
   std::vector<const format::StateTensor *> tensors() const;
 
-  TrainPrograms *programs;
+  Session *session;
+  std::unique_ptr<MicroBatches> batches;
+  OptimizerProgram optimizer;
   TrainOptions options;
-  Batcher batcher;
-  Step current;
   uint64_t position = 0; // steps behind
   uint64_t updates = 0;
   uint64_t skipped = 0;
-  uint64_t firstStep = 0; // the first with a scored token
+  uint64_t firstStep = 0; // the first with something to train
 };
 
 } // namespace sterna

@@ -121,16 +121,45 @@ void KernelBuilder::store(Value value, Value memref, ValueRange indices) {
   memref::StoreOp::create(b, loc, value, memref, indices);
 }
 
+/// `indices` and those of the `width` - 1 neighbours behind.
+static SmallVector<SmallVector<Value>>
+neighbours(KernelBuilder &k, ValueRange indices, int64_t width) {
+  SmallVector<SmallVector<Value>> places;
+  for (int64_t lane = 0; lane < width; ++lane) {
+    places.emplace_back(indices);
+    places.back().back() = arith::AddIOp::create(
+        k.b, k.loc, indices.back(),
+        arith::ConstantIndexOp::create(k.b, k.loc, lane));
+  }
+  return places;
+}
+
 Value KernelBuilder::loadVector(Value memref, ValueRange indices,
                                 int64_t width) {
   Type element = cast<MemRefType>(memref.getType()).getElementType();
+  // A boolean takes a byte in memory, and a bit in a vector there.
+  if (element.isInteger(1)) {
+    SmallVector<Value> bits;
+    for (ArrayRef<Value> place : neighbours(*this, indices, width))
+      bits.push_back(load(memref, place));
+    return vector::FromElementsOp::create(b, loc,
+                                          VectorType::get(width, element), bits);
+  }
   return vector::LoadOp::create(b, loc, VectorType::get(width, element), memref,
                                 indices);
 }
 
 void KernelBuilder::storeVector(Value vector, Value memref,
                                 ValueRange indices) {
-  vector::StoreOp::create(b, loc, vector, memref, indices);
+  auto type = cast<VectorType>(vector.getType());
+  if (!type.getElementType().isInteger(1)) {
+    vector::StoreOp::create(b, loc, vector, memref, indices);
+    return;
+  }
+  for (auto [lane, place] :
+       llvm::enumerate(neighbours(*this, indices, type.getNumElements())))
+    store(vector::ExtractOp::create(b, loc, vector, int64_t(lane)), memref,
+          place);
 }
 
 void KernelBuilder::prefetch(Value memref, ValueRange indices) {

@@ -108,10 +108,9 @@ private:
   }
 
   StateAttr stateOf(ParamOp param) {
-    std::string name =
-        (param.getSymName() + "." +
-         sterna::format::EnumNameStateKind(StateKind::parameter))
-            .str();
+    std::string name = (param.getSymName() + "." +
+                        sterna::format::EnumNameStateKind(StateKind::parameter))
+                           .str();
     return StateAttr::get(&getContext(), name, StateKind::parameter,
                           /*layer=*/0, /*target=*/"");
   }
@@ -177,16 +176,16 @@ private:
   void addInit() {
     OpBuilder b = OpBuilder::atBlockEnd(getOperation().getBody());
     Location loc = getOperation().getLoc();
-    auto function = func::FuncOp::create(b, loc, initFunction,
-                                         b.getFunctionType({}, {}));
+    auto function =
+        func::FuncOp::create(b, loc, initFunction, b.getFunctionType({}, {}));
     b.setInsertionPointToEnd(function.addEntryBlock());
     SmallVector<Value> values;
     SmallVector<DictionaryAttr> tied;
     for (auto [index, param] : llvm::enumerate(params)) {
       addState(function, param);
       Location named = NameLoc::get(param.getSymNameAttr());
-      values.push_back(GetParamOp::create(b, named, param.getType(),
-                                          param.getSymName()));
+      values.push_back(
+          GetParamOp::create(b, named, param.getType(), param.getSymName()));
       tied.push_back(b.getDictionaryAttr(
           b.getNamedAttr(tiedAttr, b.getI64IntegerAttr(index))));
     }

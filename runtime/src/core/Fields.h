@@ -2,14 +2,16 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How the tool names types and shapes of a program's fields: as NumPy does.
+// How types and shapes of a program's fields are called, as NumPy does, and how
+// NumPy's arrays become inputs.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef STERNA_TOOLS_STERNARUN_FIELDS_H
-#define STERNA_TOOLS_STERNARUN_FIELDS_H
+#ifndef STERNA_RUNTIME_CORE_FIELDS_H
+#define STERNA_RUNTIME_CORE_FIELDS_H
 
-#include "core/Module.h"
+#include "core/Session.h"
+#include "io/Npy.h"
 
 #include <string>
 #include <vector>
@@ -25,9 +27,17 @@ std::vector<uint64_t> shapeOf(const format::Field &field);
 /// "[2, 3]".
 std::string shapeText(const std::vector<uint64_t> &shape);
 
+/// Whether arrays of NumPy's type `type` have elements of `wanted`.
+bool isNumpyType(const std::string &type, format::ElementType wanted);
+
+/// Copies elements of `type` as they lie in NumPy's arrays; booleans become 0
+/// or 1.
+void copyElements(format::ElementType type, std::string_view elements,
+                  uint8_t *target);
+
 /// The program of a graph; null where the module is a language model's.
 const format::Program *findMain(const Module &module);
 
 } // namespace sterna
 
-#endif // STERNA_TOOLS_STERNARUN_FIELDS_H
+#endif // STERNA_RUNTIME_CORE_FIELDS_H

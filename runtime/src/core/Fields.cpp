@@ -6,7 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Fields.h"
+#include "core/Fields.h"
+
+#include <algorithm>
 
 using namespace sterna;
 
@@ -52,6 +54,21 @@ std::string sterna::shapeText(const std::vector<uint64_t> &shape) {
 std::vector<uint64_t> sterna::shapeOf(const format::Field &field) {
   const auto &shape = orEmpty(field.shape());
   return {shape.begin(), shape.end()};
+}
+
+bool sterna::isNumpyType(const std::string &type, format::ElementType wanted) {
+  // NumPy itself calls bytes that it does not know "|V2".
+  return type == numpyType(wanted) ||
+         (wanted == format::ElementType::bf16 && type == "|V2");
+}
+
+void sterna::copyElements(format::ElementType type, std::string_view elements,
+                          uint8_t *target) {
+  if (type == format::ElementType::boolean)
+    std::transform(elements.begin(), elements.end(), target,
+                   [](char byte) { return uint8_t(byte != 0); });
+  else
+    std::copy(elements.begin(), elements.end(), target);
 }
 
 const format::Program *sterna::findMain(const Module &module) {
