@@ -112,16 +112,39 @@ func.func @f(%x: tensor<1xf32>) -> tensor<f32> {
 
 #id = affine_map<(i) -> (i)>
 
-// A gather by the body.
-// expected-note @+1 {{while differentiating 'f_vjp'}}
+// A body may read elements of a tensor from outside, and use it in no other way.
 func.func @f(%x: tensor<4xf32>, %ids: tensor<1xi32>) -> tensor<f32> {
   %e = tensor.empty() : tensor<1xf32>
-  // expected-error @+1 {{'linalg.generic' op has a differentiated value in its region, for which there is no rule}}
   %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
       ins(%ids : tensor<1xi32>) outs(%e : tensor<1xf32>) {
   ^bb0(%id: i32, %old: f32):
     %at = arith.index_cast %id : i32 to index
-    %v = tensor.extract %x[%at] : tensor<4xf32>
+    // expected-error @+1 {{'tensor.extract_slice' op has a differentiated value in a loop's body, for which there is no rule}}
+    %s = tensor.extract_slice %x[%at] [1] [1] : tensor<4xf32> to tensor<f32>
+    %v = tensor.extract %s[] : tensor<f32>
+    linalg.yield %v : f32
+  } -> tensor<1xf32>
+  %z = tensor.collapse_shape %y [] : tensor<1xf32> into tensor<f32>
+  return %z : tensor<f32>
+}
+
+// -----
+
+#id = affine_map<(i) -> (i)>
+
+// Places that are made of what is differentiated.
+// expected-note @+1 {{while differentiating 'f_vjp'}}
+func.func @f(%x: tensor<1xf32>) -> tensor<f32> {
+  %e = tensor.empty() : tensor<1xf32>
+  %i = arith.fptosi %x : tensor<1xf32> to tensor<1xi32>
+  // expected-error @+1 {{'linalg.generic' op depends on a differentiated value of type 'tensor<1xi32>' in its region, through which no gradient passes}}
+  %y = linalg.generic {indexing_maps = [#id], iterator_types = ["parallel"]}
+      outs(%e : tensor<1xf32>) {
+  ^bb0(%old: f32):
+    %c0 = arith.constant 0 : index
+    %id = tensor.extract %i[%c0] : tensor<1xi32>
+    %at = arith.index_cast %id : i32 to index
+    %v = tensor.extract %x[%at] : tensor<1xf32>
     linalg.yield %v : f32
   } -> tensor<1xf32>
   %z = tensor.collapse_shape %y [] : tensor<1xf32> into tensor<f32>

@@ -313,3 +313,74 @@ func.func @broadcast_matmul(%a: tensor<4xf64>, %b: tensor<4x5xf64>, %c: tensor<3
   %r = linalg.reduce { arith.addf } ins(%sq : tensor<3x5xf64>) outs(%zero : tensor<f64>) dimensions = [0, 1]
   return %r : tensor<f64>
 }
+
+// A body that reads a tensor at computed places, some of them twice: columns
+// that another tensor names, of the rows that the loops see. The gradient has
+// zeros in the others.
+// RANGE ids 0 4
+func.func @gathered_columns(%x: tensor<3x5xf64>, %ids: tensor<2x7xi32>, %w: tensor<2x7xf64>) -> tensor<f64> {
+  %e = tensor.empty() : tensor<2x7xf64>
+  %z = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%ids, %w : tensor<2x7xi32>, tensor<2x7xf64>) outs(%e : tensor<2x7xf64>) {
+  ^bb0(%id: i32, %a: f64, %old: f64):
+    %row = linalg.index 0 : index
+    %column = arith.index_cast %id : i32 to index
+    %v = tensor.extract %x[%row, %column] : tensor<3x5xf64>
+    %s = math.sin %v : f64
+    %p = arith.mulf %s, %a : f64
+    linalg.yield %p : f64
+  } -> tensor<2x7xf64>
+  %sq = arith.mulf %z, %z : tensor<2x7xf64>
+  %zero = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%sq : tensor<2x7xf64>) outs(%zero : tensor<f64>) dimensions = [0, 1]
+  return %r : tensor<f64>
+}
+
+// Several reads of one tensor, by a sum: the diagonal, a neighbour, and the
+// same element each time; and a read of a scalar.
+func.func @several_reads(%x: tensor<4x4xf64>, %k: tensor<4x2xf64>, %c: tensor<4xf64>, %n: tensor<f64>) -> tensor<f64> {
+  %z = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%k : tensor<4x2xf64>) outs(%c : tensor<4xf64>) {
+  ^bb0(%m: f64, %sum: f64):
+    %c0 = arith.constant 0 : index
+    %c3 = arith.constant 3 : index
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %next = arith.addi %i, %j : index
+    %at = arith.minui %next, %c3 : index
+    %a = tensor.extract %x[%j, %j] : tensor<4x4xf64>
+    %b = tensor.extract %x[%i, %at] : tensor<4x4xf64>
+    %d = tensor.extract %x[%c3, %c0] : tensor<4x4xf64>
+    %s = tensor.extract %n[] : tensor<f64>
+    %p = arith.mulf %a, %b : f64
+    %q = math.sin %d : f64
+    %t = arith.mulf %p, %q : f64
+    %u = arith.mulf %t, %s : f64
+    %v = arith.mulf %u, %m : f64
+    %y = arith.addf %sum, %v : f64
+    linalg.yield %y : f64
+  } -> tensor<4xf64>
+  %sq = arith.mulf %z, %z : tensor<4xf64>
+  %zero = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%sq : tensor<4xf64>) outs(%zero : tensor<f64>) dimensions = [0]
+  return %r : tensor<f64>
+}
+
+// What the body reads is one of the operands, too.
+func.func @reversed(%x: tensor<5xf64>) -> tensor<f64> {
+  %e = tensor.empty() : tensor<5xf64>
+  %z = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<5xf64>) outs(%e : tensor<5xf64>) {
+  ^bb0(%a: f64, %old: f64):
+    %c4 = arith.constant 4 : index
+    %i = linalg.index 0 : index
+    %at = arith.subi %c4, %i : index
+    %b = tensor.extract %x[%at] : tensor<5xf64>
+    %q = math.exp %b : f64
+    %p = arith.mulf %a, %q : f64
+    linalg.yield %p : f64
+  } -> tensor<5xf64>
+  %zero = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%z : tensor<5xf64>) outs(%zero : tensor<f64>) dimensions = [0]
+  return %r : tensor<f64>
+}

@@ -35,6 +35,17 @@ func.func @slices(%x: tensor<3x4xf64>, %d: tensor<3x3xf64>) -> tensor<f64> {
   return %r : tensor<f64>
 }
 
+// A part's cotangent is its slice, though it stand there twice.
+func.func @parts(%x: tensor<2x3xf64>, %y: tensor<2x1xf64>, %w: tensor<2x7xf64>) -> tensor<f64> {
+  %e = math.exp %x : tensor<2x3xf64>
+  %c = tensor.concat dim(1) %e, %y, %e : (tensor<2x3xf64>, tensor<2x1xf64>, tensor<2x3xf64>) -> tensor<2x7xf64>
+  %q = arith.mulf %c, %c : tensor<2x7xf64>
+  %s = arith.mulf %q, %w : tensor<2x7xf64>
+  %z = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%s : tensor<2x7xf64>) outs(%z : tensor<f64>) dimensions = [0, 1]
+  return %r : tensor<f64>
+}
+
 // Single elements out of a tensor and into others.
 func.func @elements(%x: tensor<2x3xf64>) -> tensor<f64> {
   %c0 = arith.constant 0 : index

@@ -127,9 +127,9 @@ neighbours(KernelBuilder &k, ValueRange indices, int64_t width) {
   SmallVector<SmallVector<Value>> places;
   for (int64_t lane = 0; lane < width; ++lane) {
     places.emplace_back(indices);
-    places.back().back() = arith::AddIOp::create(
-        k.b, k.loc, indices.back(),
-        arith::ConstantIndexOp::create(k.b, k.loc, lane));
+    places.back().back() =
+        arith::AddIOp::create(k.b, k.loc, indices.back(),
+                              arith::ConstantIndexOp::create(k.b, k.loc, lane));
   }
   return places;
 }
@@ -142,8 +142,8 @@ Value KernelBuilder::loadVector(Value memref, ValueRange indices,
     SmallVector<Value> bits;
     for (ArrayRef<Value> place : neighbours(*this, indices, width))
       bits.push_back(load(memref, place));
-    return vector::FromElementsOp::create(b, loc,
-                                          VectorType::get(width, element), bits);
+    return vector::FromElementsOp::create(
+        b, loc, VectorType::get(width, element), bits);
   }
   return vector::LoadOp::create(b, loc, VectorType::get(width, element), memref,
                                 indices);

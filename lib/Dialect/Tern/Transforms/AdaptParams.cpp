@@ -50,7 +50,7 @@ private:
       if (Operation *taken = symbols.lookup(name))
         return taken->emitError("'") << name << "' exists already";
     FailureOr<unsigned> result = findLoss(main);
-    if (failed(result) || failed(select(symbols, main)))
+    if (failed(result) || failed(checkInputs(main)) || failed(select(main)))
       return failure();
     addStates(main);
     func::FuncOp lossOnly = main.clone();
@@ -82,8 +82,18 @@ private:
            << loss << "' to train for; it has " << llvm::join(names, ", ");
   }
 
+  /// Inputs that sterna-build-training adds are told by their names.
+  LogicalResult checkInputs(func::FuncOp main) {
+    for (unsigned number = 0; number < main.getNumArguments(); ++number)
+      if (auto name = main.getArgAttrOfType<StringAttr>(number, inputAttr);
+          name && (name == "loss_scale" || name == "accumulate"))
+        return main.emitError("its input '")
+               << name.getValue() << "' has the name of one that training adds";
+    return success();
+  }
+
   /// Finds the parameters that training changes.
-  LogicalResult select(SymbolTable &symbols, func::FuncOp main) {
+  LogicalResult select(func::FuncOp main) {
     auto pattern = sterna::compileNamePattern(trainable);
     if (!pattern)
       return getOperation().emitError(llvm::toString(pattern.takeError()));

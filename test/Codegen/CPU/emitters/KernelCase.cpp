@@ -38,7 +38,7 @@ std::vector<char> encode(Matrix &values, const std::string &element) {
     bytes.insert(bytes.end(), first, first + size);
   };
   for (double &value : values) {
-    if (element == "i8") {
+    if (element == "i8" || element == "i1") {
       auto stored = int8_t(value);
       append(&stored, 1);
     } else if (element == "i16") {
@@ -216,6 +216,7 @@ private:
     std::string rows = addVector(rowFactors, c.m);
     std::string columns = addVector(columnTerms, c.n);
     std::string scalar = addVector(scalarFactor, 0);
+    std::string mask = addMatrix(kept, c.m, c.n, "i1");
     data.result = data.buffers.size();
     std::string tied = addMatrix(residual, c.m, c.n, "f32");
     std::string text = "  %e1 = tensor.empty() : " + result + "\n";
@@ -239,7 +240,9 @@ private:
     binary("%y1", "mulf", "%y0", "%scalar");
     binary("%y2", "mulf", "%y1", "%half");
     binary("%y3", "addf", "%y2", "%columns");
-    binary("%y", "addf", tied, "%y3");
+    text += "  %y4 = arith.select " + mask +
+            ", %y3, %half : " + shape(c.m, c.n, "i1") + ", " + result + "\n";
+    binary("%y", "addf", tied, "%y4");
     return text;
   }
 
@@ -271,7 +274,8 @@ private:
         }
         if (c.end == End::residual) {
           double factor = rowFactors[m] * scalarFactor[0] * 0.5;
-          sum = residual[at] + (sum * factor + columnTerms[n]);
+          sum = kept[at] ? sum * factor + columnTerms[n] : 0.5;
+          sum += residual[at];
           magnitude += std::abs(residual[at]) + std::abs(columnTerms[n]);
         }
         data.expected.push_back(sum);
@@ -289,8 +293,14 @@ private:
     return values;
   }
 
-  /// Of the magnitudes that quantizers give.
+  /// Of the magnitudes that quantizers give; of i1, 0 or 1.
   Matrix integers(int64_t size, const std::string &element) {
+    if (element == "i1") {
+      Matrix values(size);
+      for (double &value : values)
+        value = unit() < 0.5;
+      return values;
+    }
     int limit = element == "i8" ? 127 : 127 * 256 + 127;
     Matrix values(size);
     for (double &value : values)
@@ -303,7 +313,7 @@ private:
   KernelData data;
   std::string arguments;
   Matrix a, b, accumulated, steps, residual, rowFactors, columnTerms,
-      scalarFactor;
+      scalarFactor, kept;
   std::mt19937 engine{42};
 };
 
