@@ -43,6 +43,10 @@ struct LoopResult {
   /// own.
   Value term;
   Operation *combiner = nullptr;
+  /// What decides whether an iteration contributes, as it does where this is
+  /// `takenIf`; null where each does.
+  Value condition;
+  bool takenIf = true;
   /// What the cotangents of the terms are made of, elements of the result each.
   SmallVector<Access> parts;
   Value initCotangent;
@@ -150,18 +154,43 @@ private:
   LogicalResult findCombiner(unsigned index, Value yielded,
                              LoopResult &result) {
     BlockArgument old = op.getRegionOutputArgs()[index];
+    auto choice = yielded.getDefiningOp<arith::SelectOp>();
+    if (choice &&
+        (choice.getTrueValue() == old || choice.getFalseValue() == old)) {
+      result.condition = choice.getCondition();
+      result.takenIf = choice.getFalseValue() == old;
+      yielded = result.takenIf ? choice.getTrueValue() : choice.getFalseValue();
+      combiners.insert(choice);
+    }
     Operation *combiner = yielded.getDefiningOp();
-    if (!combiner || !old.hasOneUse() || *old.user_begin() != combiner ||
+    if (!combiner ||
         !isa<arith::AddFOp, arith::MulFOp, arith::MaximumFOp, arith::MinimumFOp,
-             arith::MaxNumFOp, arith::MinNumFOp>(combiner))
+             arith::MaxNumFOp, arith::MinNumFOp>(combiner) ||
+        llvm::count(combiner->getOperands(), old) != 1 ||
+        llvm::any_of(old.getUsers(), [&](Operation *user) {
+          return user != combiner && !combiners.contains(user);
+        }))
       return failure();
     result.combiner = combiner;
     result.term = combiner->getOperand(combiner->getOperand(0) == old ? 1 : 0);
     combiners.insert(combiner);
     // A term that depends on another result so far is none.
     return failure(llvm::any_of(op.getRegionOutputArgs(), [&](Value other) {
-      return dependsOn(*op.getBlock(), result.term, other);
+      return dependsOn(*op.getBlock(), result.term, other) ||
+             (result.condition &&
+              dependsOn(*op.getBlock(), result.condition, other));
     }));
+  }
+
+  /// In loops that emit() builds: `value` of an iteration that contributes to
+  /// `result`, else `otherwise`.
+  static Value ifTaken(const TensorBuilder &build, const LoopResult &result,
+                       IRMapping &mapping, Value value, Value otherwise) {
+    if (!result.condition)
+      return value;
+    Value condition = mapping.lookupOrDefault(result.condition);
+    return result.takenIf ? build.select(condition, value, otherwise)
+                          : build.select(condition, otherwise, value);
   }
 
   void splitCotangent(LoopResult &result) {
@@ -312,9 +341,10 @@ private:
     return emit(parts, init, result.map,
                 [&](OpBuilder &nested, IRMapping &mapping, ValueRange parts,
                     Value old) {
-                  return combine({nested, op.getLoc()},
-                                 mapping.lookupOrDefault(result.term), parts,
-                                 old);
+                  TensorBuilder inner{nested, op.getLoc()};
+                  Value next = combine(
+                      inner, mapping.lookupOrDefault(result.term), parts, old);
+                  return ifTaken(inner, result, mapping, next, old);
                 });
   }
 
@@ -431,7 +461,9 @@ private:
       ValueRange own = parts.take_front(result.parts.size());
       parts = parts.drop_front(result.parts.size());
       Value term = mapping.lookupOrDefault(result.term);
-      Value cotangent = termCotangent(build, result, term, own);
+      Value cotangent = ifTaken(build, result, mapping,
+                                termCotangent(build, result, term, own),
+                                build.constant(term.getType(), 0));
       auto gradient = buildGradients(build.b, term, cotangent, argument);
       hasFailed |= failed(gradient);
       if (!hasFailed)

@@ -32,6 +32,43 @@ struct LogRule : SelectsNothing {
   }
 };
 
+/// dx = dy / (1 + x)
+struct Log1pRule : SelectsNothing {
+  static Value cotangent(Build &build, math::Log1pOp op, unsigned, Value dy) {
+    Value one = build.constant(dy.getType(), 1);
+    return build.div(dy, build.add(one, op.getOperand()));
+  }
+};
+
+/// sqrt(1 - x^2)
+Value complement(Build &build, Value x) {
+  Value one = build.constant(x.getType(), 1);
+  return build.sqrt(build.sub(one, build.mul(x, x)));
+}
+
+/// dx = dy / sqrt(1 - x^2)
+struct AsinRule : SelectsNothing {
+  static Value cotangent(Build &build, math::AsinOp op, unsigned, Value dy) {
+    return build.div(dy, complement(build, op.getOperand()));
+  }
+};
+
+/// dx = -dy / sqrt(1 - x^2)
+struct AcosRule : SelectsNothing {
+  static Value cotangent(Build &build, math::AcosOp op, unsigned, Value dy) {
+    return build.neg(build.div(dy, complement(build, op.getOperand())));
+  }
+};
+
+/// dx = dy / (1 + x^2)
+struct AtanRule : SelectsNothing {
+  static Value cotangent(Build &build, math::AtanOp op, unsigned, Value dy) {
+    Value x = op.getOperand();
+    Value one = build.constant(dy.getType(), 1);
+    return build.div(dy, build.add(one, build.mul(x, x)));
+  }
+};
+
 /// dx = dy / (2 y)
 struct SqrtRule : SelectsNothing {
   static Value cotangent(Build &build, math::SqrtOp op, unsigned, Value dy) {
@@ -152,10 +189,14 @@ template <typename Op, typename Rule> void attach(MLIRContext *context) {
 void sterna::registerMathAutodiffRules(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, math::MathDialect *) {
     attach<math::AbsFOp, AbsRule>(context);
+    attach<math::AcosOp, AcosRule>(context);
+    attach<math::AsinOp, AsinRule>(context);
+    attach<math::AtanOp, AtanRule>(context);
     attach<math::CopySignOp, CopySignRule>(context);
     attach<math::CosOp, CosRule>(context);
     attach<math::ErfOp, ErfRule>(context);
     attach<math::ExpOp, ExpRule>(context);
+    attach<math::Log1pOp, Log1pRule>(context);
     attach<math::LogOp, LogRule>(context);
     attach<math::PowFOp, PowRule>(context);
     attach<math::RsqrtOp, RsqrtRule>(context);

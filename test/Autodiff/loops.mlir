@@ -384,3 +384,35 @@ func.func @reversed(%x: tensor<5xf64>) -> tensor<f64> {
   %r = linalg.reduce { arith.addf } ins(%z : tensor<5xf64>) outs(%zero : tensor<f64>) dimensions = [0]
   return %r : tensor<f64>
 }
+
+// Reductions that some iterations do not take part in: a running sum, the
+// product of what is positive, the largest of the others.
+func.func @partial_reductions(%x: tensor<3x4xf64>, %a: tensor<3x4xf64>, %b: tensor<3xf64>, %c: tensor<3xf64>) -> tensor<f64> {
+  %sums = linalg.generic {indexing_maps = [affine_map<(i, j, k) -> (i, k)>, affine_map<(i, j, k) -> (i, j)>], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x : tensor<3x4xf64>) outs(%a : tensor<3x4xf64>) {
+  ^bb0(%v: f64, %old: f64):
+    %j = linalg.index 1 : index
+    %l = linalg.index 2 : index
+    %taken = arith.cmpi sle, %l, %j : index
+    %s = math.sin %v : f64
+    %next = arith.addf %old, %s : f64
+    %y = arith.select %taken, %next, %old : f64
+    linalg.yield %y : f64
+  } -> tensor<3x4xf64>
+  %parts:2 = linalg.generic {indexing_maps = [#id, #row, #row], iterator_types = ["parallel", "reduction"]}
+      ins(%sums : tensor<3x4xf64>) outs(%b, %c : tensor<3xf64>, tensor<3xf64>) {
+  ^bb0(%v: f64, %product: f64, %most: f64):
+    %zero = arith.constant 0.0 : f64
+    %positive = arith.cmpf ogt, %v, %zero : f64
+    %p = arith.mulf %v, %product : f64
+    %y = arith.select %positive, %p, %product : f64
+    %m = arith.maximumf %most, %v : f64
+    %z = arith.select %positive, %most, %m : f64
+    linalg.yield %y, %z : f64, f64
+  } -> (tensor<3xf64>, tensor<3xf64>)
+  %t = arith.mulf %parts#0, %parts#1 : tensor<3xf64>
+  %u = arith.addf %t, %parts#1 : tensor<3xf64>
+  %zero = arith.constant dense<0.0> : tensor<f64>
+  %r = linalg.reduce { arith.addf } ins(%u : tensor<3xf64>) outs(%zero : tensor<f64>) dimensions = [0]
+  return %r : tensor<f64>
+}

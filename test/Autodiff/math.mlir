@@ -116,3 +116,19 @@ func.func @square_at_zero(%x: tensor<f64>) -> tensor<f64> {
   %y = math.powf %x, %two : tensor<f64>
   return %y : tensor<f64>
 }
+
+// RANGE x -0.5 2
+func.func @log1p(%x: tensor<f64>) -> tensor<f64> {
+  %y = math.log1p %x : tensor<f64>
+  return %y : tensor<f64>
+}
+
+// RANGE x -0.9 0.9
+func.func @inverse_angles(%x: tensor<f64>) -> tensor<f64> {
+  %a = math.asin %x : tensor<f64>
+  %b = math.acos %x : tensor<f64>
+  %c = math.atan %x : tensor<f64>
+  %p = arith.mulf %a, %c : tensor<f64>
+  %y = arith.subf %p, %b : tensor<f64>
+  return %y : tensor<f64>
+}

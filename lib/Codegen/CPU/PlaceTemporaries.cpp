@@ -74,22 +74,20 @@ private:
         continue;
       }
       onStack += bytes;
-      replace(op,
-              memref::AllocaOp::create(builder, op->getLoc(), typeOf(op),
-                                       builder.getI64IntegerAttr(alignment)));
+      op->getResult(0).replaceAllUsesWith(
+          memref::AllocaOp::create(builder, op->getLoc(), typeOf(op),
+                                   builder.getI64IntegerAttr(alignment)));
     }
     Value scratch = addScratch(scratchBytes);
     for (auto [op, offset] : inScratch) {
       Value shift =
           arith::ConstantIndexOp::create(builder, op->getLoc(), offset);
-      replace(op, memref::ViewOp::create(builder, op->getLoc(), typeOf(op),
-                                         scratch, shift, ValueRange{}));
+      op->getResult(0).replaceAllUsesWith(memref::ViewOp::create(
+          builder, op->getLoc(), typeOf(op), scratch, shift, ValueRange{}));
     }
-  }
-
-  void replace(Operation *op, Value place) {
-    op->getResult(0).replaceAllUsesWith(place);
-    op->erase();
+    // Last, for the builder may stand before one of them.
+    for (Operation *op : temporaries)
+      op->erase();
   }
 
   /// The last argument of the function: so many bytes.

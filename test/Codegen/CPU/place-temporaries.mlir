@@ -44,3 +44,17 @@ func.func @beyond_the_stack(%x: f32, %y: i32, %z: i16, %i: index) {
   memref.store %z, %c[%i, %i] : memref<8x16xi16>
   return
 }
+
+// The first op of the function is one of several.
+// CHECK-LABEL: func.func @at_the_start(
+// CHECK-DAG: %[[A:.+]] = memref.alloca() {alignment = 64 : i64} : memref<3xf32>
+// CHECK-DAG: %[[B:.+]] = memref.alloca() {alignment = 64 : i64} : memref<2xf32>
+// CHECK: memref.store %{{.+}}, %[[A]]
+// CHECK: memref.store %{{.+}}, %[[B]]
+func.func @at_the_start(%x: f32, %i: index) {
+  %a = memref.alloc() : memref<3xf32>
+  memref.store %x, %a[%i] : memref<3xf32>
+  %b = memref.alloc() : memref<2xf32>
+  memref.store %x, %b[%i] : memref<2xf32>
+  return
+}

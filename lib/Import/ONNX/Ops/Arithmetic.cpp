@@ -275,6 +275,18 @@ LogicalResult buildIntegerPow(NodeBuilder &n) {
   return n.finish(result, type);
 }
 
+/// x to the power `exponent`, a whole number of at most 16.
+Value wholePower(const NodeBuilder &n, Value x, int exponent) {
+  Value power;
+  for (int rest = std::abs(exponent); rest; rest /= 2, x = n.mul(x, x))
+    if (rest % 2)
+      power = power ? n.mul(power, x) : x;
+  Value one = n.constant(x.getType(), 1);
+  if (!power)
+    return one;
+  return exponent < 0 ? n.div(one, power) : power;
+}
+
 /// x to the power y, floats, as C's pow.
 Value powerOf(const NodeBuilder &n, Value x, Value y) {
   auto c = [&](double value) { return n.constant(x.getType(), value); };
@@ -287,7 +299,12 @@ Value powerOf(const NodeBuilder &n, Value x, Value y) {
   Value magnitude = math::AbsFOp::create(n.b, n.loc, x);
   Value logarithm = math::LogOp::create(n.b, n.loc, magnitude);
   Value power = math::ExpOp::create(n.b, n.loc, n.mul(y, logarithm));
-  power = n.select(equal(magnitude, c(1)), c(1), power);
+  // One to an infinite power. Of others the selection would hide a derivative.
+  Value isInfinite = equal(math::AbsFOp::create(n.b, n.loc, y),
+                           c(std::numeric_limits<double>::infinity()));
+  power = n.select(
+      arith::AndIOp::create(n.b, n.loc, equal(magnitude, c(1)), isInfinite),
+      c(1), power);
   // Of a negative base: by whether the exponent is odd, even or no integer.
   Value isEven = isWhole(n.mul(y, c(0.5)));
   Value ofNegative = n.select(isEven, power, n.neg(power));
@@ -317,8 +334,8 @@ LogicalResult buildPow(NodeBuilder &n) {
     // What models have, exactly.
     if (exponent && exponent.isSplat() && isFloat(n.dataType(1))) {
       double power = exponent.getSplatValue<FloatAttr>().getValueAsDouble();
-      if (power == 2)
-        return n.mul(values[0], values[0]);
+      if (std::abs(power) <= 16 && power == std::floor(power))
+        return wholePower(n, values[0], int(power));
       if (power == 0.5)
         return n.sqrt(values[0]);
     }
