@@ -83,6 +83,7 @@ def write_arrays(folder):
     np.save(folder / "i32.npy", np.arange(3, dtype="<i4"))
     np.save(folder / "scalar.npy", np.float32(1))
     np.save(folder / "f64.npy", np.zeros(2))
+    np.savez(folder / "two.npz", x=np.arange(3, dtype="<f4"), y=np.zeros(1))
 
 
 def write_safetensors(folder):

@@ -194,8 +194,13 @@ struct ProgramSet {
 
 /// The sets of programs that the commands run.
 std::vector<ProgramSet> programSets(const Module &module) {
-  if (module.isGraph())
-    return {{"run", {module.findProgram("main").value_or(0)}}};
+  if (module.isGraph()) {
+    std::vector<ProgramSet> sets = {
+        {"run", {module.findProgram("main").value_or(0)}}};
+    if (module.model().trainable())
+      sets.insert(sets.begin(), {"train", trainPrograms(module)});
+    return sets;
+  }
   return {{"train", trainPrograms(module)},
           {"generate", generatePrograms(module, /*lora=*/false)}};
 }
@@ -275,6 +280,18 @@ void printFields(const char *title, const Fields *fields) {
                 shapeText(shapeOf(*field)).c_str());
 }
 
+/// Of a graph, the parameters that training changes.
+void printTrained(const Module &module) {
+  uint64_t count = 0, elements = 0;
+  for (const format::StateTensor *tensor : orEmpty(module.plan().state()))
+    if (tensor->kind() == format::StateKind::parameter) {
+      ++count;
+      elements += elementCount(tensor->shape()).value_or(0);
+    }
+  std::printf("training  %llu parameters of %llu numbers\n",
+              (unsigned long long)count, (unsigned long long)elements);
+}
+
 void printModel(const Module &module) {
   const format::Model &model = module.model();
   std::printf("%-9s %s (%s)\n", module.isGraph() ? "graph" : "model",
@@ -282,6 +299,8 @@ void printModel(const Module &module) {
   if (const format::Program *program = findMain(module)) {
     printFields("input", program->inputs());
     printFields("output", program->outputs());
+    if (model.trainable())
+      printTrained(module);
     return;
   }
   std::printf("          %u layers, hidden %u, feed-forward %u, heads %u/%u of "

@@ -17,6 +17,7 @@
 #include "mlir/Conversion/MemRefToSPIRV/MemRefToSPIRV.h"
 #include "mlir/Conversion/SCFToSPIRV/SCFToSPIRV.h"
 #include "mlir/Conversion/UBToSPIRV/UBToSPIRV.h"
+#include "mlir/Conversion/VectorToSPIRV/VectorToSPIRV.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/SPIRV/IR/TargetAndABI.h"
@@ -172,6 +173,7 @@ private:
     populateMathToSPIRVPatterns(types, patterns);
     populateMemRefToSPIRVPatterns(types, patterns);
     populateSCFToSPIRVPatterns(types, loops, patterns);
+    populateVectorToSPIRVPatterns(types, patterns);
     ub::populateUBToSPIRVConversionPatterns(types, patterns);
     patterns.add<WidenBeforeFloat>(&getContext(), /*benefit=*/2);
     patterns.add<ConvertBarrier>(types, &getContext(), /*benefit=*/2);

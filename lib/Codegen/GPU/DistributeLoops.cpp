@@ -82,8 +82,8 @@ public:
     }
     if (isNarrow()) {
       if (!startsWithWord())
-        return op.emitError("expected 8-bit results to begin with a word and "
-                            "to lie in one piece");
+        return op.emitError("expected results of less than a word to begin "
+                            "with one and to lie in one piece");
       emitWords();
     } else if (auto combiner = getCombiner())
       emitLanes(*combiner);
@@ -240,9 +240,14 @@ private:
   /// Whether the result's elements are parts of a word of memory.
   bool isNarrow() {
     Value output = op.getDpsInits().front();
-    return op.getNumDpsInits() == 1 && reduction.empty() &&
-           isa<BlockArgument>(getBuffer(output)) &&
-           getElementTypeOrSelf(output).getIntOrFloatBitWidth() == 8;
+    return op.getNumDpsInits() == 1 && isa<BlockArgument>(getBuffer(output)) &&
+           getElementTypeOrSelf(output).getIntOrFloatBitWidth() < 32;
+  }
+
+  /// How many a word has; a boolean takes a byte.
+  int64_t perWord() {
+    Type type = getElementTypeOrSelf(op.getDpsInits().front());
+    return 32 / std::max(type.getIntOrFloatBitWidth(), 8u);
   }
 
   /// Whether the result's view is contiguous and, as far as can be seen, begins
@@ -251,10 +256,10 @@ private:
     auto type = cast<MemRefType>(op.getDpsInits().front().getType());
     auto [strides, offset] = type.getStridesAndOffset();
     return type.areTrailingDimsContiguous(type.getRank()) &&
-           (ShapedType::isDynamic(offset) || offset % 4 == 0);
+           (ShapedType::isDynamic(offset) || offset % perWord() == 0);
   }
 
-  /// Four neighbouring results of 8 bits to an invocation at a time. Those past
+  /// The neighbouring results of a word to an invocation at a time. Those past
   /// the end repeat the last: they fall into the padding of the buffer.
   void emitWords() {
     OpOperand &output = *op.getDpsInitsMutable().begin();
@@ -262,19 +267,21 @@ private:
         llvm::to_vector(llvm::seq<int64_t>(0, extents.size()));
     Value flat = memref::CollapseShapeOp::create(
         b, loc, output.get(), SmallVector<ReassociationIndices>{all});
-    deal(llvm::divideCeil(iterations, 4), [&](Value word) {
-      Value first = arith::MulIOp::create(b, loc, word, index(4));
+    int64_t count = perWord();
+    deal(llvm::divideCeil(iterations, count), [&](Value word) {
+      Value first = arith::MulIOp::create(b, loc, word, index(count));
       SmallVector<Value> results;
-      for (int64_t i = 0; i < 4; ++i) {
+      for (int64_t i = 0; i < count; ++i) {
         Value number = arith::AddIOp::create(b, loc, first, index(i));
-        if (iterations % 4)
+        if (iterations % count)
           number =
               arith::MinUIOp::create(b, loc, number, index(iterations - 1));
         SmallVector<Value> at = origin();
         delinearize(number, parallel, at);
-        results.push_back(emitBody(at, loadOutputs(at)).front());
+        results.push_back(
+            emitReduction(at, index(0), 1, loadOutputs(at)).front());
       }
-      auto type = VectorType::get(4, results.front().getType());
+      auto type = VectorType::get(count, results.front().getType());
       Value vector = vector::FromElementsOp::create(b, loc, type, results);
       vector::StoreOp::create(b, loc, vector, flat, ValueRange{first});
     });

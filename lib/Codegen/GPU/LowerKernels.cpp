@@ -35,6 +35,9 @@ static void buildPipeline(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(sterna::gpu::createLowerMemoryPass());
   manager.addPass(createLowerAffinePass());
   manager.addPass(createCanonicalizerPass());
+  manager.addNestedPass<func::FuncOp>(
+      sterna::gpu::createEmulateWideIntegersPass());
+  manager.addPass(createCanonicalizerPass());
   manager.addPass(createLoopInvariantCodeMotionPass());
   manager.addPass(createCSEPass());
   manager.addPass(sterna::gpu::createConvertToSPIRVPass());

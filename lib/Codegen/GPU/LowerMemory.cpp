@@ -41,6 +41,33 @@ struct Words {
     return arith::AndIOp::create(b, loc, x, constant(bits));
   }
   Value merge(Value x, Value y) { return arith::OrIOp::create(b, loc, x, y); }
+  /// An integer of at most 32 bits as a word, and back.
+  Value widen(Value x) {
+    if (x.getType().isInteger(32))
+      return x;
+    return arith::ExtUIOp::create(b, loc, b.getI32Type(), x);
+  }
+  Value narrow(Value word, Type type) {
+    if (type.isInteger(32))
+      return word;
+    if (type.isInteger(1))
+      return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne,
+                                   mask(word, 255), constant(0));
+    return arith::TruncIOp::create(b, loc, type, word);
+  }
+  /// An integer of 64 bits from two words, and back.
+  Value join(Value low, Value high) {
+    Type wide = b.getI64Type();
+    Value bits = arith::ConstantIntOp::create(b, loc, 32, 64);
+    return merge(arith::ExtUIOp::create(b, loc, wide, low),
+                 shiftLeft(arith::ExtUIOp::create(b, loc, wide, high), bits));
+  }
+  std::pair<Value, Value> split(Value x) {
+    Value bits = arith::ConstantIntOp::create(b, loc, 32, 64);
+    Type word = b.getI32Type();
+    return {arith::TruncIOp::create(b, loc, word, x),
+            arith::TruncIOp::create(b, loc, word, shiftRight(x, bits))};
+  }
   Value toFloat(Value word) {
     return arith::BitcastOp::create(b, loc, b.getF32Type(), word);
   }
@@ -104,13 +131,15 @@ private:
     function.walk([&](memref::AllocOp op) {
       MemRefType type = op.getType();
       Type element = type.getElementType();
-      if (element.getIntOrFloatBitWidth() < 32)
+      SmallVector<int64_t> shape(type.getShape());
+      if (element.isInteger(64))
+        shape.push_back(2);
+      if (element.isInteger())
         element = IntegerType::get(&getContext(), 32);
       OpBuilder b(op);
       auto words = memref::AllocOp::create(
           b, op.getLoc(),
-          MemRefType::get(type.getShape(), element, MemRefLayoutAttrInterface{},
-                          shared));
+          MemRefType::get(shape, element, MemRefLayoutAttrInterface{}, shared));
       temporaries[op.getMemref()] = words;
     });
   }
@@ -158,40 +187,76 @@ private:
     OpBuilder b(op);
     Location loc = op.getLoc();
     Type type = op.getType();
-    if (Value words = temporaries.lookup(op.getMemRef())) {
-      Value value = memref::LoadOp::create(b, loc, words, op.getIndices());
-      if (value.getType() != type)
-        value = arith::TruncIOp::create(b, loc, type, value);
-      op.replaceAllUsesWith(value);
-      op.erase();
-      return success();
-    }
+    Words words{b, loc};
+    if (Value memory = temporaries.lookup(op.getMemRef()))
+      return replace(op, loadTemporary(words, type, memory, op.getIndices()));
     Place place = places.lookup(op.getMemRef());
-    unsigned bits = type.getIntOrFloatBitWidth();
-    if (!place.slot || (bits != 8 && bits != 16 && bits != 32))
-      return op.emitError("expected a load of 8, 16 or 32 bits from a buffer");
+    unsigned bits = bitsInMemory(type);
+    if (!place.slot || (bits == 64 && !type.isInteger()))
+      return op.emitError("expected a load of integers or of floats of 16 or "
+                          "32 bits from a buffer");
     Value number = linearize(b, loc, op.getMemRefType(), op.getIndices());
+    if (bits == 64) {
+      Value low = doubled(b, loc, place, number);
+      Value high = arith::AddIOp::create(
+          b, loc, low, arith::ConstantIndexOp::create(b, loc, 1));
+      return replace(
+          op, words.join(memref::LoadOp::create(b, loc, place.slot, low),
+                         memref::LoadOp::create(b, loc, place.slot, high)));
+    }
     Value word = memref::LoadOp::create(
         b, loc, place.slot, wordOf(b, loc, place, number, 32 / bits));
-    if (bits == 32) {
-      if (type.isF32())
-        word = arith::BitcastOp::create(b, loc, type, word);
-      op.replaceAllUsesWith(word);
-      op.erase();
-      return success();
-    }
-    Words words{b, loc};
+    if (bits == 32)
+      return replace(op, type.isF32()
+                             ? arith::BitcastOp::create(b, loc, type, word)
+                             : word);
     Value position = arith::IndexCastOp::create(b, loc, b.getI32Type(), number);
     position = words.mask(position, 32 / bits - 1);
     Value part = words.shiftRight(
         word, arith::MulIOp::create(b, loc, position, words.constant(bits)));
-    if (bits == 8) {
-      Value byte = arith::TruncIOp::create(b, loc, type, part);
-      op.replaceAllUsesWith(byte);
-      op.erase();
-      return success();
-    }
-    return widen(op, part, words);
+    if (!type.isInteger())
+      return widen(op, part, words);
+    return replace(op, words.narrow(part, type));
+  }
+
+  /// A boolean takes a byte.
+  static unsigned bitsInMemory(Type type) {
+    unsigned bits = type.getIntOrFloatBitWidth();
+    return bits == 1 ? 8 : bits;
+  }
+
+  /// The first of the two words of element `number`.
+  static Value doubled(OpBuilder &b, Location loc, const Place &place,
+                       Value number) {
+    Value two = arith::ConstantIndexOp::create(b, loc, 2);
+    return arith::AddIOp::create(b, loc, place.first,
+                                 arith::MulIOp::create(b, loc, number, two));
+  }
+
+  static LogicalResult replace(memref::LoadOp op, Value value) {
+    op.replaceAllUsesWith(value);
+    op.erase();
+    return success();
+  }
+
+  /// `indices` and that of the low or high word of 64 bits.
+  static SmallVector<Value> halfAt(Words words, ValueRange indices,
+                                   int64_t half) {
+    SmallVector<Value> at(indices);
+    at.push_back(arith::ConstantIndexOp::create(words.b, words.loc, half));
+    return at;
+  }
+
+  static Value loadTemporary(Words words, Type type, Value memory,
+                             ValueRange indices) {
+    auto load = [&](ValueRange at) -> Value {
+      return memref::LoadOp::create(words.b, words.loc, memory, at);
+    };
+    if (type.isInteger(64))
+      return words.join(load(halfAt(words, indices, 0)),
+                        load(halfAt(words, indices, 1)));
+    Value word = load(indices);
+    return type.isInteger() ? words.narrow(word, type) : word;
   }
 
   /// Replaces the widening that follows every load of a 16-bit float.
@@ -213,19 +278,40 @@ private:
     OpBuilder b(op);
     Location loc = op.getLoc();
     Value value = op.getValue();
-    if (Value words = temporaries.lookup(op.getMemRef())) {
-      Type element = cast<MemRefType>(words.getType()).getElementType();
-      if (value.getType() != element)
-        value = arith::ExtUIOp::create(b, loc, element, value);
-      memref::StoreOp::create(b, loc, value, words, op.getIndices());
+    Words words{b, loc};
+    Type type = value.getType();
+    if (Value memory = temporaries.lookup(op.getMemRef())) {
+      if (type.isInteger(64)) {
+        auto [low, high] = words.split(value);
+        memref::StoreOp::create(b, loc, low, memory,
+                                halfAt(words, op.getIndices(), 0));
+        memref::StoreOp::create(b, loc, high, memory,
+                                halfAt(words, op.getIndices(), 1));
+      } else {
+        memref::StoreOp::create(b, loc,
+                                type.isInteger() ? words.widen(value) : value,
+                                memory, op.getIndices());
+      }
       op.erase();
       return success();
     }
     Place place = places.lookup(op.getMemRef());
-    if (!place.slot || value.getType().getIntOrFloatBitWidth() != 32)
-      return op.emitError("expected a store of 32 bits to a buffer");
+    if (!place.slot ||
+        (type.getIntOrFloatBitWidth() != 32 && !type.isInteger(64)))
+      return op.emitError("expected a store of 32 bits, or of integers of 64, "
+                          "to a buffer");
     Value number = linearize(b, loc, op.getMemRefType(), op.getIndices());
-    if (value.getType().isF32())
+    if (type.isInteger(64)) {
+      auto [low, high] = words.split(value);
+      Value at = doubled(b, loc, place, number);
+      Value behind = arith::AddIOp::create(
+          b, loc, at, arith::ConstantIndexOp::create(b, loc, 1));
+      memref::StoreOp::create(b, loc, low, place.slot, at);
+      memref::StoreOp::create(b, loc, high, place.slot, behind);
+      op.erase();
+      return success();
+    }
+    if (type.isF32())
       value = arith::BitcastOp::create(b, loc, b.getI32Type(), value);
     memref::StoreOp::create(b, loc, value, place.slot,
                             wordOf(b, loc, place, number, 1));
@@ -233,26 +319,36 @@ private:
     return success();
   }
 
-  /// Four bytes that make up a word.
+  /// The bits of a part of a word: an integer, or the half that rounding to 16
+  /// bits has left as one; null otherwise.
+  static Value bitsOf(Value part) {
+    if (part.getType().isInteger())
+      return part;
+    auto half = part.getDefiningOp<arith::BitcastOp>();
+    return half ? half.getIn() : Value();
+  }
+
+  /// Bytes or halves that make up a word.
   LogicalResult lowerVector(vector::StoreOp op) {
     OpBuilder b(op);
     Location loc = op.getLoc();
     Place place = places.lookup(op.getBase());
-    auto bytes = op.getValueToStore().getDefiningOp<vector::FromElementsOp>();
-    if (!place.slot || !bytes)
-      return op.emitError("expected a store of four bytes to a buffer");
+    auto parts = op.getValueToStore().getDefiningOp<vector::FromElementsOp>();
+    if (!place.slot || !parts || !llvm::all_of(parts.getElements(), bitsOf))
+      return op.emitError("expected a store of integers or halves that make up "
+                          "a word to a buffer");
     Words words{b, loc};
+    int32_t bits = 32 / int32_t(parts.getElements().size());
     Value word = words.constant(0);
-    for (auto [position, byte] : llvm::enumerate(bytes.getElements())) {
-      Value wide = arith::ExtUIOp::create(b, loc, b.getI32Type(), byte);
-      word = words.merge(word, words.shiftLeft(wide, 8 * int32_t(position)));
-    }
+    for (auto [position, part] : llvm::enumerate(parts.getElements()))
+      word = words.merge(word, words.shiftLeft(words.widen(bitsOf(part)),
+                                               bits * int32_t(position)));
     Value number = linearize(b, loc, op.getMemRefType(), op.getIndices());
     memref::StoreOp::create(b, loc, word, place.slot,
-                            wordOf(b, loc, place, number, 4));
+                            wordOf(b, loc, place, number, 32 / bits));
     op.erase();
-    if (bytes->use_empty())
-      bytes.erase();
+    if (parts->use_empty())
+      parts.erase();
     return success();
   }
 

@@ -36,6 +36,8 @@ TEST(Options, EachIsSet) {
            {"head-type", "f16"},
            {"weight-layout", "base3"},
            {"no-train", "true"},
+           {"train", "loss"},
+           {"trainable", ".*weight"},
            {"no-checkpoint", ""},
            {"portable-kernels", "false"},
            {"quantize", "absmean"},
@@ -66,6 +68,8 @@ TEST(Options, EachIsSet) {
   EXPECT_EQ(options.headType, "f16");
   EXPECT_EQ(options.weightLayout, "base3");
   EXPECT_FALSE(options.train);
+  EXPECT_EQ(options.loss, "loss");
+  EXPECT_EQ(options.trainable, ".*weight");
   EXPECT_FALSE(options.checkpoint);
   EXPECT_TRUE(options.tuned);
   EXPECT_EQ(options.quantize, "absmean");

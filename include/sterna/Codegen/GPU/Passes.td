@@ -46,6 +46,26 @@ def EmitKernelsPass : Pass<"sterna-emit-gpu-kernels", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect"];
 }
 
+def EmulateWideIntegersPass
+    : Pass<"sterna-emulate-wide-integers", "::mlir::func::FuncOp"> {
+  let summary = "Compute integers of 64 bits in pairs of words";
+  let description = [{
+    Few devices have integers of 64 bits (the feature `shaderInt64`). Each becomes
+    a vector of its low and its high word, as upstream's
+    `--arith-emulate-wide-int` has it, in loops and branches too. An op that
+    cannot be computed so is an error.
+
+    ```mlir
+    %z = arith.andi %x, %y : i64
+    // becomes, with the words of %x and %y
+    %l = arith.andi %xl, %yl : i32
+    %h = arith.andi %xh, %yh : i32
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def DistributeLoopsPass : Pass<"sterna-distribute-loops", "::mlir::func::FuncOp"> {
   let summary = "Run linalg ops on the invocations of a workgroup";
   let description = [{
@@ -81,9 +101,10 @@ def LowerMemoryPass : Pass<"sterna-lower-gpu-memory", "::mlir::func::FuncOp"> {
   let summary = "Turn buffers into words of the slots' storage buffers";
   let description = [{
     A kernel function gets a memref of words for each slot and, for each buffer,
-    the number of its first word. Loads of 8 and 16 bits extract from a word,
-    because few devices store less than 32 bits. Temporaries move to the memory
-    that a workgroup shares.
+    the number of its first word. Loads of 8 and 16 bits extract from a word, and
+    stores are of all of a word's elements, because few devices store less than
+    32 bits. Integers of 64 bits are two words, booleans bytes. Temporaries move
+    to the memory that a workgroup shares.
 
     ```mlir
     func.func @f(%x: memref<4x8xf32>) ...
