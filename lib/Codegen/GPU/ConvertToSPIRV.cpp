@@ -35,22 +35,6 @@ using namespace sterna;
 
 namespace {
 
-/// An 8-bit integer is emulated in the low bits of a word, which upstream's
-/// conversion to float takes as it is.
-struct WidenBeforeFloat : OpRewritePattern<arith::SIToFPOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(arith::SIToFPOp op,
-                                PatternRewriter &rewriter) const override {
-    if (op.getIn().getType().getIntOrFloatBitWidth() >= 32)
-      return failure();
-    Value wide = arith::ExtSIOp::create(rewriter, op.getLoc(),
-                                        rewriter.getI32Type(), op.getIn());
-    rewriter.replaceOpWithNewOp<arith::SIToFPOp>(op, op.getType(), wide);
-    return success();
-  }
-};
-
 /// As upstream's, but also for what invocations write to storage buffers.
 struct ConvertBarrier : OpConversionPattern<mlir::gpu::BarrierOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -175,7 +159,6 @@ private:
     populateSCFToSPIRVPatterns(types, loops, patterns);
     populateVectorToSPIRVPatterns(types, patterns);
     ub::populateUBToSPIRVConversionPatterns(types, patterns);
-    patterns.add<WidenBeforeFloat>(&getContext(), /*benefit=*/2);
     patterns.add<ConvertBarrier>(types, &getContext(), /*benefit=*/2);
     std::unique_ptr<ConversionTarget> legality =
         SPIRVConversionTarget::get(target);

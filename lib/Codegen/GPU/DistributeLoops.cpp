@@ -237,10 +237,12 @@ private:
     });
   }
 
-  /// Whether the result's elements are parts of a word of memory.
+  /// Whether the result's elements are parts of a word of memory. A scalar has
+  /// one of its own.
   bool isNarrow() {
     Value output = op.getDpsInits().front();
     return op.getNumDpsInits() == 1 && isa<BlockArgument>(getBuffer(output)) &&
+           cast<MemRefType>(output.getType()).getRank() != 0 &&
            getElementTypeOrSelf(output).getIntOrFloatBitWidth() < 32;
   }
 
@@ -263,8 +265,8 @@ private:
   /// the end repeat the last: they fall into the padding of the buffer.
   void emitWords() {
     OpOperand &output = *op.getDpsInitsMutable().begin();
-    ReassociationIndices all =
-        llvm::to_vector(llvm::seq<int64_t>(0, extents.size()));
+    ReassociationIndices all = llvm::to_vector(llvm::seq<int64_t>(
+        0, cast<MemRefType>(output.get().getType()).getRank()));
     Value flat = memref::CollapseShapeOp::create(
         b, loc, output.get(), SmallVector<ReassociationIndices>{all});
     int64_t count = perWord();

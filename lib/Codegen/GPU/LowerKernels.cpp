@@ -28,13 +28,18 @@ using namespace sterna;
 
 static void buildPipeline(OpPassManager &manager) {
   buildBufferizePipeline(manager);
-  manager.addNestedPass<func::FuncOp>(createMakeFreestandingPass());
+  // Vulkan has halves and bytes by extensions alone.
+  MakeFreestandingPassOptions freestanding;
+  freestanding.expandF16 = true;
+  manager.addNestedPass<func::FuncOp>(createMakeFreestandingPass(freestanding));
   manager.addNestedPass<func::FuncOp>(sterna::gpu::createDistributeLoopsPass());
   manager.addNestedPass<func::FuncOp>(memref::createFoldMemRefAliasOpsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addNestedPass<func::FuncOp>(sterna::gpu::createLowerMemoryPass());
   manager.addPass(createLowerAffinePass());
   manager.addPass(createCanonicalizerPass());
+  manager.addNestedPass<func::FuncOp>(
+      sterna::gpu::createWidenNarrowIntegersPass());
   manager.addNestedPass<func::FuncOp>(
       sterna::gpu::createEmulateWideIntegersPass());
   manager.addPass(createCanonicalizerPass());

@@ -10,6 +10,7 @@
 #include "sterna/Codegen/Portable/HalfPrecision.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -259,15 +260,29 @@ private:
     return type.isInteger() ? words.narrow(word, type) : word;
   }
 
-  /// Replaces the widening that follows every load of a 16-bit float.
+  /// Replaces the widening that follows every load of a 16-bit float, the look
+  /// at its bits that widens it by integers, or the store that copies it.
   LogicalResult widen(memref::LoadOp op, Value half, Words words) {
     Value wide = op.getType().isF16()
                      ? widenF16(words.b, words.loc, half)
                      : words.toFloat(words.shiftLeft(half, 16));
+    Value copy;
     for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
-      if (!isa<arith::ExtFOp>(user) || !user->getResult(0).getType().isF32())
+      Type type = user->getResult(0).getType();
+      if (isa<vector::FromElementsOp>(user)) {
+        if (!copy)
+          copy = arith::BitcastOp::create(
+              words.b, words.loc, op.getType(),
+              words.narrow(half, words.b.getI16Type()));
+        user->replaceUsesOfWith(op, copy);
+        continue;
+      }
+      if (isa<arith::BitcastOp>(user))
+        user->replaceAllUsesWith(ValueRange{words.narrow(half, type)});
+      else if (isa<arith::ExtFOp>(user) && type.isF32())
+        user->replaceAllUsesWith(ValueRange{wide});
+      else
         return user->emitError("expected 16-bit floats to be widened to f32");
-      user->replaceAllUsesWith(ValueRange{wide});
       user->erase();
     }
     op.erase();
@@ -296,6 +311,12 @@ private:
       return success();
     }
     Place place = places.lookup(op.getMemRef());
+    // A scalar has a word of its own.
+    bool isAlone = op.getMemRefType().getRank() == 0;
+    if (isAlone && type.getIntOrFloatBitWidth() < 32 && bitsOf(value)) {
+      value = words.widen(bitsOf(value));
+      type = value.getType();
+    }
     if (!place.slot ||
         (type.getIntOrFloatBitWidth() != 32 && !type.isInteger(64)))
       return op.emitError("expected a store of 32 bits, or of integers of 64, "
@@ -328,27 +349,47 @@ private:
     return half ? half.getIn() : Value();
   }
 
+  /// The word that `parts`, bytes or halves, make up; null where it is not
+  /// known.
+  static Value wordOf(Words words, Value parts) {
+    int32_t bits =
+        32 / int32_t(cast<VectorType>(parts.getType()).getNumElements());
+    DenseElementsAttr known;
+    if (matchPattern(parts, m_Constant(&known)) &&
+        isa<IntegerType>(known.getElementType())) {
+      APInt word(32, 0);
+      unsigned position = 0;
+      for (const APInt &part : known.getValues<APInt>())
+        word |= part.zext(32).shl(bits * position++);
+      return words.constant(int32_t(word.getZExtValue()));
+    }
+    auto elements = parts.getDefiningOp<vector::FromElementsOp>();
+    if (!elements || !llvm::all_of(elements.getElements(), bitsOf))
+      return Value();
+    Value word = words.constant(0);
+    for (auto [position, part] : llvm::enumerate(elements.getElements()))
+      word = words.merge(word, words.shiftLeft(words.widen(bitsOf(part)),
+                                               bits * int32_t(position)));
+    return word;
+  }
+
   /// Bytes or halves that make up a word.
   LogicalResult lowerVector(vector::StoreOp op) {
     OpBuilder b(op);
     Location loc = op.getLoc();
     Place place = places.lookup(op.getBase());
-    auto parts = op.getValueToStore().getDefiningOp<vector::FromElementsOp>();
-    if (!place.slot || !parts || !llvm::all_of(parts.getElements(), bitsOf))
+    Value parts = op.getValueToStore();
+    Value word = wordOf({b, loc}, parts);
+    if (!place.slot || !word)
       return op.emitError("expected a store of integers or halves that make up "
                           "a word to a buffer");
-    Words words{b, loc};
-    int32_t bits = 32 / int32_t(parts.getElements().size());
-    Value word = words.constant(0);
-    for (auto [position, part] : llvm::enumerate(parts.getElements()))
-      word = words.merge(word, words.shiftLeft(words.widen(bitsOf(part)),
-                                               bits * int32_t(position)));
+    int64_t perWord = cast<VectorType>(parts.getType()).getNumElements();
     Value number = linearize(b, loc, op.getMemRefType(), op.getIndices());
     memref::StoreOp::create(b, loc, word, place.slot,
-                            wordOf(b, loc, place, number, 32 / bits));
+                            wordOf(b, loc, place, number, perWord));
     op.erase();
-    if (parts->use_empty())
-      parts.erase();
+    if (Operation *made = parts.getDefiningOp(); made && made->use_empty())
+      made->erase();
     return success();
   }
 

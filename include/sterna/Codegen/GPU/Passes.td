@@ -66,6 +66,27 @@ def EmulateWideIntegersPass
                            "::mlir::vector::VectorDialect"];
 }
 
+def WidenNarrowIntegersPass
+    : Pass<"sterna-widen-narrow-integers", "::mlir::func::FuncOp"> {
+  let summary = "Compute integers of 8 and 16 bits in words";
+  let description = [{
+    Few devices have integers of less than 32 bits; conversion to SPIR-V keeps
+    one in a word whose upper bits are anything. Ops whose results depend on
+    those, as divisions, shifts and comparisons, get operands that are widened by
+    their sign or by zeros.
+
+    ```mlir
+    %z = arith.divsi %x, %y : i8
+    // becomes
+    %a = arith.extsi %x : i8 to i32
+    %b = arith.extsi %y : i8 to i32
+    %c = arith.divsi %a, %b : i32
+    %z = arith.trunci %c : i32 to i8
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def DistributeLoopsPass : Pass<"sterna-distribute-loops", "::mlir::func::FuncOp"> {
   let summary = "Run linalg ops on the invocations of a workgroup";
   let description = [{
