@@ -43,6 +43,8 @@ namespace {
 
 constexpr StringLiteral microFunction = "train_micro";
 constexpr StringLiteral applyFunction = "train_apply";
+constexpr StringLiteral lossScaleInput = "loss_scale";
+constexpr StringLiteral accumulateInput = "accumulate";
 
 /// The `tern.state` of an argument of one of `kinds`, null for any other.
 tern::StateAttr trainableState(func::FuncOp function, unsigned index,
@@ -66,6 +68,13 @@ LogicalResult checkLoss(func::FuncOp function) {
            << function.getName() << "' to return " << scalar
            << ", the sum of the token losses, but it returns "
            << function.getResultTypes();
+  // Inputs are told by their names.
+  for (unsigned index = 0; index < function.getNumArguments(); ++index)
+    if (auto name =
+            function.getArgAttrOfType<StringAttr>(index, tern::inputAttr);
+        name && (name == lossScaleInput || name == accumulateInput))
+      return function.emitError("its input '")
+             << name.getValue() << "' has the name of one that training adds";
   return success();
 }
 
@@ -126,10 +135,10 @@ LogicalResult buildTrainMicro(func::FuncOp function,
   SmallVector<Value> wanted;
   for (const Trainable &trainable : trainables)
     wanted.push_back(function.getArgument(trainable.argument));
-  Value lossScale = addScalarInput(function, "loss_scale");
+  Value lossScale = addScalarInput(function, lossScaleInput);
   function.setArgAttr(function.getNumArguments() - 1, tern::lossScaleAttr,
                       UnitAttr::get(function.getContext()));
-  Value accumulate = addScalarInput(function, "accumulate");
+  Value accumulate = addScalarInput(function, accumulateInput);
 
   Operation *terminator = function.getBody().front().getTerminator();
   Value loss = terminator->getOperand(0);

@@ -64,10 +64,14 @@ struct BroadcastRule
                              ArrayRef<bool> wanted) const {
     auto op = cast<linalg::BroadcastOp>(operation);
     SmallVector<Value> result(2);
-    if (wanted[0])
-      result[0] = TensorBuilder{b, op.getLoc()}.sum(
-          cotangents.front(), op.getDimensions(),
-          cast<RankedTensorType>(op.getInput().getType()));
+    if (wanted[0]) {
+      TensorBuilder build{b, op.getLoc()};
+      auto type = cast<RankedTensorType>(op.getInput().getType());
+      Type wide = build.wideType(type);
+      Value sum = build.sum(build.convert(cotangents.front(), wide),
+                            op.getDimensions(), type.clone(wide));
+      result[0] = build.convert(sum, type.getElementType());
+    }
     return result;
   }
 };

@@ -363,8 +363,10 @@ private:
     SmallVector<Access> parts = collectParts();
     Type type = operand.get().getType();
     auto tensor = dyn_cast<RankedTensorType>(type);
-    Value zeros =
-        build.zeros(tensor ? tensor : RankedTensorType::get({}, type));
+    // Sums of 16 bits would lose what is small beside them.
+    Type element = getElementTypeOrSelf(type), wide = build.wideType(type);
+    Value zeros = build.zeros(RankedTensorType::get(
+        tensor ? tensor.getShape() : ArrayRef<int64_t>(), wide));
     Value argument = op.getMatchingBlockArgument(&operand);
     Value gradient =
         emit(parts, zeros, op.getMatchingIndexingMap(&operand),
@@ -373,6 +375,7 @@ private:
                return addContributions({nested, op.getLoc()}, mapping, parts,
                                        mapping.lookup(argument), sum);
              });
+    gradient = build.convert(gradient, element);
     if (tensor)
       return gradient;
     return tensor::ExtractOp::create(b, op.getLoc(), gradient, ValueRange{});
@@ -426,23 +429,24 @@ private:
       unsigned dim = cast<AffineDimExpr>(place).getPosition();
       shape.push_back(dim < ranges.size() ? ranges[dim] : extent);
     }
-    Value gradient =
-        emit(collectParts(), build.zeros(type.clone(shape)), map,
-             [&](OpBuilder &nested, IRMapping &mapping, ValueRange parts,
-                 Value sum) {
-               TensorBuilder inner{nested, op.getLoc()};
-               Value zero = inner.constant(sum.getType(), 0);
-               Value term =
-                   addContributions(inner, mapping, parts,
-                                    mapping.lookup(read.getResult()), zero);
-               for (auto [dim, index] : computed) {
-                 Value isRead = inner.compare(
-                     arith::CmpIPredicate::eq, mapping.lookupOrDefault(index),
-                     linalg::IndexOp::create(nested, op.getLoc(), dim));
-                 term = inner.select(isRead, term, zero);
-               }
-               return inner.add(sum, term);
-             });
+    Value gradient = emit(
+        collectParts(),
+        build.zeros(RankedTensorType::get(shape, build.wideType(type))), map,
+        [&](OpBuilder &nested, IRMapping &mapping, ValueRange parts,
+            Value sum) {
+          TensorBuilder inner{nested, op.getLoc()};
+          Value zero = inner.constant(sum.getType(), 0);
+          Value term = addContributions(inner, mapping, parts,
+                                        mapping.lookup(read.getResult()), zero);
+          for (auto [dim, index] : computed) {
+            Value isRead = inner.compare(
+                arith::CmpIPredicate::eq, mapping.lookupOrDefault(index),
+                linalg::IndexOp::create(nested, op.getLoc(), dim));
+            term = inner.select(isRead, term, zero);
+          }
+          return inner.add(sum, term);
+        });
+    gradient = build.convert(gradient, type.getElementType());
     if (ArrayRef<int64_t>(shape) == type.getShape())
       return gradient;
     // The loops see a part of it.
@@ -467,7 +471,7 @@ private:
       auto gradient = buildGradients(build.b, term, cotangent, argument);
       hasFailed |= failed(gradient);
       if (!hasFailed)
-        sum = build.add(sum, gradient->front());
+        sum = build.add(sum, build.convert(gradient->front(), sum.getType()));
     }
     return sum;
   }

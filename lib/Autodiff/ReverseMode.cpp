@@ -280,7 +280,7 @@ private:
     assert(value.getType() == cotangent.getType() &&
            "cotangent has the type of its value");
     Value &sum = cotangents[value];
-    sum = sum ? build().add(sum, cotangent) : cotangent;
+    sum = sum ? build().addWide(sum, cotangent) : cotangent;
   }
 
   GradientLocations listener;

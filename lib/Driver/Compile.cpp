@@ -222,8 +222,16 @@ private:
   bool trains() {
     if (next > Phase::Differentiate)
       return (*module).lookupSymbol("train_micro") != nullptr;
-    return isGraph() ? !options.loss.empty()
-                     : options.train && options.loraRank > 0;
+    return isGraph() ? isTrainedGraph() : options.train && options.loraRank > 0;
+  }
+
+  /// Whether the module says by which loss a graph is trained.
+  bool isTrainedGraph() {
+    auto main = module->lookupSymbol<func::FuncOp>("main");
+    return main &&
+           llvm::any_of(llvm::seq(main.getNumResults()), [&](unsigned n) {
+             return bool(main.getResultAttr(n, tern::lossAttr));
+           });
   }
 
   LogicalResult findTargets() {
@@ -253,8 +261,7 @@ private:
     for (const std::string &name : options.loraTargets)
       phases.loraTargets.push_back(name);
     phases.train = options.train;
-    phases.loss = options.loss;
-    phases.trainable = options.trainable;
+    phases.trainGraph = isTrainedGraph();
     phases.gradients = options.gradientType;
     phases.checkpoint = options.checkpoint;
     phases.headType = options.headType;

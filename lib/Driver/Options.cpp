@@ -273,7 +273,7 @@ std::vector<OptionInfo> makeTable() {
        "Compile training programs of a graph that lower this output, one "
        "number of f32",
        {},
-       Phase::Differentiate,
+       Phase::Import,
        text(&CompileOptions::loss),
        Subject::Graphs},
       {"trainable",
@@ -281,7 +281,7 @@ std::vector<OptionInfo> makeTable() {
        "Initializers of a graph that training changes, of f32: those whose "
        "whole name matches, for example '.*weight|.*bias'",
        {},
-       Phase::Differentiate,
+       Phase::Import,
        text(&CompileOptions::trainable),
        Subject::Graphs},
       {"no-checkpoint",
@@ -369,6 +369,7 @@ ImportOptions sterna::getImportOptions(const CompileOptions &options) {
         options.i2sLayout == "arm" ? I2SLayout::Arm : I2SLayout::X86;
   result.dimensions = options.dimensions;
   result.constants = options.constants;
+  result.loss = options.loss;
   result.trainable = options.trainable;
   result.tokenizer = options.tokenizer;
   result.tokens =

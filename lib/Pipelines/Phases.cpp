@@ -61,12 +61,8 @@ static void addTraining(OpPassManager &manager, StringRef loss,
   manager.addPass(createBuildTrainingPass(training));
 }
 
-static void addGraphTraining(OpPassManager &manager,
-                             const PhaseOptions &options) {
-  tern::AdaptParamsPassOptions adapt;
-  adapt.loss = options.loss;
-  adapt.trainable = options.trainable;
-  manager.addPass(tern::createAdaptParamsPass(adapt));
+static void addGraphTraining(OpPassManager &manager) {
+  manager.addPass(tern::createAdaptParamsPass());
   addTraining(manager, "loss", {"parameter"});
 }
 
@@ -86,8 +82,8 @@ static void addPasses(OpPassManager &manager, Phase phase,
     return;
   }
   case Phase::Differentiate:
-    if (!options.loss.empty())
-      addGraphTraining(manager, options);
+    if (options.trainGraph)
+      addGraphTraining(manager);
     else if (options.train && options.loraRank != 0)
       addTraining(manager, "eval_lora", {"lora_a", "lora_b"});
     return addCleanup(manager);

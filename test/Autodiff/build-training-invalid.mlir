@@ -36,3 +36,10 @@ func.func @eval_lora(%x: tensor<f32> {tern.state = #tern.state<name = "a", kind 
 }
 // expected-error @+1 {{'train_apply' exists already}}
 func.func private @train_apply()
+
+// -----
+
+// expected-error @+1 {{its input 'accumulate' has the name of one that training adds}}
+func.func @eval_lora(%x: tensor<f32> {tern.input = "accumulate"}) -> tensor<f32> {
+  return %x : tensor<f32>
+}

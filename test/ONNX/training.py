@@ -393,6 +393,75 @@ def test_perceptron():
 # ===----------------------------------------------------------------------=== #
 
 
+def compile_and_differentiate(name, nodes, inputs, parameters, data, pattern):
+    path = FOLDER / f"{name}.onnx"
+    save_model(path, nodes, inputs, [("loss_value", [])], parameters)
+    module = path.with_suffix(".stn")
+    run("sterna-compile", path, "-o", module, "--train=loss_value",
+        f"--trainable={pattern}")
+    np.savez(FOLDER / f"{name}.npz", **data)
+    run("sterna-run", "grad", module, "--data", FOLDER / f"{name}.npz", "-o",
+        FOLDER / f"{name}.safetensors")
+    return read_safetensors(FOLDER / f"{name}.safetensors")
+
+
+def test_names():
+    """Parameters that are called as programs are, and that are used twice."""
+    names = ["main", "loss", "init", "train_apply", "a.b/c"]
+    values = {name: RANDOM.normal(size=3) for name in names}
+    nodes = [helper.make_node("Sum", [*names, "main"], ["s"]),
+             helper.make_node("Mul", ["s", "x"], ["p"]),
+             helper.make_node("ReduceSum", ["p"], ["loss_value"], keepdims=0)]
+    x = np.array([1, 2, 3], np.float32)
+    got = compile_and_differentiate("names", nodes, [("x", [3])], values,
+                                    {"x": x}, ".*")
+    assert got.keys() == values.keys()
+    for name, gradient in got.items():
+        assert np.array_equal(gradient, x * (2 if name == "main" else 1)), name
+    print("test_names: passed")
+
+
+def test_extremes():
+    """Activations far from zero, and sums of many halves."""
+    far = np.array([-200, -89, 0, 89, 200], np.float32)
+    nodes, totals = [], []
+    for op in ("Sigmoid", "Elu", "Selu", "Softplus", "Tanh", "Gelu", "Swish"):
+        nodes += [helper.make_node(op, ["w"], [op]),
+                  helper.make_node("ReduceSum", [op], [op + ".sum"], keepdims=0)]
+        totals.append(op + ".sum")
+    for kind in (TensorProto.FLOAT16, TensorProto.BFLOAT16):
+        name = f"half{kind}"
+        nodes += [
+            helper.make_node("Cast", ["one"], [name], to=kind),
+            helper.make_node("Expand", [name, "shape"], [name + ".e"]),
+            helper.make_node("Mul", [name + ".e", name + ".e"], [name + ".m"]),
+            helper.make_node("Cast", [name + ".m"], [name + ".f"],
+                             to=TensorProto.FLOAT),
+            helper.make_node("ReduceSum", [name + ".f"], [name + ".s"], keepdims=0),
+        ]
+        totals.append(name + ".s")
+    nodes += [helper.make_node("Sum", totals, ["t"]),
+              helper.make_node("Mul", ["t", "x"], ["loss_value"])]
+    got = compile_and_differentiate(
+        "extremes", nodes, [("x", [])],
+        {"w": far, "one": np.ones(1), "shape": ints(4096)},
+        {"x": np.float32(1)}, "w|one")
+    w = far.astype(np.float64)
+    s = 1 / (1 + np.exp(-w))
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    low = np.minimum(w, 0)
+    normal = np.exp(-w * w / 2) / np.sqrt(2 * np.pi)
+    cumulative = np.array([0.5 * (1 + math.erf(v / math.sqrt(2))) for v in w])
+    expected = (s * (1 - s) + np.where(w > 0, 1, np.exp(low))
+                + scale * np.where(w > 0, 1, alpha * np.exp(low)) + s
+                + 1 - np.tanh(w) ** 2 + cumulative + w * normal
+                + s + w * s * (1 - s))
+    assert np.abs(got["w"] - expected).max() < 1e-5, (got["w"], expected)
+    # Of each kind 4096 times 2, where sums of halves end at 2048 or before.
+    assert got["one"] == [4 * 4096], got["one"]
+    print("test_extremes: passed")
+
+
 def test_refusals():
     path = FOLDER / "perceptron.onnx"
     module = path.with_suffix(".stn")
@@ -404,10 +473,11 @@ def test_refusals():
         (["--train=loss", "--trainable=w(1"], "'w(1' is no regular expression"),
         (["--train=loss", "--trainable=w1)|(w2"], "is no regular expression"),
         (["--train=cost", "--trainable=w1"],
-         "has no output 'cost' to train for; it has loss, logits"),
+         "--train=cost: the graph has no such output; it has logits, loss"),
         (["--train=logits", "--trainable=w1"],
-         "expected the loss 'logits' to be one number of f32"),
-        (["--train=loss", "--trainable=w"], "no parameter of floats is called 'w'"),
+         "expected the loss to be one number of f32"),
+        (["--train=loss", "--trainable=w"],
+         "no initializer of floats is called so; there are w1, b1, w2, b2"),
     ):
         got = error_of(*compiling, *options)
         assert expected in got, (options, got)
@@ -436,6 +506,9 @@ def test_refusals():
          {"x": np.vstack([x, x[:1]]), "labels": labels}),
         ("has 7 rows, but the graph was compiled for batches of 8",
          {"x": x[:7], "labels": labels[:7]}),
+        ("has 0 rows, but the graph was compiled for batches of 8",
+         {"x": x[:0], "labels": labels[:0]}),
+        ("the loss is not finite", {"x": x, "labels": labels + CLASSES}),
     ):
         got = error_with(**arrays)
         assert expected in got, got
@@ -460,10 +533,32 @@ def test_refusals():
     missing = run("sterna-run", "train", module, "--data", bad, "--output",
                   FOLDER / "tuned", fails=True).stderr
     assert "is not empty" in missing, missing
+
+    # An initializer in a loop is one for each of its turns.
+    body = helper.make_graph(
+        [helper.make_node("Mul", ["s", "w"], ["t"]),
+         helper.make_node("Identity", ["c"], ["d"])],
+        "body",
+        [helper.make_tensor_value_info(name, kind, shape) for name, kind, shape in
+         (("i", TensorProto.INT64, []), ("c", TensorProto.BOOL, []),
+          ("s", TensorProto.FLOAT, [2]))],
+        [helper.make_tensor_value_info("d", TensorProto.BOOL, []),
+         helper.make_tensor_value_info("t", TensorProto.FLOAT, [2])],
+        [numpy_helper.from_array(np.ones(2, np.float32), "w")],
+    )
+    nodes = [helper.make_node("Loop", ["n", "", "x"], ["y"], body=body),
+             helper.make_node("ReduceSum", ["y"], ["loss"], keepdims=0)]
+    save_model(FOLDER / "loop.onnx", nodes, [("x", [2])], [("loss", [])], {},
+               {"n": ints(3)[0]})
+    got = error_of("sterna-compile", FOLDER / "loop.onnx", "-o",
+                   FOLDER / "none.stn", "--train=loss", "--trainable=w")
+    assert "'w' is one of an inner graph, which cannot be trained" in got, got
     print("test_refusals: passed")
 
 
 FOLDER.mkdir(parents=True, exist_ok=True)
 test_gradients()
 test_perceptron()
+test_names()
+test_extremes()
 test_refusals()

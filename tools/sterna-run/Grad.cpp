@@ -178,6 +178,6 @@ Status run(const Options &options, const CommonOptions &common) {
 void sterna::addGradCommand(CLI::App &app, const CommonOptions &common,
                             Action &action) {
   addCommand<Options>(app, common, action, "grad",
-                      "Gradients of one training sample", footer, describe,
-                      run);
+                      "Gradients of one training sample, or of a graph's batch",
+                      footer, describe, run);
 }

@@ -288,8 +288,9 @@ void printTrained(const Module &module) {
       ++count;
       elements += elementCount(tensor->shape()).value_or(0);
     }
-  std::printf("training  %llu parameters of %llu numbers\n",
-              (unsigned long long)count, (unsigned long long)elements);
+  std::printf("training  %llu parameter%s of %llu numbers\n",
+              (unsigned long long)count, count == 1 ? "" : "s",
+              (unsigned long long)elements);
 }
 
 void printModel(const Module &module) {

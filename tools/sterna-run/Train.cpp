@@ -282,5 +282,6 @@ Status run(const TrainCommand &options, const CommonOptions &common) {
 void sterna::addTrainCommand(CLI::App &app, const CommonOptions &common,
                              Action &action) {
   addCommand<TrainCommand>(app, common, action, "train",
-                           "Fine-tunes a LoRA adapter", footer, describe, run);
+                           "Fine-tunes a LoRA adapter, or trains a graph",
+                           footer, describe, run);
 }

@@ -34,6 +34,9 @@ Expected<GraphData> openData(const Module &module, const std::string &path) {
   Expected<GraphData> data = GraphData::open(module, path);
   if (!data.ok())
     return data;
+  std::string repeated;
+  for (const std::string &name : data->repeated())
+    repeated += (repeated.empty() ? "" : ", ") + name;
   uint64_t left = data->rows() % data->batch();
   logLine(formatText(
       "%s: %llu rows, %llu batches of %llu%s", path.c_str(),
@@ -43,6 +46,8 @@ Expected<GraphData> openData(const Module &module, const std::string &path) {
                         (unsigned long long)left)
                  .c_str()
            : ""));
+  if (data->rows() > 1 && !repeated.empty())
+    logLine("the same for each batch: " + repeated);
   return data;
 }
 

@@ -80,7 +80,7 @@ Expected<Totals> sterna::runSteps(Trainer &trainer, uint64_t steps,
   }
   if (totals.steps == 0)
     return Status::error("none of the " + std::to_string(steps) +
-                         " steps has a token to train on");
+                         " steps has something to train on");
   if (trainer.skippedBatches() > 0)
     logLine(formatText("%llu batches had nothing to train and were skipped",
                        (unsigned long long)trainer.skippedBatches()));

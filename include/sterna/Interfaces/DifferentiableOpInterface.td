@@ -27,8 +27,8 @@ def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
       value an operand, of the operand's type, null for those not wanted or
       whose cotangent is zero. Behind the operands come the values that the op's
       regions use from outside, in the order of getUsedValuesDefinedAbove(); a
-      rule that returns no cotangents of them has none. Fails, after emitting an error, when a wanted
-      cotangent cannot be built.
+      rule that returns no cotangents of them has none. Fails, after emitting an
+      error, when a wanted cotangent cannot be built.
     }], "::mlir::FailureOr<::mlir::SmallVector<::mlir::Value>>", "buildCotangents",
       (ins "::mlir::OpBuilder &":$builder,
            "::mlir::ValueRange":$cotangents,

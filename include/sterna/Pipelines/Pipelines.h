@@ -48,12 +48,10 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
   Option<bool> train{*this, "train",
                      llvm::cl::desc("Build the training programs"),
                      llvm::cl::init(true)};
-  Option<std::string> loss{
-      *this, "loss",
-      llvm::cl::desc("Output of a graph that training lowers, none if empty")};
-  Option<std::string> trainable{
-      *this, "trainable",
-      llvm::cl::desc("Regular expression of the graph's parameters to train")};
+  Option<bool> trainGraph{
+      *this, "train-graph",
+      llvm::cl::desc("Train the marked parameters of a graph by its loss"),
+      llvm::cl::init(false)};
   Option<std::string> gradients{
       *this, "gradients",
       llvm::cl::desc("Gradients in products with ternary matrices: f32, int16 "

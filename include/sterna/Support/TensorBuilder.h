@@ -85,6 +85,19 @@ struct TensorBuilder {
     return mlir::linalg::FillOp::create(b, loc, zero, empty(type)).getResult(0);
   }
 
+  /// The type in which elements of `type` are added up: f32 for shorter ones.
+  mlir::Type wideType(mlir::Type type) const {
+    mlir::Type element = mlir::getElementTypeOrSelf(type);
+    return element.getIntOrFloatBitWidth() < 32 ? b.getF32Type() : element;
+  }
+
+  /// The sum of floats of one type, rounded to it once.
+  Value addWide(Value x, Value y) const {
+    mlir::Type wide = wideType(x.getType());
+    return convert(add(convert(x, wide), convert(y, wide)),
+                   mlir::getElementTypeOrSelf(x.getType()));
+  }
+
   /// The product of `lhs` and `rhs`, of shape `type`.
   Value matmul(const Factor &lhs, const Factor &rhs,
                mlir::RankedTensorType type) const {

@@ -34,6 +34,10 @@ static constexpr unsigned maxDepth = 64;
 /// when compiling.
 static constexpr uint64_t maxConstantBytes = 1024;
 
+/// Names of what training adds, which parameters do not get.
+static constexpr StringLiteral programs[] = {"init", "loss", "train_micro",
+                                             "train_apply"};
+
 /// Tokens for which a language model is read.
 static constexpr int64_t maxTokens = 1 << 20;
 
@@ -58,6 +62,7 @@ OwningOpRef<ModuleOp> GraphBuilder::build() {
   scopes.emplace_back();
   if (failed(findVersions()) || failed(checkNodes()) || failed(addInputs()) ||
       failed(addInitializers(file.getModel().graph())) ||
+      failed(checkTrainable()) ||
       failed(buildNodes(file.getModel().graph().node())) || failed(finish()))
     return nullptr;
   return std::move(module);
@@ -268,7 +273,12 @@ LogicalResult GraphBuilder::addInitializers(const onnx::GraphProto &graph) {
   if (graph.sparse_initializer_size() != 0)
     return fail("sparse initializers are not supported");
   for (const TensorProto &tensor : graph.initializer()) {
-    auto value = readTensor(tensor, tensor.name(), isTrainable(tensor));
+    bool trains = isTrainable(tensor);
+    if (trains && depth > 0)
+      return fail("--trainable: initializer '" + tensor.name() +
+                  "' is one of an inner graph, which cannot be trained");
+    auto value =
+        trains ? addTrainable(tensor) : readTensor(tensor, tensor.name());
     if (failed(value) || failed(define(tensor.name(), *value)))
       return failure();
   }
@@ -286,15 +296,46 @@ bool GraphBuilder::isTrainable(const TensorProto &tensor) {
   return false;
 }
 
+FailureOr<GraphValue> GraphBuilder::addTrainable(const TensorProto &tensor) {
+  auto range = file.locate(tensor);
+  if (!range)
+    return emitError(loc) << llvm::toString(range.takeError());
+  if (!*range || tensor.data_type() != TensorProto::FLOAT)
+    return fail("--trainable: expected initializer '" + tensor.name() +
+                "' to be of f32 and stored as such, but it is of " +
+                getTypeName(tensor.data_type()) +
+                (*range ? "" : ", not in one piece"));
+  auto value = addParameter(tensor, **range, tensor.name());
+  if (succeeded(value)) {
+    auto get = value->value.getDefiningOp<tern::GetParamOp>();
+    module->lookupSymbol(get.getParam())
+        ->setAttr(tern::trainableAttr, b.getStringAttr(tensor.name()));
+    ++numTrainable;
+  }
+  return value;
+}
+
+/// Fails where nothing is trained of what options ask for.
+LogicalResult GraphBuilder::checkTrainable() {
+  if (options.trainable.empty() || numTrainable > 0)
+    return success();
+  std::string names;
+  for (const TensorProto &tensor : file.getModel().graph().initializer())
+    if (isFloat(tensor.data_type()))
+      names += (names.empty() ? "" : ", ") + tensor.name();
+  return fail("--trainable=" + options.trainable +
+              ": no initializer of floats is called so; there are " +
+              (names.empty() ? "none" : names));
+}
+
 FailureOr<GraphValue> GraphBuilder::readTensor(const TensorProto &tensor,
-                                               StringRef name,
-                                               bool isParameter) {
+                                               StringRef name) {
   auto range = file.locate(tensor);
   if (!range)
     return emitError(loc) << llvm::toString(range.takeError());
   // The matrices of a language model stay in their file, however small.
-  isParameter |= tensor.dims_size() > 1 && options.isLanguageModel();
-  if (*range && ((*range)->size > maxConstantBytes || isParameter))
+  bool isMatrix = tensor.dims_size() > 1 && options.isLanguageModel();
+  if (*range && ((*range)->size > maxConstantBytes || isMatrix))
     return addParameter(tensor, **range, name);
   auto bytes = file.read(tensor);
   if (!bytes)
@@ -335,7 +376,8 @@ FailureOr<GraphValue> GraphBuilder::addParameter(const TensorProto &tensor,
     return fail("tensor '" + tensor.name() + "': expected " + Twine(expected) +
                 " bytes, but got " + Twine(range.size));
   std::string symbol = name.str();
-  while (symbol.empty() || module->lookupSymbol(symbol))
+  while (symbol.empty() || module->lookupSymbol(symbol) ||
+         llvm::is_contained(programs, symbol))
     symbol = (name + "." + Twine(numParameters++)).str();
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(module->getBody());
@@ -578,12 +620,19 @@ LogicalResult GraphBuilder::finish() {
         b.getNamedAttr(tern::outputAttr, b.getStringAttr(output.name()))};
     if (isUnsigned(value.type))
       named.push_back(b.getNamedAttr(tern::unsignedAttr, b.getUnitAttr()));
+    if (output.name() == options.loss)
+      named.push_back(b.getNamedAttr(tern::lossAttr, b.getUnitAttr()));
     attributes.push_back(b.getDictionaryAttr(named));
   }
   if (values.empty())
     return fail(options.isLanguageModel()
                     ? "expected an output 'logits', as language models have it"
                     : "the graph has no outputs");
+  if (!options.loss.empty() && !names.contains(options.loss))
+    return fail("--train=" + options.loss +
+                ": the graph has no such output; "
+                "it has " +
+                llvm::join(sorted(names), ", "));
   func::ReturnOp::create(b, loc, values);
   function.setType(b.getFunctionType(function.getArgumentTypes(),
                                      ValueRange(values).getTypes()));

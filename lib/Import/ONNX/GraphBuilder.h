@@ -44,12 +44,13 @@ private:
   mlir::FailureOr<GraphValue> readConstant(llvm::StringRef name,
                                            llvm::StringRef path, DataType type);
 
-  /// The tensor as a constant, or as a parameter in its file if it is large or
-  /// must be one.
+  /// The tensor as a constant, or as a parameter in its file if it is large.
   mlir::FailureOr<GraphValue> readTensor(const onnx::TensorProto &tensor,
-                                         llvm::StringRef name,
-                                         bool isParameter = false);
+                                         llvm::StringRef name);
   bool isTrainable(const onnx::TensorProto &tensor);
+  /// The tensor as a parameter that is marked as trained.
+  mlir::FailureOr<GraphValue> addTrainable(const onnx::TensorProto &tensor);
+  mlir::LogicalResult checkTrainable();
   /// Where the elements of `tensor` are.
   mlir::Attribute makeSource(const onnx::TensorProto &tensor,
                              const ByteRange &range);
@@ -93,7 +94,7 @@ private:
   llvm::StringSet<> usedDimensions;
   /// Calls of functions that are being expanded.
   unsigned depth = 0;
-  unsigned numParameters = 0, numNodes = 0;
+  unsigned numParameters = 0, numNodes = 0, numTrainable = 0;
 };
 
 } // namespace sterna

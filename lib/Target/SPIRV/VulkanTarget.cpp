@@ -56,8 +56,8 @@ public:
   }
 
   std::string getTrainingGap() const override {
-    return "training on Vulkan is not there yet; add --no-train to compile "
-           "inference for --target=vulkan";
+    return "training on Vulkan is not there yet; compile for inference alone: "
+           "a language model with --no-train, a graph without --train";
   }
 
   void buildLayoutPipeline(OpPassManager &manager,

@@ -29,7 +29,7 @@ std::string describe(const std::string &type,
 /// Whether arrays of `shape` hold rows for an input of shape `batch`.
 bool holdsRows(const std::vector<uint64_t> &shape,
                const std::vector<uint64_t> &batch) {
-  return !batch.empty() && shape.size() == batch.size() &&
+  return !batch.empty() && batch[0] > 0 && shape.size() == batch.size() &&
          std::equal(shape.begin() + 1, shape.end(), batch.begin() + 1);
 }
 
@@ -66,7 +66,7 @@ Expected<GraphData> GraphData::open(const Module &module,
     return Status::error("'" + path + "' has an array '" +
                          excerpt(arrays->begin()->first) +
                          "', but the graph has no such input");
-  if (data.rowCount == 0)
+  if (data.batchSize == 0)
     data.rowCount = data.batchSize = 1; // the same batch each time
   if (data.rowCount < data.batchSize)
     return Status::error("'" + path + "' has " + std::to_string(data.rowCount) +
@@ -87,7 +87,7 @@ Status GraphData::add(const format::Field &field, const NpyView &array,
                          describe(numpyType(field.type()), batch) +
                          ", but its array in '" + path + "' is " +
                          describe(array.type, array.shape));
-  if (input.hasRows && batch[0] > 0) {
+  if (input.hasRows) {
     if (batchSize != 0 && (array.shape[0] != rowCount || batch[0] != batchSize))
       return Status::error("the array '" + excerpt(name) + "' in '" + path +
                            "' has " + std::to_string(array.shape[0]) +
@@ -99,6 +99,14 @@ Status GraphData::add(const format::Field &field, const NpyView &array,
   }
   inputs.push_back(std::move(input));
   return Status();
+}
+
+std::vector<std::string> GraphData::repeated() const {
+  std::vector<std::string> names;
+  for (const Input &input : inputs)
+    if (!input.hasRows)
+      names.push_back(input.name);
+  return names;
 }
 
 Status GraphData::write(const Program &program,

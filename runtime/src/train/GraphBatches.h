@@ -26,9 +26,8 @@ namespace sterna {
 class GraphData {
 public:
   /// Maps the archive at `path` and checks it against the inputs of the graph
-  /// that `module` is. Fails, naming the array,
-  /// on one that is missing, not an input, or of another type or shape, and on
-  /// fewer rows than a batch has.
+  /// that `module` is. Fails, naming the array, on one that is missing, not an
+  /// input, or of another type or shape, and on fewer rows than a batch has.
   static Expected<GraphData> open(const Module &module,
                                   const std::string &path);
 
@@ -36,6 +35,9 @@ public:
   uint64_t batch() const { return batchSize; }
   /// Batches in one epoch; the rows that fill none are left out.
   uint64_t batches() const { return rowCount / batchSize; }
+
+  /// Inputs that are the same for each batch.
+  std::vector<std::string> repeated() const;
 
   /// Copies the rows `order[first]` to `order[first + batch() - 1]` to the
   /// inputs of `program`.

@@ -146,3 +146,67 @@ func.func @temporaries(%x: memref<16xf32>) attributes {vulkan.slots = array<i64:
   memref.store %s, %x[%i] : memref<16xf32>
   return
 }
+
+// Integers of 64 bits are two words, the low one first; booleans are bytes.
+// CHECK-LABEL: func.func @wide(
+// CHECK-SAME: %[[SLOT:[a-z0-9]+]]: memref<?xi32, {{.+}}>, %{{.+}}: memref<?xi32, {{.+}}>, %[[X:[a-z0-9]+]]: index, %{{.+}}: index, %[[Z:[a-z0-9]+]]: index)
+// CHECK-DAG: %[[I:.+]] = gpu.thread_id x
+// CHECK-DAG: %[[TWO:.+]] = arith.constant 2 : index
+// CHECK-DAG: %[[ONE:.+]] = arith.constant 1 : index
+// CHECK-DAG: %[[WORD:.+]] = arith.constant 32 : i64
+// CHECK-DAG: %[[BYTE:.+]] = arith.constant 255 : i32
+// CHECK-DAG: %[[NONE:.+]] = arith.constant 0 : i32
+// CHECK: %[[TWICE:.+]] = arith.muli %[[I]], %[[TWO]]
+// CHECK: %[[AT:.+]] = arith.addi %[[X]], %[[TWICE]]
+// CHECK: %[[BEHIND:.+]] = arith.addi %[[AT]], %[[ONE]]
+// CHECK: %[[LOW:.+]] = memref.load %[[SLOT]][%[[AT]]]
+// CHECK: %[[HIGH:.+]] = memref.load %[[SLOT]][%[[BEHIND]]]
+// CHECK: %[[L:.+]] = arith.extui %[[LOW]] : i32 to i64
+// CHECK: %[[H:.+]] = arith.extui %[[HIGH]] : i32 to i64
+// CHECK: %[[UP:.+]] = arith.shli %[[H]], %[[WORD]]
+// CHECK: %[[V:.+]] = arith.ori %[[L]], %[[UP]]
+// CHECK: %[[BITS:.+]] = arith.andi %{{.+}}, %[[BYTE]]
+// CHECK: %[[FLAG:.+]] = arith.cmpi ne, %[[BITS]], %[[NONE]]
+// CHECK: %[[S:.+]] = arith.select %[[FLAG]], %[[V]]
+// CHECK-DAG: arith.trunci %[[S]] : i64 to i32
+// CHECK-DAG: arith.shrui %[[S]], %[[WORD]]
+// CHECK-COUNT-2: memref.store %{{.+}}, %[[SLOT]]
+func.func @wide(%x: memref<16xi64>, %y: memref<16xi1>, %z: memref<16xi64>) attributes {vulkan.slots = array<i64: 0, 1, 0>} {
+  %i = gpu.thread_id x
+  %zero = arith.constant 0 : i64
+  %v = memref.load %x[%i] : memref<16xi64>
+  %f = memref.load %y[%i] : memref<16xi1>
+  %s = arith.select %f, %v, %zero : i64
+  memref.store %s, %z[%i] : memref<16xi64>
+  return
+}
+
+// Halves that rounding has left as integers, or that are copied; known booleans.
+// CHECK-LABEL: func.func @narrow(
+// CHECK-DAG: arith.constant 16777217 : i32
+// CHECK-NOT: vector
+// CHECK-NOT: f16
+// CHECK: return
+func.func @narrow(%x: memref<16xf16>, %y: memref<16xf16>, %z: memref<16xi1>, %w: memref<16xi16>) attributes {vulkan.slots = array<i64: 0, 0, 0, 0>} {
+  %i = gpu.thread_id x
+  %a = memref.load %x[%i] : memref<16xf16>
+  %n = memref.load %w[%i] : memref<16xi16>
+  %b = arith.bitcast %n : i16 to f16
+  %v = vector.from_elements %a, %b : vector<2xf16>
+  vector.store %v, %y[%i] : memref<16xf16>, vector<2xf16>
+  %k = arith.constant dense<[true, false, false, true]> : vector<4xi1>
+  vector.store %k, %z[%i] : memref<16xi1>, vector<4xi1>
+  return
+}
+
+// A scalar has a word of its own.
+// CHECK-LABEL: func.func @scalar(
+// CHECK: %[[WIDE:.+]] = arith.extui %{{.+}} : i1 to i32
+// CHECK: memref.store %[[WIDE]]
+func.func @scalar(%x: memref<16xf32>, %y: memref<i1>) attributes {vulkan.slots = array<i64: 0, 0>} {
+  %i = gpu.thread_id x
+  %v = memref.load %x[%i] : memref<16xf32>
+  %f = arith.cmpf ogt, %v, %v : f32
+  memref.store %f, %y[] : memref<i1>
+  return
+}

@@ -229,7 +229,7 @@ LogicalResult TernDialect::verifyOperationAttribute(Operation *op,
     return expect(op, attribute, "a #tern.lora", isa<LoraAttr>(value));
   if (name == adamwAttr)
     return expect(op, attribute, "a #tern.adamw", isa<AdamWAttr>(value));
-  if (name == phaseAttr)
+  if (name == phaseAttr || name == trainableAttr)
     return expect(op, attribute, "a name", isa<StringAttr>(value));
   if (name == gradientsAttr) {
     auto type = dyn_cast<TypeAttr>(value);
@@ -265,7 +265,7 @@ LogicalResult TernDialect::verifyRegionResultAttribute(
   StringRef name = attribute.getName();
   if (name == outputAttr)
     return expect(op, attribute, "a name", isa<StringAttr>(value));
-  if (name == unsignedAttr)
+  if (name == unsignedAttr || name == lossAttr)
     return expect(op, attribute, "a unit", isa<UnitAttr>(value));
   if (name != tiedAttr)
     return refuse(op, attribute, "of a result");

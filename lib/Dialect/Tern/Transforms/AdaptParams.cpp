@@ -2,19 +2,17 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The pass behind --sterna-adapt-params. Parameters are chosen by their names.
+// The pass behind --sterna-adapt-params.
 //
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
-#include "sterna/Support/NamePattern.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -50,7 +48,7 @@ private:
       if (Operation *taken = symbols.lookup(name))
         return taken->emitError("'") << name << "' exists already";
     FailureOr<unsigned> result = findLoss(main);
-    if (failed(result) || failed(checkInputs(main)) || failed(select(main)))
+    if (failed(result) || failed(select()))
       return failure();
     addStates(main);
     func::FuncOp lossOnly = main.clone();
@@ -59,62 +57,47 @@ private:
     if (failed(keepLoss(lossOnly, *result)))
       return failure();
     addInit();
+    for (ParamOp param : params)
+      param->removeAttr(trainableAttr);
     return success();
   }
 
   /// The number of the result that is the loss.
   FailureOr<unsigned> findLoss(func::FuncOp main) {
-    SmallVector<StringRef> names;
     for (unsigned number = 0; number < main.getNumResults(); ++number) {
-      auto name = main.getResultAttrOfType<StringAttr>(number, outputAttr);
-      names.push_back(name ? name.getValue() : "");
-      if (!name || name != loss)
+      if (!main.getResultAttr(number, lossAttr))
         continue;
       auto type = dyn_cast<RankedTensorType>(main.getResultTypes()[number]);
       if (!type || !type.getElementType().isF32() || !type.hasStaticShape() ||
           type.getNumElements() != 1)
-        return main.emitError("expected the loss '")
-               << loss << "' to be one number of f32, but it is "
+        return main.emitError("expected the loss to be one number of f32, but "
+                              "it is ")
                << main.getResultTypes()[number];
+      main.removeResultAttr(number, StringAttr::get(&getContext(), lossAttr));
       return number;
     }
-    return main.emitError("has no output '")
-           << loss << "' to train for; it has " << llvm::join(names, ", ");
-  }
-
-  /// Inputs that sterna-build-training adds are told by their names.
-  LogicalResult checkInputs(func::FuncOp main) {
-    for (unsigned number = 0; number < main.getNumArguments(); ++number)
-      if (auto name = main.getArgAttrOfType<StringAttr>(number, inputAttr);
-          name && (name == "loss_scale" || name == "accumulate"))
-        return main.emitError("its input '")
-               << name.getValue() << "' has the name of one that training adds";
-    return success();
+    return main.emitError("expected a result with ") << lossAttr;
   }
 
   /// Finds the parameters that training changes.
-  LogicalResult select(func::FuncOp main) {
-    auto pattern = sterna::compileNamePattern(trainable);
-    if (!pattern)
-      return getOperation().emitError(llvm::toString(pattern.takeError()));
-    SmallVector<StringRef> names;
+  LogicalResult select() {
     for (auto param : getOperation().getOps<ParamOp>()) {
+      if (!param->hasAttr(trainableAttr))
+        continue;
       auto type = dyn_cast<RankedTensorType>(param.getType());
-      // Integers are no parameters of a loss, whatever they are called.
-      if (!type || !isa<FloatType>(type.getElementType()))
-        continue;
-      names.push_back(param.getSymName());
-      if (!pattern->match(param.getSymName()))
-        continue;
-      if (!type.getElementType().isF32())
-        return param.emitError("expected parameters of f32 to train, but '")
-               << param.getSymName() << "' is of " << type.getElementType();
+      if (!type || !type.getElementType().isF32())
+        return param.emitError("expected parameters of f32 to train, but ")
+               << nameOf(param) << " is " << param.getType();
       params.push_back(param);
     }
     if (params.empty())
-      return main.emitError("no parameter of floats is called '")
-             << trainable << "'; there are " << llvm::join(names, ", ");
+      return getOperation().emitError("expected parameters with ")
+             << trainableAttr;
     return success();
+  }
+
+  static StringAttr nameOf(ParamOp param) {
+    return param->getAttrOfType<StringAttr>(trainableAttr);
   }
 
   StateAttr stateOf(ParamOp param) {
@@ -176,9 +159,9 @@ private:
     unsigned first = function.getNumArguments() - params.size();
     for (auto [index, param] : llvm::enumerate(params))
       if (function.getArgument(first + index).use_empty())
-        return param.emitError("'")
-               << param.getSymName() << "' has no influence on the loss '"
-               << loss << "': leave it out";
+        return param.emitError()
+               << nameOf(param)
+               << " has no influence on the loss: leave it out";
     return success();
   }
 

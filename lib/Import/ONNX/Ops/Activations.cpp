@@ -38,8 +38,13 @@ struct Floats {
   Value isPositive(Value x) const {
     return n.compare(arith::CmpFPredicate::OGT, x, c(x, 0));
   }
+  /// Whose derivative is 0 and not infinity by infinity where exp overflows.
   Value sigmoid(Value x) const {
-    return n.div(c(x, 1), n.add(c(x, 1), exp(n.neg(x))));
+    constexpr double most = 88;
+    Value y = n.neg(x);
+    Value overflows = n.compare(arith::CmpFPredicate::OGT, y, c(x, most));
+    return n.div(c(x, 1),
+                 n.add(c(x, 1), exp(n.select(overflows, c(x, most), y))));
   }
   /// log(1 + exp(x)), without overflow.
   Value softplus(Value x) const {
@@ -48,7 +53,9 @@ struct Floats {
   }
   /// alpha (exp(x / scale) - 1) for what is not positive.
   Value elu(Value x, double alpha, double scale = 1) const {
-    Value below = n.sub(exp(n.div(x, c(x, scale))), c(x, 1));
+    // Of 0 where it is not taken, whose derivative is finite.
+    Value negative = n.select(isPositive(x), c(x, 0), x);
+    Value below = n.sub(exp(n.div(negative, c(x, scale))), c(x, 1));
     return n.select(isPositive(x), x, n.mul(c(x, alpha), below));
   }
   Value gelu(Value x) const {

@@ -27,6 +27,9 @@ public:
     }
     Value weights = pickWeights();
     Value losses = n.mul(n.neg(pick(logits, classMap())), weights);
+    losses = n.select(
+        areClasses(), losses,
+        n.constant(losses.getType(), std::numeric_limits<double>::quiet_NaN()));
     if (reduction == "none")
       return n.finish(n.narrow(losses, type), type);
     Value loss = sumAll(losses);
@@ -82,6 +85,21 @@ private:
           Value zero = b.constant(args[0].getType(), 0);
           return b.add(args[2], b.select(isIt, args[0], zero));
         });
+  }
+
+  /// Whether each label is a class or does not count. The loss of another is no
+  /// number, as an error of a kernel is none.
+  Value areClasses() {
+    auto is = [&](arith::CmpIPredicate predicate, int64_t value) {
+      return n.compare(predicate, labels, n.integer(labels.getType(), value));
+    };
+    Value valid =
+        arith::AndIOp::create(n.b, n.loc, is(arith::CmpIPredicate::sge, 0),
+                              is(arith::CmpIPredicate::slt, classes()));
+    if (ignored)
+      valid = arith::OrIOp::create(n.b, n.loc, valid,
+                                   is(arith::CmpIPredicate::eq, *ignored));
+    return valid;
   }
 
   /// The weight of each label, 0 of those that do not count.

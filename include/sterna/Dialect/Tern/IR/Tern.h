@@ -75,6 +75,10 @@ constexpr llvm::StringLiteral lossScaleAttr = "tern.loss_scale";
 constexpr llvm::StringLiteral unsignedAttr = "tern.unsigned";
 constexpr llvm::StringLiteral outputAttr = "tern.output";
 constexpr llvm::StringLiteral tiedAttr = "tern.tied";
+constexpr llvm::StringLiteral lossAttr = "tern.loss";
+
+/// Attribute of a parameter.
+constexpr llvm::StringLiteral trainableAttr = "tern.trainable";
 
 /// Attributes of a module.
 constexpr llvm::StringLiteral modelAttr = "tern.model";

@@ -40,6 +40,9 @@ def Tern_Dialect : Dialect {
     - `tern.output = "name"`, of a result: an output of the program.
     - `tern.tied = number`, of a result: replaces the argument of that number,
       which has its type.
+    - `tern.loss`, of a result: what the training of a graph lowers, by the
+      parameters with `tern.trainable = "name"`, the name that users know
+      (`--sterna-adapt-params` takes both away).
 
     A module says with these, also verified, what the device binary tells of it:
 

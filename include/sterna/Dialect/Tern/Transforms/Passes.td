@@ -47,22 +47,23 @@ def AdaptLoraPass : Pass<"sterna-adapt-lora", "::mlir::ModuleOp"> {
 def AdaptParamsPass : Pass<"sterna-adapt-params", "::mlir::ModuleOp"> {
   let summary = "Make parameters of a graph trainable";
   let description = [{
-    The float parameters whose whole name the regular expression `trainable`
-    (POSIX, extended) matches become state, arguments with `tern.state` of kind
-    `parameter`, of the program `@main`. Two programs are added. `@init` gives
-    that state the values of the parameters. `@loss` is `@main` with one result,
-    its output `loss` as a scalar.
+    The parameters with `tern.trainable`, the name that users know them by, become
+    state, arguments with `tern.state` of kind `parameter`, of the program
+    `@main`. Two programs are added. `@init` gives that state the values of the
+    parameters. `@loss` is `@main` with one result, the one with `tern.loss`, as a
+    scalar.
 
     Parameters of other types than f32, and those that have no influence on the
     loss, are refused.
 
     ```mlir
+    tern.param @w : tensor<4xf32> from ... {tern.trainable = "layer.w"}
     func.func @main(%x) -> (tensor<4xf32> {tern.output = "y"},
-                            tensor<f32> {tern.output = "error"}) {
+                            tensor<f32> {tern.output = "error", tern.loss}) {
       %w = tern.get_param @w : tensor<4xf32>
       ...
     }
-    // becomes, with loss=error trainable=w
+    // becomes
     func.func @main(%x, %w {tern.state = ...}) -> ...
     func.func @loss(%x, %w {tern.state = ...})
         -> (tensor<f32> {tern.output = "loss"})
@@ -73,12 +74,6 @@ def AdaptParamsPass : Pass<"sterna-adapt-params", "::mlir::ModuleOp"> {
     }
     ```
   }];
-  let options = [
-    Option<"loss", "loss", "std::string", "",
-           "Name of the output that training lowers">,
-    Option<"trainable", "trainable", "std::string", "",
-           "Regular expression of the names of parameters">
-  ];
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
   let statistics = [
     Statistic<"numTrainable", "num-trainable", "Parameters made trainable">
