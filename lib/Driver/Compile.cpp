@@ -11,6 +11,7 @@
 #include "Link.h"
 #include "MemoryPlan.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "sterna/Driver/Compiler.h"
 #include "sterna/Import/Importer.h"

@@ -62,8 +62,8 @@ OwningOpRef<ModuleOp> GraphBuilder::build() {
   scopes.emplace_back();
   if (failed(findVersions()) || failed(checkNodes()) || failed(addInputs()) ||
       failed(addInitializers(file.getModel().graph())) ||
-      failed(checkTrainable()) ||
-      failed(buildNodes(file.getModel().graph().node())) || failed(finish()))
+      failed(buildNodes(file.getModel().graph().node())) ||
+      failed(checkTrainable()) || failed(finish()))
     return nullptr;
   return std::move(module);
 }

@@ -101,7 +101,7 @@ private:
   }
 
   StateAttr stateOf(ParamOp param) {
-    std::string name = (param.getSymName() + "." +
+    std::string name = (nameOf(param).getValue() + "." +
                         sterna::format::EnumNameStateKind(StateKind::parameter))
                            .str();
     return StateAttr::get(&getContext(), name, StateKind::parameter,
