@@ -30,7 +30,7 @@ constexpr const char *footer =
     "      --learning-rate 5e-4 --lr-scheduler cosine --warmup-ratio 0.1\n"
     "  sterna-run train model.stn --data more.jsonl --adapter tuned "
     "--output tuned2\n"
-    "  sterna-run train graph.stn --data batches.npz --output tuned "
+    "  sterna-run train model.stn --data batches.npz --output tuned "
     "--epochs 10\n"
     "\n"
     "Data: JSON lines (.jsonl, .ndjson, ...), one object each, {\"text\"}, "

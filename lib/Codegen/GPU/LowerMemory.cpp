@@ -266,19 +266,16 @@ private:
     Value wide = op.getType().isF16()
                      ? widenF16(words.b, words.loc, half)
                      : words.toFloat(words.shiftLeft(half, 16));
-    Value copy;
+    Value bits = words.narrow(half, words.b.getI16Type());
+    op.getResult().replaceUsesWithIf(
+        arith::BitcastOp::create(words.b, words.loc, op.getType(), bits),
+        [](OpOperand &use) {
+          return isa<vector::FromElementsOp>(use.getOwner());
+        });
     for (Operation *user : llvm::make_early_inc_range(op->getUsers())) {
       Type type = user->getResult(0).getType();
-      if (isa<vector::FromElementsOp>(user)) {
-        if (!copy)
-          copy = arith::BitcastOp::create(
-              words.b, words.loc, op.getType(),
-              words.narrow(half, words.b.getI16Type()));
-        user->replaceUsesOfWith(op, copy);
-        continue;
-      }
       if (isa<arith::BitcastOp>(user))
-        user->replaceAllUsesWith(ValueRange{words.narrow(half, type)});
+        user->replaceAllUsesWith(ValueRange{bits});
       else if (isa<arith::ExtFOp>(user) && type.isF32())
         user->replaceAllUsesWith(ValueRange{wide});
       else

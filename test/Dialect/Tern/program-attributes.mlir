@@ -20,7 +20,7 @@ func.func private @state(%x: tensor<4xf32> {tern.state = "s"})
 
 // -----
 
-// expected-error @+2 {{expected a kind of state, one of lora_a, lora_b, moment1, moment2, gradient, kv_cache, but got 'lora'}}
+// expected-error @+2 {{expected a kind of state, one of lora_a, lora_b, moment1, moment2, gradient, kv_cache, parameter, but got 'lora'}}
 // expected-error @+1 {{failed to parse}}
 func.func private @kind(%x: tensor<4xf32> {tern.state = #tern.state<name = "s", kind = lora>})
 

@@ -40,7 +40,7 @@ struct Floats {
   }
   /// Whose derivative is 0 and not infinity by infinity where exp overflows.
   Value sigmoid(Value x) const {
-    constexpr double most = 88;
+    double most = getElementTypeOrSelf(x).isF64() ? 709 : 88;
     Value y = n.neg(x);
     Value overflows = n.compare(arith::CmpFPredicate::OGT, y, c(x, most));
     return n.div(c(x, 1),

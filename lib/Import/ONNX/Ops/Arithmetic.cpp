@@ -299,9 +299,11 @@ Value powerOf(const NodeBuilder &n, Value x, Value y) {
   Value magnitude = math::AbsFOp::create(n.b, n.loc, x);
   Value logarithm = math::LogOp::create(n.b, n.loc, magnitude);
   Value power = math::ExpOp::create(n.b, n.loc, n.mul(y, logarithm));
-  // One to an infinite power. Of others the selection would hide a derivative.
-  Value isInfinite = equal(math::AbsFOp::create(n.b, n.loc, y),
-                           c(std::numeric_limits<double>::infinity()));
+  // One to a power that is infinite or no number. Of others the selection would
+  // hide a derivative.
+  Value isInfinite =
+      n.compare(arith::CmpFPredicate::UGE, math::AbsFOp::create(n.b, n.loc, y),
+                c(std::numeric_limits<double>::infinity()));
   power = n.select(
       arith::AndIOp::create(n.b, n.loc, equal(magnitude, c(1)), isInfinite),
       c(1), power);
