@@ -20,8 +20,8 @@ namespace sterna {
 /// and `truncf`, on floats and elementwise on tensors.
 void registerArithAutodiffRules(mlir::DialectRegistry &registry);
 
-/// `exp`, `log`, `log1p`, `sqrt`, `rsqrt`, `tanh`, `sin`, `cos`, `asin`, `acos`,
-/// `atan`, `absf`, `copysign`, `powf`, `erf`.
+/// `exp`, `log`, `log1p`, `sqrt`, `rsqrt`, `tanh`, `sin`, `cos`, `asin`,
+/// `acos`, `atan`, `absf`, `copysign`, `powf`, `erf`.
 void registerMathAutodiffRules(mlir::DialectRegistry &registry);
 
 /// `matmul` in all transposed forms, `broadcast`, `transpose`, `fill`, and
