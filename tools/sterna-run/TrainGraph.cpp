@@ -59,9 +59,9 @@ Expected<Json> validate(const Session &session, const GraphData *validation,
   Expected<double> loss = evaluateGraph(session, *validation);
   if (!loss.ok())
     return Status::error("validation: " + loss.message());
-  logLine(formatText(
-      "validation loss %s: %.4f (%llu rows)", when, *loss,
-      (unsigned long long)(validation->batches() * validation->batch())));
+  uint64_t rows = validation->batches() * validation->batch();
+  logLine(formatText("validation loss %s: %.4f (%llu rows)", when, *loss,
+                     (unsigned long long)rows));
   return Json(*loss);
 }
 

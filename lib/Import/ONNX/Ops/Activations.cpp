@@ -77,7 +77,7 @@ struct Floats {
 
 using Build = std::function<Value(const Floats &, NodeBuilder &, Value)>;
 
-void addActivation(OpTable &table, StringRef name, Build build,
+void addActivation(OpTable &table, StringRef name, const Build &build,
                    StringRef domain = standardDomain) {
   table.add(
       name,
