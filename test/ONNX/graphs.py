@@ -450,6 +450,16 @@ def test_refusals():
         [value("z", None)],
     )
     assert "extents 3 and 4 do not agree" in error_of(save(apart))
+    # A large tensor of a type that there is not.
+    strange = make_model(
+        [node("Add", ["x", "w"], ["z"])],
+        [value("x", [400])],
+        [value("z", None)],
+        [("w", np.zeros(400, np.float32))],
+    )
+    strange.graph.initializer[0].data_type = 99
+    message = error_of(save(strange))
+    assert "tensor 'w': expected numbers, but got" in message, message
     huge = make_model(
         [node("MatMul", ["x", "y"], ["z"])],
         [value("x", [1 << 30, 1]), value("y", [1, 1 << 30])],

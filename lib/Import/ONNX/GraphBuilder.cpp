@@ -368,8 +368,11 @@ FailureOr<GraphValue> GraphBuilder::addParameter(const TensorProto &tensor,
   auto shape = getShape(tensor);
   if (!shape)
     return emitError(loc) << llvm::toString(shape.takeError());
-  auto type = RankedTensorType::get(
-      *shape, getElementType(context, tensor.data_type()));
+  Type element = getElementType(context, tensor.data_type());
+  if (!element)
+    return fail("tensor '" + tensor.name() + "': expected numbers, but got " +
+                getTypeName(tensor.data_type()));
+  auto type = RankedTensorType::get(*shape, element);
   unsigned bits = getStoredBits(tensor.data_type());
   uint64_t expected = llvm::divideCeil(type.getNumElements() * bits, 8);
   if (range.size != expected)
