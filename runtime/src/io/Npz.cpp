@@ -108,9 +108,12 @@ public:
     std::optional<std::string_view> local = slice(entry.offset, localSize);
     if (!local || !Record(*local).is(localSignature))
       return std::nullopt;
-    uint64_t skipped = localSize + Record(*local).read<uint16_t>(26) +
-                       Record(*local).read<uint16_t>(28);
-    return slice(entry.offset + skipped, entry.size);
+    // It says the name again, which no checksum covers.
+    uint64_t nameSize = Record(*local).read<uint16_t>(26),
+             extraSize = Record(*local).read<uint16_t>(28);
+    if (slice(entry.offset + localSize, nameSize) != entry.name)
+      return std::nullopt;
+    return slice(entry.offset + localSize + nameSize + extraSize, entry.size);
   }
 
 private:
@@ -233,7 +236,7 @@ sterna::viewNpz(const std::string &origin, std::string_view content) {
     std::optional<std::string_view> bytes = archive.readStored(entry);
     // Entries that overlap are none of NumPy's, and take long to sum up.
     if (!bytes || entry.storedSize != entry.size || entry.size > left)
-      return badFile(origin, shown + " reaches beyond the file");
+      return badFile(origin, shown + " is not where the directory says");
     left -= entry.size;
     if (crc32(*bytes) != entry.checksum)
       return badFile(origin, shown + " is damaged: its checksum differs");
