@@ -90,21 +90,13 @@ Status runGraph(const std::shared_ptr<const Module> &module,
         std::string(options.adapter.empty() ? "--assistant-loss-only"
                                             : "--adapter") +
         " is about language models, but '" + options.model + "' is a graph");
-  Expected<std::vector<uint32_t>> programs =
-      findPrograms(*module, {"train_micro"});
-  if (!programs.ok())
-    return programs.status();
+  Expected<std::unique_ptr<Session>> session =
+      prepareGraph(module, {"train_micro"}, options.parameters, common.device);
+  if (!session.ok())
+    return session.status();
   Expected<GraphData> data = GraphData::open(*module, options.data);
   if (!data.ok())
     return data.status();
-  Expected<std::unique_ptr<Session>> session =
-      Session::create(module, *programs, common.device);
-  if (!session.ok())
-    return session.status();
-  if (!options.parameters.empty())
-    if (Status status = loadParameters(**session, options.parameters);
-        !status.ok())
-      return status;
   GraphBatches::Options order;
   order.shuffle = false;
   auto batches = GraphBatches::create(**session, *data, order);

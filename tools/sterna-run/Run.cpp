@@ -8,11 +8,11 @@
 
 #include "Command.h"
 #include "Report.h"
+#include "Setup.h"
 #include "core/Fields.h"
 #include "core/Session.h"
 #include "io/File.h"
 #include "io/Npy.h"
-#include "train/GraphParameters.h"
 
 #include <algorithm>
 #include <cstring>
@@ -128,13 +128,12 @@ Status run(const Options &options, const CommonOptions &common) {
   Expected<std::shared_ptr<const Module>> module = Module::load(options.model);
   if (!module.ok())
     return module.status();
-  Expected<std::vector<uint32_t>> programs = findPrograms(**module, {"main"});
-  if (!programs.ok())
+  if (!(*module)->isGraph())
     return Status::error("'" + options.model +
                          "' is a language model and no graph: see generate, "
                          "eval and train");
   Expected<std::unique_ptr<Session>> session =
-      Session::create(*module, *programs, common.device);
+      prepareGraph(*module, {"main"}, options.parameters, common.device);
   if (!session.ok())
     return session.status();
   const format::Program &metadata = *findMain(**module);
@@ -144,10 +143,6 @@ Status run(const Options &options, const CommonOptions &common) {
   if (Status status = checkNames(metadata.outputs(), *outputs, "--output");
       !status.ok())
     return status;
-  if (!options.parameters.empty())
-    if (Status status = loadParameters(**session, options.parameters);
-        !status.ok())
-      return status;
   Expected<Program> program = (*session)->program("main");
   if (!program.ok())
     return program.status();

@@ -11,6 +11,7 @@
 #include "Report.h"
 #include "text/MakeTokenizer.h"
 #include "train/Adapter.h"
+#include "train/GraphParameters.h"
 
 using namespace sterna;
 
@@ -85,4 +86,21 @@ sterna::prepareModel(const std::shared_ptr<const Module> &module,
     return model.status();
   prepared.model.emplace(std::move(*model));
   return prepared;
+}
+
+Expected<std::unique_ptr<Session>>
+sterna::prepareGraph(const std::shared_ptr<const Module> &module,
+                     const std::vector<std::string> &names,
+                     const std::string &parameters,
+                     const DeviceOptions &device) {
+  Expected<std::vector<uint32_t>> programs = findPrograms(*module, names);
+  if (!programs.ok())
+    return programs.status();
+  Expected<std::unique_ptr<Session>> session =
+      Session::create(module, *programs, device);
+  if (!session.ok() || parameters.empty())
+    return session;
+  if (Status status = loadParameters(**session, parameters); !status.ok())
+    return status;
+  return session;
 }

@@ -44,6 +44,13 @@ Expected<PreparedModel>
 prepareModel(const std::shared_ptr<const Module> &module,
              const std::string &adapter, const DeviceOptions &device);
 
+/// A session for the programs `names` of a graph, with the trained parameters
+/// in the file or folder `parameters` unless that is empty.
+Expected<std::unique_ptr<Session>>
+prepareGraph(const std::shared_ptr<const Module> &module,
+             const std::vector<std::string> &names,
+             const std::string &parameters, const DeviceOptions &device);
+
 } // namespace sterna
 
 #endif // STERNA_TOOLS_STERNARUN_SETUP_H

@@ -266,15 +266,8 @@ Status run(const TrainCommand &options, const CommonOptions &common) {
   Expected<Adapter> adapter = startAdapter(**session, options);
   if (!adapter.ok())
     return adapter.status();
-  Expected<Json> summary = tune(**session, *adapter, *data, options);
-  if (!summary.ok())
-    return summary.status();
-  describeMemory(**session, *summary);
-  if (common.json)
-    printJson(*summary);
-  else
-    printSummary(*summary, options);
-  return Status();
+  return report(**session, tune(**session, *adapter, *data, options), common,
+                [&](const Json &summary) { printSummary(summary, options); });
 }
 
 } // namespace

@@ -59,6 +59,11 @@ struct Totals {
 /// "tokens".
 Expected<Totals> runSteps(Trainer &trainer, uint64_t steps, const char *unit);
 
+/// Tells the user what a run did, as JSON or by `print`, with its memory.
+Status report(const Session &session, Expected<Json> summary,
+              const CommonOptions &common,
+              const std::function<void(const Json &)> &print);
+
 /// Trains the graph that `module` is.
 Status trainGraph(const std::shared_ptr<const Module> &module,
                   const TrainCommand &options, const CommonOptions &common);

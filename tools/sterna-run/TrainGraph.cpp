@@ -8,7 +8,7 @@
 
 #include "Train.h"
 
-#include "core/Session.h"
+#include "Setup.h"
 #include "train/GraphBatches.h"
 #include "train/GraphParameters.h"
 #include "train/Trainer.h"
@@ -137,9 +137,10 @@ Status sterna::trainGraph(const std::shared_ptr<const Module> &module,
   std::vector<std::string> names = {"train_micro", "train_apply"};
   if (validates)
     names.push_back("loss");
-  Expected<std::vector<uint32_t>> programs = findPrograms(*module, names);
-  if (!programs.ok())
-    return programs.status();
+  Expected<std::unique_ptr<Session>> session =
+      prepareGraph(module, names, options.parameters, common.device);
+  if (!session.ok())
+    return session.status();
   Expected<GraphData> data = openData(*module, options.data);
   if (!data.ok())
     return data.status();
@@ -150,22 +151,8 @@ Status sterna::trainGraph(const std::shared_ptr<const Module> &module,
       return held.status();
     validation = std::move(*held);
   }
-  Expected<std::unique_ptr<Session>> session =
-      Session::create(module, *programs, common.device);
-  if (!session.ok())
-    return session.status();
-  if (!options.parameters.empty())
-    if (Status status = loadParameters(**session, options.parameters);
-        !status.ok())
-      return status;
-  Expected<Json> summary =
-      tune(**session, *data, validation ? &*validation : nullptr, options);
-  if (!summary.ok())
-    return summary.status();
-  describeMemory(**session, *summary);
-  if (common.json)
-    printJson(*summary);
-  else
-    printSummary(*summary, options);
-  return Status();
+  return report(
+      **session,
+      tune(**session, *data, validation ? &*validation : nullptr, options),
+      common, [&](const Json &summary) { printSummary(summary, options); });
 }

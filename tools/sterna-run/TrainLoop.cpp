@@ -86,3 +86,16 @@ Expected<Totals> sterna::runSteps(Trainer &trainer, uint64_t steps,
                        (unsigned long long)trainer.skippedBatches()));
   return totals;
 }
+
+Status sterna::report(const Session &session, Expected<Json> summary,
+                      const CommonOptions &common,
+                      const std::function<void(const Json &)> &print) {
+  if (!summary.ok())
+    return summary.status();
+  describeMemory(session, *summary);
+  if (common.json)
+    printJson(*summary);
+  else
+    print(*summary);
+  return Status();
+}

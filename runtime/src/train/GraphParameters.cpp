@@ -9,7 +9,7 @@
 #include "train/GraphParameters.h"
 
 #include "io/Escape.h"
-#include "io/Safetensors.h"
+#include "train/TrainerState.h"
 
 #include <algorithm>
 #include <cmath>
@@ -47,17 +47,16 @@ Status save(const Session &session, format::StateKind kind,
             const std::string &path) {
   std::vector<NamedTensor> tensors;
   for (auto &[name, state] : findStates(session.module(), kind)) {
-    NamedTensor tensor{name, shapeOf(*state), {}};
-    tensor.data.resize(elementCount(state->shape()).value_or(0));
-    if (Status status = session.readState(*state, tensor.data.data());
-        !status.ok())
-      return status;
-    if (!std::all_of(tensor.data.begin(), tensor.data.end(),
+    Expected<NamedTensor> tensor = readTensor(session, *state);
+    if (!tensor.ok())
+      return tensor.status();
+    tensor->name = name;
+    if (!std::all_of(tensor->data.begin(), tensor->data.end(),
                      [](float value) { return std::isfinite(value); }))
       return Status::error("the " +
                            std::string(format::EnumNameStateKind(kind)) + " '" +
                            excerpt(name) + "' is not finite");
-    tensors.push_back(std::move(tensor));
+    tensors.push_back(std::move(*tensor));
   }
   std::vector<NamedTensorView> views;
   for (const NamedTensor &tensor : tensors)

@@ -142,15 +142,10 @@ Expected<TrainerState> Trainer::state() const {
   state.updates = updates;
   state.skipped = skipped;
   for (const format::StateTensor *stored : tensors()) {
-    NamedTensor tensor;
-    tensor.name = stored->name()->str();
-    const auto &shape = orEmpty(stored->shape());
-    tensor.shape.assign(shape.begin(), shape.end());
-    tensor.data.resize(elementCount(stored->shape()).value_or(0));
-    if (Status status = session->readState(*stored, tensor.data.data());
-        !status.ok())
-      return status;
-    state.tensors.push_back(std::move(tensor));
+    Expected<NamedTensor> tensor = readTensor(*session, *stored);
+    if (!tensor.ok())
+      return tensor.status();
+    state.tensors.push_back(std::move(*tensor));
   }
   return state;
 }

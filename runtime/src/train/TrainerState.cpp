@@ -25,6 +25,17 @@ constexpr std::pair<const char *, uint64_t TrainerState::*> counts[] = {
 
 } // namespace
 
+Expected<NamedTensor> sterna::readTensor(const Session &session,
+                                         const format::StateTensor &stored) {
+  const auto &shape = orEmpty(stored.shape());
+  NamedTensor tensor{stored.name()->str(), {shape.begin(), shape.end()}, {}};
+  tensor.data.resize(elementCount(stored.shape()).value_or(0));
+  if (Status status = session.readState(stored, tensor.data.data());
+      !status.ok())
+    return status;
+  return tensor;
+}
+
 Expected<std::string> sterna::encodeState(const TrainerState &state) {
   SafetensorsMetadata metadata;
   for (auto [key, count] : counts)

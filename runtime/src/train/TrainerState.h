@@ -9,6 +9,7 @@
 #ifndef STERNA_RUNTIME_TRAIN_TRAINERSTATE_H
 #define STERNA_RUNTIME_TRAIN_TRAINERSTATE_H
 
+#include "core/Session.h"
 #include "io/Safetensors.h"
 
 #include <cstdint>
@@ -28,6 +29,10 @@ struct TrainerState {
   /// Parameters and moments, by the names of the module's state tensors.
   std::vector<NamedTensor> tensors;
 };
+
+/// The elements of a state tensor in `session`, under its name.
+Expected<NamedTensor> readTensor(const Session &session,
+                                 const format::StateTensor &stored);
 
 /// The bytes of a safetensors file that holds `state`, its counts as metadata.
 Expected<std::string> encodeState(const TrainerState &state);
