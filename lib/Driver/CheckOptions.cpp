@@ -7,7 +7,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Driver/Options.h"
-#include "sterna/Support/NamePattern.h"
 
 using namespace sterna;
 
@@ -51,17 +50,15 @@ static std::string checkTraining(const CompileOptions &options) {
 }
 
 static std::string checkGraphTraining(const CompileOptions &options) {
-  if (options.loss.empty() != options.trainable.empty())
-    return options.loss.empty()
-               ? "--trainable is about training a graph: give --train=OUTPUT, "
-                 "the output that is the loss"
-               : "--train=" + options.loss +
-                     ": give --trainable=REGEX, the initializers to train, for "
-                     "example '.*weight|.*bias'";
-  if (options.trainable.empty())
+  if (options.loss.empty() == options.trainable.empty())
     return "";
-  auto pattern = compileNamePattern(options.trainable);
-  return pattern ? "" : "--trainable: " + llvm::toString(pattern.takeError());
+  return options.loss.empty()
+             ? "--trainable is about training a graph: give --train=OUTPUT, "
+               "the "
+               "output that is the loss"
+             : "--train=" + options.loss +
+                   ": give --trainable=REGEX, the initializers to train, for "
+                   "example '.*weight|.*bias'";
 }
 
 static std::string checkOutput(const CompileOptions &options) {

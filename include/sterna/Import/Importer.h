@@ -38,8 +38,9 @@ struct ImportOptions {
   /// inputs that are known when compiling, both by name.
   llvm::StringMap<int64_t> dimensions;
   llvm::StringMap<std::string> constants;
-  /// Of a graph that is trained: its output that is the loss, and the names of
-  /// initializers that are parameters, however small (compileNamePattern).
+  /// Of a graph that is trained: its output that is the loss, and the regular
+  /// expression of the whole names of initializers that are parameters, however
+  /// small.
   std::string loss, trainable;
   /// Of a graph that is to become a language model: its tokenizer's folder or
   /// file. Empty: it stays a graph.

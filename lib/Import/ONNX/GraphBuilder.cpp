@@ -14,7 +14,6 @@
 #include "UnsupportedNodes.h"
 #include "io/Npy.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
-#include "sterna/Support/NamePattern.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/Diagnostics.h"
@@ -60,7 +59,8 @@ OwningOpRef<ModuleOp> GraphBuilder::build() {
                                    0, /*int8Activations=*/false));
   op->setAttr(tern::shapesAttr, tern::ShapesAttr::get(context, 0, 0, 0));
   scopes.emplace_back();
-  if (failed(findVersions()) || failed(checkNodes()) || failed(addInputs()) ||
+  if (failed(findVersions()) || failed(checkNodes()) ||
+      failed(compileTrainable()) || failed(addInputs()) ||
       failed(addInitializers(file.getModel().graph())) ||
       failed(buildNodes(file.getModel().graph().node())) ||
       failed(checkTrainable()) || failed(finish()))
@@ -285,15 +285,23 @@ LogicalResult GraphBuilder::addInitializers(const onnx::GraphProto &graph) {
   return success();
 }
 
+LogicalResult GraphBuilder::compileTrainable() {
+  if (options.trainable.empty())
+    return success();
+  trainable = llvm::Regex("^(" + options.trainable + ")$");
+  std::string problem;
+  // Alone, too, so that no parenthesis closes the one put around it.
+  if (llvm::Regex(options.trainable).isValid(problem) &&
+      trainable->isValid(problem))
+    return success();
+  return fail("--trainable='" + options.trainable +
+              "' is no regular expression: " + problem);
+}
+
 /// Whether training changes `tensor`, so that nothing is known of it.
 bool GraphBuilder::isTrainable(const TensorProto &tensor) {
-  if (options.trainable.empty() || !isFloat(tensor.data_type()))
-    return false;
-  auto pattern = compileNamePattern(options.trainable);
-  if (pattern)
-    return pattern->match(tensor.name());
-  llvm::consumeError(pattern.takeError());
-  return false;
+  return trainable && isFloat(tensor.data_type()) &&
+         trainable->match(tensor.name());
 }
 
 FailureOr<GraphValue> GraphBuilder::addTrainable(const TensorProto &tensor) {

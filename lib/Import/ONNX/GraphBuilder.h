@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "sterna/Import/Importer.h"
+#include "llvm/Support/Regex.h"
 
 namespace sterna {
 
@@ -47,6 +48,7 @@ private:
   /// The tensor as a constant, or as a parameter in its file if it is large.
   mlir::FailureOr<GraphValue> readTensor(const onnx::TensorProto &tensor,
                                          llvm::StringRef name);
+  mlir::LogicalResult compileTrainable();
   bool isTrainable(const onnx::TensorProto &tensor);
   /// The tensor as a parameter that is marked as trained.
   mlir::FailureOr<GraphValue> addTrainable(const onnx::TensorProto &tensor);
@@ -94,6 +96,8 @@ private:
   llvm::StringSet<> usedDimensions;
   /// Calls of functions that are being expanded.
   unsigned depth = 0;
+  /// Of the whole names of initializers that are trained; none: none are.
+  std::optional<llvm::Regex> trainable;
   unsigned numParameters = 0, numNodes = 0, numTrainable = 0;
 };
 
