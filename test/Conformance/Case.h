@@ -45,8 +45,8 @@ inline void PrintTo(const Case &c, std::ostream *out) { *out << c.name(); }
 /// All cases, those of a family together.
 std::vector<Case> listCases();
 
-/// Why `target` cannot compute case `name`; empty if it must.
-std::string whyUnsupported(const std::string &name, const std::string &target);
+/// Why no target can compute case `name`; empty if all must.
+std::string whyUnsupported(const std::string &name);
 
 } // namespace sterna::test
 

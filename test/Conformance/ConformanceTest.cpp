@@ -88,7 +88,7 @@ TEST_P(Conformance, AgreesWithReference) {
     GTEST_SKIP() << reason;
   }
   static Harness harness;
-  std::string reason = whyUnsupported(c.name(), target.name), error;
+  std::string reason = whyUnsupported(c.name()), error;
   auto difference = harness.run(c, target, error);
   double bound = c.tolerance;
   bool agrees = difference && difference->unequal.empty() &&
