@@ -11,8 +11,7 @@
 #ifndef STERNA_LIB_IMPORT_PARAMETERREADER_H
 #define STERNA_LIB_IMPORT_PARAMETERREADER_H
 
-#include "TensorTable.h"
-#include "sterna/Import/Model.h"
+#include "DescribeTernary.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace sterna {
@@ -54,27 +53,15 @@ public:
                                                 int64_t size);
 
 private:
-  struct Matrix;
-
   llvm::Error findSubNorms();
   llvm::Error readBlock(const std::string &prefix);
   llvm::Error readNorms(const std::string &prefix);
   llvm::Error addFloat(llvm::StringRef name, llvm::ArrayRef<int64_t> shape);
   llvm::Error addScaledTable(llvm::StringRef name, const StoredTensor &tensor,
                              Parameter &parameter);
-  llvm::Error addTernary(const std::string &name, const Matrix &matrix);
-  llvm::Error quantize(const StoredTensor &tensor, const WeightSource &weight,
-                       TernaryAnalysis &analysis);
-  llvm::Error addScale(llvm::StringRef name, const StoredTensor &tensor,
-                       const TernaryAnalysis &analysis, Parameter &parameter);
-  llvm::Expected<float> checkFactors(const StoredTensor &factors,
-                                     mlir::RankedTensorType matrix);
-  llvm::Error addScaleOfTensor(const StoredTensor &tensor, float scale,
-                               Parameter &parameter);
-  llvm::Expected<std::vector<float>> readFinite(const StoredTensor &tensor);
+  llvm::Error addTernary(const std::string &name,
+                         const MatrixDefinition &matrix);
   llvm::Error checkUnused();
-  tern::FileSourceAttr source(const StoredTensor &tensor, bool quantize = false,
-                              int64_t interleavedHeads = 0);
 
   const TensorTable &tensors;
   mlir::MLIRContext *context;

@@ -8,7 +8,10 @@
 
 #include "TensorTable.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/iterator_range.h"
+
+#include <cmath>
 
 using namespace llvm;
 using namespace sterna;
@@ -73,4 +76,16 @@ Expected<const StoredTensor *> TensorTable::get(StringRef name,
     return makeError("{0}: expected {1}, but got {2}", (*tensor)->name,
                      listStorageFormats(), (*tensor)->typeName);
   return tensor;
+}
+
+Expected<std::vector<float>>
+TensorTable::readFinite(const StoredTensor &tensor) const {
+  Expected<std::vector<float>> values = tensor.readAll();
+  if (!values)
+    return values;
+  for (auto [index, value] : llvm::enumerate(*values))
+    if (!std::isfinite(value))
+      return makeError("{0}: expected finite numbers, but element {1} is {2}",
+                       tensor.name, index, formatNumber(value));
+  return values;
 }

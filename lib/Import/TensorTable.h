@@ -68,6 +68,11 @@ public:
   llvm::Expected<const StoredTensor *> get(llvm::StringRef name,
                                            llvm::ArrayRef<int64_t> shape) const;
 
+  /// All elements of `tensor`, a small one, which must be finite: a quantizer
+  /// would hide those that are not.
+  llvm::Expected<std::vector<float>>
+  readFinite(const StoredTensor &tensor) const;
+
   /// The names in the order in which they were added.
   llvm::ArrayRef<std::string> getNames() const { return names; }
 
