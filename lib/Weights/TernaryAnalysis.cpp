@@ -30,8 +30,6 @@ static std::string describeContradiction(const std::vector<float> &weights,
                                          const StorageFormat &format) {
   int64_t unit = format.unit;
   bool hasCodes = !format.isFloat && format.layout != RowLayout::Blocks;
-  const char *noTrit =
-      format.widen ? "is no trit" : "has the code 3, which is no trit";
   std::string text;
   raw_string_ostream stream(text);
   int64_t numCols = weights.size();
@@ -41,7 +39,7 @@ static std::string describeContradiction(const std::vector<float> &weights,
       float weight = weights[col];
       if (!std::isfinite(weight)) {
         stream << "element [" << row << ", " << col << "] "
-               << (hasCodes             ? noTrit
+               << (hasCodes             ? "has the code 3, which is no trit"
                    : std::isnan(weight) ? "is not a number"
                                         : "is infinite");
         return text;

@@ -67,18 +67,14 @@ void decodeNeighbours(const char *block, int8_t *out) {
 // Integers
 //===----------------------------------------------------------------------===//
 
-/// Widens signed integers of `Bits`, neighbours from the low bits of a byte on;
-/// what is no trit becomes NaN.
+/// Widens signed integers of `Bits`, neighbours from the low bits of a byte on.
 template <int Bits>
 void widenIntegers(const char *bytes, int64_t count, float *out) {
   constexpr int perByte = 8 / Bits;
   for (int64_t i = 0; i < count; ++i) {
     auto byte = static_cast<uint8_t>(bytes[i / perByte]);
     auto top = static_cast<uint8_t>(byte << (8 - Bits - Bits * (i % perByte)));
-    int value = static_cast<int8_t>(top) >> (8 - Bits);
-    bool isTrit = value >= -1 && value <= 1;
-    out[i] = isTrit ? static_cast<float>(value)
-                    : std::numeric_limits<float>::quiet_NaN();
+    out[i] = static_cast<float>(static_cast<int8_t>(top) >> (8 - Bits));
   }
 }
 

@@ -42,7 +42,7 @@ constexpr uint64_t runScaleBytes = 32;
 
 /// A way to store a matrix. The functions take bytes at any alignment, little-
 /// endian: whole blocks or, where rows are not whole blocks, the f32 to which
-/// `WeightSource` has widened them, NaN for a code that is no trit.
+/// `WeightSource` has widened them, NaN for the code 3 of two bits.
 struct StorageFormat {
   StorageType type;
   /// As messages have it: "TQ2_0".

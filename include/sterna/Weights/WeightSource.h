@@ -136,7 +136,7 @@ private:
   llvm::Error readScale();
 
   /// Widens rows [firstRow, firstRow + count), which are inside the matrix and
-  /// not whole blocks, to f32 in `out`; codes that are no trits become NaN.
+  /// not whole blocks, to f32 in `out`; codes 3 of two bits become NaN.
   llvm::Error widenRows(int64_t firstRow, int64_t count, float *out) const;
   llvm::Error widenRun(int64_t firstRow, int64_t count, float *out) const;
   llvm::Error widenQuarters(int64_t firstRow, int64_t count, float *out) const;

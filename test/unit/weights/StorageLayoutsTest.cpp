@@ -103,14 +103,13 @@ struct Definition {
     return product * float(code - 32);
   }
 
-  /// The signed integer of `bits` that is number `index` of a packed run, as a
-  /// trit.
-  float tritOf(int64_t index, int bits) const {
+  /// The signed integer of `bits` that is number `index` of a packed run.
+  float integerOf(int64_t index, int bits) const {
     int64_t at = index * bits;
     int value = bytes[at / 8] >> (at % 8) & ((1 << bits) - 1);
     if (value >= 1 << (bits - 1))
       value -= 1 << bits;
-    return value >= -1 && value <= 1 ? static_cast<float>(value) : NAN;
+    return static_cast<float>(value);
   }
 
   /// The two-bit code of weight `index` of a run of bytes for `lanes` weights.
@@ -186,13 +185,13 @@ struct Definition {
       return single(reinterpret_cast<const uint8_t *>(&word));
     }
     case StorageType::I8:
-      return tritOf(index, 8);
+      return integerOf(index, 8);
     case StorageType::I4:
-      return tritOf(index, 4);
+      return integerOf(index, 4);
     case StorageType::I2:
-      return tritOf(index, 2);
+      return integerOf(index, 2);
     case StorageType::I8Columns:
-      return tritOf(c * rows + r, 8);
+      return integerOf(c * rows + r, 8);
     default:
       return NAN;
     }
