@@ -27,7 +27,7 @@ using namespace sterna;
 static bool isAllowed(Operation *op, Phase phase) {
   if (phase < Phase::Optimize)
     return op->getDialect()->getNamespace() != "plan" &&
-           !isa<tern::QuantizeOp, tern::MatmulOp>(op);
+           !isa<tern::QuantizeOp>(op);
   if (phase == Phase::Optimize)
     return op->getDialect()->getNamespace() != "plan" &&
            !isa<tern::LinearOp, tern::CrossEntropyOp>(op);

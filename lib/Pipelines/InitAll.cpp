@@ -21,6 +21,7 @@
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
+#include "sterna/Import/ONNX/Passes.h"
 #include "sterna/Pipelines/Pipelines.h"
 #include "sterna/Target/Target.h"
 
@@ -38,6 +39,7 @@ void sterna::registerAllPasses() {
   cpu::registerCPUPasses();
   sterna::gpu::registerGPUPasses();
   registerPortableCodegenPasses();
+  registerONNXPasses();
   tern::registerTernPasses();
   plan::registerPlanPasses();
   registerAllTargets();

@@ -9,6 +9,7 @@
 #include "sterna/Autodiff/Passes.h"
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
+#include "sterna/Import/ONNX/Passes.h"
 #include "sterna/Pipelines/Pipelines.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -69,8 +70,12 @@ static void addGraphTraining(OpPassManager &manager) {
 static void addPasses(OpPassManager &manager, Phase phase,
                       const PhaseOptions &options) {
   switch (phase) {
-  case Phase::Import:
   case Phase::Link:
+    return;
+  case Phase::Import:
+    manager.addPass(createRaiseNormsPass());
+    manager.addPass(createRaiseLinearsPass());
+    manager.addPass(createRaiseIntegerProductsPass());
     return;
   case Phase::Adapt: {
     if (options.loraRank == 0)

@@ -352,9 +352,9 @@ FailureOr<GraphValue> GraphBuilder::readTensor(const TensorProto &tensor,
   if (!shape)
     return emitError(loc) << llvm::toString(shape.takeError());
   auto elements = decodeElements(context, tensor.data_type(), *shape, *bytes);
-  // Those who describe a language model ask where its vectors lie.
+  // Those who look for scales and weights of norms ask where they lie.
   Location where = loc;
-  if (*range && options.isLanguageModel())
+  if (*range)
     where = FusedLoc::get({NameLoc::get(b.getStringAttr(name), loc)},
                           makeSource(tensor, **range), context);
   return GraphValue{arith::ConstantOp::create(b, where, elements),

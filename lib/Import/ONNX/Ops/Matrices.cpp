@@ -79,14 +79,15 @@ Value sterna::multiplyMatrices(NodeBuilder &n, GraphValue lhs, GraphValue rhs) {
   result = *batch;
   bool hasNone = llvm::product_of(right.drop_back(2)) == 1;
   Type element = n.elementOf(x);
-  if (math.isFloating() && hasNone && !llvm::is_contained(left, 0) &&
-      columns != 0) {
+  if (hasNone && !llvm::is_contained(left, 0) && columns != 0) {
     // The batch of the left side is more rows.
     int64_t all = llvm::product_of(left.drop_back());
     Value flat = n.reshape(x, {all, left.back()});
     Value matrix = n.reshape(y, right.take_back(2));
-    product = n.matmul({flat}, {matrix},
-                       RankedTensorType::get({all, columns}, element));
+    product = math.isFloating()
+                  ? n.matmul({flat}, {matrix},
+                             RankedTensorType::get({all, columns}, element))
+                  : multiplyBatches(n, math, flat, matrix, {}, false, false);
   } else {
     auto spread = [&](Value value) {
       Extents shape(*batch);

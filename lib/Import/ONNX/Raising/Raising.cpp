@@ -1,0 +1,58 @@
+//===- Raising.cpp - What passes that raise graphs share ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Raising.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Raising.h"
+
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
+
+using namespace mlir;
+using namespace sterna;
+
+void Replacements::replace(Value old, Value value) {
+  old.replaceAllUsesWith(value);
+  values[old] = value;
+}
+
+Value Replacements::lookUp(Value value) const {
+  Value replaced = values.lookup(value);
+  return replaced ? replaced : value;
+}
+
+func::FuncOp sterna::findGraph(ModuleOp module) {
+  auto main = module.lookupSymbol<func::FuncOp>("main");
+  return main && !main.isExternal() ? main : func::FuncOp();
+}
+
+bool sterna::isComputedInF32(Value value, const LinearForms &forms) {
+  llvm::SetVector<Operation *> slice = findSlice(value, forms);
+  return getElementTypeOrSelf(value.getType()).isF32() &&
+         llvm::none_of(slice, [](Operation *op) {
+           return op
+               ->walk([](Operation *inner) {
+                 return isa<arith::TruncFOp>(inner) ? WalkResult::interrupt()
+                                                    : WalkResult::advance();
+               })
+               .wasInterrupted();
+         });
+}
+
+void sterna::eraseUnused(func::FuncOp function) {
+  llvm::SetVector<StringAttr> names;
+  for (auto get : function.getOps<tern::GetParamOp>())
+    names.insert(get.getParamAttr().getAttr());
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(function.front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+  auto module = function->getParentOfType<ModuleOp>();
+  for (StringAttr name : names)
+    if (SymbolTable::symbolKnownUseEmpty(name, module))
+      module.lookupSymbol(name)->erase();
+}

@@ -1,0 +1,44 @@
+//===- Raising.h - What passes that raise graphs share ----------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Values are replaced while others are still known by the ops that computed
+// them before; what has no use any more goes at the end.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_LIB_IMPORT_ONNX_RAISING_RAISING_H
+#define STERNA_LIB_IMPORT_ONNX_RAISING_RAISING_H
+
+#include "../Decoder/DecoderParts.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace sterna {
+
+/// Values of a function that others stand for.
+class Replacements {
+public:
+  /// Replaces all uses of `old` by `value`, of its type.
+  void replace(mlir::Value old, mlir::Value value);
+
+  /// What stands for `value` now: itself where nothing does.
+  mlir::Value lookUp(mlir::Value value) const;
+
+private:
+  llvm::DenseMap<mlir::Value, mlir::Value> values;
+};
+
+/// The function that a graph is; null for a module without one.
+mlir::func::FuncOp findGraph(mlir::ModuleOp module);
+
+/// Whether f32 is `value` and all that it is computed from as far as the roots
+/// of `forms`: nothing is rounded to fewer bits on the way.
+bool isComputedInF32(mlir::Value value, const LinearForms &forms);
+
+/// Removes ops of `function` whose results have no use, and then parameters
+/// that it alone had a use for.
+void eraseUnused(mlir::func::FuncOp function);
+
+} // namespace sterna
+
+#endif // STERNA_LIB_IMPORT_ONNX_RAISING_RAISING_H
