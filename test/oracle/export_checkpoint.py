@@ -13,11 +13,15 @@ Only the sizes of the model are fixed in the graph: batch, tokens and past are
 dynamic.
 """
 
+import os
 import sys
 import tempfile
 import warnings
 
 warnings.filterwarnings("ignore")
+# The tracer does not go into functions that are compiled, as transformers' are.
+if "script" in sys.argv:
+    os.environ["TORCHDYNAMO_DISABLE"] = "1"
 
 import torch
 from transformers import DynamicCache
