@@ -18,10 +18,6 @@ using namespace sterna;
 using llvm::Error;
 using llvm::Expected;
 
-std::string sterna::getScaleName(StringRef weight) {
-  return weight.drop_back(strlen("weight")).str() + "scale";
-}
-
 tern::FileSourceAttr sterna::describeSource(const StoredTensor &tensor,
                                             MLIRContext *context, bool quantize,
                                             int64_t interleavedHeads) {
@@ -33,30 +29,27 @@ namespace {
 
 class TernaryDescriber {
 public:
-  TernaryDescriber(const TensorTable &tensors,
-                   const MatrixDefinition &definition, MLIRContext *context)
-      : tensors(tensors), definition(definition), context(context) {}
+  TernaryDescriber(StringRef path, const MatrixDefinition &definition,
+                   MLIRContext *context)
+      : path(path), definition(definition), context(context) {}
 
-  Expected<Parameter> describe(StringRef name) {
-    auto tensor = tensors.get(name, {definition.rows, definition.columns});
-    if (!tensor)
-      return tensor.takeError();
-    Expected<WeightSource> weight = (*tensor)->open();
+  Expected<Parameter> describe(const StoredTensor &tensor,
+                               const StoredTensor *factors) {
+    Expected<WeightSource> weight = tensor.open();
     if (!weight)
       return weight.takeError();
     Expected<TernaryAnalysis> analysis = weight->analyzeTernary();
     if (!analysis)
       return analysis.takeError();
-    bool isLatent = !analysis->isTernary;
+    bool isLatent = tensor.isLatent || !analysis->isTernary;
     if (isLatent)
-      if (Error error = quantize(**tensor, *weight, *analysis))
+      if (Error error = quantize(tensor, *weight, *analysis))
         return std::move(error);
     parameter.type = RankedTensorType::get(
         {definition.rows, definition.columns}, tern::TritType::get(context));
-    parameter.source = describeSource(**tensor, context, isLatent,
-                                      definition.interleavedHeads);
-    const StoredTensor *factors = tensors.find(getScaleName(name));
-    if (Error error = addScale(**tensor, factors, *analysis))
+    parameter.source =
+        describeSource(tensor, context, isLatent, definition.interleavedHeads);
+    if (Error error = addScale(tensor, factors, *analysis))
       return std::move(error);
     return std::move(parameter);
   }
@@ -66,8 +59,8 @@ private:
                  TernaryAnalysis &analysis) {
     // A code that is no trit is damage, not a latent weight.
     bool isFloat = getStorageFormat(weight.getType()).isFloat;
-    if (!definition.quantizeAbsmean || !isFloat)
-      return tensors.makeError(
+    if ((!definition.quantizeAbsmean && !tensor.isLatent) || !isFloat)
+      return fail(
           "{0} is not ternary: {1}{2}", tensor.name, analysis.contradiction,
           isFloat ? "; --quantize=absmean makes latent weights ternary" : "");
     Expected<float> multiplier = weight.computeAbsmeanMultiplier();
@@ -121,14 +114,14 @@ private:
     bool ofGroups = shape.size() == 2 && shape[0] == rows && shape[1] > 0 &&
                     columns % shape[1] == 0;
     if (count != 1 && !ofRows && !ofGroups)
-      return tensors.makeError("{0}: expected 1 or {1} scales, or so many rows "
-                               "of them for groups of the {2} columns",
-                               factors.name, rows, columns);
+      return fail("{0}: expected 1 or {1} scales, or so many rows "
+                  "of them for groups of the {2} columns",
+                  factors.name, rows, columns);
     if (definition.scalesDivide && count != 1)
-      return tensors.makeError("{0}: expected 1 scale that divides, but got "
-                               "{1}",
-                               factors.name, count);
-    Expected<std::vector<float>> values = tensors.readFinite(factors);
+      return fail("{0}: expected 1 scale that divides, but got "
+                  "{1}",
+                  factors.name, count);
+    Expected<std::vector<float>> values = factors.readFinite(path);
     if (!values)
       return values.takeError();
     return values->front();
@@ -136,15 +129,20 @@ private:
 
   Error addScaleOfTensor(const StoredTensor &tensor, float scale) {
     if (!std::isfinite(scale))
-      return tensors.makeError(
-          "{0}: expected scales within the range of f32, but got {1}",
-          tensor.name, formatNumber(scale));
+      return fail("{0}: expected scales within the range of f32, but got {1}",
+                  tensor.name, formatNumber(scale));
     parameter.scaleType = RankedTensorType::get({1}, Float32Type::get(context));
     parameter.scale = DenseElementsAttr::get(parameter.scaleType, scale);
     return Error::success();
   }
 
-  const TensorTable &tensors;
+  template <typename... Args>
+  Error fail(const char *format, Args &&...args) const {
+    return llvm::createStringError(
+        path + ": " + llvm::formatv(format, std::forward<Args>(args)...).str());
+  }
+
+  StringRef path;
   const MatrixDefinition &definition;
   MLIRContext *context;
   Parameter parameter;
@@ -152,9 +150,10 @@ private:
 
 } // namespace
 
-Expected<Parameter> sterna::describeTernary(const TensorTable &tensors,
-                                            StringRef name,
+Expected<Parameter> sterna::describeTernary(StringRef path,
+                                            const StoredTensor &matrix,
+                                            const StoredTensor *factors,
                                             const MatrixDefinition &definition,
                                             MLIRContext *context) {
-  return TernaryDescriber(tensors, definition, context).describe(name);
+  return TernaryDescriber(path, definition, context).describe(matrix, factors);
 }

@@ -22,19 +22,17 @@ struct MatrixDefinition {
   int64_t interleavedHeads = 0;
   /// Whether latent floats are made ternary by absmean instead of refused.
   bool quantizeAbsmean = false;
-  /// Whether a tensor of scales beside a weight divides it.
+  /// Whether scales beside a weight divide it.
   bool scalesDivide = false;
 };
 
-/// Where the scales beside the tensor `X.weight` would be.
-std::string getScaleName(llvm::StringRef weight);
-
-/// The tensor `name` of `tensors` as a parameter of trits, with the scales that
-/// are found in its elements, times or by the tensor `getScaleName(name)` if
-/// there is one. Fails, naming the tensor, where it has another shape, cannot
-/// be read, or is not ternary, or where its scales do not fit it.
-llvm::Expected<Parameter> describeTernary(const TensorTable &tensors,
-                                          llvm::StringRef name,
+/// `matrix` as a parameter of trits, with the scales that are found in its
+/// elements, times or by `factors`, which may be null. Fails with a message
+/// that begins with `path` where it cannot be read or is not ternary, or where
+/// its scales do not fit it.
+llvm::Expected<Parameter> describeTernary(llvm::StringRef path,
+                                          const StoredTensor &matrix,
+                                          const StoredTensor *factors,
                                           const MatrixDefinition &definition,
                                           mlir::MLIRContext *context);
 

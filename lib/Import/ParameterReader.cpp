@@ -16,6 +16,11 @@ using namespace sterna;
 using llvm::Error;
 using llvm::Expected;
 
+/// Where the scales beside the tensor `X.weight` would be.
+static std::string getScaleName(StringRef weight) {
+  return weight.drop_back(strlen("weight")).str() + "scale";
+}
+
 Error ParameterReader::read() {
   if (Error error =
           addFloat("token_embd.weight", {model.vocabulary, model.hidden}))
@@ -61,24 +66,19 @@ Error ParameterReader::readBlock(const std::string &prefix) {
   int64_t hidden = model.hidden, ffn = model.feedForward;
   int64_t q = model.heads * model.headDim, kv = model.kvHeads * model.headDim;
   bool interleaved = definition.interleavedRope;
-  struct Matrix {
-    const char *name;
-    int64_t rows, columns, interleavedHeads;
-  };
-  const Matrix matrices[] = {
-      {"attn_q", q, hidden, interleaved ? model.heads : 0},
-      {"attn_k", kv, hidden, interleaved ? model.kvHeads : 0},
-      {"attn_v", kv, hidden, 0},
-      {"attn_output", hidden, q, 0},
-      {"ffn_gate", ffn, hidden, 0},
-      {"ffn_up", ffn, hidden, 0},
-      {"ffn_down", hidden, ffn, 0}};
-  for (const Matrix &matrix : matrices) {
-    std::string stem = prefix + matrix.name;
-    if (Error error =
-            addTernary(stem + ".weight",
-                       {matrix.rows, matrix.columns, matrix.interleavedHeads,
-                        definition.quantizeAbsmean, definition.scalesDivide}))
+  const std::pair<const char *, MatrixDefinition> matrices[] = {
+      {"attn_q", {q, hidden, interleaved ? model.heads : 0}},
+      {"attn_k", {kv, hidden, interleaved ? model.kvHeads : 0}},
+      {"attn_v", {kv, hidden}},
+      {"attn_output", {hidden, q}},
+      {"ffn_gate", {ffn, hidden}},
+      {"ffn_up", {ffn, hidden}},
+      {"ffn_down", {hidden, ffn}}};
+  for (auto [name, matrix] : matrices) {
+    std::string stem = prefix + name;
+    matrix.quantizeAbsmean = definition.quantizeAbsmean;
+    matrix.scalesDivide = definition.scalesDivide;
+    if (Error error = addTernary(stem + ".weight", matrix))
       return error;
     if (definition.linearNorms)
       if (Error error = addFloat(stem + ".norm.weight", {matrix.columns}))
@@ -139,7 +139,8 @@ Error ParameterReader::addFloat(StringRef name, ArrayRef<int64_t> shape) {
   if (shape.size() == 1) {
     // Norm weights are few: one type for all keeps kernels few as well, and
     // they are checked now, tables while they are packed.
-    Expected<std::vector<float>> values = tensors.readFinite(**tensor);
+    Expected<std::vector<float>> values =
+        (*tensor)->readFinite(tensors.getPath());
     if (!values)
       return values.takeError();
     parameter.type = RankedTensorType::get(shape, Float32Type::get(context));
@@ -186,7 +187,7 @@ Expected<std::vector<float>> ParameterReader::readVector(StringRef name,
   if (!tensor)
     return tensor.takeError();
   used.insert(name);
-  return tensors.readFinite(**tensor);
+  return (*tensor)->readFinite(tensors.getPath());
 }
 
 //===----------------------------------------------------------------------===//
@@ -195,11 +196,18 @@ Expected<std::vector<float>> ParameterReader::readVector(StringRef name,
 
 Error ParameterReader::addTernary(const std::string &name,
                                   const MatrixDefinition &matrix) {
-  auto parameter = describeTernary(tensors, name, matrix, context);
+  auto tensor = tensors.get(name, {matrix.rows, matrix.columns});
+  if (!tensor)
+    return tensor.takeError();
+  used.insert(name);
+  std::string scaleName = getScaleName(name);
+  const StoredTensor *factors = tensors.find(scaleName);
+  if (factors)
+    used.insert(scaleName);
+  auto parameter =
+      describeTernary(tensors.getPath(), **tensor, factors, matrix, context);
   if (!parameter)
     return parameter.takeError();
-  used.insert(name);
-  used.insert(getScaleName(name));
   model.parameters[name] = std::move(*parameter);
   return Error::success();
 }

@@ -42,6 +42,19 @@ Expected<std::vector<float>> StoredTensor::readAll() const {
   return values;
 }
 
+Expected<std::vector<float>>
+StoredTensor::readFinite(StringRef modelPath) const {
+  Expected<std::vector<float>> values = readAll();
+  if (!values)
+    return values;
+  for (auto [index, value] : llvm::enumerate(*values))
+    if (!std::isfinite(value))
+      return createStringError(modelPath + ": " + name +
+                               ": expected finite numbers, but element " +
+                               Twine(index) + " is " + formatNumber(value));
+  return values;
+}
+
 Error TensorTable::add(StringRef name, StoredTensor tensor) {
   auto [it, isNew] = tensors.try_emplace(name, std::move(tensor));
   if (!isNew)
@@ -76,16 +89,4 @@ Expected<const StoredTensor *> TensorTable::get(StringRef name,
     return makeError("{0}: expected {1}, but got {2}", (*tensor)->name,
                      listStorageFormats(), (*tensor)->typeName);
   return tensor;
-}
-
-Expected<std::vector<float>>
-TensorTable::readFinite(const StoredTensor &tensor) const {
-  Expected<std::vector<float>> values = tensor.readAll();
-  if (!values)
-    return values;
-  for (auto [index, value] : llvm::enumerate(*values))
-    if (!std::isfinite(value))
-      return makeError("{0}: expected finite numbers, but element {1} is {2}",
-                       tensor.name, index, formatNumber(value));
-  return values;
 }

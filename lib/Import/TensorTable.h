@@ -36,6 +36,8 @@ struct StoredTensor {
   std::string typeName;
   /// Row-major, outermost dimension first: of the matrix, however it is packed.
   std::vector<int64_t> shape;
+  /// Whether the model makes it ternary by absmean whenever it runs.
+  bool isLatent = false;
 
   /// Opens it for reading in chunks, as rows of its innermost dimension. Fails,
   /// naming the tensor, if its type cannot be read.
@@ -43,6 +45,11 @@ struct StoredTensor {
 
   /// All its elements: for small tensors.
   llvm::Expected<std::vector<float>> readAll() const;
+
+  /// The same, which must be finite: a quantizer would hide those that are not.
+  /// Then the message begins with `modelPath`.
+  llvm::Expected<std::vector<float>>
+  readFinite(llvm::StringRef modelPath) const;
 };
 
 class TensorTable {
@@ -68,10 +75,7 @@ public:
   llvm::Expected<const StoredTensor *> get(llvm::StringRef name,
                                            llvm::ArrayRef<int64_t> shape) const;
 
-  /// All elements of `tensor`, a small one, which must be finite: a quantizer
-  /// would hide those that are not.
-  llvm::Expected<std::vector<float>>
-  readFinite(const StoredTensor &tensor) const;
+  llvm::StringRef getPath() const { return path; }
 
   /// The names in the order in which they were added.
   llvm::ArrayRef<std::string> getNames() const { return names; }

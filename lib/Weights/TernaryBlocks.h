@@ -16,7 +16,6 @@
 #include "llvm/Support/Compiler.h"
 
 #include <array>
-#include <limits>
 
 namespace sterna {
 

@@ -157,7 +157,7 @@ QUANTIZER = {
 
 def test_gradients():
     """A layer below a quantized linear learns as if nothing was rounded."""
-    trits = RANDOM.integers(-1, 2, (ROWS, COLUMNS)).astype(np.float32) * 0.3
+    matrix = trits(ROWS, COLUMNS, 0.3)
     bias = RANDOM.standard_normal(COLUMNS).astype(np.float32)
     nodes = [
         helper.make_node("Add", ["x", "bias"], ["moved"]),
@@ -167,7 +167,7 @@ def test_gradients():
         helper.make_node("Mul", ["product", "product"], ["squares"]),
         helper.make_node("ReduceMean", ["squares"], ["loss"], keepdims=0),
     ]
-    constants = [("weight", trits), ("bias", bias), *QUANTIZER.items()]
+    constants = [("weight", matrix), ("bias", bias), ("unused", bias), *QUANTIZER.items()]
     model = graphs.make_model(
         nodes,
         [value("x", [BATCH, COLUMNS])],
@@ -188,47 +188,167 @@ def test_gradients():
     moved = (x + bias).astype(float)
     scale = 127 / np.maximum(np.abs(moved).max(1, keepdims=True), 1e-5)
     quantized = np.clip(np.round(moved * scale), -128, 127) / scale
-    product = quantized @ trits.T.astype(float)
+    product = quantized @ matrix.T.astype(float)
     cotangent = 2 * product / product.size
-    expected = (cotangent @ trits).sum(0)
+    expected = (cotangent @ matrix).sum(0)
     found = gradients("bias")["bias"]
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
     # A trained matrix is none of the file's, whatever its values are.
     expected = cotangent.T @ quantized
     found = gradients("weight")["weight"]
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+    error = graphs.error_of(path, "--train=loss", "--trainable=bias|unused")
+    assert "has no influence on the loss" in error, error
 
 
-def test_what_stays():
-    """Matrices that are not ternary, and other quantizers."""
-    trits = RANDOM.integers(-1, 2, (COLUMNS, ROWS)).astype(np.float32)
-    almost = trits.copy()
+def check_kinds(what, kinds, nodes, constants, shape=(BATCH, COLUMNS), flags=()):
+    """The ops that a graph from x to y gets, and what it gives."""
+    constants = [(name, np.asarray(array)) for name, array in constants.items()]
+    model = graphs.make_model(
+        nodes, [value("x", shape)], [value("y", None)], constants
+    )
+    path = graphs.save(model)
+    found = count(path, *flags)
+    assert found == kinds, (what, found, kinds)
+    x = RANDOM.standard_normal(shape).astype(np.float32)
+    (y,) = graphs.run(path, {"x": x}, *flags)
+    (expected,) = ReferenceEvaluator(model).run(None, {"x": x})
+    error = np.abs(y - expected).max()
+    assert error <= 1e-5 * np.abs(expected).max(), (what, error)
+
+
+def trits(rows, columns, scale=1.0):
+    return (RANDOM.integers(-1, 2, (rows, columns)) * scale).astype(np.float32)
+
+
+LINEAR = {"tern.linear": 1}
+QUANTIZED = {"tern.linear": 1, "int8_activations": 1}
+FLOATS = {"linalg.matmul": 1}
+
+
+def test_quantizers():
+    """Those that are not BitNet's in one point are computed as they stand."""
+    node = helper.make_node
+    product = node("MatMul", ["quantized", "weight"], ["y"])
+    codes = quantize_nodes("x", "unused")[:-1]
+    rows = np.ones((BATCH, 1), np.float32)
+    rows[3] = 0
+    columns = np.ones(COLUMNS, np.float32)
+    columns[7] = 2
+    one_row = (1, COLUMNS)
+    square = (ROWS, COLUMNS)
+    plain = [*quantize_nodes("x", "quantized"), product]
+    masked = [
+        *quantize_nodes("x", "all"),
+        node("Mul", ["all", "mask"], ["quantized"]),
+        product,
+    ]
+    cases = [
+        ("as it is", QUANTIZED, plain, {}),
+        ("codes by the largest", LINEAR, plain, {"codes": np.float32(100)}),
+        ("floor", LINEAR, plain, {"floor": np.float32(1)}),
+        ("floor of one row", LINEAR, plain, {"floor": np.float32(1)}, one_row),
+        (
+            "largest of all",
+            LINEAR,
+            plain,
+            {"last": np.array([0, 1])},
+        ),
+        ("a row is left out", LINEAR, masked, {"mask": rows}),
+        ("a column is doubled", LINEAR, masked, {"mask": columns}),
+        ("steps behind it", QUANTIZED,
+         [*codes, node("MatMul", ["code", "weight"], ["sums"]),
+          node("Mul", ["factor", "s"], ["steps"]),
+          node("Div", ["sums", "steps"], ["y"])], {"s": np.array([0.3], np.float32)}),
+        ("no steps", LINEAR, [*codes, node("MatMul", ["code", "weight"], ["y"])], {}),
+        ("steps behind a bias", LINEAR,
+         [*codes, node("MatMul", ["code", "weight"], ["sums"]),
+          node("Add", ["sums", "bias"], ["moved"]),
+          node("Div", ["moved", "factor"], ["y"])],
+         {"bias": RANDOM.standard_normal(ROWS).astype(np.float32)}),
+        ("steps of columns", LINEAR,
+         [*codes, node("MatMul", ["code", "weight"], ["sums"]),
+          node("Reshape", ["factor", "row"], ["turned"]),
+          node("Div", ["sums", "turned"], ["y"])], {"row": np.array([1, ROWS])}, square),
+        ("times the largest", LINEAR,
+         [*plain[:-1], node("MatMul", ["quantized", "weight"], ["sums"]),
+          node("Mul", ["sums", "most"], ["y"])], {}, one_row),
+        ("some rows of what is quantized", LINEAR,
+         [*quantize_nodes("x", "all"),
+          node("Slice", ["all", "from", "to"], ["quantized"]), product],
+         {"from": np.array([0]), "to": np.array([2])}),
+    ]
+    for what, kinds, nodes, constants, *shape in cases:
+        weight = {"weight": trits(COLUMNS, ROWS)}
+        check_kinds(what, kinds, nodes, QUANTIZER | weight | constants, *shape)
+
+
+def test_matrices():
+    """Those that are not ternary throughout, or not as they are stored."""
+    node = helper.make_node
+    product = [node("MatMul", ["x", "w"], ["y"])]
+    almost = trits(COLUMNS, ROWS)
     almost[7, 11] = 0.5
-    x = RANDOM.standard_normal((BATCH, COLUMNS)).astype(np.float32)
-    # Each is one condition less: a row's largest magnitude, 127, its floor.
-    other = {"codes": np.float32(100)}
-    for weight, quantizer, kinds in [
-        (almost, {}, {"linalg.matmul": 1}),
-        (trits, other, {"tern.linear": 1}),
-        (trits, {"floor": np.float32(1)}, {"tern.linear": 1}),
-        (trits, {}, {"tern.linear": 1, "int8_activations": 1}),
-    ]:
-        nodes = [
-            *quantize_nodes("x", "quantized"),
-            helper.make_node("MatMul", ["quantized", "weight"], ["y"]),
-        ]
-        constants = [("weight", weight), *(QUANTIZER | quantizer).items()]
-        model = graphs.make_model(
+    bytes_of = trits(COLUMNS, ROWS).astype(np.int8)
+    wide = trits(256, 128)
+    columns = np.ones((256, 1), np.float32)
+    columns[[5, 9]] = 3
+    groups = {
+        "w8": bytes_of,
+        "scales": RANDOM.uniform(0.5, 2, (COLUMNS // 16, ROWS)).astype(np.float32),
+    }
+    cases = [
+        ("one more value", FLOATS, product, {"w": almost}),
+        ("a row is scaled", FLOATS, [node("Mul", ["w0", "s"], ["w"]), *product],
+         {"w0": wide, "s": columns}, (BATCH, 256)),
+        ("two columns are swapped", FLOATS,
+         [node("Gather", ["w0", "order"], ["w"], axis=1), *product],
+         {"w0": wide, "order": np.r_[0:4, 5, 4, 6:128]}, (BATCH, 256)),
+        ("bytes lose their sign", FLOATS,
+         [node("Cast", ["w8"], ["u8"], to=onnx.TensorProto.UINT8),
+          node("Cast", ["u8"], ["w"], to=FLOAT), *product], {"w8": bytes_of}),
+        ("bytes wrap", FLOATS,
+         [node("Mul", ["w8", "two"], ["twice"]),
+          node("Cast", ["twice"], ["w"], to=FLOAT), *product],
+         {"w8": bytes_of * np.int8(127), "two": np.int8(2)}),
+        ("rounded to 16 bits", FLOATS,
+         [node("Cast", ["w0"], ["w16"], to=onnx.TensorProto.FLOAT16),
+          node("Cast", ["w16"], ["w"], to=FLOAT), *product],
+         {"w0": trits(COLUMNS, ROWS, 0.3)}),
+        ("small groups", FLOATS,
+         [node("DequantizeLinear", ["w8", "scales"], ["w"], axis=0, block_size=16),
+          *product], groups),
+    ]
+    for what, kinds, nodes, constants, *shape in cases:
+        check_kinds(what, kinds, nodes, constants, *shape)
+
+
+def test_norms():
+    """Weights along rows are no norm's."""
+    size = 300
+    node = helper.make_node
+    nodes = [
+        node("Mul", ["x", "x"], ["squares"]),
+        node("ReduceMean", ["squares", "last"], ["mean"], keepdims=1),
+        node("Add", ["mean", "epsilon"], ["moved"]),
+        node("Sqrt", ["moved"], ["root"]),
+        node("Div", ["x", "root"], ["normed"]),
+        node("Unsqueeze", ["weight", "axes"], ["weights"]),
+        node("Mul", ["normed", "weights"], ["y"]),
+    ]
+    constants = {
+        "last": np.array([-1]),
+        "epsilon": np.float32(1e-5),
+        "weight": RANDOM.standard_normal(size).astype(np.float32),
+    }
+    for axes in (0, 1):
+        check_kinds(
+            f"weights along {axes}",
+            {"tern.rms_norm": 1},
             nodes,
-            [value("x", [BATCH, COLUMNS])],
-            [value("y", [BATCH, ROWS])],
-            [(name, np.asarray(array)) for name, array in constants],
+            constants | {"axes": np.array([axes])},
+            (size, size),
         )
-        path = graphs.save(model)
-        assert count(path) == kinds, (count(path), kinds)
-        (y,) = graphs.run(path, {"x": x})
-        (expected,) = ReferenceEvaluator(model).run(None, {"x": x})
-        assert np.abs(y - expected).max() < 1e-5 * np.abs(expected).max()
 
 
 if __name__ == "__main__":

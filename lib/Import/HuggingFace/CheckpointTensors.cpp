@@ -39,6 +39,7 @@ private:
       return Error::success();
     std::optional<TensorName> parsed = parseTensorName(name);
     StoredTensor stored = describe(name, tensor);
+    stored.isLatent = quantization.isOnline;
     // What has no name of ours has no use, which the reader of parameters says.
     if (!parsed)
       return table.add(name, std::move(stored));

@@ -222,8 +222,7 @@ private:
     definition.headNorms = family.headNorms;
     definition.linearNorms = quantization->linearNorms;
     definition.tied = tied;
-    definition.quantizeAbsmean =
-        options.quantizeAbsmean || quantization->isOnline;
+    definition.quantizeAbsmean = options.quantizeAbsmean;
     definition.scalesDivide = *divides;
     return ParameterReader(*table, context, definition, model).read();
   }

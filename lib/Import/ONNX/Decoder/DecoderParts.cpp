@@ -311,6 +311,9 @@ static SmallVector<std::pair<Value, NormPart>> applyWeights(Value result,
     if (!isVector(other, norm.size))
       break;
     norm.weight = peelBroadcasts(other);
+    if (!computesNorm(user->getResult(0), norm.input, norm.epsilon, norm.size,
+                      norm.weight))
+      break;
     weighted.push_back({user->getResult(0), norm});
   }
   if (weighted.size() == uses.size() && !uses.empty())

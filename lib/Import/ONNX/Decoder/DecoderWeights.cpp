@@ -9,6 +9,7 @@
 #include "DecoderWeights.h"
 
 #include "ScalarForms.h"
+#include "Uniform.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
@@ -105,6 +106,9 @@ public:
 
   Expected<StoredMatrix> read(const LinearInput &input) {
     auto matrix = readMatrix();
+    if (matrix && !isComputed(*matrix))
+      if (llvm::Error error = checkUniform(*matrix))
+        return std::move(error);
     if (!matrix || !linear.scale)
       return matrix;
     if (matrix->scale)
@@ -125,7 +129,8 @@ private:
                            latent->isTransposed);
       if (!tensor)
         return tensor.takeError();
-      return StoredMatrix{std::move(*tensor), {}, false, /*isLatent=*/true};
+      tensor->isLatent = true;
+      return StoredMatrix{std::move(*tensor), {}};
     }
     if (Value packed = readPacked(linear, forms)) {
       auto tensor = locateTensor(packed, {linear.rows / 4, linear.columns});
@@ -155,6 +160,52 @@ private:
       return scale.takeError();
     result.scale = std::move(*scale);
     return result;
+  }
+
+  /// Whether all elements were looked at as what a function gives.
+  static bool isComputed(const StoredMatrix &matrix) {
+    return matrix.weight.isLatent ||
+           matrix.weight.storage == StorageType::BitNetU8;
+  }
+
+  /// Fails where elements that were not looked at may differ from others.
+  llvm::Error checkUniform(const StoredMatrix &matrix) const {
+    if (isSmall())
+      return llvm::Error::success();
+    Computation computed = analyzeComputation(linear.weight, forms);
+    if (!computed.isUniform)
+      return fail("it is put together of parts");
+    // Those of rows or columns were looked at in all of them.
+    for (Value table : computed.tables) {
+      int64_t count = cast<RankedTensorType>(table.getType()).getNumElements();
+      bool isScale =
+          matrix.scale && llvm::product_of(matrix.scale->shape) == count;
+      if (count != linear.rows && count != linear.columns && !isScale)
+        return fail("it is computed with a table of " + Twine(count) +
+                    " numbers");
+    }
+    return llvm::Error::success();
+  }
+
+  /// Whether each element is looked at.
+  bool isSmall() const { return linear.rows * linear.columns <= 1 << 14; }
+
+  /// Calls `look` for the places of elements that tell those of a matrix that
+  /// is computed alike: all of the first and last row, the first of each row,
+  /// and some of others. Of a small one, all.
+  bool lookAround(llvm::function_ref<bool(int64_t, int64_t)> look) const {
+    for (int64_t row = 0; row < linear.rows; ++row) {
+      bool isWhole = isSmall() || row == 0 || row + 1 == linear.rows;
+      if (!isWhole && row != 1 && row % 37 != 0) {
+        if (!look(row, 0))
+          return false;
+        continue;
+      }
+      for (int64_t column : samples(linear.columns, isWhole))
+        if (!look(row, column))
+          return false;
+    }
+    return true;
   }
 
   int64_t placeOf(int64_t row, int64_t column) const {
@@ -192,35 +243,36 @@ private:
     Value root;
     bool isRowMajor = true, isColumnMajor = true;
     factors.assign(linear.rows, 0);
-    for (int64_t row = 0; row < linear.rows; ++row) {
-      bool isSmall = linear.rows * linear.columns <= 1 << 14;
-      bool isSample =
-          isSmall || row < 2 || row + 2 >= linear.rows || row % 37 == 0;
-      for (int64_t column : samples(linear.columns, isSmall)) {
-        if (!isSample && column != 0)
-          break;
-        LinearForm form = forms.get(value, placeOf(row, column));
-        if (form.terms.size() != 1 || (root && root != form.terms.front().root))
-          return fail("its elements are not those of one tensor");
-        LinearTerm &term = form.terms.front();
-        if (columnScale) {
-          double scale = columnScale(row, column);
-          form.constant /= scale;
-          term.factor = std::abs(term.factor - scale) <= 1e-6 * scale ? 1 : 0;
-        }
-        root = term.root;
-        isRowMajor &= term.place == row * linear.columns + column;
-        isColumnMajor &= term.place == column * linear.rows + row;
-        double &factor = factors[row];
-        factor = column == 0 ? term.factor : factor;
-        double zero = -form.constant / term.factor;
-        if (std::abs(term.factor - factor) > 1e-6 * std::abs(factor))
-          return fail("its columns have scales of their own");
-        zeroPoint = row == 0 && column == 0 ? zero : zeroPoint;
-        if (!(std::abs(zero - zeroPoint) <= 1e-6))
-          return fail("its rows have zero points of their own");
+    std::string reason;
+    bool fits = lookAround([&](int64_t row, int64_t column) {
+      LinearForm form = forms.get(value, placeOf(row, column));
+      if (form.terms.size() != 1 || (root && root != form.terms.front().root)) {
+        reason = "its elements are not those of one tensor";
+        return false;
       }
-    }
+      LinearTerm &term = form.terms.front();
+      if (columnScale) {
+        double scale = columnScale(row, column);
+        form.constant /= scale;
+        term.factor = std::abs(term.factor - scale) <= 1e-6 * scale ? 1 : 0;
+      }
+      root = term.root;
+      isRowMajor &= term.place == row * linear.columns + column;
+      isColumnMajor &= term.place == column * linear.rows + row;
+      double &factor = factors[row];
+      factor = column == 0 ? term.factor : factor;
+      double zero = -form.constant / term.factor;
+      if (std::abs(term.factor - factor) > 1e-6 * std::abs(factor)) {
+        reason = "its columns have scales of their own";
+        return false;
+      }
+      zeroPoint = row == 0 && column == 0 ? zero : zeroPoint;
+      if (!(std::abs(zero - zeroPoint) <= 1e-6))
+        reason = "its rows have zero points of their own";
+      return reason.empty();
+    });
+    if (!fits)
+      return fail(reason);
     if (!isRowMajor && !isColumnMajor)
       return fail("its elements are in another order than a matrix's");
     isPlain = llvm::all_of(factors, [](double each) { return each == 1; });
@@ -248,14 +300,14 @@ private:
       if (groups < 2 || linear.columns % groups != 0)
         continue;
       int64_t size = linear.columns / groups;
-      for (int64_t row : samples(linear.rows))
-        for (int64_t column = 0; column < linear.columns; ++column) {
-          LinearForm form = formOf(row, column);
-          if (form.terms.size() != 1 ||
-              !formsAgree(scales, row * groups + column / size,
-                          form.terms.front().factor))
-            return std::optional<StoredMatrix>();
-        }
+      bool fits = lookAround([&](int64_t row, int64_t column) {
+        LinearForm form = formOf(row, column);
+        return form.terms.size() == 1 &&
+               formsAgree(scales, row * groups + column / size,
+                          form.terms.front().factor);
+      });
+      if (!fits)
+        return std::optional<StoredMatrix>();
       // The integers are what they would be with no scales.
       columnScale = [=](int64_t row, int64_t column) {
         return *numberOf(scales, row * groups + column / size);
@@ -305,14 +357,14 @@ private:
     const LinearTerm *last = form.single();
     part.isTransposed = last && last->place == column;
     MatrixReader inner(part, forms);
-    for (int64_t row : samples(linear.rows))
-      for (int64_t place : samples(linear.columns)) {
-        LinearForm each = formOf(row, place);
-        const LinearTerm *term = each.single();
-        if (!term || term->root != product || term->factor != 1 ||
-            term->place != inner.placeOf(row, place))
-          return fail("its elements are in another order than a matrix's");
-      }
+    bool fits = lookAround([&](int64_t row, int64_t place) {
+      LinearForm each = formOf(row, place);
+      const LinearTerm *term = each.single();
+      return term && term->root == product && term->factor == 1 &&
+             term->place == inner.placeOf(row, place);
+    });
+    if (!fits)
+      return fail("its elements are in another order than a matrix's");
     Operation *op = product.getDefiningOp();
     for (unsigned side : {0, 1}) {
       auto scale = inner.readGroups(op->getOperand(1 - side));
@@ -347,10 +399,11 @@ private:
     if (groups < 1 || linear.columns % groups != 0)
       return fail("its scales are not some for each row");
     int64_t group = linear.columns / groups;
-    for (int64_t row : samples(linear.rows))
-      for (int64_t column = 0; column < linear.columns; ++column)
-        if (look(row, column) != row * groups + column / group)
-          return fail("its scales are not those of groups of columns");
+    bool fits = lookAround([&](int64_t row, int64_t column) {
+      return look(row, column) == row * groups + column / group;
+    });
+    if (!fits)
+      return fail("its scales are not those of groups of columns");
     return locateTensor(root, {linear.rows, groups});
   }
 

@@ -21,8 +21,6 @@ struct StoredMatrix {
   StoredTensor weight;
   std::optional<StoredTensor> scale;
   bool isDivided = false;
-  /// Latent weights that the graph makes ternary by absmean.
-  bool isLatent = false;
 };
 
 /// The matrix [rows, columns] of `linear`, which multiplies its product as

@@ -306,7 +306,6 @@ private:
     auto matrix = locateMatrix(*part, inputs[part->op], forms);
     if (!matrix)
       return matrix.takeError();
-    definition.quantizeAbsmean |= matrix->isLatent;
     std::string stem = prefix + name.str();
     if (Error error = table.add(stem + ".weight", std::move(matrix->weight)))
       return error;
@@ -500,7 +499,7 @@ private:
     auto matrix = locateMatrix(*head, LinearInput(), forms);
     if (!matrix)
       return matrix.takeError();
-    if (matrix->scale || matrix->isLatent)
+    if (matrix->scale || matrix->weight.isLatent)
       return makeError(head->op, "expected the head to be a matrix of floats "
                                  "without a scale");
     bool isTied = matrix->weight.path == rows->path &&

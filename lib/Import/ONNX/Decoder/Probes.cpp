@@ -32,18 +32,26 @@ static bool areClose(double x, double y, double size) {
 // Rows
 //===----------------------------------------------------------------------===//
 
+/// One of `extent` places, chosen by `i` and `series`.
+static int64_t choose(int64_t i, uint64_t series, int64_t extent) {
+  return int64_t((probe(i, series, 0.5) + 0.5) * double(extent));
+}
+
 /// Whether some elements of some rows of `result` are what `compute` makes of
-/// the numbers of a row of `input`, in place.
+/// the numbers of a row of `input`, in place, times those of `weight`, if any.
 static bool
-computesRows(Value result, Value input, int64_t size,
+computesRows(Value result, Value input, int64_t size, Value weight,
              llvm::function_ref<void(std::vector<double> &)> compute) {
   auto number = [](int64_t place) { return probe(place, 7, 3); };
+  auto factor = [=](int64_t place) { return weight ? probe(place, 6, 2) : 1; };
   int64_t count = cast<RankedTensorType>(input.getType()).getNumElements();
   if (size < 1 || count % size != 0 ||
       cast<RankedTensorType>(result.getType()).getNumElements() != count)
     return false;
   LinearForms probes;
   probes.assign(peelViews(input), number);
+  if (weight)
+    probes.assign(weight, factor);
   int64_t rows = count / size;
   std::vector<double> row(size);
   for (int64_t at : {int64_t(0), rows / 2, rows - 1}) {
@@ -52,7 +60,8 @@ computesRows(Value result, Value input, int64_t size,
     compute(row);
     for (int64_t i : {int64_t(0), size / 3, size / 2, size - 1}) {
       LinearForm form = probes.get(result, at * size + i);
-      if (!form.isConstant() || !areClose(form.constant, row[i], row[i]))
+      double expected = row[i] * factor(i);
+      if (!form.isConstant() || !areClose(form.constant, expected, expected))
         return false;
     }
   }
@@ -60,25 +69,27 @@ computesRows(Value result, Value input, int64_t size,
 }
 
 bool sterna::computesNorm(Value result, Value input, double epsilon,
-                          int64_t size) {
+                          int64_t size, Value weight) {
   return epsilon >= 0 &&
-         computesRows(result, input, size, [&](std::vector<double> &row) {
-           double sum = 0;
-           for (double x : row)
-             sum += x * x;
-           for (double &x : row)
-             x /= std::sqrt(sum / double(size) + epsilon);
-         });
+         computesRows(result, input, size, weight,
+                      [&](std::vector<double> &row) {
+                        double sum = 0;
+                        for (double x : row)
+                          sum += x * x;
+                        for (double &x : row)
+                          x /= std::sqrt(sum / double(size) + epsilon);
+                      });
 }
 
 bool sterna::computesSoftmax(Value result, Value input, int64_t size) {
-  return computesRows(result, input, size, [](std::vector<double> &row) {
-    double sum = 0;
-    for (double &x : row)
-      sum += x = std::exp(x);
-    for (double &x : row)
-      x /= sum;
-  });
+  return computesRows(result, input, size, nullptr,
+                      [](std::vector<double> &row) {
+                        double sum = 0;
+                        for (double &x : row)
+                          sum += x = std::exp(x);
+                        for (double &x : row)
+                          x /= sum;
+                      });
 }
 
 //===----------------------------------------------------------------------===//
@@ -91,7 +102,9 @@ namespace {
 /// known numbers.
 class InputProbe {
 public:
-  InputProbe(const LinearPart &linear, Value source) : linear(linear) {
+  /// Rows have magnitudes that depend on `turn`: in four turns, each has all.
+  InputProbe(const LinearPart &linear, Value source, int64_t turn)
+      : linear(linear), turn(turn) {
     if (source)
       probes.assign(peelViews(source),
                     [this](int64_t place) { return numberOf(place); });
@@ -105,8 +118,10 @@ public:
       if (std::abs(numberOf(begin + i)) > std::abs(numberOf(top)))
         top = begin + i;
     double scale = 127 / std::max(std::abs(numberOf(top)), 1e-5);
-    if (row == 0)
-      isInteger = areClose(std::abs(get(linear.input, top)), 127, 127);
+    double largest = std::nearbyint(numberOf(top) * scale);
+    isInteger = areClose(get(linear.input, top), largest, 127);
+    if (isInteger && !linear.scale)
+      return false;
     step = !isInteger ? 1 : linear.isDivided ? scale : 1 / scale;
     for (int64_t i = 0; i < columns; i += std::max<int64_t>(1, columns / 64)) {
       double code = std::nearbyint(numberOf(begin + i) * scale);
@@ -118,16 +133,23 @@ public:
     return true;
   }
 
-  /// The scale of row `row` without the quantizer's step.
+  /// The scale of row `row` without the quantizer's step; not a number where it
+  /// has several.
   double getFactor(int64_t row) {
-    return linear.scale ? get(linear.scale, row * linear.rows) / step : 1;
+    if (!linear.scale)
+      return 1;
+    double first = get(linear.scale, row * linear.rows);
+    for (int64_t column : {linear.rows / 2, linear.rows - 1})
+      if (get(linear.scale, row * linear.rows + column) != first)
+        return NAN;
+    return first / step;
   }
 
 private:
   /// Rows are of magnitudes from below the least that is told apart on.
   double numberOf(int64_t place) const {
     constexpr double limits[] = {4, 1e-7, 1e-2, 1e3};
-    return probe(place, 0, limits[place / linear.columns % 4]);
+    return probe(place, 0, limits[(place / linear.columns + turn) % 4]);
   }
 
   double get(Value value, int64_t place) {
@@ -136,6 +158,7 @@ private:
   }
 
   const LinearPart &linear;
+  int64_t turn;
   LinearForms probes;
   bool isInteger = false;
   double step = 1;
@@ -149,23 +172,29 @@ llvm::Expected<LinearInput> sterna::readLinearInput(const LinearPart &linear,
   if (!forms.isRoot(linear.input))
     if (auto magnitudes = findOp<math::AbsFOp>(linear.input, forms))
       read = {magnitudes.getOperand(), true, 1, linear.isDivided};
-  InputProbe probe(linear, read.isQuantized ? read.source : Value());
-  int64_t rows =
-      cast<RankedTensorType>(linear.input.getType()).getNumElements() /
-      linear.columns;
-  for (int64_t row : {int64_t(0), std::min<int64_t>(1, rows - 1),
-                      std::min<int64_t>(2, rows - 1),
-                      std::min<int64_t>(3, rows - 1), rows / 3, rows - 1}) {
-    if (read.isQuantized && !probe.isQuantized(row))
-      return makeError(linear.op, "expected the quantizer of BitNet b1.58, 127 "
-                                  "by the largest magnitude of a token's row");
-    double factor = probe.getFactor(row);
-    if (row == 0)
-      read.factor = factor;
-    if (!areClose(factor, read.factor, std::abs(read.factor)))
-      return makeError(linear.op, "expected a scale that only its quantizer "
-                                  "has for each token");
+  int64_t count =
+      cast<RankedTensorType>(linear.input.getType()).getNumElements();
+  int64_t rows = count / linear.columns;
+  auto wrong = [&] {
+    return makeError(linear.op, "expected the quantizer of BitNet b1.58, 127 "
+                                "by the largest magnitude of a token's row");
+  };
+  if (cast<RankedTensorType>(read.source.getType()).getNumElements() != count)
+    return wrong();
+  std::optional<double> factor;
+  for (int64_t turn = 0; turn < (read.isQuantized ? 4 : 1); ++turn) {
+    InputProbe probe(linear, read.isQuantized ? read.source : Value(), turn);
+    for (int64_t row : {int64_t(0), rows / 3, rows / 2, rows - 1}) {
+      if (read.isQuantized && !probe.isQuantized(row))
+        return wrong();
+      double found = probe.getFactor(row);
+      factor = factor ? factor : found;
+      if (!areClose(found, *factor, std::abs(*factor)))
+        return makeError(linear.op, "expected a scale that only its quantizer "
+                                    "has for each token");
+    }
   }
+  read.factor = *factor;
   return read;
 }
 
@@ -200,7 +229,8 @@ Value sterna::readPacked(const LinearPart &linear, const LinearForms &forms) {
   probes.assign(leaves[0], number);
   int64_t quarter = linear.rows / 4;
   for (int64_t i = 0; i < 512; ++i) {
-    int64_t row = i * 7919 % linear.rows, column = i * 104729 % linear.columns;
+    int64_t row = choose(i, 1, linear.rows);
+    int64_t column = choose(i, 2, linear.columns);
     auto byte = int(number(row % quarter * linear.columns + column));
     int code = byte >> (2 * (row / quarter)) & 3;
     LinearForm form = probes.get(linear.weight, placeOf(linear, row, column));
@@ -220,28 +250,33 @@ std::optional<ComputedMatrix> sterna::readLatent(const LinearPart &linear,
   Value sum = findSumOf(magnitudes.getResult());
   if (!sum || !matrix.parameter.getDefiningOp<tern::GetParamOp>())
     return std::nullopt;
-  double mean = 0.37, scale = 1 / mean;
   double count = double(linear.rows) * double(linear.columns);
-  auto number = [](int64_t place) { return probe(place, 2, 1.2); };
-  LinearForms probes;
-  probes.assign(sum, [=](int64_t) { return mean * count; });
-  probes.assign(matrix.parameter, number);
-  for (bool isTransposed : {false, true}) {
-    bool fits = true;
-    for (int64_t i = 0; fits && i < 512; ++i) {
-      int64_t row = i * 7919 % linear.rows,
-              column = i * 104729 % linear.columns;
+  // The mean is one of those above and below the least that is divided by.
+  auto fits = [&](bool isTransposed, double mean) {
+    double scale = 1 / std::max(mean, 1e-5);
+    auto number = [=](int64_t place) { return probe(place, 2, 3.3 * mean); };
+    LinearForms probes;
+    probes.assign(sum, [=](int64_t) { return mean * count; });
+    probes.assign(matrix.parameter, number);
+    for (int64_t i = 0; i < 512; ++i) {
+      int64_t row = choose(i, 3, linear.rows);
+      int64_t column = choose(i, 4, linear.columns);
       int64_t rowMajor = row * linear.columns + column;
       int64_t columnMajor = column * linear.rows + row;
       double stored = number(isTransposed ? columnMajor : rowMajor);
       double trit = std::clamp(std::nearbyint(stored * scale), -1.0, 1.0);
       LinearForm form = probes.get(linear.weight, placeOf(linear, row, column));
-      fits = form.isConstant() && areClose(form.constant, trit * mean, mean);
+      if (!form.isConstant() ||
+          !areClose(form.constant, trit / scale, 1 / scale))
+        return false;
     }
-    matrix.isTransposed = isTransposed;
-    if (fits)
+    return true;
+  };
+  for (bool isTransposed : {false, true})
+    if (fits(isTransposed, 0.37) && fits(isTransposed, 1e-6)) {
+      matrix.isTransposed = isTransposed;
       return matrix;
-  }
+    }
   return std::nullopt;
 }
 

@@ -18,9 +18,9 @@
 namespace sterna {
 
 /// Whether `result` has rows of `size` elements of `input` by the root of their
-/// mean square plus `epsilon`.
+/// mean square plus `epsilon`, times the elements of `weight` if not null.
 bool computesNorm(mlir::Value result, mlir::Value input, double epsilon,
-                  int64_t size);
+                  int64_t size, mlir::Value weight = nullptr);
 
 /// Whether `result` has the softmax of rows of `size` elements of `input`.
 bool computesSoftmax(mlir::Value result, mlir::Value input, int64_t size);

@@ -10,6 +10,7 @@
 
 #include "Gather.h"
 #include "Matrices.h"
+#include "mlir/IR/Matchers.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Support/PackedIntegers.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -73,26 +74,39 @@ Value unpackBytes(NodeBuilder &n, Value bytes, unsigned bits, Shape shape) {
   return n.reshape(codes, shape);
 }
 
-/// The one number that all zero points in `bytes`, a parameter of `rows` of
-/// `blocks` each, are; none where they differ or are no parameter. Nothing else
-/// of a parameter is known when compiling.
-std::optional<int64_t> findZeroPoint(Value bytes, unsigned bits, int64_t rows,
-                                     int64_t blocks) {
+/// The first `size` of `bytes`, a constant or a parameter; empty where they are
+/// computed or cannot be read.
+std::string readBytes(Value bytes, uint64_t size) {
+  DenseIntElementsAttr elements;
+  if (matchPattern(bytes, m_Constant(&elements))) {
+    std::string text;
+    for (const APInt &byte : elements.getValues<APInt>())
+      text.push_back(char(byte.getZExtValue()));
+    return text.substr(0, size);
+  }
   tern::ParamOp param = findParameter(bytes);
   auto source = param ? dyn_cast<tern::ElementsSourceAttr>(param.getSource())
                       : tern::ElementsSourceAttr();
-  if (!source || rows == 0 || blocks == 0)
-    return std::nullopt;
+  if (!source)
+    return "";
+  auto buffer = llvm::MemoryBuffer::getFileSlice(source.getPath(), size,
+                                                 source.getOffset());
+  return buffer ? (*buffer)->getBuffer().str() : "";
+}
+
+/// The one number that all zero points in `bytes`, `rows` of `blocks` each,
+/// are; none where they differ or are computed.
+std::optional<int64_t> findZeroPoint(Value bytes, unsigned bits, int64_t rows,
+                                     int64_t blocks) {
   uint64_t stride = getPackedBytes(blocks, bits);
-  auto buffer = llvm::MemoryBuffer::getFileSlice(
-      source.getPath(), stride * rows, source.getOffset());
-  if (!buffer || (*buffer)->getBufferSize() != stride * rows)
+  std::string text = readBytes(bytes, stride * rows);
+  if (rows == 0 || blocks == 0 || text.size() != stride * rows)
     return std::nullopt;
   std::optional<int64_t> zero;
   for (int64_t row = 0; row < rows; ++row)
     for (char code :
-         unpackIntegers((*buffer)->getBuffer().substr(row * stride, stride),
-                        bits, /*isUnsigned=*/true, blocks)) {
+         unpackIntegers(StringRef(text).substr(row * stride, stride), bits,
+                        /*isUnsigned=*/true, blocks)) {
       if (zero && *zero != code)
         return std::nullopt;
       zero = code;

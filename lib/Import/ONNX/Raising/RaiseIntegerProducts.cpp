@@ -57,7 +57,7 @@ std::optional<ShiftedBytes> findBytes(Value value) {
 }
 
 /// `op` as a product of matrices of i32 that starts at zero.
-std::optional<LinearPart> findProduct(linalg::LinalgOp op) {
+std::optional<LinearPart> findIntegerProduct(linalg::LinalgOp op) {
   if (!linalg::isaContractionOpInterface(op) || op.getNumLoops() != 3)
     return std::nullopt;
   AffineExpr m, n, k;
@@ -80,7 +80,7 @@ std::optional<LinearPart> findProduct(linalg::LinalgOp op) {
 
 /// The whole number that all of `matrix` is scaled by; none where there is
 /// none.
-std::optional<int32_t> findFactor(const TernaryMatrix &matrix) {
+std::optional<int32_t> findWholeScale(const TernaryMatrix &matrix) {
   auto scale = dyn_cast<DenseElementsAttr>(matrix.parameter.scale);
   if (!scale)
     return std::nullopt;
@@ -139,12 +139,12 @@ struct RaiseIntegerProducts
     LinearForms forms;
     TernaryMatrices matrices(main, forms);
     for (auto op : llvm::to_vector(main.getOps<linalg::LinalgOp>())) {
-      auto part = findProduct(op);
+      auto part = findIntegerProduct(op);
       auto lhs = part ? findBytes(part->input) : std::nullopt;
       if (!lhs || part->columns > maxColumns)
         continue;
       auto matrix = matrices.find(*part);
-      auto factor = matrix ? findFactor(*matrix) : std::nullopt;
+      auto factor = matrix ? findWholeScale(*matrix) : std::nullopt;
       if (!factor)
         continue;
       OpBuilder builder(op);

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Decoder/Probes.h"
+#include "../Decoder/Uniform.h"
 #include "Raising.h"
 #include "TernaryMatrices.h"
 #include "mlir/IR/Matchers.h"
@@ -24,7 +25,7 @@ using namespace sterna;
 
 namespace {
 
-/// What a linear becomes of, and what it stands for.
+/// A linear, and the result that it is to give.
 struct RaisedLinear {
   LinearPart part;
   LinearInput input;
@@ -71,18 +72,23 @@ private:
     return getElementTypeOrSelf(value.getType()).isF32();
   }
 
+  /// Whether `value` is computed from rows as quantizers do it. Codes may be
+  /// integers in between: that they fit is seen by what comes out.
+  bool isOfRows(Value value) const {
+    Computation computed = analyzeComputation(value, forms);
+    return computed.isUniform && !computed.isRounded && computed.tables.empty();
+  }
+
   /// What BitNet's quantizer before `part` reads, of which `result` is the
   /// product times its steps; none where there is no such.
   std::optional<LinearInput> readQuantizer(Value result,
-                                           const LinearPart &part) {
-    if (forms.isRoot(part.input) || !isComputedInF32(part.input, forms) ||
-        (part.scale && !isComputedInF32(part.scale, forms)) || !isF32(result))
+                                           const LinearPart &part) const {
+    if (!isF32(result) || !isOfRows(part.input) ||
+        (part.scale && !isOfRows(part.scale)) ||
+        analyzeComputation(result, forms).isRounded)
       return std::nullopt;
-    auto input = readLinearInput(part, forms);
-    if (input && input->isQuantized)
-      return *input;
-    llvm::consumeError(input.takeError());
-    return std::nullopt;
+    auto input = takeIfAny(readLinearInput(part, forms));
+    return input && input->isQuantized ? input : std::nullopt;
   }
 
   void raise(const RaisedLinear &linear) {

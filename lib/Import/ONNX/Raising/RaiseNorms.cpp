@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../ArrayBuilder.h"
+#include "../Decoder/Uniform.h"
 #include "Raising.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Import/ONNX/Passes.h"
@@ -27,11 +28,10 @@ void raise(Value result, const NormPart &norm, Replacements &replacements) {
   OpBuilder builder(result.getDefiningOp());
   ArrayBuilder b{builder, result.getLoc()};
   auto widen = [&](Value x, Shape shape) {
-    return b.reshape(b.convert(replacements.lookUp(x), builder.getF32Type()),
-                     shape);
+    return b.reshape(b.convert(x, builder.getF32Type()), shape);
   };
   int64_t rows = typeOf(result).getNumElements() / norm.size;
-  Value input = widen(norm.input, {rows, norm.size});
+  Value input = widen(replacements.lookUp(norm.input), {rows, norm.size});
   auto vector = RankedTensorType::get({norm.size}, builder.getF32Type());
   Value weight =
       norm.weight ? widen(norm.weight, {norm.size}) : b.constant(vector, 1);
@@ -54,7 +54,8 @@ struct RaiseNorms : sterna::impl::RaiseNormsPassBase<RaiseNorms> {
     Replacements replacements;
     for (auto &[result, norm] : parts.norms) {
       if (result.getDefiningOp<tern::RmsNormOp>() ||
-          !isComputedInF32(result, forms))
+          !getElementTypeOrSelf(result.getType()).isF32() ||
+          analyzeComputation(result, forms).isRounded)
         continue;
       raise(result, norm, replacements);
       ++numRaised;

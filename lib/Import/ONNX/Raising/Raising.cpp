@@ -30,19 +30,6 @@ func::FuncOp sterna::findGraph(ModuleOp module) {
   return main && !main.isExternal() ? main : func::FuncOp();
 }
 
-bool sterna::isComputedInF32(Value value, const LinearForms &forms) {
-  llvm::SetVector<Operation *> slice = findSlice(value, forms);
-  return getElementTypeOrSelf(value.getType()).isF32() &&
-         llvm::none_of(slice, [](Operation *op) {
-           return op
-               ->walk([](Operation *inner) {
-                 return isa<arith::TruncFOp>(inner) ? WalkResult::interrupt()
-                                                    : WalkResult::advance();
-               })
-               .wasInterrupted();
-         });
-}
-
 void sterna::eraseUnused(func::FuncOp function) {
   llvm::SetVector<StringAttr> names;
   for (auto get : function.getOps<tern::GetParamOp>())
@@ -52,7 +39,11 @@ void sterna::eraseUnused(func::FuncOp function) {
     if (isOpTriviallyDead(&op))
       op.erase();
   auto module = function->getParentOfType<ModuleOp>();
-  for (StringAttr name : names)
-    if (SymbolTable::symbolKnownUseEmpty(name, module))
-      module.lookupSymbol(name)->erase();
+  for (StringAttr name : names) {
+    Operation *param = module.lookupSymbol(name);
+    // Who asked for one to be trained is told that it has no use.
+    if (SymbolTable::symbolKnownUseEmpty(name, module) &&
+        !param->hasAttr(tern::trainableAttr))
+      param->erase();
+  }
 }

@@ -31,12 +31,16 @@ private:
 /// The function that a graph is; null for a module without one.
 mlir::func::FuncOp findGraph(mlir::ModuleOp module);
 
-/// Whether f32 is `value` and all that it is computed from as far as the roots
-/// of `forms`: nothing is rounded to fewer bits on the way.
-bool isComputedInF32(mlir::Value value, const LinearForms &forms);
+/// What `expected` holds, if anything: why something is not raised is no error.
+template <typename T> std::optional<T> takeIfAny(llvm::Expected<T> expected) {
+  if (expected)
+    return std::move(*expected);
+  llvm::consumeError(expected.takeError());
+  return std::nullopt;
+}
 
-/// Removes ops of `function` whose results have no use, and then parameters
-/// that it alone had a use for.
+/// Removes ops of `function` whose results have no use, and parameters that
+/// only these had a use for.
 void eraseUnused(mlir::func::FuncOp function);
 
 } // namespace sterna

@@ -10,17 +10,12 @@
 
 #include "../../DescribeTernary.h"
 #include "../Decoder/DecoderWeights.h"
+#include "../Decoder/Uniform.h"
+#include "Raising.h"
+#include "sterna/Weights/TernaryReader.h"
 
 using namespace mlir;
 using namespace sterna;
-
-/// Why something is not raised is no error.
-template <typename T> static std::optional<T> take(llvm::Expected<T> expected) {
-  if (expected)
-    return std::move(*expected);
-  llvm::consumeError(expected.takeError());
-  return std::nullopt;
-}
 
 bool TernaryMatrices::dependsOnTrained(Value value) {
   return llvm::any_of(findLeaves(value, forms), [&](Value leaf) {
@@ -29,25 +24,40 @@ bool TernaryMatrices::dependsOnTrained(Value value) {
   });
 }
 
+/// Whether each of the scales of `parameter` can be read and is finite.
+static bool hasScales(const Parameter &parameter) {
+  auto scales = dyn_cast<tern::TernaryScalesAttr>(parameter.scale);
+  if (!scales)
+    return true;
+  int64_t rows = parameter.type.getDimSize(0);
+  auto reader = takeIfAny(TernaryScaleReader::open(scales, rows));
+  if (!reader)
+    return false;
+  std::vector<float> groups(reader->getNumGroups());
+  for (int64_t row = 0; row < rows; ++row)
+    if (llvm::Error error = reader->read(row, groups)) {
+      llvm::consumeError(std::move(error));
+      return false;
+    }
+  return true;
+}
+
 std::optional<TernaryMatrix> TernaryMatrices::find(LinearPart part) {
   part.scale = nullptr;
-  if (dependsOnTrained(part.weight))
+  Computation computed = analyzeComputation(part.weight, forms);
+  if (computed.isRounded || computed.mayWrap || dependsOnTrained(part.weight))
     return std::nullopt;
-  auto stored = take(locateMatrix(part, LinearInput(), forms));
-  if (!stored)
+  auto stored = takeIfAny(locateMatrix(part, LinearInput(), forms));
+  // What is computed was looked at here and there.
+  if (!stored || stored->weight.isLatent ||
+      stored->weight.storage == StorageType::BitNetU8)
     return std::nullopt;
-  std::string name = stored->weight.name;
-  TensorTable table("", [](StringRef name) { return name.str(); });
-  cantFail(table.add("weight", std::move(stored->weight)));
-  if (stored->scale)
-    cantFail(table.add(getScaleName("weight"), std::move(*stored->scale)));
-  MatrixDefinition definition{part.rows, part.columns};
-  definition.quantizeAbsmean = stored->isLatent;
-  auto parameter =
-      take(describeTernary(table, "weight", definition, function.getContext()));
-  if (!parameter)
+  auto parameter = takeIfAny(describeTernary(
+      "", stored->weight, stored->scale ? &*stored->scale : nullptr,
+      {part.rows, part.columns}, function.getContext()));
+  if (!parameter || !hasScales(*parameter))
     return std::nullopt;
-  return TernaryMatrix{std::move(name), std::move(*parameter)};
+  return TernaryMatrix{std::move(stored->weight.name), std::move(*parameter)};
 }
 
 Value TernaryMatrices::get(const ArrayBuilder &b, StringRef name,
