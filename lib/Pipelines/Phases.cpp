@@ -73,10 +73,7 @@ static void addPasses(OpPassManager &manager, Phase phase,
   case Phase::Link:
     return;
   case Phase::Import:
-    manager.addPass(createRaiseNormsPass());
-    manager.addPass(createRaiseLinearsPass());
-    manager.addPass(createRaiseIntegerProductsPass());
-    return;
+    return buildRaisingPipeline(manager);
   case Phase::Adapt: {
     if (options.loraRank == 0)
       return;

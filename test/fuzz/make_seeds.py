@@ -249,7 +249,29 @@ def write_graphs(folder):
         node("DequantizeLinear", ["q", "scale"], ["d"]),
         node("ReduceSum", ["d"], ["r"]),
     ]
+    # A norm, BitNet's quantizer, and two products with trits.
+    raised = [
+        node("Mul", ["x", "x"], ["squares"]),
+        node("ReduceMean", ["squares", "minus"], ["mean"], keepdims=1),
+        node("Add", ["mean", "scale"], ["moved"]),
+        node("Sqrt", ["moved"], ["root"]),
+        node("Div", ["x", "root"], ["normed"]),
+        node("Abs", ["normed"], ["magnitudes"]),
+        node("ReduceMax", ["magnitudes", "minus"], ["largest"], keepdims=1),
+        node("Max", ["largest", "floor"], ["most"]),
+        node("Div", ["codes", "most"], ["factor"]),
+        node("Mul", ["normed", "factor"], ["stretched"]),
+        node("Round", ["stretched"], ["code"]),
+        node("Div", ["code", "factor"], ["quantized"]),
+        node("DequantizeLinear", ["trits", "scale"], ["matrix"]),
+        node("MatMul", ["quantized", "matrix"], ["y"]),
+        node("DynamicQuantizeLinear", ["x"], ["bytes", "step", "origin"]),
+        node("MatMulInteger", ["bytes", "trits", "origin"], ["sums"]),
+    ]
     arrays = {
+        "trits": (np.arange(4 * 300).reshape(4, 300) * 7 % 3 - 1).astype(np.int8),
+        "floor": np.array(1e-5, np.float32),
+        "codes": np.array(127, np.float32),
         "zero": np.array([0]),
         "one": np.array([1]),
         "two": np.array(2),
@@ -261,6 +283,7 @@ def write_graphs(folder):
     for name, nodes, outputs in (
         ("shapes", shapes, ["y", "most", "where"]),
         ("products", products, ["e", "r"]),
+        ("raised", raised, ["y", "sums"]),
     ):
         used = {name for each in nodes for name in each.input}
         graph = helper.make_graph(

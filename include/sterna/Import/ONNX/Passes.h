@@ -20,6 +20,9 @@ namespace sterna {
 #define GEN_PASS_REGISTRATION
 #include "sterna/Import/ONNX/Passes.h.inc"
 
+/// Raises what graphs compute: what the phase import runs.
+void buildRaisingPipeline(mlir::OpPassManager &manager);
+
 } // namespace sterna
 
 #endif // STERNA_IMPORT_ONNX_PASSES_H

@@ -10,10 +10,18 @@
 
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Pass/PassManager.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
+#include "sterna/Import/ONNX/Passes.h"
 
 using namespace mlir;
 using namespace sterna;
+
+void sterna::buildRaisingPipeline(OpPassManager &manager) {
+  manager.addPass(createRaiseNormsPass());
+  manager.addPass(createRaiseLinearsPass());
+  manager.addPass(createRaiseIntegerProductsPass());
+}
 
 void Replacements::replace(Value old, Value value) {
   old.replaceAllUsesWith(value);
