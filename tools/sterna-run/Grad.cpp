@@ -10,10 +10,10 @@
 #include "Command.h"
 #include "Report.h"
 #include "Setup.h"
-#include "train/Adapter.h"
+#include "io/Safetensors.h"
+#include "train/Gradients.h"
 #include "train/GraphBatches.h"
 #include "train/GraphParameters.h"
-#include "train/TrainPrograms.h"
 
 #include <cmath>
 
@@ -60,18 +60,19 @@ void describe(CLI::App &command, Options &options) {
                    "score only what the assistant says");
 }
 
-/// The batch that holds only the first sample of `data`.
-Batch firstSample(const Module &module, const std::vector<Sample> &first,
-                  int32_t padToken) {
-  BatchOptions options;
-  options.batch = module.model().batch();
-  options.sequenceLength = module.model().sequence_length();
-  options.padToken = padToken;
-  options.shuffle = false;
-  Batcher batcher(first, options);
-  Batch batch;
-  batcher.fill(/*epoch=*/0, /*index=*/0, batch);
-  return batch;
+/// Writes matrices, named as in an adapter.
+Status saveMatrices(const PeftAdapter &adapter, const std::string &path) {
+  std::vector<NamedTensorView> tensors;
+  uint64_t rank = adapter.config.rank;
+  for (const LoraPair &pair : adapter.pairs) {
+    tensors.push_back({peftTensorName(pair.layer, pair.target, 'A'),
+                       {rank, pair.in},
+                       pair.a.data()});
+    tensors.push_back({peftTensorName(pair.layer, pair.target, 'B'),
+                       {pair.out, rank},
+                       pair.b.data()});
+  }
+  return writeSafetensors(path, std::move(tensors));
 }
 
 Status report(float loss, const Options &options, const CommonOptions &common) {
@@ -133,14 +134,6 @@ Status run(const Options &options, const CommonOptions &common) {
       loadData(**module, options.data, options.assistantOnlyLoss);
   if (!data.ok())
     return data.status();
-  std::vector<Sample> &samples = data->dataset.samples;
-  if (samples.empty())
-    return Status::error("'" + options.data + "' has no sample");
-  samples.resize(1);
-  Batch batch = firstSample(**module, samples, data->padToken);
-  if (batch.trainedTokens == 0)
-    return Status::error("the first sample of '" + options.data +
-                         "' has no token to score");
   Expected<std::unique_ptr<Session>> session =
       Session::create(*module, *programs, common.device);
   if (!session.ok())
@@ -148,21 +141,15 @@ Status run(const Options &options, const CommonOptions &common) {
   Expected<Adapter> adapter = Adapter::load(**session, options.adapter);
   if (!adapter.ok())
     return adapter.status();
-  Expected<TrainPrograms> train =
-      TrainPrograms::create(**session, adapter->scale(), options.seed);
-  if (!train.ok())
-    return train.status();
-  Expected<float> loss =
-      train->micro(batch, float(1.0 / double(batch.trainedTokens)),
-                   /*accumulate=*/false);
-  if (!loss.ok())
-    return loss.status();
-  if (!std::isfinite(*loss))
-    return Status::error("the loss is not finite");
-  if (Status status = adapter->saveGradients(**session, options.output);
+  Expected<SampleGradients> result =
+      computeGradients(**session, *adapter, *data, options.seed);
+  if (!result.ok())
+    return Status::error("'" + options.data +
+                         "': " + result.status().message());
+  if (Status status = saveMatrices(result->gradients, options.output);
       !status.ok())
     return status;
-  return report(*loss, options, common);
+  return report(result->loss, options, common);
 }
 
 } // namespace

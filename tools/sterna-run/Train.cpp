@@ -11,6 +11,7 @@
 
 #include "Setup.h"
 #include "train/Adapter.h"
+#include "train/TrainOptionTable.h"
 #include "train/TrainingRun.h"
 
 #include <filesystem>
@@ -81,40 +82,22 @@ void describeData(CLI::App &command, TrainCommand &options) {
 }
 
 void describeOptimizer(CLI::App &command, TrainCommand &options) {
-  addNumber(command, "--epochs", options.settings.epochs,
-            "passes over the data (default 1)", positive<uint64_t>());
-  addNumber(command, "--max-steps", options.settings.maxSteps,
-            "optimizer steps of the run, whatever --epochs says",
-            positive<uint64_t>());
-  addNumber(command, "--learning-rate", options.settings.learningRate,
-            "peak learning rate (default 2e-4)");
-  command
-      .add_option("--lr-scheduler", options.scheduler,
-                  "constant (default), cosine or linear")
-      ->check(CLI::IsMember({"constant", "cosine", "linear"}));
-  addNumber(command, "--lr-min", options.settings.learningRateMinimum,
-            "learning rate that a decay ends at (default 0)");
-  CLI::Option *ratio =
-      addNumber(command, "--warmup-ratio", options.settings.warmupRatio,
-                "fraction of the steps that warm up (default 0)", {0.0, 1.0});
-  addNumber(command, "--warmup-steps", options.settings.warmupSteps,
-            "steps that warm up, instead of a fraction")
-      ->excludes(ratio);
-  addNumber(command, "--weight-decay", options.settings.weightDecay,
-            "decoupled weight decay (default 0.01)");
-  addNumber(command, "--grad-clip", options.settings.gradClip,
-            "largest norm of the gradient; 0: no clipping (default 1)");
-  addNumber(command, "--grad-accumulation", options.settings.gradAccumulation,
-            "micro-batches of a step (default 1)", {1u, 65536u});
+  for (const TrainOption &option : trainOptionTable()) {
+    std::string name = std::string("--") + option.name;
+    auto set = [&option, &options, name](const std::string &text) {
+      if (Status status = option.set(options.settings, text); !status.ok())
+        throw CLI::ValidationError(name, status.message());
+    };
+    if (*option.placeholder)
+      command.add_option_function<std::string>(name, set, option.help)
+          ->type_name(option.placeholder);
+    else
+      command.add_flag_callback(name, [set] { set("true"); }, option.help);
+  }
   addNumber(command, "--lora-alpha", options.loraAlpha,
             "the adapter is scaled by alpha / rank (default 16, or that of "
             "--adapter)",
             positive<double>());
-  addNumber(command, "--seed", options.settings.seed,
-            "seed of the new adapter, of the order of samples, of the split "
-            "and of stochastic rounding (default 42)");
-  command.add_flag("--no-shuffle", options.noShuffle,
-                   "take the samples in the order of the file");
 }
 
 void describe(CLI::App &command, TrainCommand &options) {
@@ -203,7 +186,7 @@ Expected<Json> tune(Session &session, Adapter &adapter, const TrainData &data,
                     const TrainCommand &options) {
   Expected<std::unique_ptr<TrainingRun>> run =
       TrainingRun::create(session, adapter.scale(), data.training,
-                          data.validation, settingsOf(options));
+                          data.validation, options.settings);
   if (!run.ok())
     return run.status();
   Expected<OutputFolder> folder = prepareOutput(

@@ -25,16 +25,11 @@ struct TrainCommand {
   std::string validation;
   double validationSplit = 0;
   TrainSettings settings;
-  std::string scheduler = "constant";
   double loraAlpha = 0; // 0: 16, or as the adapter given says
-  bool noShuffle = false;
   bool assistantOnlyLoss = false;
   std::string adapter;
   std::string parameters;
 };
-
-/// The settings of the run, whole.
-TrainSettings settingsOf(const TrainCommand &options);
 
 /// Makes the output folder, in which `files` will be written. Fails early if
 /// they could not be. The folder that this creates goes with a run that fails.

@@ -68,7 +68,7 @@ Expected<Json> validate(const Session &session, const GraphData *validation,
 /// Trains, measures before and after, and saves what is finite.
 Expected<Json> tune(Session &session, const GraphData &data,
                     const GraphData *validation, const TrainCommand &options) {
-  TrainSettings settings = settingsOf(options);
+  TrainSettings settings = options.settings;
   Expected<TrainOptions> train =
       makeTrainOptions(settings, data.batches(), /*batch=*/1);
   if (!train.ok())

@@ -32,19 +32,6 @@ sterna::prepareOutput(const TrainCommand &options,
   return folder;
 }
 
-static ScheduleKind scheduleKind(const std::string &name) {
-  if (name == "cosine")
-    return ScheduleKind::cosine;
-  return name == "linear" ? ScheduleKind::linear : ScheduleKind::constant;
-}
-
-TrainSettings sterna::settingsOf(const TrainCommand &options) {
-  TrainSettings settings = options.settings;
-  settings.scheduler = scheduleKind(options.scheduler);
-  settings.shuffle = !options.noShuffle;
-  return settings;
-}
-
 static std::string describeStep(const StepReport &report, uint64_t steps,
                                 const Totals &totals, const char *unit) {
   double left =

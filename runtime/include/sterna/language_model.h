@@ -145,6 +145,31 @@ STERNA_API sterna_status_t sterna_adapter_load(sterna_string_view_t path,
 STERNA_API sterna_status_t sterna_adapter_save(const sterna_adapter_t *adapter,
                                                sterna_string_view_t path);
 
+/// A matrix of an adapter, row-major f32.
+typedef struct sterna_matrix_t {
+  size_t size;
+  /// As PEFT calls it, such as
+  /// "base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight".
+  sterna_string_view_t name;
+  uint64_t rows;
+  uint64_t columns;
+  const float *data;
+} sterna_matrix_t;
+
+/// Matrices of the adapter, two for each linear; 0 for null.
+STERNA_API size_t sterna_adapter_matrix_count(const sterna_adapter_t *adapter);
+
+/// Describes the matrix at `index`. Pointers are valid as long as the adapter.
+STERNA_API sterna_status_t sterna_adapter_matrix(
+    const sterna_adapter_t *adapter, size_t index, sterna_matrix_t *out_matrix);
+
+/// An adapter of `count` matrices, which are copied, and the factor `scale`.
+/// Every linear has both of its matrices, of one rank. Fails, naming the
+/// matrix, where that is not so. The caller holds one reference.
+STERNA_API sterna_status_t
+sterna_adapter_assemble(const sterna_matrix_t *matrices, size_t count,
+                        double scale, sterna_adapter_t **out_adapter);
+
 /// Adds a reference. Null is allowed.
 STERNA_API void sterna_adapter_retain(sterna_adapter_t *adapter);
 
@@ -193,6 +218,11 @@ STERNA_API void sterna_data_options_init(size_t size,
 /// `options` may be null. The caller holds one reference.
 STERNA_API sterna_status_t sterna_data_load(
     sterna_module_t *module, sterna_string_view_t path,
+    const sterna_data_options_t *options, sterna_data_t **out_data);
+
+/// Reads `lines` as sterna_data_load reads a file of JSON lines.
+STERNA_API sterna_status_t sterna_data_parse(
+    sterna_module_t *module, sterna_string_view_t lines,
     const sterna_data_options_t *options, sterna_data_t **out_data);
 
 /// One sample of any length.
@@ -266,6 +296,35 @@ typedef struct sterna_loss_t {
 STERNA_API sterna_status_t sterna_session_evaluate(
     sterna_session_t *session, const sterna_data_t *data,
     sterna_progress_fn_t progress, void *user_data, sterna_loss_t *out_loss);
+
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+/// The logits after each of `count` tokens, read into an empty context with the
+/// session's adapter: f32 `[count, vocabulary]`, to `out_logits` of `size`
+/// bytes, which must be exactly that. Programs are those that a generator
+/// needs; generators must be reset.
+STERNA_API sterna_status_t sterna_session_logits(sterna_session_t *session,
+                                                 const int32_t *tokens,
+                                                 size_t count, size_t size,
+                                                 float *out_logits);
+
+/// The same of the final hidden state, which the head reads: f32
+/// `[count, hidden_size]`.
+STERNA_API sterna_status_t sterna_session_hidden(sterna_session_t *session,
+                                                 const int32_t *tokens,
+                                                 size_t count, size_t size,
+                                                 float *out_hidden);
+
+/// The gradients of the loss of the first sample of `data`, the mean over its
+/// scored tokens, with respect to the session's adapter: an adapter with the
+/// gradients in place of the matrices, to which the caller holds one reference.
+/// `seed` is of stochastic rounding. Needs the program `train_micro`. A trainer
+/// of the session goes on as if this had not been asked.
+STERNA_API sterna_status_t sterna_session_gradients(
+    sterna_session_t *session, const sterna_data_t *data, uint64_t seed,
+    double *out_loss, sterna_adapter_t **out_gradients);
 
 //===----------------------------------------------------------------------===//
 // Generator
@@ -412,6 +471,20 @@ typedef struct sterna_trainer_options_t {
 /// Writes the defaults to `*out_options`, which has `size` bytes.
 STERNA_API void
 sterna_trainer_options_init(size_t size, sterna_trainer_options_t *out_options);
+
+/// Sets the option `name`, such as "learning-rate", as --name=value of
+/// `sterna-run train` does; a flag takes "true" or "false". `options` have been
+/// initialised. Fails, naming it, for an unknown option or value; `options` are
+/// as they were then.
+STERNA_API sterna_status_t sterna_trainer_options_set(
+    sterna_trainer_options_t *options, sterna_string_view_t name,
+    sterna_string_view_t value);
+
+/// The number of such options, and the name and help of one; empty beyond the
+/// last.
+STERNA_API size_t sterna_trainer_option_count(void);
+STERNA_API sterna_string_view_t sterna_trainer_option_name(size_t index);
+STERNA_API sterna_string_view_t sterna_trainer_option_help(size_t index);
 
 /// A run that trains the session's adapter. Needs the programs `train_micro`
 /// and `train_apply`, and `eval_lora` for `validation`, which may be null, like

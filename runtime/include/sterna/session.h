@@ -196,6 +196,11 @@ typedef struct sterna_model_t {
 STERNA_API sterna_status_t sterna_module_model(const sterna_module_t *module,
                                                sterna_model_t *out_model);
 
+/// Everything that the module holds, its memory plan and its kernels: the JSON
+/// object, UTF-8, that `sterna-run info --json` prints.
+STERNA_API sterna_status_t sterna_module_describe(const sterna_module_t *module,
+                                                  sterna_buffer_t **out_json);
+
 //===----------------------------------------------------------------------===//
 // Session
 //===----------------------------------------------------------------------===//
@@ -217,6 +222,8 @@ typedef struct sterna_session_options_t {
   /// counts them; empty: "cpu". "vulkan" is the first discrete GPU, else the
   /// first integrated one, else the first Vulkan device.
   sterna_string_view_t device;
+  /// Not 0: it is recorded how long each dispatch runs.
+  uint32_t profile;
 } sterna_session_options_t;
 
 /// Prepares a module on a device: allocates all memory, loads code, starts
@@ -264,6 +271,13 @@ STERNA_API sterna_status_t sterna_session_read_state(sterna_session_t *session,
 /// Runs a program and returns when its outputs can be read.
 STERNA_API sterna_status_t sterna_session_run(sterna_session_t *session,
                                               sterna_string_view_t program);
+
+/// Where the time of all runs went that a session with `profile` has recorded:
+/// a JSON list of objects, UTF-8, in falling order of time, each with the keys
+/// `kernel`, `calls`, `seconds` (a mean over the threads), `tier` and
+/// `location`. One without a tier is the waiting.
+STERNA_API sterna_status_t sterna_session_profile(
+    const sterna_session_t *session, sterna_buffer_t **out_json);
 
 #ifdef __cplusplus
 }

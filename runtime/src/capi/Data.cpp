@@ -21,9 +21,12 @@ sterna_data *makeHandle(std::shared_ptr<const Module> module, ModelData data) {
   return handle;
 }
 
-sterna_status_t loadData(sterna_module_t *module, sterna_string_view_t path,
+/// Reads data by `read`, which gets the tokenizer and whether only the
+/// assistant is scored.
+template <typename Read>
+sterna_status_t readData(sterna_module_t *module,
                          const sterna_data_options_t *given,
-                         sterna_data_t **out_data) {
+                         sterna_data_t **out_data, Read read) {
   sterna_data_options_t options = {};
   if (sterna_status_t status = readStruct(given, options))
     return status;
@@ -31,8 +34,7 @@ sterna_status_t loadData(sterna_module_t *module, sterna_string_view_t path,
   if (!tokenizer.ok())
     return failed(tokenizer.status());
   Expected<ModelData> data =
-      loadModelData(*module->module, tokenizer->get(), toString(path),
-                    options.assistant_only_loss != 0);
+      read(tokenizer->get(), options.assistant_only_loss != 0);
   if (!data.ok())
     return failed(data.status());
   *out_data = makeHandle(module->module, std::move(*data));
@@ -93,8 +95,31 @@ sterna_status_t sterna_data_load(sterna_module_t *module,
                                  const sterna_data_options_t *options,
                                  sterna_data_t **out_data) {
   clear(out_data);
-  return guarded({{module, "a module"}, {out_data, "a place for the data"}},
-                 [&] { return loadData(module, path, options, out_data); });
+  return guarded(
+      {{module, "a module"}, {out_data, "a place for the data"}}, [&] {
+        return readData(module, options, out_data,
+                        [&](const TokenizerInterface *tokenizer, bool only) {
+                          return loadModelData(*module->module, tokenizer,
+                                               toString(path), only);
+                        });
+      });
+}
+
+sterna_status_t sterna_data_parse(sterna_module_t *module,
+                                  sterna_string_view_t lines,
+                                  const sterna_data_options_t *options,
+                                  sterna_data_t **out_data) {
+  clear(out_data);
+  return guarded(
+      {{module, "a module"}, {out_data, "a place for the data"}}, [&] {
+        return readData(module, options, out_data,
+                        [&](const TokenizerInterface *tokenizer, bool only) {
+                          // The name says that each line is a row.
+                          return parseModelData(*module->module, tokenizer,
+                                                "rows.jsonl",
+                                                {lines.data, lines.size}, only);
+                        });
+      });
 }
 
 sterna_status_t sterna_data_create(sterna_module_t *module,

@@ -13,6 +13,7 @@
 
 #include "sterna/sterna.h"
 
+#include "core/Profile.h"
 #include "core/Session.h"
 #include "generate/Generator.h"
 #include "text/ChatTemplate.h"
@@ -72,7 +73,8 @@ struct sterna_tokenizer : sterna_counted {
 
 struct sterna_adapter : sterna_counted {
   sterna::PeftAdapter adapter;
-  std::string origin; // for messages
+  std::string origin;             // for messages
+  std::vector<std::string> names; // of A and B of each pair
 };
 
 struct sterna_data : sterna_counted {
@@ -85,6 +87,7 @@ struct sterna_session : sterna_counted {
 
   sterna_module *module = nullptr; // retained
   std::unique_ptr<sterna::Session> session;
+  std::shared_ptr<sterna::Profile> profile; // null: nothing is recorded
   std::optional<sterna::Adapter> adapter;
   uint64_t adapterVersion = 0; // rises where another adapter is set
   /// Rises where the context may no longer be what a generator put there: it
@@ -223,6 +226,9 @@ inline sterna_status_t checkList(const void *list, size_t count,
   return invalid(Status::error("expected " + std::to_string(count) + " " +
                                what + ", but got null"));
 }
+
+/// The caller holds the adapter's one reference; `origin` is for messages.
+sterna_adapter *makeAdapter(PeftAdapter adapter, std::string origin);
 
 /// A callback as evaluation takes it; `stopped` says whether it asked to stop.
 EvaluationProgress progressOf(sterna_progress_fn_t progress, void *userData,

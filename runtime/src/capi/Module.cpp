@@ -7,6 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "capi/Handles.h"
+#include "core/Describe.h"
+
+#include <nlohmann/json.hpp>
 
 using namespace sterna;
 using namespace sterna::capi;
@@ -201,5 +204,16 @@ sterna_status_t sterna_module_model(const sterna_module_t *module,
                    model.lora_rank = stored.lora_rank();
                    model.trainable = stored.trainable();
                    return writeStruct(model, out_model);
+                 });
+}
+
+sterna_status_t sterna_module_describe(const sterna_module_t *module,
+                                       sterna_buffer_t **out_json) {
+  clear(out_json);
+  return guarded({{module, "a module"}, {out_json, "a place for the text"}},
+                 [&]() -> sterna_status_t {
+                   *out_json = new sterna_buffer(
+                       describeModule(*module->module).dump());
+                   return nullptr;
                  });
 }

@@ -7,8 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "capi/Handles.h"
+#include "core/ProfileTable.h"
 
 #include <cstddef>
+#include <nlohmann/json.hpp>
 
 using namespace sterna;
 using namespace sterna::capi;
@@ -83,6 +85,8 @@ sterna_status_t createSession(sterna_module_t *module,
   device.threads = options.threads;
   if (options.device.size > 0)
     device.device = toString(options.device);
+  if (options.profile)
+    device.profile = std::make_shared<Profile>();
   if (Expected<DeviceName> name = parseDevice(device.device); !name.ok())
     return invalid(name.status());
   Expected<std::vector<uint32_t>> programs =
@@ -97,7 +101,23 @@ sterna_status_t createSession(sterna_module_t *module,
   retain(module);
   handle->module = module;
   handle->session = std::move(*session);
+  handle->profile = device.profile;
   *out_session = handle;
+  return nullptr;
+}
+
+sterna_status_t describeProfile(const sterna_session_t &session,
+                                sterna_buffer_t **out_json) {
+  if (!session.profile)
+    return invalid("expected a session that was created with profile");
+  auto rows = nlohmann::ordered_json::array();
+  for (const KernelTime &row : tabulate(*session.profile))
+    rows.push_back({{"kernel", row.name},
+                    {"calls", row.calls},
+                    {"seconds", row.seconds},
+                    {"tier", row.tier},
+                    {"location", row.location}});
+  *out_json = new sterna_buffer(rows.dump());
   return nullptr;
 }
 
@@ -226,4 +246,11 @@ sterna_status_t sterna_session_evaluate(sterna_session_t *session,
                    loss.tokens = result->tokens;
                    return writeStruct(loss, out_loss);
                  });
+}
+
+sterna_status_t sterna_session_profile(const sterna_session_t *session,
+                                       sterna_buffer_t **out_json) {
+  clear(out_json);
+  return guarded({{session, "a session"}, {out_json, "a place for the text"}},
+                 [&] { return describeProfile(*session, out_json); });
 }

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "capi/Handles.h"
+#include "train/TrainOptionTable.h"
 
 using namespace sterna;
 using namespace sterna::capi;
@@ -22,27 +23,38 @@ struct sterna_trainer {
 
 namespace {
 
-sterna_trainer_options_t defaultOptions() {
-  TrainSettings defaults;
+sterna_scheduler_t schedulerOf(ScheduleKind kind) {
+  switch (kind) {
+  case ScheduleKind::constant:
+    return STERNA_SCHEDULER_CONSTANT;
+  case ScheduleKind::cosine:
+    return STERNA_SCHEDULER_COSINE;
+  case ScheduleKind::linear:
+    break;
+  }
+  return STERNA_SCHEDULER_LINEAR;
+}
+
+sterna_trainer_options_t optionsOf(const TrainSettings &settings) {
   sterna_trainer_options_t options = {};
-  options.epochs = defaults.epochs;
-  options.max_steps = defaults.maxSteps;
-  options.learning_rate = defaults.learningRate;
-  options.scheduler = STERNA_SCHEDULER_CONSTANT;
-  options.learning_rate_minimum = defaults.learningRateMinimum;
-  options.warmup_steps = defaults.warmupSteps;
-  options.warmup_ratio = defaults.warmupRatio;
-  options.weight_decay = defaults.weightDecay;
-  options.grad_clip = defaults.gradClip;
-  options.grad_accumulation = defaults.gradAccumulation;
-  options.no_shuffle = !defaults.shuffle;
-  options.seed = defaults.seed;
+  options.epochs = settings.epochs;
+  options.max_steps = settings.maxSteps;
+  options.learning_rate = settings.learningRate;
+  options.scheduler = schedulerOf(settings.scheduler);
+  options.learning_rate_minimum = settings.learningRateMinimum;
+  options.warmup_steps = settings.warmupSteps;
+  options.warmup_ratio = settings.warmupRatio;
+  options.weight_decay = settings.weightDecay;
+  options.grad_clip = settings.gradClip;
+  options.grad_accumulation = settings.gradAccumulation;
+  options.no_shuffle = !settings.shuffle;
+  options.seed = settings.seed;
   return options;
 }
 
 sterna_status_t readOptions(const sterna_trainer_options_t *given,
                             TrainSettings &settings) {
-  sterna_trainer_options_t options = defaultOptions();
+  sterna_trainer_options_t options = optionsOf({});
   if (sterna_status_t status = readStruct(given, options))
     return status;
   switch (options.scheduler) {
@@ -202,7 +214,41 @@ sterna_status_t restoreState(sterna_trainer &trainer, const void *bytes,
 
 void sterna_trainer_options_init(size_t size,
                                  sterna_trainer_options_t *out_options) {
-  writeDefaults(defaultOptions(), size, out_options);
+  writeDefaults(optionsOf({}), size, out_options);
+}
+
+sterna_status_t sterna_trainer_options_set(sterna_trainer_options_t *options,
+                                           sterna_string_view_t name,
+                                           sterna_string_view_t value) {
+  return guarded({{options, "options"}}, [&]() -> sterna_status_t {
+    TrainSettings settings;
+    if (sterna_status_t status = readOptions(options, settings))
+      return status;
+    if (Status status =
+            setTrainOption(settings, toString(name), toString(value));
+        !status.ok())
+      return invalid(status);
+    return writeStruct(optionsOf(settings), options);
+  });
+}
+
+size_t sterna_trainer_option_count(void) { return trainOptionTable().size(); }
+
+/// The text of a literal; empty beyond the last option.
+static sterna_string_view_t textOf(size_t index,
+                                   const char *TrainOption::*text) {
+  if (index >= trainOptionTable().size())
+    return {nullptr, 0};
+  const char *data = trainOptionTable()[index].*text;
+  return {data, std::strlen(data)};
+}
+
+sterna_string_view_t sterna_trainer_option_name(size_t index) {
+  return textOf(index, &TrainOption::name);
+}
+
+sterna_string_view_t sterna_trainer_option_help(size_t index) {
+  return textOf(index, &TrainOption::help);
 }
 
 sterna_status_t sterna_trainer_create(sterna_session_t *session,

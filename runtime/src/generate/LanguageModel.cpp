@@ -80,7 +80,7 @@ Expected<LanguageModel> LanguageModel::create(Session &session, bool lora,
         lora ? "the module was compiled without adapters: compile it with "
                "--lora-rank above 0"
              : "the module has no forward program");
-  model.rows.resize(size_t(longest) * model.hiddenSize);
+  model.rows.resize(size_t(longest) * model.hidden);
   return model;
 }
 
@@ -114,54 +114,67 @@ Status LanguageModel::runChunk(const PromptChunk &chunk,
   if (Status status = forward->program.run(); !status.ok())
     return status;
   // The head may reuse these bytes of the block for its own fields.
-  std::copy(forward->hidden,
-            forward->hidden + size_t(chunk.length) * hiddenSize, rows.begin());
+  std::copy(forward->hidden, forward->hidden + size_t(chunk.length) * hidden,
+            rows.begin());
   rowCount = chunk.length;
   cached += chunk.length;
   return Status();
 }
 
-Status LanguageModel::append(const int32_t *tokens, uint32_t count) {
+Status LanguageModel::runChunks(const int32_t *tokens, uint32_t count,
+                                const std::function<Status()> &chunkDone) {
   Expected<std::vector<PromptChunk>> plan = check(tokens, count);
   if (!plan.ok())
     return plan.status();
   for (const PromptChunk &chunk : *plan) {
     if (Status status = runChunk(chunk, tokens); !status.ok())
       return status;
+    if (Status status = chunkDone(); !status.ok())
+      return status;
     tokens += chunk.length;
   }
   return Status();
 }
 
+Status LanguageModel::append(const int32_t *tokens, uint32_t count) {
+  return runChunks(tokens, count, [] { return Status(); });
+}
+
+Status LanguageModel::appendWithHidden(
+    const int32_t *tokens, uint32_t count,
+    const std::function<void(uint32_t, const float *)> &row) {
+  uint32_t index = 0;
+  return runChunks(tokens, count, [&] {
+    for (uint32_t i = 0; i < rowCount; ++i)
+      row(index++, rows.data() + size_t(i) * hidden);
+    return Status();
+  });
+}
+
 Status LanguageModel::appendWithLogits(
     const int32_t *tokens, uint32_t count,
     const std::function<void(uint32_t, const float *)> &row) {
-  Expected<std::vector<PromptChunk>> plan = check(tokens, count);
-  if (!plan.ok())
-    return plan.status();
   uint32_t index = 0;
-  for (const PromptChunk &chunk : *plan) {
-    if (Status status = runChunk(chunk, tokens + index); !status.ok())
-      return status;
-    for (uint32_t i = 0; i < chunk.length; ++i) {
+  return runChunks(tokens, count, [&] {
+    for (uint32_t i = 0; i < rowCount; ++i) {
       Expected<const float *> values =
-          logitsOf(rows.data() + size_t(i) * hiddenSize);
+          logitsOf(rows.data() + size_t(i) * hidden);
       if (!values.ok())
         return values.status();
       row(index++, *values);
     }
-  }
-  return Status();
+    return Status();
+  });
 }
 
 Expected<const float *> LanguageModel::logits() {
   if (rowCount == 0)
     return Status::error("expected a token before asking for logits");
-  return logitsOf(rows.data() + size_t(rowCount - 1) * hiddenSize);
+  return logitsOf(rows.data() + size_t(rowCount - 1) * hidden);
 }
 
 Expected<const float *> LanguageModel::logitsOf(const float *hiddenRow) {
-  std::copy(hiddenRow, hiddenRow + hiddenSize, head.hidden);
+  std::copy(hiddenRow, hiddenRow + hidden, head.hidden);
   if (Status status = head.program.run(); !status.ok())
     return status;
   return head.logits;

@@ -31,6 +31,8 @@ public:
 
   uint32_t vocabulary() const { return vocabularySize; }
 
+  uint32_t hiddenSize() const { return hidden; }
+
   /// The most tokens that the KV cache holds.
   uint32_t contextSize() const { return context; }
 
@@ -45,6 +47,12 @@ public:
   /// token is not in the vocabulary, there is none, or the context would be
   /// exceeded.
   Status append(const int32_t *tokens, uint32_t count);
+
+  /// As `append`, and calls `row(i, hidden)` for each of the tokens, in order:
+  /// `hiddenSize()` values of the final hidden state, which the head reads.
+  Status
+  appendWithHidden(const int32_t *tokens, uint32_t count,
+                   const std::function<void(uint32_t, const float *)> &row);
 
   /// As `append`, and calls `row(i, logits)` for each of the tokens, in order;
   /// `logits` holds `vocabulary()` values until `row` returns.
@@ -75,8 +83,8 @@ private:
 
   LanguageModel(Head head, const format::Model &model, float loraScale)
       : head(head), vocabularySize(model.vocabulary()),
-        context(model.max_context()), hiddenSize(model.hidden()),
-        scale(loraScale) {}
+        context(model.max_context()), hidden(model.hidden()), scale(loraScale) {
+  }
 
   static Expected<Forward> findForward(const Session &session,
                                        const std::string &name, bool lora);
@@ -84,13 +92,15 @@ private:
   Expected<std::vector<PromptChunk>> check(const int32_t *tokens,
                                            uint32_t count) const;
   Status runChunk(const PromptChunk &chunk, const int32_t *tokens);
+  Status runChunks(const int32_t *tokens, uint32_t count,
+                   const std::function<Status()> &chunkDone);
   Expected<const float *> logitsOf(const float *hiddenRow);
 
   std::vector<Forward> forwards;
   Head head;
   uint32_t vocabularySize;
   uint32_t context;
-  uint32_t hiddenSize;
+  uint32_t hidden;
   float scale;
   uint32_t cached = 0;
   std::vector<float> rows; // hidden rows of the last run

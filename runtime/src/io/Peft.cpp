@@ -340,16 +340,21 @@ Expected<PeftAdapter> sterna::readPeft(const std::string &directory) {
   Expected<std::vector<NamedTensor>> tensors = readSafetensors(path);
   if (!tensors.ok())
     return tensors.status();
+  return assemblePeft(path, std::move(*config), std::move(*tensors));
+}
 
+Expected<PeftAdapter> sterna::assemblePeft(const std::string &path,
+                                           PeftConfig config,
+                                           std::vector<NamedTensor> tensors) {
   std::map<std::pair<uint32_t, size_t>, MatrixPair> matrices;
-  for (NamedTensor &tensor : *tensors) {
+  for (NamedTensor &tensor : tensors) {
     MatrixName name;
     if (!parseName(tensor.name, name))
       return Status::error("'" + path + "': tensor '" + tensor.name +
                            "' is not a LoRA matrix of a known linear, such as "
                            "'" +
                            peftTensorName(0, "q_proj", 'A') + "'");
-    if (!isChosen(*config, name))
+    if (!isChosen(config, name))
       return Status::error(
           "'" + path + "': '" + tensor.name +
           "' is of a linear that adapter_config.json does not choose: correct "
@@ -367,7 +372,7 @@ Expected<PeftAdapter> sterna::readPeft(const std::string &directory) {
     return Status::error("'" + path + "' holds no LoRA matrix");
 
   PeftAdapter adapter;
-  adapter.config = std::move(*config);
+  adapter.config = std::move(config);
   for (const auto &[key, pair] : matrices) {
     Expected<LoraPair> made =
         makePair(path, key.first, key.second, adapter.config.rank, pair);

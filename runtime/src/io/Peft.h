@@ -12,6 +12,7 @@
 #ifndef STERNA_RUNTIME_IO_PEFT_H
 #define STERNA_RUNTIME_IO_PEFT_H
 
+#include "io/Safetensors.h"
 #include "io/Status.h"
 
 #include <cstdint>
@@ -83,6 +84,11 @@ std::string peftTensorName(uint32_t layer, const std::string &target,
 /// tensors and those that the settings do not choose, on half a pair, on shapes
 /// that disagree with the rank, and on numbers or a scale that are not finite.
 Expected<PeftAdapter> readPeft(const std::string &directory);
+
+/// The adapter of `tensors`, called as in adapter_model.safetensors, with what
+/// `config` says. Fails as readPeft does; `origin` begins the message.
+Expected<PeftAdapter> assemblePeft(const std::string &origin, PeftConfig config,
+                                   std::vector<NamedTensor> tensors);
 
 /// Writes an adapter into `directory`, which is created when absent. Both
 /// files are on the disk before the first gets its name, the configuration

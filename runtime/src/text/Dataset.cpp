@@ -253,14 +253,21 @@ uint64_t sterna::countTrainedLabels(const Sample &sample) {
 Expected<Dataset> sterna::loadDataset(const std::string &path,
                                       const TokenizerInterface *tokenizer,
                                       const DatasetOptions &options) {
-  assert(options.sequenceLength >= 2 && "one token predicts nothing");
   Expected<std::string> content = readFile(path);
   if (!content.ok())
     return content.status();
+  return parseDataset(path, *content, tokenizer, options);
+}
+
+Expected<Dataset> sterna::parseDataset(const std::string &path,
+                                       std::string_view content,
+                                       const TokenizerInterface *tokenizer,
+                                       const DatasetOptions &options) {
+  assert(options.sequenceLength >= 2 && "one token predicts nothing");
   RowReader reader(tokenizer, options);
   Dataset dataset;
   FileReader file(path, reader, options.sequenceLength, dataset);
-  if (Status status = file.read(*content); !status.ok())
+  if (Status status = file.read(content); !status.ok())
     return status;
   if (dataset.samples.empty())
     return Status::error("'" + path + "' holds no token to score");

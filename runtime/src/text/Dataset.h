@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -79,6 +80,12 @@ struct Dataset {
 Expected<Dataset> loadDataset(const std::string &path,
                               const TokenizerInterface *tokenizer,
                               const DatasetOptions &options);
+
+/// As loadDataset, of the bytes of a file that would be at `path`.
+Expected<Dataset> parseDataset(const std::string &path,
+                               std::string_view content,
+                               const TokenizerInterface *tokenizer,
+                               const DatasetOptions &options);
 
 /// As loadDataset, of rows of ids with labels, -100 masked, that the caller
 /// holds. Errors name the row, counted from 1.

@@ -244,10 +244,9 @@ Status Adapter::save(const Session &session,
   return adapter.ok() ? savePeft(directory, *adapter) : adapter.status();
 }
 
-Status Adapter::saveGradients(const Session &session,
-                              const std::string &path) const {
-  std::vector<Matrices> gradients;
-  std::vector<NamedTensorView> tensors;
+Expected<PeftAdapter> Adapter::readGradients(const Session &session) const {
+  PeftAdapter gradients;
+  gradients.config = config;
   for (const Linear &linear : linears) {
     const format::StateTensor *found[2] = {};
     for (int i = 0; i < 2; ++i) {
@@ -262,13 +261,9 @@ Status Adapter::saveGradients(const Session &session,
     Expected<Matrices> pair = readPair(session, linear, *found[0], *found[1]);
     if (!pair.ok())
       return pair.status();
-    gradients.push_back(std::move(*pair));
-    tensors.push_back({peftTensorName(linear.layer, linear.target, 'A'),
-                       {config.rank, linear.in},
-                       gradients.back().a.data()});
-    tensors.push_back({peftTensorName(linear.layer, linear.target, 'B'),
-                       {linear.out, config.rank},
-                       gradients.back().b.data()});
+    gradients.pairs.push_back({linear.layer, linear.target, linear.in,
+                               linear.out, std::move(pair->a),
+                               std::move(pair->b)});
   }
-  return writeSafetensors(path, std::move(tensors));
+  return gradients;
 }

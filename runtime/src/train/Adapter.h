@@ -57,9 +57,8 @@ public:
   /// Writes the adapter from the state into the PEFT folder `directory`.
   Status save(const Session &session, const std::string &directory) const;
 
-  /// Writes the gradients of the adapter's matrices, named as in the adapter,
-  /// to the safetensors file at `path`.
-  Status saveGradients(const Session &session, const std::string &path) const;
+  /// The gradients of the adapter's matrices, in their places.
+  Expected<PeftAdapter> readGradients(const Session &session) const;
 
 private:
   /// One adapted linear and its tensors in the state.

@@ -41,6 +41,16 @@ Expected<ModelData> sterna::loadModelData(const Module &module,
   return padded(loadDataset(path, tokenizer, options), tokenizer);
 }
 
+Expected<ModelData> sterna::parseModelData(const Module &module,
+                                           const TokenizerInterface *tokenizer,
+                                           const std::string &path,
+                                           std::string_view content,
+                                           bool assistantOnlyLoss) {
+  DatasetOptions options = optionsFor(module);
+  options.assistantOnlyLoss = assistantOnlyLoss;
+  return padded(parseDataset(path, content, tokenizer, options), tokenizer);
+}
+
 Expected<ModelData> sterna::makeModelData(const Module &module,
                                           const TokenizerInterface *tokenizer,
                                           std::vector<Sample> rows) {

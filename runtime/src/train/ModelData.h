@@ -32,6 +32,13 @@ Expected<ModelData> loadModelData(const Module &module,
                                   const std::string &path,
                                   bool assistantOnlyLoss);
 
+/// The same from the bytes of a file that would be at `path`.
+Expected<ModelData> parseModelData(const Module &module,
+                                   const TokenizerInterface *tokenizer,
+                                   const std::string &path,
+                                   std::string_view content,
+                                   bool assistantOnlyLoss);
+
 /// The same from rows of token ids.
 Expected<ModelData> makeModelData(const Module &module,
                                   const TokenizerInterface *tokenizer,
