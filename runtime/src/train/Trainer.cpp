@@ -25,12 +25,29 @@ uint64_t sterna::stepsPerEpoch(uint64_t samples, uint32_t batch,
   return (batches + gradAccumulation - 1) / gradAccumulation;
 }
 
+/// Forgets what a run before on the session left: AdamW begins at zero.
+static Status clearMoments(Session &session) {
+  for (const format::StateTensor *tensor :
+       orEmpty(session.module().plan().state())) {
+    if (tensor->kind() != format::StateKind::moment1 &&
+        tensor->kind() != format::StateKind::moment2)
+      continue;
+    std::vector<float> zeroes(*elementCount(tensor->shape()), 0.0f);
+    if (Status status = session.writeState(*tensor, zeroes.data());
+        !status.ok())
+      return status;
+  }
+  return Status();
+}
+
 Expected<Trainer> Trainer::create(Session &session,
                                   std::unique_ptr<MicroBatches> batches,
                                   const TrainOptions &options) {
   Expected<OptimizerProgram> optimizer = OptimizerProgram::create(session);
   if (!optimizer.ok())
     return optimizer.status();
+  if (Status status = clearMoments(session); !status.ok())
+    return status;
   Trainer trainer(session, std::move(batches), *optimizer, options);
   while (trainer.batches->prepare(trainer.firstStep).weight == 0)
     ++trainer.firstStep;
