@@ -1,0 +1,13 @@
+# ===- _compiler.pyi - Types of the bindings of sterna-c/Compiler.h --------=== #
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+from collections.abc import Callable, Sequence
+
+def options() -> list[tuple[str, str]]: ...
+def compile(
+    input: str,
+    output: str,
+    options: Sequence[tuple[str, str]],
+    message: Callable[[int, str], None] | None,
+    progress: Callable[[str, float], None] | None,
+) -> bool: ...

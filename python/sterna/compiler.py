@@ -1,0 +1,118 @@
+# ===- compiler.py - From models to device binaries ------------------------=== #
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compilation, as sterna-compile does it."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import tempfile
+import warnings
+from collections.abc import Callable
+from typing import Any, Optional
+
+from . import options as _options
+from ._runtime import Error
+
+try:
+    from . import _compiler
+except ImportError as error:
+    _compiler = None  # type: ignore[assignment]
+    # A package that was built without it is not broken.
+    _lacks = (
+        "this package was built without the compiler: install one that was built "
+        "where LLVM 22 is, or compile with sterna-compile"
+        if isinstance(error, ModuleNotFoundError)
+        else f"the compiler cannot be loaded: {error}"
+    )
+
+_SEVERITIES = ("error", "note", "notice", "report")
+
+Progress = Callable[[str, Optional[float]], None]
+
+
+class CompileError(Error):
+    """Why a model could not be compiled.
+
+    `notes` are further messages; `filename`, `line` and `column` say where in a
+    file of IR, and are None elsewhere.
+    """
+
+    def __init__(self, message: str, notes: list[str]) -> None:
+        super().__init__("\n".join([message, *notes]))
+        self.notes = notes
+        place = re.match(r"(.+?):(\d+):(\d+): ", message)
+        self.filename = place[1] if place else None
+        self.line = int(place[2]) if place else None
+        self.column = int(place[3]) if place else None
+
+
+def option_table() -> list[tuple[str, str]]:
+    """Names and help of the options of sterna-compile."""
+    if _compiler is None:
+        raise Error(_lacks)
+    return _compiler.options()
+
+
+def compile(
+    model: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    progress: Progress | None = None,
+    **options: _options.Option | None,
+) -> pathlib.Path:
+    """Compile `model`, a GGUF file, a folder of Hugging Face or a file of ONNX,
+    to `output`, by default the model's name with ".stn" in the working folder,
+    and return that.
+
+    `progress(step, seconds)` is called where a step begins, with None, and where
+    it has ended. What sterna-compile would tell as a notice is a warning. Raises
+    CompileError.
+
+    Further keywords are the options of sterna-compile --help:
+
+    """
+    given = _options.to_pairs(options, option_table())
+    source = pathlib.Path(model)
+    target = pathlib.Path(output) if output else pathlib.Path(source.stem + ".stn")
+    messages: list[tuple[str, str]] = []
+
+    def tell(step: str, seconds: float) -> None:
+        if progress:
+            progress(step, None if seconds < 0 else seconds)
+
+    done = _compiler.compile(
+        str(source),
+        str(target),
+        given,
+        lambda severity, text: messages.append((_SEVERITIES[severity], text)),
+        tell,
+    )
+    if not done:
+        errors = [text for kind, text in messages if kind == "error"]
+        notes = [text for kind, text in messages if kind == "note"]
+        raise CompileError(errors[0] if errors else "compilation failed", notes)
+    for kind, text in messages:
+        if kind == "notice":
+            warnings.warn(text, stacklevel=2)
+    return target
+
+
+if _compiler is not None and compile.__doc__:
+    compile.__doc__ += _options.describe(option_table())
+
+
+def ir(
+    model: str | os.PathLike[str],
+    phase: str = "import",
+    **options: _options.Option | None,
+) -> str:
+    """The module of `model` after `phase`, as text: "import", "adapt",
+    "differentiate", "optimize", "dispatch", "schedule" or "codegen". Keywords
+    are those of `compile`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "module.mlir")
+        given: dict[str, Any] = {**options, "compile_to": phase}
+        compile(model, path, **given)
+        return pathlib.Path(path).read_text()

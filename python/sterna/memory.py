@@ -1,0 +1,48 @@
+# ===- memory.py - Memory, known before the run ----------------------------=== #
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The memory plan of a device binary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .tables import html_table, text_table
+
+_PARTS = ("weights", "state", "arena", "block")
+
+
+class MemoryPlan:
+    """Bytes that programs need, by what runs ("train", "generate", of a graph
+    "run") and part: weights that are read, state, the arena of values that are
+    computed, and the block of inputs and outputs. `plan["train"]["peak"]` is
+    the sum. Notebooks show it as a table."""
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self._rows: dict[str, dict[str, int]] = {}
+        for name, parts in description["memory"].items():
+            row = {part: int(parts[part]) for part in _PARTS}
+            self._rows[name] = {**row, "peak": sum(row.values())}
+
+    def __getitem__(self, name: str) -> dict[str, int]:
+        return self._rows[name]
+
+    def keys(self) -> list[str]:
+        """What can run."""
+        return list(self._rows)
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        heads = ["MiB", *_PARTS, "peak"]
+        rows = [
+            [name, *(f"{value / 2**20:.1f}" for value in row.values())]
+            for name, row in self._rows.items()
+        ]
+        return heads, rows
+
+    def __str__(self) -> str:
+        return text_table(*self._cells())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._cells())
