@@ -71,6 +71,14 @@ bool sterna_compile(const char *input, const char *output,
                     const sterna_compile_options_t *options,
                     const sterna_compile_listener_t *listener);
 
+/// Runs passes over the module that `text` is: `pipeline` is as in sterna-opt
+/// --pass-pipeline, or names of passes with commas. Calls `output` with `user`
+/// and the module's text. Returns whether it succeeded, as sterna_compile does.
+bool sterna_run_passes(sterna_text_t text, const char *pipeline,
+                       const sterna_compile_listener_t *listener,
+                       void (*output)(void *user, sterna_text_t text),
+                       void *user);
+
 #ifdef __cplusplus
 }
 #endif

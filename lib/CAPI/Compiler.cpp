@@ -93,3 +93,20 @@ bool sterna_compile(const char *input, const char *output,
   all.output = output;
   return succeeded(compile(all, toListener(listener)));
 }
+
+bool sterna_run_passes(sterna_text_t text, const char *pipeline,
+                       const sterna_compile_listener_t *listener,
+                       void (*output)(void *user, sterna_text_t text),
+                       void *user) {
+  if (!text.data || !pipeline || !output) {
+    tell(listener, Severity::Error,
+         "expected a text, a pipeline and a function, but got null");
+    return false;
+  }
+  auto result =
+      runPasses({text.data, text.size}, pipeline, toListener(listener));
+  if (failed(result))
+    return false;
+  output(user, toText(*result));
+  return true;
+}

@@ -50,8 +50,8 @@ nb::dict matrices(nb::handle_t<AdapterClass> object) {
 }
 
 AdapterClass assemble(const nb::dict &given, double scale) {
-  using Matrix = nb::ndarray<const float, nb::ndim<2>, nb::c_contig,
-                             nb::device::cpu>;
+  using Matrix =
+      nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
   std::vector<std::string> names;
   std::vector<Matrix> arrays;
   for (auto [name, array] : given) {

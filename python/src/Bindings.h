@@ -31,8 +31,8 @@ namespace sterna_python {
 namespace nb = nanobind;
 
 /// Tokens of any buffer of i32, or of what DLPack exports.
-using Tokens = nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig,
-                           nb::device::cpu>;
+using Tokens =
+    nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 
 /// Throws ValueError for arguments that are not right, else sterna.Error.

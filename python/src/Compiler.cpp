@@ -77,15 +77,36 @@ bool compile(const std::string &input, const std::string &output,
   {
     nb::gil_scoped_release unlocked;
     for (const auto &[name, value] : given)
-      succeeded = succeeded &&
-                  sterna_compile_options_set(options.get(), name.c_str(),
-                                             value.c_str(), &told);
+      succeeded =
+          succeeded && sterna_compile_options_set(options.get(), name.c_str(),
+                                                  value.c_str(), &told);
     succeeded = succeeded && sterna_compile(input.c_str(), output.c_str(),
                                             options.get(), &told);
   }
   if (listener.raised)
     throw nb::python_error(std::move(*listener.raised));
   return succeeded;
+}
+
+/// The module's text after the passes; None where they failed.
+nb::object runPasses(const std::string &text, const std::string &pipeline,
+                     nb::object message) {
+  Listener listener{std::move(message), nb::none()};
+  sterna_compile_listener_t told = listenerOf(listener);
+  std::string result;
+  auto take = [](void *user, sterna_text_t output) {
+    static_cast<std::string *>(user)->assign(output.data, output.size);
+  };
+  bool succeeded = false;
+  {
+    nb::gil_scoped_release unlocked;
+    succeeded = sterna_run_passes({text.data(), text.size()}, pipeline.c_str(),
+                                  &told, take, &result);
+  }
+  if (listener.raised)
+    throw nb::python_error(std::move(*listener.raised));
+  return succeeded ? nb::object(nb::str(result.data(), result.size()))
+                   : nb::none();
 }
 
 } // namespace
@@ -96,4 +117,6 @@ NB_MODULE(_compiler, m) {
   m.def("compile", &compile, nb::arg("input"), nb::arg("output"),
         nb::arg("options"), nb::arg("message").none(),
         nb::arg("progress").none());
+  m.def("run_passes", &runPasses, nb::arg("text"), nb::arg("pipeline"),
+        nb::arg("message").none());
 }

@@ -53,8 +53,8 @@ create(const ModuleClass &module,
         {tokens.size(), tokens.data(), labels ? labels->data() : nullptr});
   }
   sterna_data_t *data = nullptr;
-  check(sterna_data_create(module.module.get(), rows.data(), rows.size(),
-                           &data));
+  check(
+      sterna_data_create(module.module.get(), rows.data(), rows.size(), &data));
   return own(data);
 }
 

@@ -44,8 +44,8 @@ Generator create(const SessionClass &session, double temperature, double topP,
 
 void append(const Generator &self, const Tokens &tokens) {
   InSession inside(*self.session);
-  check(sterna_generator_append(self.handle.get(), tokens.data(),
-                                tokens.size()));
+  check(
+      sterna_generator_append(self.handle.get(), tokens.data(), tokens.size()));
 }
 
 const char *nameOf(sterna_stop_t stop) {

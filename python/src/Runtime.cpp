@@ -47,8 +47,9 @@ FloatArray sterna_python::makeFloats(std::initializer_list<size_t> shape) {
   for (size_t extent : shape)
     count *= extent;
   auto *data = new float[count];
-  nb::capsule owner(
-      data, [](void *floats) noexcept { delete[] static_cast<float *>(floats); });
+  nb::capsule owner(data, [](void *floats) noexcept {
+    delete[] static_cast<float *>(floats);
+  });
   return {data, shape, owner};
 }
 

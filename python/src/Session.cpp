@@ -68,9 +68,8 @@ std::pair<double, uint64_t> evaluate(const SessionClass &self,
   sterna_loss_t loss = {};
   loss.size = sizeof(loss);
   InSession inside(*self.session);
-  sterna_status_t status =
-      sterna_session_evaluate(self.session->handle.get(), data.data.get(),
-                              askToStop, nullptr, &loss);
+  sterna_status_t status = sterna_session_evaluate(
+      self.session->handle.get(), data.data.get(), askToStop, nullptr, &loss);
   if (sterna_status_code(status) == STERNA_STATUS_STOPPED) {
     sterna_status_release(status);
     nb::gil_scoped_acquire locked;
@@ -80,9 +79,8 @@ std::pair<double, uint64_t> evaluate(const SessionClass &self,
   return {loss.loss, loss.tokens};
 }
 
-std::pair<double, AdapterClass> gradients(const SessionClass &self,
-                                          const DataClass &data,
-                                          uint64_t seed) {
+std::pair<double, AdapterClass>
+gradients(const SessionClass &self, const DataClass &data, uint64_t seed) {
   double loss = 0;
   sterna_adapter_t *result = nullptr;
   InSession inside(*self.session);

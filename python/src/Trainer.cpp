@@ -33,10 +33,9 @@ Trainer create(const SessionClass &session, const DataClass &training,
     check(sterna_trainer_options_set(&options, view(name), view(value)));
   sterna_trainer_t *trainer = nullptr;
   InSession inside(*session.session);
-  check(sterna_trainer_create(session.session->handle.get(),
-                              training.data.get(),
-                              validation ? validation->data.get() : nullptr,
-                              &options, &trainer));
+  check(sterna_trainer_create(
+      session.session->handle.get(), training.data.get(),
+      validation ? validation->data.get() : nullptr, &options, &trainer));
   Trainer result{session.session, nullptr};
   result.handle.reset(trainer);
   return result;

@@ -15,7 +15,7 @@ sterna-run have: equal inputs give equal bits there and here.
 """
 
 from ._runtime import Error
-from .compiler import CompileError, compile, ir
+from .compiler import CompileError, compile, ir, opt
 from .memory import MemoryPlan
 from .model import Evaluation, Model, load
 from .profile import Profile
@@ -35,4 +35,5 @@ __all__ = [
     "compile",
     "ir",
     "load",
+    "opt",
 ]

@@ -11,3 +11,6 @@ def compile(
     message: Callable[[int, str], None] | None,
     progress: Callable[[str, float], None] | None,
 ) -> bool: ...
+def run_passes(
+    text: str, pipeline: str, message: Callable[[int, str], None] | None
+) -> str | None: ...

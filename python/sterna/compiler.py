@@ -48,6 +48,22 @@ class CompileError(Error):
         self.column = int(place[3]) if place else None
 
 
+class _Messages:
+    """What the compiler says."""
+
+    def __init__(self) -> None:
+        self._texts: list[tuple[str, str]] = []
+
+    def add(self, severity: int, text: str) -> None:
+        self._texts.append((_SEVERITIES[severity], text))
+
+    def of(self, kind: str) -> list[str]:
+        return [text for each, text in self._texts if each == kind]
+
+    def error(self) -> CompileError:
+        return CompileError(self.of("error")[0], self.of("note"))
+
+
 def option_table() -> list[tuple[str, str]]:
     """Names and help of the options of sterna-compile."""
     if _compiler is None:
@@ -76,26 +92,16 @@ def compile(
     given = _options.to_pairs(options, option_table())
     source = pathlib.Path(model)
     target = pathlib.Path(output) if output else pathlib.Path(source.stem + ".stn")
-    messages: list[tuple[str, str]] = []
+    messages = _Messages()
 
     def tell(step: str, seconds: float) -> None:
         if progress:
             progress(step, None if seconds < 0 else seconds)
 
-    done = _compiler.compile(
-        str(source),
-        str(target),
-        given,
-        lambda severity, text: messages.append((_SEVERITIES[severity], text)),
-        tell,
-    )
-    if not done:
-        errors = [text for kind, text in messages if kind == "error"]
-        notes = [text for kind, text in messages if kind == "note"]
-        raise CompileError(errors[0] if errors else "compilation failed", notes)
-    for kind, text in messages:
-        if kind == "notice":
-            warnings.warn(text, stacklevel=2)
+    if not _compiler.compile(str(source), str(target), given, messages.add, tell):
+        raise messages.error()
+    for text in messages.of("notice"):
+        warnings.warn(text, stacklevel=2)
     return target
 
 
@@ -116,3 +122,14 @@ def ir(
         given: dict[str, Any] = {**options, "compile_to": phase}
         compile(model, path, **given)
         return pathlib.Path(path).read_text()
+
+
+def opt(text: str, pipeline: str) -> str:
+    """The module `text` after the passes of `pipeline`, as sterna-opt runs them:
+    names with commas, or "builtin.module(...)". Raises CompileError."""
+    option_table()  # says where there is no compiler
+    messages = _Messages()
+    result = _compiler.run_passes(text, pipeline, messages.add)
+    if result is None:
+        raise messages.error()
+    return result

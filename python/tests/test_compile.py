@@ -60,3 +60,15 @@ def test_options_are_documented():
 def test_gives_the_module_of_a_phase():
     text = sterna.ir(MODEL, "import", no_train=True)
     assert "tern.linear" in text and "func.func @forward_1" in text
+
+
+def test_runs_passes():
+    text = sterna.ir(MODEL, "import", no_train=True)
+    split = sterna.opt(text, "sterna-split-linear,canonicalize")
+    assert "tern.matmul" in split and "tern.linear" not in split
+    assert sterna.opt(split, "builtin.module(cse)")
+    with pytest.raises(sterna.CompileError, match="sterna-splt-linear"):
+        sterna.opt(text, "sterna-splt-linear")
+    with pytest.raises(sterna.CompileError, match="unknown") as caught:
+        sterna.opt("module {\n  oops\n}", "cse")
+    assert caught.value.line == 2

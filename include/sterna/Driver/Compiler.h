@@ -38,6 +38,13 @@ struct CompileListener {
 mlir::LogicalResult compile(const CompileOptions &options,
                             const CompileListener &listener);
 
+/// Runs `pipeline`, in the textual form of sterna-opt's --pass-pipeline or
+/// names of passes with commas, over the module that `text` is, and returns its
+/// text. Fails after one message of severity Error.
+mlir::FailureOr<std::string> runPasses(llvm::StringRef text,
+                                       llvm::StringRef pipeline,
+                                       const CompileListener &listener);
+
 } // namespace sterna
 
 #endif // STERNA_DRIVER_COMPILER_H
