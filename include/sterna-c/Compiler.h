@@ -59,10 +59,12 @@ bool sterna_compile_options_set(sterna_compile_options_t *options,
                                 const char *name, const char *value,
                                 const sterna_compile_listener_t *listener);
 
-/// The number of options, and the name and help of one; null beyond the last.
+/// The number of options, and the name and help of one, and what stands for its
+/// value in --help, empty for a flag; null beyond the last.
 size_t sterna_compile_option_count(void);
 const char *sterna_compile_option_name(size_t index);
 const char *sterna_compile_option_help(size_t index);
+const char *sterna_compile_option_placeholder(size_t index);
 
 /// Compiles `input` to `output` as `options`, or the defaults if null, say.
 /// Returns whether it succeeded; if not, `listener`, which may be null, got one

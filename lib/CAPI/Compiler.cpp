@@ -75,6 +75,13 @@ const char *sterna_compile_option_name(size_t index) {
                                          : nullptr;
 }
 
+const char *sterna_compile_option_placeholder(size_t index) {
+  if (index >= getOptionTable().size())
+    return nullptr;
+  StringRef placeholder = getOptionTable()[index].placeholder;
+  return placeholder.empty() ? "" : placeholder.data();
+}
+
 const char *sterna_compile_option_help(size_t index) {
   return index < getOptionTable().size() ? getOptionTable()[index].help.data()
                                          : nullptr;

@@ -33,10 +33,14 @@ namespace nb = nanobind;
 /// Tokens of any buffer of i32, or of what DLPack exports.
 using Tokens =
     nb::ndarray<const int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Floats = nb::ndarray<const float, nb::c_contig, nb::device::cpu>;
 
 /// Throws ValueError for arguments that are not right, else sterna.Error.
 void check(sterna_status_t status);
+
+/// For loops of the runtime: whether the interpreter was interrupted; then the
+/// status that comes back is for checkStopped.
+int askToStop(void *, uint64_t done, uint64_t total);
+void checkStopped(sterna_status_t status);
 
 inline sterna_string_view_t view(std::string_view text) {
   return {text.data(), text.size()};

@@ -24,18 +24,22 @@ using Pairs = std::vector<std::pair<std::string, std::string>>;
 /// What Python wants to hear; its exceptions end the compilation when it is
 /// over, for the compiler cannot be left.
 struct Listener {
-  nb::object message;  // (severity, text)
+  nb::object message;  // (text, severity)
   nb::object progress; // (step, seconds, negative where it begins)
   nb::python_error *raised = nullptr;
 
   ~Listener() { delete raised; }
 
-  template <typename... Args> void call(nb::object &function, Args... args) {
+  template <typename Value>
+  void call(nb::object &function, sterna_text_t text, Value value) {
     nb::gil_scoped_acquire locked;
     if (raised || function.is_none())
       return;
     try {
-      function(args...);
+      // Text may have bytes of a file.
+      function(nb::steal(PyUnicode_DecodeUTF8(text.data, Py_ssize_t(text.size),
+                                              "replace")),
+               value);
     } catch (nb::python_error &error) {
       raised = new nb::python_error(std::move(error));
     }
@@ -48,20 +52,22 @@ sterna_compile_listener_t listenerOf(Listener &listener) {
   result.message = [](void *user, sterna_severity_t severity,
                       sterna_text_t text) {
     auto &self = *static_cast<Listener *>(user);
-    self.call(self.message, int(severity), std::string(text.data, text.size));
+    self.call(self.message, text, int(severity));
   };
   result.progress = [](void *user, sterna_text_t step, double seconds) {
     auto &self = *static_cast<Listener *>(user);
-    self.call(self.progress, std::string(step.data, step.size), seconds);
+    self.call(self.progress, step, seconds);
   };
   return result;
 }
 
-Pairs options() {
-  Pairs result;
+/// Name, placeholder and help of each option.
+nb::list options() {
+  nb::list result;
   for (size_t i = 0; i < sterna_compile_option_count(); ++i)
-    result.emplace_back(sterna_compile_option_name(i),
-                        sterna_compile_option_help(i));
+    result.append(nb::make_tuple(sterna_compile_option_name(i),
+                                 sterna_compile_option_placeholder(i),
+                                 sterna_compile_option_help(i)));
   return result;
 }
 

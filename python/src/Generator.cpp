@@ -70,11 +70,13 @@ const char *nameOf(sterna_stop_t stop) {
 nb::tuple next(const Generator &self) {
   sterna_piece_t piece = {};
   piece.size = sizeof(piece);
+  std::string copy;
   {
     InSession inside(*self.session);
     check(sterna_generator_next(self.handle.get(), &piece));
+    copy = text(piece.text);
   }
-  return nb::make_tuple(piece.token, text(piece.text), nameOf(piece.stop));
+  return nb::make_tuple(piece.token, copy, nameOf(piece.stop));
 }
 
 } // namespace

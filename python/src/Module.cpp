@@ -45,8 +45,11 @@ auto encode(const TokenizerClass &self, std::string_view prompt, bool bos,
   sterna_buffer_t *tokens = nullptr;
   uint32_t flags =
       (bos ? STERNA_ENCODE_BOS : 0u) | (special ? STERNA_ENCODE_SPECIAL : 0u);
-  check(sterna_tokenizer_encode(self.tokenizer.get(), view(prompt), flags,
-                                &tokens));
+  {
+    nb::gil_scoped_release unlocked;
+    check(sterna_tokenizer_encode(self.tokenizer.get(), view(prompt), flags,
+                                  &tokens));
+  }
   return toTokens(Buffer(tokens));
 }
 

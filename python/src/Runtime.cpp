@@ -20,11 +20,27 @@ void sterna_python::check(sterna_status_t status) {
   std::string message(text(sterna_status_message(status)));
   sterna_status_release(status);
   nb::gil_scoped_acquire locked;
+  // A message may have bytes of a file.
+  nb::object shown = nb::steal(PyUnicode_DecodeUTF8(
+      message.data(), Py_ssize_t(message.size()), "replace"));
   PyObject *type = code == STERNA_STATUS_INVALID_ARGUMENT ? PyExc_ValueError
                    : code == STERNA_STATUS_OUT_OF_MEMORY  ? PyExc_MemoryError
                                                           : errorType;
-  PyErr_SetString(type, message.c_str());
+  PyErr_SetObject(type, shown.ptr());
   throw nb::python_error();
+}
+
+int sterna_python::askToStop(void *, uint64_t, uint64_t) {
+  nb::gil_scoped_acquire locked;
+  return PyErr_CheckSignals();
+}
+
+void sterna_python::checkStopped(sterna_status_t status) {
+  if (sterna_status_code(status) != STERNA_STATUS_STOPPED)
+    return check(status);
+  sterna_status_release(status);
+  nb::gil_scoped_acquire locked;
+  throw nb::python_error(); // what the signal's handler raised
 }
 
 nb::str sterna_python::toText(Buffer buffer) {

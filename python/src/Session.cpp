@@ -57,25 +57,13 @@ AdapterClass readAdapter(const SessionClass &self) {
   return {{adapter, sterna_adapter_release}};
 }
 
-/// Stops where the interpreter was interrupted.
-int askToStop(void *, uint64_t, uint64_t) {
-  nb::gil_scoped_acquire locked;
-  return PyErr_CheckSignals();
-}
-
 std::pair<double, uint64_t> evaluate(const SessionClass &self,
                                      const DataClass &data) {
   sterna_loss_t loss = {};
   loss.size = sizeof(loss);
   InSession inside(*self.session);
-  sterna_status_t status = sterna_session_evaluate(
-      self.session->handle.get(), data.data.get(), askToStop, nullptr, &loss);
-  if (sterna_status_code(status) == STERNA_STATUS_STOPPED) {
-    sterna_status_release(status);
-    nb::gil_scoped_acquire locked;
-    throw nb::python_error();
-  }
-  check(status);
+  checkStopped(sterna_session_evaluate(
+      self.session->handle.get(), data.data.get(), askToStop, nullptr, &loss));
   return {loss.loss, loss.tokens};
 }
 

@@ -13,15 +13,24 @@ namespace {
 struct Trainer {
   std::shared_ptr<Session> session;
   Handle<sterna_trainer_t, sterna_trainer_release> handle;
+  /// Of the steps that were done: an interrupt may take a report from its
+  /// caller.
+  std::vector<sterna_step_t> reports;
 };
 
-/// Names and help of the options of a run.
-std::vector<std::pair<std::string, std::string>> options() {
-  std::vector<std::pair<std::string, std::string>> result;
+/// Name, placeholder and help of each option of a run.
+nb::list options() {
+  nb::list result;
   for (size_t i = 0; i < sterna_trainer_option_count(); ++i)
-    result.emplace_back(text(sterna_trainer_option_name(i)),
-                        text(sterna_trainer_option_help(i)));
+    result.append(nb::make_tuple(text(sterna_trainer_option_name(i)),
+                                 text(sterna_trainer_option_placeholder(i)),
+                                 text(sterna_trainer_option_help(i))));
   return result;
+}
+
+nb::tuple toTuple(const sterna_step_t &report) {
+  return nb::make_tuple(report.step, report.loss, report.grad_norm,
+                        report.learning_rate, report.tokens, report.seconds);
 }
 
 Trainer create(const SessionClass &session, const DataClass &training,
@@ -36,13 +45,13 @@ Trainer create(const SessionClass &session, const DataClass &training,
   check(sterna_trainer_create(
       session.session->handle.get(), training.data.get(),
       validation ? validation->data.get() : nullptr, &options, &trainer));
-  Trainer result{session.session, nullptr};
+  Trainer result{session.session, nullptr, {}};
   result.handle.reset(trainer);
   return result;
 }
 
 /// What the next step did; None where the run is over.
-nb::object step(const Trainer &self) {
+nb::object step(Trainer &self) {
   sterna_step_t report = {};
   report.size = sizeof(report);
   {
@@ -51,15 +60,23 @@ nb::object step(const Trainer &self) {
   }
   if (report.step == 0)
     return nb::none();
-  return nb::make_tuple(report.step, report.loss, report.grad_norm,
-                        report.learning_rate, report.tokens, report.seconds);
+  self.reports.push_back(report);
+  return toTuple(report);
+}
+
+nb::list reports(const Trainer &self) {
+  nb::list result;
+  for (const sterna_step_t &report : self.reports)
+    result.append(toTuple(report));
+  return result;
 }
 
 std::pair<double, uint64_t> validate(const Trainer &self) {
   sterna_loss_t loss = {};
   loss.size = sizeof(loss);
   InSession inside(*self.session);
-  check(sterna_trainer_validate(self.handle.get(), nullptr, nullptr, &loss));
+  checkStopped(
+      sterna_trainer_validate(self.handle.get(), askToStop, nullptr, &loss));
   return {loss.loss, loss.tokens};
 }
 
@@ -99,6 +116,7 @@ void sterna_python::addTrainer(nb::module_ &m) {
                      return sterna_trainer_steps(self.handle.get());
                    })
       .def("step", &step)
+      .def("reports", &reports)
       .def("validate", &validate)
       .def("first_step_loss", &firstStepLoss)
       .def("read_state", &readState)

@@ -13,6 +13,16 @@ from typing import Any
 
 import sterna
 from sterna import compiler, training
+from sterna.options import Table
+
+#: What a first run is good with: the demo's steps, rate and schedule. An option
+#: that is given takes the place of those that it excludes.
+_DEFAULTS = {
+    "max_steps": ("300", ("epochs",)),
+    "learning_rate": ("5e-3", ()),
+    "lr_scheduler": ("cosine", ()),
+    "warmup_ratio": ("0.1", ("warmup_steps",)),
+}
 
 
 def _progress(step: str, seconds: float | None) -> None:
@@ -20,25 +30,25 @@ def _progress(step: str, seconds: float | None) -> None:
         print(f"{step:<18} {seconds:.1f} s", file=sys.stderr)
 
 
-def _add_options(
-    parser: argparse.ArgumentParser, table: list[tuple[str, str]], title: str
-) -> list[str]:
-    """Adds the options of `table` that are not there; returns their keywords."""
+def _add_options(parser: argparse.ArgumentParser, table: Table, title: str) -> list[str]:
+    """Adds the options of `table`; returns their keywords."""
     group = parser.add_argument_group(title)
-    taken = set(parser._option_string_actions)
     keywords = []
-    for name, text in table:
-        if f"--{name}" in taken:
-            continue
+    for name, placeholder, text in table:
         keyword = name.replace("-", "_")
-        group.add_argument(
-            f"--{name}",
-            dest=keyword,
-            nargs="?",
-            const="true",
-            metavar="VALUE",
-            help=text.replace("%", "%%"),
-        )
+        help_text = text.replace("%", "%%")
+        if placeholder:
+            group.add_argument(
+                f"--{name}", dest=keyword, metavar=placeholder, help=help_text
+            )
+        else:
+            group.add_argument(
+                f"--{name}",
+                dest=keyword,
+                action="store_const",
+                const="true",
+                help=help_text,
+            )
         keywords.append(keyword)
     return keywords
 
@@ -76,42 +86,58 @@ class _Reporter:
         )
 
 
+def _prepare(arguments: argparse.Namespace, folder: str) -> pathlib.Path:
+    """The device binary, compiled unless it is one."""
+    path = pathlib.Path(arguments.model)
+    options = _given(arguments, arguments.compile_keywords)
+    if path.suffix != ".stn":
+        return sterna.compile(
+            path, pathlib.Path(folder) / "model.stn", progress=_progress, **options
+        )
+    if options:
+        name = next(iter(options)).replace("_", "-")
+        raise ValueError(f"--{name} is about compiling, but {path} is compiled")
+    return path
+
+
+def _choose(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options of the run, with defaults."""
+    options = _given(arguments, arguments.train_keywords)
+    for name, (value, excluded) in _DEFAULTS.items():
+        if not any(each in options for each in excluded):
+            options.setdefault(name, value)
+    return options
+
+
 def _tune(arguments: argparse.Namespace) -> None:
+    output = pathlib.Path(arguments.output)
+    output.mkdir(parents=True, exist_ok=True)
+    if any(output.iterdir()) and not arguments.overwrite:
+        raise ValueError(
+            f"the output folder '{output}' is not empty: choose another or use "
+            "--overwrite"
+        )
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(arguments.model)
-        if path.suffix != ".stn":
-            path = sterna.compile(
-                path,
-                pathlib.Path(folder) / "model.stn",
-                progress=_progress,
-                **_given(arguments, arguments.compile_keywords),
-            )
-        model = sterna.load(path)
+        model = sterna.load(_prepare(arguments, folder))
         print(model.memory_plan())
-        options = {**_DEFAULTS, **_given(arguments, arguments.train_keywords)}
-        if "max_steps" not in options and "epochs" not in options:
-            options["max_steps"] = "300"
+        options = _choose(arguments)
         chosen = ", ".join(f"{name} {value}" for name, value in options.items())
         held = arguments.validation or "a tenth of the rows"
         print(f"training with {chosen}; validation on {held}")
-        history = model.train(
-            arguments.data,
-            validation=arguments.validation,
-            validation_split=0.0 if arguments.validation else 0.1,
-            callbacks=[_Reporter()],
-            **options,
-        )
-        print(history)
-        model.save_adapter(arguments.output)
-        print(f"adapter             {arguments.output}")
-
-
-#: What a first run is good with: the demo's rate and schedule.
-_DEFAULTS = {
-    "learning_rate": "5e-3",
-    "lr_scheduler": "cosine",
-    "warmup_ratio": "0.1",
-}
+        try:
+            model.train(
+                arguments.data,
+                validation=arguments.validation,
+                validation_split=0.0 if arguments.validation else 0.1,
+                callbacks=[_Reporter()],
+                **options,
+            )
+        finally:
+            # An interrupt keeps what was learnt.
+            if model.history.steps:
+                print(model.history)
+                model.save_adapter(output)
+                print(f"adapter             {output}")
 
 
 def _info(arguments: argparse.Namespace) -> None:
@@ -128,18 +154,30 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=sterna.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    # A package without the compiler takes device binaries alone.
+    table = compiler.option_table() if compiler.has_compiler() else []
     one = commands.add_parser("compile", help="a model to a device binary")
     one.add_argument("model")
-    one.add_argument("-o", "--output")
-    keywords = _add_options(one, compiler.option_table(), "options of the compiler")
+    one.add_argument("-o", "--output", help="by default MODEL.stn in this folder")
+    keywords = _add_options(one, table, "options of the compiler")
     one.set_defaults(run=_compile, compile_keywords=keywords)
     two = commands.add_parser("tune", help="compile, plan, train, evaluate, save")
     two.add_argument("model", help="a model, or a device binary (.stn)")
     two.add_argument("--data", required=True, help="JSON lines or text")
-    two.add_argument("--validation", help="data to measure before and after")
-    two.add_argument("--output", default="tuned", help="folder for the adapter")
+    two.add_argument(
+        "--validation",
+        help="data to measure before and after (default: a tenth of the rows)",
+    )
+    two.add_argument(
+        "--output", default="tuned", help="folder for the adapter (default tuned)"
+    )
+    two.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="write into an output folder that is not empty",
+    )
     train = _add_options(two, training.option_table(), "options of the run")
-    keywords = _add_options(two, compiler.option_table(), "options of the compiler")
+    keywords = _add_options(two, table, "options of the compiler")
     two.set_defaults(run=_tune, train_keywords=train, compile_keywords=keywords)
     three = commands.add_parser("info", help="what a device binary holds")
     three.add_argument("model")
@@ -155,6 +193,9 @@ def main() -> int:
     except (sterna.Error, ValueError, OSError) as error:
         print(f"sterna: error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("sterna: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

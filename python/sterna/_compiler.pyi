@@ -3,14 +3,14 @@
 
 from collections.abc import Callable, Sequence
 
-def options() -> list[tuple[str, str]]: ...
+def options() -> list[tuple[str, str, str]]: ...
 def compile(
     input: str,
     output: str,
     options: Sequence[tuple[str, str]],
-    message: Callable[[int, str], None] | None,
+    message: Callable[[str, int], None] | None,
     progress: Callable[[str, float], None] | None,
 ) -> bool: ...
 def run_passes(
-    text: str, pipeline: str, message: Callable[[int, str], None] | None
+    text: str, pipeline: str, message: Callable[[str, int], None] | None
 ) -> str | None: ...

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
 import re
@@ -21,10 +22,10 @@ except ImportError as error:
     _compiler = None  # type: ignore[assignment]
     # A package that was built without it is not broken.
     _lacks = (
-        "this package was built without the compiler: install one that was built "
-        "where LLVM 22 is, or compile with sterna-compile"
-        if isinstance(error, ModuleNotFoundError)
-        else f"the compiler cannot be loaded: {error}"
+        f"the compiler cannot be loaded: {error}"
+        if importlib.util.find_spec("sterna._compiler")
+        else "this package was built without the compiler: install one that was "
+        "built where LLVM 22 is, or compile with sterna-compile"
     )
 
 _SEVERITIES = ("error", "note", "notice", "report")
@@ -40,12 +41,15 @@ class CompileError(Error):
     """
 
     def __init__(self, message: str, notes: list[str]) -> None:
-        super().__init__("\n".join([message, *notes]))
+        super().__init__(message, notes)
         self.notes = notes
         place = re.match(r"(.+?):(\d+):(\d+): ", message)
         self.filename = place[1] if place else None
         self.line = int(place[2]) if place else None
         self.column = int(place[3]) if place else None
+
+    def __str__(self) -> str:
+        return "\n".join([self.args[0], *self.notes])
 
 
 class _Messages:
@@ -54,7 +58,7 @@ class _Messages:
     def __init__(self) -> None:
         self._texts: list[tuple[str, str]] = []
 
-    def add(self, severity: int, text: str) -> None:
+    def add(self, text: str, severity: int) -> None:
         self._texts.append((_SEVERITIES[severity], text))
 
     def of(self, kind: str) -> list[str]:
@@ -64,8 +68,13 @@ class _Messages:
         return CompileError(self.of("error")[0], self.of("note"))
 
 
-def option_table() -> list[tuple[str, str]]:
-    """Names and help of the options of sterna-compile."""
+def has_compiler() -> bool:
+    """Whether the package has the compiler."""
+    return _compiler is not None
+
+
+def option_table() -> _options.Table:
+    """The options of sterna-compile; raises sterna.Error without it."""
     if _compiler is None:
         raise Error(_lacks)
     return _compiler.options()

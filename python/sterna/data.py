@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
@@ -21,6 +22,9 @@ Rows = Union[str, "os.PathLike[str]", Iterable[Any], _runtime.Data]
 
 def to_tokens(values: Any) -> NDArray[np.int32]:
     """Token ids as the runtime takes them, without a copy where they are i32."""
+    # NumPy alone does not look for DLPack.
+    if hasattr(values, "__dlpack__") and not isinstance(values, np.ndarray):
+        values = np.from_dlpack(values)
     array = np.asarray(values)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise ValueError(
@@ -47,8 +51,22 @@ def load_data(
     not right, naming it."""
     if isinstance(rows, _runtime.Data):
         return rows
+    data = _load(module, rows, assistant_only)
+    for notice in data.notices:
+        warnings.warn(notice, stacklevel=4)
+    return data
+
+
+def _load(
+    module: _runtime.Module, rows: Any, assistant_only: bool
+) -> _runtime.Data:
     if isinstance(rows, (str, os.PathLike)):
         return _runtime.Data.load(module, os.fspath(rows), assistant_only)
+    if isinstance(rows, (bytes, Mapping)):
+        raise TypeError(
+            f"expected a path or rows, but got {type(rows).__name__}: of several "
+            "sets of rows, choose one"
+        )
     listed = list(rows)
     if listed and all(not isinstance(row, (str, Mapping)) for row in listed):
         if assistant_only:
@@ -58,7 +76,12 @@ def load_data(
             module, [(to_tokens(row), None) for row in listed]
         )
     lines = []
-    for row in listed:
+    for number, row in enumerate(listed):
+        if not isinstance(row, (str, Mapping)):
+            raise TypeError(
+                f"row {number}: expected a mapping or a text, as other rows are, "
+                f"but got {type(row).__name__}"
+            )
         # Columns that a row does not have are None in a datasets.Dataset.
         content = (
             {"text": row}

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .tables import html_table, text_table
@@ -22,10 +22,15 @@ class MemoryPlan:
         self._rows: dict[str, dict[str, int]] = {}
         for name, parts in description["memory"].items():
             row = {part: int(parts[part]) for part in _PARTS}
-            self._rows[name] = {**row, "peak": sum(row.values())}
+            # A binary without training has no programs for it.
+            if any(row.values()):
+                self._rows[name] = {**row, "peak": sum(row.values())}
 
     def __getitem__(self, name: str) -> dict[str, int]:
         return self._rows[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
 
     def keys(self) -> list[str]:
         """What can run."""

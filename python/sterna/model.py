@@ -182,10 +182,15 @@ class Model:
         training_data, held = self._split(
             data, validation, validation_split, assistant_only_loss, pairs
         )
+        before = self._session.read_adapter() if self._has_adapter else None
         self._start_adapter(lora_alpha, pairs)
-        handle = _runtime.Trainer.create(
-            self._session, training_data, held, pairs
-        )
+        try:
+            handle = _runtime.Trainer.create(
+                self._session, training_data, held, pairs
+            )
+        except BaseException:
+            self._set(before)
+            raise
         return Trainer(handle)
 
     def train(
@@ -240,8 +245,13 @@ class Model:
         assistant_only: bool,
         pairs: list[tuple[str, str]],
     ) -> tuple[_runtime.Data, _runtime.Data | None]:
-        if validation is not None and fraction > 0:
+        if validation is not None and fraction != 0:
             raise ValueError("validation excludes validation_split")
+        if not 0 <= fraction < 1:
+            raise ValueError(
+                f"validation_split: expected a fraction from 0 to below 1, but got "
+                f"{fraction}"
+            )
         loaded = load_data(self._module, data, assistant_only)
         if fraction > 0:
             return loaded.split(fraction, _seed(pairs))
@@ -279,8 +289,9 @@ class Model:
 
     @property
     def adapter(self) -> dict[str, NDArray[np.float32]] | None:
-        """A copy of the adapter's matrices, by PEFT's names; None for the base
-        model. Set it to use others, scaled as before or by 1."""
+        """A copy of the adapter's matrices, which are read-only, by PEFT's names;
+        None for the base model. Set it to use others, scaled as before or by
+        1."""
         if not self._has_adapter:
             return None
         return self._session.read_adapter().matrices()
@@ -290,10 +301,7 @@ class Model:
         if matrices is None:
             self._set(None)
             return
-        arrays = {
-            name: np.ascontiguousarray(matrix, np.float32)
-            for name, matrix in matrices.items()
-        }
+        arrays = {name: _to_matrix(name, each) for name, each in matrices.items()}
         scale = self.adapter_scale if self._has_adapter else 1.0
         self._set(_runtime.Adapter.assemble(arrays, scale))
 
@@ -321,7 +329,21 @@ class Model:
 
 
 def _seed(pairs: list[tuple[str, str]]) -> int:
-    return int(dict(pairs).get("seed", 42))
+    text = dict(pairs).get("seed", "42")
+    # What is no number is refused where the run is made.
+    return int(text) if text.isdecimal() else 42
+
+
+def _to_matrix(name: Any, values: Any) -> NDArray[np.float32]:
+    if hasattr(values, "__dlpack__") and not isinstance(values, np.ndarray):
+        values = np.from_dlpack(values)
+    array = np.asarray(values)
+    if not isinstance(name, str) or array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise ValueError(
+            f"expected matrices of numbers by name, but got {name!r} of "
+            f"{array.dtype} and shape {array.shape}"
+        )
+    return np.ascontiguousarray(array, np.float32)
 
 
 def load(

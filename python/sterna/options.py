@@ -7,13 +7,21 @@ keyword is the option's name with underscores.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
+import numpy as np
+
 Option = Union[bool, int, float, str, Sequence[Any], Mapping[str, Any]]
+
+#: Name, placeholder of the value (empty for a flag) and help of each option.
+Table = Sequence[tuple[str, str, str]]
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool):
         return "true" if value else "false"
     # All digits of a float.
@@ -21,12 +29,12 @@ def _text(value: Any) -> str:
 
 
 def to_pairs(
-    given: Mapping[str, Option | None], table: Sequence[tuple[str, str]]
+    given: Mapping[str, Option | None], table: Table
 ) -> list[tuple[str, str]]:
     """Names and values as the libraries take them. None is the default; a list
     is its items with commas; a mapping is NAME=VALUE for each item. Raises
-    TypeError for a keyword that is no option."""
-    names = {name.replace("-", "_"): name for name, _ in table}
+    TypeError for a keyword that is no option, and for another type."""
+    names = {name.replace("-", "_"): name for name, _, _ in table}
     pairs = []
     for keyword, value in given.items():
         if keyword not in names:
@@ -38,16 +46,21 @@ def to_pairs(
         if isinstance(value, Mapping):
             items = [f"{key}={_text(item)}" for key, item in value.items()]
             pairs += [(names[keyword], item) for item in items]
-        elif isinstance(value, Sequence) and not isinstance(value, str):
+        elif isinstance(value, (list, tuple)):
             pairs.append((names[keyword], ",".join(map(_text, value))))
-        else:
+        elif isinstance(value, (str, int, float, np.generic, os.PathLike)):
             pairs.append((names[keyword], _text(value)))
+        else:
+            raise TypeError(
+                f"{keyword}: expected text, a number, a list or a mapping, but got "
+                f"{type(value).__name__}"
+            )
     return pairs
 
 
-def describe(table: Sequence[tuple[str, str]]) -> str:
+def describe(table: Table) -> str:
     """The options for a docstring."""
     lines = [
-        f"    {name.replace('-', '_')}: {help}" for name, help in sorted(table)
+        f"    {name.replace('-', '_')}: {help}" for name, _, help in sorted(table)
     ]
     return "\n".join(lines)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any, Optional
 
 from . import _runtime
+from . import options as _options
 from .tables import svg_curve
 
 
@@ -31,6 +32,11 @@ class Step:
     def tokens_per_second(self) -> float:
         """Of this step."""
         return self.tokens / self.seconds if self.seconds > 0 else 0.0
+
+
+def _to_step(report: tuple[int, float, float, float, int, float]) -> Step:
+    step, loss, grad_norm, learning_rate, tokens, seconds = report
+    return Step(step, loss, grad_norm, learning_rate, tokens, seconds)
 
 
 @dataclass
@@ -98,10 +104,12 @@ class Trainer:
         """The next step; None where the run is over. Raises sterna.Error, with
         the adapter as it was before, where a loss or gradient is not finite."""
         report = self._handle.step()
-        if report is None:
-            return None
-        step, loss, grad_norm, learning_rate, tokens, seconds = report
-        return Step(step, loss, grad_norm, learning_rate, tokens, seconds)
+        return None if report is None else _to_step(report)
+
+    @property
+    def steps_done(self) -> list[Step]:
+        """Those that were done, also one whose report an interrupt took."""
+        return [_to_step(report) for report in self._handle.reports()]
 
     def __iter__(self) -> Iterator[Step]:
         while (step := self.step()) is not None:
@@ -125,8 +133,8 @@ class Trainer:
         self._handle.restore_state(state)
 
 
-def option_table() -> list[tuple[str, str]]:
-    """Names and help of the options of a run."""
+def option_table() -> _options.Table:
+    """The options of a run."""
     return _runtime.Trainer.options()
 
 
@@ -163,8 +171,14 @@ class _Listeners:
         self._state.log_history.append(logs)
         self.call("on_step_end")
         self.call("on_log", logs=logs)
-        asked = self._callback is not None and self._callback(step) is False
-        return not asked and not self._control.should_training_stop
+        answer = self._callback(step) if self._callback else None
+        asked = answer is not None and not answer
+        return not asked and not self.is_stopped
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a callback has asked to stop."""
+        return bool(self._control.should_training_stop)
 
 
 def run(
@@ -180,10 +194,13 @@ def run(
     listeners.call("on_train_begin")
     if validates:
         history.validation_loss_before = trainer.validate()
-    for step in trainer:
-        history.steps.append(step)
-        if not listeners.step(step):
-            break
+    try:
+        while not listeners.is_stopped and (step := trainer.step()):
+            history.steps.append(step)
+            if not listeners.step(step):
+                break
+    finally:
+        history.steps = trainer.steps_done
     if validates:
         history.validation_loss = trainer.validate()
         listeners.call("on_evaluate", metrics={"eval_loss": history.validation_loss})

@@ -1,6 +1,8 @@
 # ===- test_compile.py - Compiling from Python -----------------------------=== #
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+import pickle
+
 import pytest
 from conftest import MODELS
 
@@ -72,3 +74,18 @@ def test_runs_passes():
     with pytest.raises(sterna.CompileError, match="unknown") as caught:
         sterna.opt("module {\n  oops\n}", "cse")
     assert caught.value.line == 2
+
+
+def test_errors_can_be_pickled(tmp_path):
+    with pytest.raises(sterna.CompileError) as caught:
+        sterna.compile(tmp_path / "absent.gguf")
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert str(copy) == str(caught.value) and copy.notes == caught.value.notes
+
+
+def test_bytes_of_files_in_messages(tmp_path):
+    path = tmp_path / "m.onnx"
+    graph = (MODELS.parent / "test/fuzz/corpus/onnx/products.onnx").read_bytes()
+    path.write_bytes(graph.replace(b"ReduceSum", b"Reduce\xff\xff\xff"))
+    with pytest.raises(sterna.CompileError):
+        sterna.compile(path, tmp_path / "m.stn", dim={"n": 2})

@@ -163,3 +163,38 @@ def test_files_that_are_wrong(tmp_path, binary):
         sterna.load(bad)
     with pytest.raises(ValueError, match="device"):
         sterna.load(binary, device="abacus")
+
+
+def test_two_binaries_in_a_process(binary, tmp_path, held_out):
+    """Each runs its own code."""
+    from conftest import MODELS
+
+    other = sterna.compile(MODELS / "sterna-kjv.gguf", tmp_path / "m.stn", seq_len=24)
+    first, second = sterna.load(binary), sterna.load(other)
+    for model, path in ((first, binary), (second, other)):
+        told = run_tool("eval", path, "--data", held_out)
+        assert model.evaluate(held_out).loss == told["loss"]
+
+
+def test_graphs_are_no_language_models(tmp_path, held_out):
+    from conftest import MODELS
+
+    graph = MODELS.parent / "test" / "fuzz" / "corpus" / "onnx" / "products.onnx"
+    path = sterna.compile(graph, tmp_path / "g.stn", dim={"n": 2})
+    with pytest.raises(sterna.Error, match="graph"):
+        sterna.load(path).evaluate(held_out)
+
+
+def test_dlpack_is_enough(model):
+    class Exported:
+        def __init__(self, array):
+            self.array = array
+
+        def __dlpack__(self, **options):
+            return self.array.__dlpack__(**options)
+
+        def __dlpack_device__(self):
+            return self.array.__dlpack_device__()
+
+    tokens = model.encode("In the morning")
+    np.testing.assert_array_equal(model.logits(Exported(tokens)), model.logits(tokens))

@@ -3,6 +3,7 @@
 """Runs, adapters and gradients, with those of sterna-run."""
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -155,3 +156,71 @@ def test_options_that_are_wrong(model, rows):
         model.train(rows, epochs=0)
     with pytest.raises(ValueError, match="excludes"):
         model.train(rows, validation=rows, validation_split=0.1)
+
+
+def test_a_signal_loses_no_step(binary, rows):
+    """The model is as far as its history says, wherever a signal came."""
+    model = sterna.load(binary, threads=2)
+    old = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model.train(rows, max_steps=100000, learning_rate=1e-3)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    done = len(model.history.steps)
+    other = sterna.load(binary)
+    trainer = other.trainer(rows, max_steps=100000, learning_rate=1e-3)
+    for _ in range(done):
+        trainer.step()
+    for name, matrix in other.adapter.items():
+        np.testing.assert_array_equal(matrix, model.adapter[name])
+
+
+def test_a_run_that_fails_leaves_the_adapter(model, rows):
+    expected = model.train(rows, seed=7, max_steps=3).losses
+    model.adapter = None
+    with pytest.raises(ValueError):
+        model.train(rows, seed=1, epochs=10**18)
+    assert model.adapter is None
+    assert model.train(rows, seed=7, max_steps=3).losses == expected
+
+
+def test_one_trainer_at_a_time(model, rows):
+    first = model.trainer(rows, **RUN)
+    first.step()
+    second = model.trainer(rows, **RUN)
+    with pytest.raises(sterna.Error, match="another trainer"):
+        first.step()
+    assert second.step().step == 1
+
+
+def test_data_that_is_wrong(model):
+    for wrong in ({"text": ["a b"]}, b"text"):
+        with pytest.raises(TypeError, match="choose one"):
+            model.evaluate(wrong)
+    with pytest.raises(TypeError, match="row 0"):
+        model.evaluate([[1, 2], "a b"])
+    with pytest.raises(ValueError, match="validation_split"):
+        model.train(["a b c"], validation_split=-1)
+    with pytest.warns(UserWarning, match="row"):
+        model.evaluate(["a b c", ""])
+
+
+def test_numbers_of_numpy_are_numbers(model, rows):
+    losses = model.train(rows, **RUN).losses
+    model.adapter = None
+    run = {**RUN, "learning_rate": np.float64(5e-3), "max_steps": np.int64(12),
+           "no_shuffle": np.False_}
+    assert model.train(rows, **run).losses == losses
+    with pytest.raises(TypeError, match="epochs"):
+        model.train(rows, epochs={1})
+
+
+def test_adapters_that_are_wrong(model, rows):
+    model.train(rows, max_steps=1)
+    name, matrix = next(iter(model.adapter.items()))
+    for wrong in ({name: None}, {name: matrix[0]}, {1: matrix}, {name: [["a"]]}):
+        with pytest.raises(ValueError, match="expected matrices"):
+            model.adapter = wrong

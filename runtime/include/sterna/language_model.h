@@ -480,11 +480,12 @@ STERNA_API sterna_status_t sterna_trainer_options_set(
     sterna_trainer_options_t *options, sterna_string_view_t name,
     sterna_string_view_t value);
 
-/// The number of such options, and the name and help of one; empty beyond the
-/// last.
+/// The number of such options, and the name and help of one, and what stands
+/// for its value in --help, empty for a flag; all empty beyond the last.
 STERNA_API size_t sterna_trainer_option_count(void);
 STERNA_API sterna_string_view_t sterna_trainer_option_name(size_t index);
 STERNA_API sterna_string_view_t sterna_trainer_option_help(size_t index);
+STERNA_API sterna_string_view_t sterna_trainer_option_placeholder(size_t index);
 
 /// A run that trains the session's adapter. Needs the programs `train_micro`
 /// and `train_apply`, and `eval_lora` for `validation`, which may be null, like

@@ -90,6 +90,7 @@ struct sterna_session : sterna_counted {
   std::shared_ptr<sterna::Profile> profile; // null: nothing is recorded
   std::optional<sterna::Adapter> adapter;
   uint64_t adapterVersion = 0; // rises where another adapter is set
+  uint64_t trainerVersion = 0; // rises where another trainer is created
   /// Rises where the context may no longer be what a generator put there: it
   /// was emptied, read with matrices that changed since, or written by name.
   uint64_t contextVersion = 0;

@@ -17,6 +17,7 @@ struct sterna_trainer {
 
   sterna_session *session = nullptr; // retained
   uint64_t adapterVersion = 0;       // the session's, when it was created
+  uint64_t trainerVersion = 0;       // likewise
   bool validates = false;
   std::unique_ptr<TrainingRun> run;
 };
@@ -117,14 +118,18 @@ sterna_status_t createTrainer(sterna_session_t *session,
   retain(session);
   handle->session = session;
   handle->adapterVersion = session->adapterVersion;
+  handle->trainerVersion = ++session->trainerVersion;
   handle->validates = validation != nullptr;
   handle->run = std::move(*run);
   *out_trainer = handle.release();
   return nullptr;
 }
 
-/// Fails where the adapter is no longer the one that the run trains.
+/// Fails where adapter or moments are no longer those of the run.
 sterna_status_t checkAdapter(const sterna_trainer &trainer) {
+  if (trainer.trainerVersion != trainer.session->trainerVersion)
+    return failed(Status::error("another trainer was created on the session "
+                                "since: one at a time trains it"));
   if (trainer.adapterVersion == trainer.session->adapterVersion)
     return nullptr;
   return failed(Status::error("the session's adapter was set anew since the "
@@ -249,6 +254,10 @@ sterna_string_view_t sterna_trainer_option_name(size_t index) {
 
 sterna_string_view_t sterna_trainer_option_help(size_t index) {
   return textOf(index, &TrainOption::help);
+}
+
+sterna_string_view_t sterna_trainer_option_placeholder(size_t index) {
+  return textOf(index, &TrainOption::placeholder);
 }
 
 sterna_status_t sterna_trainer_create(sterna_session_t *session,

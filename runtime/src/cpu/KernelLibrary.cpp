@@ -35,7 +35,12 @@ int writeAll(int file, const uint8_t *data, uint64_t size) {
   return 0;
 }
 
-Expected<void *> openObject(const uint8_t *data, uint64_t size) {
+struct OpenObject {
+  int file;
+  void *handle;
+};
+
+Expected<OpenObject> openObject(const uint8_t *data, uint64_t size) {
   int file = memfd_create("sterna-kernels", MFD_CLOEXEC);
   if (file < 0)
     return Status::error(
@@ -49,33 +54,37 @@ Expected<void *> openObject(const uint8_t *data, uint64_t size) {
   }
   std::string path = "/proc/self/fd/" + std::to_string(file);
   void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  const char *message = handle ? nullptr : dlerror();
-  close(file);
-  if (!handle)
+  if (!handle) {
+    const char *message = dlerror();
+    close(file);
     return Status::error(std::string("cannot load code: ") +
                          (message ? message : "unknown reason") +
                          "; is /proc mounted and may memory be executed");
-  return handle;
+  }
+  return OpenObject{file, handle};
 }
 
 } // namespace
 
 KernelLibrary::KernelLibrary(KernelLibrary &&other) noexcept
-    : handle(std::exchange(other.handle, nullptr)), library(other.library) {}
+    : file(std::exchange(other.file, -1)),
+      handle(std::exchange(other.handle, nullptr)), library(other.library) {}
 
 KernelLibrary::~KernelLibrary() {
-  if (handle)
-    dlclose(handle);
+  if (!handle)
+    return;
+  dlclose(handle);
+  close(file);
 }
 
 Expected<KernelLibrary> KernelLibrary::load(const uint8_t *data, uint64_t size,
                                             uint32_t kernels) {
-  Expected<void *> handle = openObject(data, size);
-  if (!handle.ok())
-    return handle.status();
-  KernelLibrary result(*handle);
+  Expected<OpenObject> object = openObject(data, size);
+  if (!object.ok())
+    return object.status();
+  KernelLibrary result(object->file, object->handle);
   auto query = reinterpret_cast<sterna_kernel_library_query_fn_t>(
-      dlsym(*handle, STERNA_KERNEL_LIBRARY_QUERY));
+      dlsym(object->handle, STERNA_KERNEL_LIBRARY_QUERY));
   if (!query)
     return Status::error("the code lacks its entry point '" +
                          std::string(STERNA_KERNEL_LIBRARY_QUERY) + "'");
@@ -87,7 +96,7 @@ Expected<KernelLibrary> KernelLibrary::load(const uint8_t *data, uint64_t size,
 
 Expected<KernelLibrary>
 KernelLibrary::link(const sterna_kernel_library_t *library, uint32_t kernels) {
-  KernelLibrary result(/*handle=*/nullptr);
+  KernelLibrary result(/*file=*/-1, /*handle=*/nullptr);
   result.library = library;
   if (Status status = result.check(kernels); !status.ok())
     return status;

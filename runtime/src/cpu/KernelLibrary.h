@@ -42,10 +42,13 @@ public:
   }
 
 private:
-  explicit KernelLibrary(void *handle) : handle(handle) {}
+  KernelLibrary(int file, void *handle) : file(file), handle(handle) {}
 
   Status check(uint32_t kernels) const;
 
+  /// Open as long as the object is loaded: loaders know an object by its path,
+  /// which has this number, and would take the next one of it for the same.
+  int file;
   void *handle; // null if the kernels are the program's
   const sterna_kernel_library_t *library = nullptr;
 };

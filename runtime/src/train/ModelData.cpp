@@ -14,7 +14,10 @@ using namespace sterna;
 
 namespace {
 
-DatasetOptions optionsFor(const Module &module) {
+Expected<DatasetOptions> optionsFor(const Module &module) {
+  if (module.isGraph())
+    return Status::error("expected a language model to read data for, but the "
+                         "module is a graph's");
   DatasetOptions options;
   options.sequenceLength = module.model().sequence_length();
   options.vocabularySize = int32_t(module.model().vocabulary());
@@ -36,9 +39,11 @@ Expected<ModelData> sterna::loadModelData(const Module &module,
                                           const TokenizerInterface *tokenizer,
                                           const std::string &path,
                                           bool assistantOnlyLoss) {
-  DatasetOptions options = optionsFor(module);
-  options.assistantOnlyLoss = assistantOnlyLoss;
-  return padded(loadDataset(path, tokenizer, options), tokenizer);
+  Expected<DatasetOptions> options = optionsFor(module);
+  if (!options.ok())
+    return options.status();
+  options->assistantOnlyLoss = assistantOnlyLoss;
+  return padded(loadDataset(path, tokenizer, *options), tokenizer);
 }
 
 Expected<ModelData> sterna::parseModelData(const Module &module,
@@ -46,15 +51,20 @@ Expected<ModelData> sterna::parseModelData(const Module &module,
                                            const std::string &path,
                                            std::string_view content,
                                            bool assistantOnlyLoss) {
-  DatasetOptions options = optionsFor(module);
-  options.assistantOnlyLoss = assistantOnlyLoss;
-  return padded(parseDataset(path, content, tokenizer, options), tokenizer);
+  Expected<DatasetOptions> options = optionsFor(module);
+  if (!options.ok())
+    return options.status();
+  options->assistantOnlyLoss = assistantOnlyLoss;
+  return padded(parseDataset(path, content, tokenizer, *options), tokenizer);
 }
 
 Expected<ModelData> sterna::makeModelData(const Module &module,
                                           const TokenizerInterface *tokenizer,
                                           std::vector<Sample> rows) {
-  return padded(makeDataset(std::move(rows), optionsFor(module)), tokenizer);
+  Expected<DatasetOptions> options = optionsFor(module);
+  if (!options.ok())
+    return options.status();
+  return padded(makeDataset(std::move(rows), *options), tokenizer);
 }
 
 Expected<ModelData> sterna::splitModelData(const Module &module,
