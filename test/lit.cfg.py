@@ -106,6 +106,7 @@ config.substitutions += [
     ("%check_logits", "%python %integration/check_logits.py"),
     ("%oracle_python", lit_config.params.get("full", "")),
     ("%onnx_python", config.onnx_python),
+    ("%llvm_tools", config.llvm_tools),
     ("%python", f"'{config.python}'"),
     ("%oracle", os.path.join(config.test_source_root, "oracle")),
     ("%source", config.sterna_source),

@@ -161,13 +161,16 @@ def test_options_that_are_wrong(model, rows):
 def test_a_signal_loses_no_step(binary, rows):
     """The model is as far as its history says, wherever a signal came."""
     model = sterna.load(binary, threads=2)
+
+    def arm(step):
+        if step.step == 3:
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+
     old = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
     try:
         with pytest.raises(KeyboardInterrupt):
-            model.train(rows, max_steps=100000, learning_rate=1e-3)
+            model.train(rows, callback=arm, max_steps=100000, learning_rate=1e-3)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
     done = len(model.history.steps)
     other = sterna.load(binary)

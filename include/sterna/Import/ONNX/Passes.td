@@ -45,11 +45,11 @@ def RaiseLinearsPass : Pass<"sterna-raise-linears", "::mlir::ModuleOp"> {
     A product `x * w` of f32 whose right side is computed from frozen parameters
     becomes a `tern.linear` where that side is ternary: `{-s, 0, s}` for one
     scale, one of each row or one of each group of a row's columns, transposed
-    or not. It may be stored as floats; as integers of 8, 4 or 2 bits times
-    their scales; as four trits to a byte; or be latent weights that the graph
-    makes ternary by their mean magnitude. All elements are read from the files
-    that parameters name. What else is computed from parameters stays as it is,
-    and so does what depends on one with `tern.trainable`.
+    or not. It may be stored as floats, or as integers of 8, 4 or 2 bits times
+    their scales. All elements are read from the files that parameters name, and
+    the ops that compute the side treat all alike, without rounding or wrapping.
+    What else is computed from parameters stays as it is, and so does what
+    depends on one with `tern.trainable`.
 
     Where `x` is quantized per row as BitNet b1.58 does (arXiv:2402.17764),
     whether it is fake or left in integers by whose step the product is
@@ -81,7 +81,8 @@ def RaiseNormsPass : Pass<"sterna-raise-norms", "::mlir::ModuleOp"> {
     `x / sqrt(mean(x^2) + epsilon)` of f32 over the last dimension, spelled by
     divisions, roots, reciprocals or powers, becomes a `tern.rms_norm` with the
     vector that it is multiplied by as weight, or ones where there is none.
-    That a norm is one is checked by computing it for known numbers.
+    That a norm is one, times its weights, is checked by computing it for known
+    numbers. One that is rounded to fewer bits on its way stays as it is.
 
     ```mlir
     %y = arith.mulf %w_broadcast, %x_by_root : tensor<4x8xf32>
