@@ -144,12 +144,12 @@ class CompiledFunction(nn.Module):
     def forward(self, *arguments: torch.Tensor) -> Any:
         """The results of `module`."""
         values = [*arguments, *self.module.parameters()]
-        results = _Call.apply(self, len(arguments), *values)
+        results = _Call.apply(self, *values)
         return results if len(self._outputs) > 1 else results[0]
 
     # What a call does.
 
-    def _write(self, program: str, number: int, values: Sequence[torch.Tensor]) -> None:
+    def _write(self, program: str, values: Sequence[torch.Tensor]) -> None:
         for name, value in zip(self._arguments + self._names, values):
             array = np.ascontiguousarray(value.detach().numpy())
             if value.is_floating_point():
@@ -164,8 +164,8 @@ class CompiledFunction(nn.Module):
             self._session.write_input(program, f"{name}.cotangent", cotangent)
         self._session.run(program)
 
-    def _call(self, number: int, values: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        self._write("main", number, values)
+    def _call(self, values: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        self._write("main", values)
         self._run("main", [np.zeros(shape, np.float32) for _, shape in self._outputs])
         results = []
         for name, shape in self._outputs:
@@ -176,11 +176,10 @@ class CompiledFunction(nn.Module):
 
     def _gradients(
         self,
-        number: int,
         values: Sequence[torch.Tensor],
         cotangents: Sequence[torch.Tensor],
     ) -> list[torch.Tensor | None]:
-        self._write("train_micro", number, values)
+        self._write("train_micro", values)
         one, zero = np.ones((), np.float32), np.zeros((), np.float32)
         self._session.write_input("train_micro", "loss_scale", one)
         self._session.write_input("train_micro", "accumulate", zero)
@@ -200,16 +199,16 @@ class CompiledFunction(nn.Module):
 class _Call(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, function: CompiledFunction, number: int, *values: torch.Tensor
+        ctx: Any, function: CompiledFunction, *values: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
-        ctx.function, ctx.number = function, number
+        ctx.function = function
         ctx.save_for_backward(*values)
-        return tuple(function._call(number, values))
+        return tuple(function._call(values))
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> Any:
         values = ctx.saved_tensors
-        return (None, None, *ctx.function._gradients(ctx.number, values, grads))
+        return (None, *ctx.function._gradients(values, grads))
 
 
 def _with_cotangents(
