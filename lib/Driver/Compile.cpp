@@ -10,6 +10,7 @@
 #include "Diagnostics.h"
 #include "Link.h"
 #include "MemoryPlan.h"
+#include "ProcessMutex.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -19,8 +20,6 @@
 #include "sterna/Support/OutputFile.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
-
-#include <mutex>
 
 using namespace mlir;
 using namespace sterna;
@@ -345,8 +344,6 @@ private:
 
 LogicalResult sterna::compile(const CompileOptions &options,
                               const CompileListener &listener) {
-  // lld, and LLVM's options which it resets, are the process's.
-  static std::mutex one;
-  std::lock_guard<std::mutex> lock(one);
+  std::lock_guard<std::mutex> lock(getProcessMutex());
   return Compilation(options, listener).run();
 }

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Diagnostics.h"
+#include "ProcessMutex.h"
 #include "sterna/InitAll.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -19,6 +20,7 @@ using namespace sterna;
 
 FailureOr<std::string> sterna::runPasses(StringRef text, StringRef pipeline,
                                          const CompileListener &listener) {
+  std::lock_guard<std::mutex> lock(getProcessMutex());
   static const bool areRegistered = (registerAllPasses(), true);
   (void)areRegistered;
   DialectRegistry registry;

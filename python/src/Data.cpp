@@ -12,31 +12,17 @@ namespace {
 
 DataClass own(sterna_data_t *data) { return {{data, sterna_data_release}}; }
 
-sterna_data_options_t optionsOf(bool assistantOnly) {
+/// Data from a path, or from lines, by a function of the C API.
+template <auto function>
+DataClass read(const ModuleClass &module, std::string_view source,
+               bool assistantOnly) {
   sterna_data_options_t options;
   sterna_data_options_init(sizeof(options), &options);
   options.assistant_only_loss = assistantOnly;
-  return options;
-}
-
-DataClass load(const ModuleClass &module, std::string_view path,
-               bool assistantOnly) {
-  sterna_data_options_t options = optionsOf(assistantOnly);
   sterna_data_t *data = nullptr;
   {
     nb::gil_scoped_release unlocked;
-    check(sterna_data_load(module.module.get(), view(path), &options, &data));
-  }
-  return own(data);
-}
-
-DataClass parse(const ModuleClass &module, std::string_view lines,
-                bool assistantOnly) {
-  sterna_data_options_t options = optionsOf(assistantOnly);
-  sterna_data_t *data = nullptr;
-  {
-    nb::gil_scoped_release unlocked;
-    check(sterna_data_parse(module.module.get(), view(lines), &options, &data));
+    check(function(module.module.get(), view(source), &options, &data));
   }
   return own(data);
 }
@@ -83,10 +69,10 @@ std::vector<std::string> notices(const DataClass &self) {
 
 void sterna_python::addData(nb::module_ &m) {
   nb::class_<DataClass>(m, "Data")
-      .def_static("load", &load, nb::arg("module"), nb::arg("path"),
-                  nb::arg("assistant_only"))
-      .def_static("parse", &parse, nb::arg("module"), nb::arg("lines"),
-                  nb::arg("assistant_only"))
+      .def_static("load", &read<sterna_data_load>, nb::arg("module"),
+                  nb::arg("path"), nb::arg("assistant_only"))
+      .def_static("parse", &read<sterna_data_parse>, nb::arg("module"),
+                  nb::arg("lines"), nb::arg("assistant_only"))
       .def_static("create", &create, nb::arg("module"), nb::arg("rows"))
       .def("split", &split, nb::arg("fraction"), nb::arg("seed"))
       .def_prop_ro("samples",

@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .tables import html_table, text_table
+from .tables import Tabular
 
 _PARTS = ("weights", "state", "arena", "block")
 
 
-class MemoryPlan:
+class MemoryPlan(Tabular):
     """Bytes that programs need, by what runs ("train", "generate", of a graph
     "run") and part: weights that are read, state, the arena of values that are
     computed, and the block of inputs and outputs. `plan["train"]["peak"]` is
@@ -44,10 +44,5 @@ class MemoryPlan:
         ]
         return heads, rows
 
-    def __str__(self) -> str:
-        return text_table(*self._cells())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return html_table(*self._cells())
+    def __repr__(self) -> str:
+        return str(self)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from .tables import html_table, text_table
+from .tables import Tabular
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class KernelTime:
     location: str
 
 
-class Profile(list[KernelTime]):
+class Profile(Tabular, list[KernelTime]):
     """Kernels in falling order of time. Notebooks show it as a table."""
 
     @classmethod
@@ -43,9 +43,3 @@ class Profile(list[KernelTime]):
             for row in self
         ]
         return ["kernel", "calls", "ms", "share", "tier"], rows
-
-    def __str__(self) -> str:
-        return text_table(*self._cells())
-
-    def _repr_html_(self) -> str:
-        return html_table(*self._cells())

@@ -8,6 +8,20 @@ import html
 from collections.abc import Sequence
 
 
+class Tabular:
+    """What a terminal and a notebook show as a table."""
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        """Heads of the columns, and rows."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return text_table(*self._cells())
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._cells())
+
+
 def text_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns aligned: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(heads, *rows)]

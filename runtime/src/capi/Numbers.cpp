@@ -16,17 +16,17 @@ namespace {
 
 using Rows = std::function<void(uint32_t, const float *)>;
 
-/// Reads tokens into an empty context; `run` gives `columnsOf(model)` values
-/// for each of them.
-template <typename ColumnsOf, typename Run>
-sterna_status_t readRows(sterna_session_t &session, const int32_t *tokens,
-                         size_t count, size_t size, float *out_rows,
-                         ColumnsOf columnsOf, Run run) {
+/// Reads tokens into an empty context; `append` gives a row of `columnsOf`
+/// values for each of them.
+sterna_status_t readRows(
+    sterna_session_t &session, const int32_t *tokens, size_t count, size_t size,
+    float *out_rows, uint32_t (LanguageModel::*columnsOf)() const,
+    Status (LanguageModel::*append)(const int32_t *, uint32_t, const Rows &)) {
   Expected<LanguageModel> model = LanguageModel::create(
       *session.session, session.adapter.has_value(), session.scale());
   if (!model.ok())
     return failed(model.status());
-  size_t columns = columnsOf(*model);
+  size_t columns = ((*model).*columnsOf)();
   // More than the context holds is refused by the model.
   if (count > UINT32_MAX || size != count * columns * sizeof(float))
     return invalid(Status::error("expected " +
@@ -34,10 +34,10 @@ sterna_status_t readRows(sterna_session_t &session, const int32_t *tokens,
                                  " bytes for each of " + std::to_string(count) +
                                  " tokens, but got " + std::to_string(size)));
   ++session.contextVersion;
-  Status status = run(*model, tokens, uint32_t(count),
-                      [&](uint32_t index, const float *row) {
-                        std::copy_n(row, columns, out_rows + index * columns);
-                      });
+  Status status = ((*model).*append)(
+      tokens, uint32_t(count), [&](uint32_t index, const float *row) {
+        std::copy_n(row, columns, out_rows + index * columns);
+      });
   return status.ok() ? nullptr : invalid(status);
 }
 
@@ -67,13 +67,9 @@ sterna_status_t sterna_session_logits(sterna_session_t *session,
                   {tokens, "tokens"},
                   {out_logits, "a place for the logits"}},
                  [&] {
-                   return readRows(
-                       *session, tokens, count, size, out_logits,
-                       [](LanguageModel &model) { return model.vocabulary(); },
-                       [](LanguageModel &model, const int32_t *ids,
-                          uint32_t number, const Rows &row) {
-                         return model.appendWithLogits(ids, number, row);
-                       });
+                   return readRows(*session, tokens, count, size, out_logits,
+                                   &LanguageModel::vocabulary,
+                                   &LanguageModel::appendWithLogits);
                  });
 }
 
@@ -84,13 +80,9 @@ sterna_status_t sterna_session_hidden(sterna_session_t *session,
                   {tokens, "tokens"},
                   {out_hidden, "a place for the hidden state"}},
                  [&] {
-                   return readRows(
-                       *session, tokens, count, size, out_hidden,
-                       [](LanguageModel &model) { return model.hiddenSize(); },
-                       [](LanguageModel &model, const int32_t *ids,
-                          uint32_t number, const Rows &row) {
-                         return model.appendWithHidden(ids, number, row);
-                       });
+                   return readRows(*session, tokens, count, size, out_hidden,
+                                   &LanguageModel::hiddenSize,
+                                   &LanguageModel::appendWithHidden);
                  });
 }
 

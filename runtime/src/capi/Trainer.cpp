@@ -24,24 +24,17 @@ struct sterna_trainer {
 
 namespace {
 
-sterna_scheduler_t schedulerOf(ScheduleKind kind) {
-  switch (kind) {
-  case ScheduleKind::constant:
-    return STERNA_SCHEDULER_CONSTANT;
-  case ScheduleKind::cosine:
-    return STERNA_SCHEDULER_COSINE;
-  case ScheduleKind::linear:
-    break;
-  }
-  return STERNA_SCHEDULER_LINEAR;
-}
+// One list of schedules, which both enumerations have in one order.
+static_assert(STERNA_SCHEDULER_CONSTANT == int(ScheduleKind::constant));
+static_assert(STERNA_SCHEDULER_COSINE == int(ScheduleKind::cosine));
+static_assert(STERNA_SCHEDULER_LINEAR == int(ScheduleKind::linear));
 
 sterna_trainer_options_t optionsOf(const TrainSettings &settings) {
   sterna_trainer_options_t options = {};
   options.epochs = settings.epochs;
   options.max_steps = settings.maxSteps;
   options.learning_rate = settings.learningRate;
-  options.scheduler = schedulerOf(settings.scheduler);
+  options.scheduler = uint32_t(settings.scheduler);
   options.learning_rate_minimum = settings.learningRateMinimum;
   options.warmup_steps = settings.warmupSteps;
   options.warmup_ratio = settings.warmupRatio;
@@ -58,19 +51,9 @@ sterna_status_t readOptions(const sterna_trainer_options_t *given,
   sterna_trainer_options_t options = optionsOf({});
   if (sterna_status_t status = readStruct(given, options))
     return status;
-  switch (options.scheduler) {
-  case STERNA_SCHEDULER_CONSTANT:
-    settings.scheduler = ScheduleKind::constant;
-    break;
-  case STERNA_SCHEDULER_COSINE:
-    settings.scheduler = ScheduleKind::cosine;
-    break;
-  case STERNA_SCHEDULER_LINEAR:
-    settings.scheduler = ScheduleKind::linear;
-    break;
-  default:
+  if (options.scheduler > STERNA_SCHEDULER_LINEAR)
     return invalid("expected a scheduler of sterna_scheduler_t");
-  }
+  settings.scheduler = ScheduleKind(options.scheduler);
   settings.epochs = options.epochs;
   settings.maxSteps = options.max_steps;
   settings.learningRate = options.learning_rate;
