@@ -196,10 +196,11 @@ def run(
         history.validation_loss_before = trainer.validate()
     try:
         while not listeners.is_stopped and (step := trainer.step()):
-            history.steps.append(step)
+            history.steps.append(step)  # callbacks may look
             if not listeners.step(step):
                 break
     finally:
+        # An interrupt may have taken the report of the last.
         history.steps = trainer.steps_done
     if validates:
         history.validation_loss = trainer.validate()

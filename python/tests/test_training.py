@@ -149,6 +149,16 @@ def test_gradients_are_those_of_the_tool(model, binary, rows, tmp_path):
         np.testing.assert_array_equal(array.ravel(), expected)
 
 
+def test_gradients_do_not_disturb_a_run(model, rows):
+    losses = [step.loss for step in model.trainer(rows, **RUN)]
+    model.adapter = None
+    disturbed = []
+    for step in model.trainer(rows, **RUN):
+        disturbed.append(step.loss)
+        model.gradients(rows)
+    assert disturbed == losses
+
+
 def test_options_that_are_wrong(model, rows):
     with pytest.raises(TypeError, match="did you mean learning_rate"):
         model.train(rows, learning_rat=1)

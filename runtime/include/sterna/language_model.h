@@ -320,8 +320,9 @@ STERNA_API sterna_status_t sterna_session_hidden(sterna_session_t *session,
 /// The gradients of the loss of the first sample of `data`, the mean over its
 /// scored tokens, with respect to the session's adapter: an adapter with the
 /// gradients in place of the matrices, to which the caller holds one reference.
-/// `seed` is of stochastic rounding. Needs the program `train_micro`. A trainer
-/// of the session goes on as if this had not been asked.
+/// `seed` is of stochastic rounding. Needs the programs `train_micro` and
+/// `train_apply`. A trainer of the session goes on as if this had not been
+/// asked.
 STERNA_API sterna_status_t sterna_session_gradients(
     sterna_session_t *session, const sterna_data_t *data, uint64_t seed,
     double *out_loss, sterna_adapter_t **out_gradients);
