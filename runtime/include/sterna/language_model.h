@@ -467,6 +467,9 @@ typedef struct sterna_trainer_options_t {
   uint32_t no_shuffle;
   /// Of the order of samples and of stochastic rounding. Default: 42.
   uint64_t seed;
+  /// The weight mu of FedProx's term mu/2 ||w - w0||^2, which keeps the adapter
+  /// near where the run began. Losses are without it. Default: 0.
+  double proximal_mu;
 } sterna_trainer_options_t;
 
 /// Writes the defaults to `*out_options`, which has `size` bytes.

@@ -43,6 +43,7 @@ sterna_trainer_options_t optionsOf(const TrainSettings &settings) {
   options.grad_accumulation = settings.gradAccumulation;
   options.no_shuffle = !settings.shuffle;
   options.seed = settings.seed;
+  options.proximal_mu = settings.proximalMu;
   return options;
 }
 
@@ -65,6 +66,7 @@ sterna_status_t readOptions(const sterna_trainer_options_t *given,
   settings.gradAccumulation = options.grad_accumulation;
   settings.shuffle = options.no_shuffle == 0;
   settings.seed = options.seed;
+  settings.proximalMu = options.proximal_mu;
   return nullptr;
 }
 

@@ -65,6 +65,9 @@ const std::vector<TrainOption> &sterna::trainOptionTable() {
                  "decoupled weight decay (default 0.01)"),
       makeNumber("grad-clip", &TrainSettings::gradClip,
                  "largest norm of the gradient; 0: no clipping (default 1)"),
+      makeNumber("proximal-mu", &TrainSettings::proximalMu,
+                 "weight mu of FedProx's term mu/2 ||w - w0||^2, which keeps "
+                 "the adapter near where the run began (default 0)"),
       makeNumber("grad-accumulation", &TrainSettings::gradAccumulation,
                  "micro-batches of a step (default 1)", {1u, 65536u}),
       makeNumber("seed", &TrainSettings::seed,

@@ -37,7 +37,8 @@ Status checkAlone(const TrainSettings &settings) {
                         checkNumber("--lr-min", settings.learningRateMinimum),
                         checkNumber("--warmup-ratio", settings.warmupRatio, 1),
                         checkNumber("--weight-decay", settings.weightDecay),
-                        checkNumber("--grad-clip", settings.gradClip)})
+                        checkNumber("--grad-clip", settings.gradClip),
+                        checkNumber("--proximal-mu", settings.proximalMu)})
     if (!status.ok())
       return status;
   constexpr uint32_t most = 65536;
@@ -92,6 +93,7 @@ Expected<TrainOptions> sterna::makeTrainOptions(const TrainSettings &settings,
   train.gradAccumulation = settings.gradAccumulation;
   train.weightDecay = settings.weightDecay;
   train.maxGradNorm = settings.gradClip;
+  train.proximalMu = settings.proximalMu;
   Expected<uint64_t> steps = countSteps(
       settings, stepsPerEpoch(samples, batch, train.gradAccumulation));
   if (!steps.ok())

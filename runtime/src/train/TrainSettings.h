@@ -26,6 +26,7 @@ struct TrainSettings {
   uint64_t warmupSteps = 0; // instead of a share
   double weightDecay = 0.01;
   double gradClip = 1; // 0: no clipping
+  double proximalMu = 0;
   uint32_t gradAccumulation = 1;
   uint64_t seed = 42; // of the order of samples and of stochastic rounding
   bool shuffle = true;

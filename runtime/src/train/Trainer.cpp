@@ -48,7 +48,12 @@ Expected<Trainer> Trainer::create(Session &session,
     return optimizer.status();
   if (Status status = clearMoments(session); !status.ok())
     return status;
-  Trainer trainer(session, std::move(batches), *optimizer, options);
+  Expected<ProximalTerm> proximal =
+      ProximalTerm::create(session, options.proximalMu);
+  if (!proximal.ok())
+    return proximal.status();
+  Trainer trainer(session, std::move(batches), *optimizer, std::move(*proximal),
+                  options);
   while (trainer.batches->prepare(trainer.firstStep).weight == 0)
     ++trainer.firstStep;
   return Expected<Trainer>(std::move(trainer));
@@ -104,6 +109,8 @@ Expected<std::optional<StepReport>> Trainer::step() {
     return loss.status();
   if (!std::isfinite(*loss))
     return notFinite("loss", current.index);
+  if (Status status = proximal.addGradients(); !status.ok())
+    return status;
   OptimizerStep settings;
   settings.learningRate = options.schedule.learningRate(current.index);
   settings.weightDecay = options.weightDecay;

@@ -11,6 +11,7 @@
 #define STERNA_RUNTIME_TRAIN_TRAINER_H
 
 #include "train/MicroBatches.h"
+#include "train/ProximalTerm.h"
 #include "train/Schedule.h"
 #include "train/TrainPrograms.h"
 #include "train/TrainerState.h"
@@ -28,6 +29,7 @@ struct TrainOptions {
   Schedule schedule;
   double weightDecay = 0.01;
   double maxGradNorm = 1; // 0: no clipping
+  double proximalMu = 0;  // 0: no term that keeps the run near its start
   BatchOptions batches;
 };
 
@@ -87,9 +89,10 @@ public:
 
 private:
   Trainer(Session &session, std::unique_ptr<MicroBatches> batches,
-          OptimizerProgram optimizer, const TrainOptions &options)
+          OptimizerProgram optimizer, ProximalTerm proximal,
+          const TrainOptions &options)
       : session(&session), batches(std::move(batches)), optimizer(optimizer),
-        options(options) {}
+        proximal(std::move(proximal)), options(options) {}
 
   Expected<double> accumulate(const MicroBatches::Step &step);
   /// Tensors of the state that a run depends on.
@@ -98,6 +101,7 @@ private:
   Session *session;
   std::unique_ptr<MicroBatches> batches;
   OptimizerProgram optimizer;
+  ProximalTerm proximal;
   TrainOptions options;
   uint64_t position = 0; // steps behind
   uint64_t updates = 0;

@@ -466,6 +466,7 @@ TEST_F(CApiTrain, RefusesBadOptions) {
   refused([](Options &o) { o.warmup_steps = 1, o.warmup_ratio = 0.5; },
           "--warmup-ratio");
   refused([](Options &o) { o.weight_decay = -1; }, "--weight-decay");
+  refused([](Options &o) { o.proximal_mu = -1; }, "--proximal-mu");
   refused([](Options &o) { o.grad_clip = NAN; }, "--grad-clip");
   refused([](Options &o) { o.grad_accumulation = 0; }, "--grad-accumulation");
   refused([](Options &o) { o.grad_accumulation = 70000; },
