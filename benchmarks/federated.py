@@ -276,13 +276,15 @@ def main():
     arguments.model = str(pathlib.Path(arguments.model).resolve())
     warnings.simplefilter("ignore")  # rows that are cut
     logging.getLogger("flwr").setLevel(logging.WARNING)
-    results = {"model": sterna.load(arguments.model).info["model"]}
+    target = HERE / "results" / "federated.json"
+    # What is not measured now stays as it was.
+    results = json.loads(target.read_bytes()) if target.exists() else {}
+    results["model"] = sterna.load(arguments.model).info["model"]
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.only.split(","):
             results[name] = PARTS[name](arguments, pathlib.Path(folder))
-    target = HERE / "results" / "federated.json"
-    target.write_text(json.dumps(results, indent=1) + "\n")
-    write_report(results, target.with_suffix(".md"))
+            target.write_text(json.dumps(results, indent=1) + "\n")
+            write_report(results, target.with_suffix(".md"))
     print(target.with_suffix(".md").read_text())
 
 

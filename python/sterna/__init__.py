@@ -1,6 +1,6 @@
 # ===- __init__.py - The Python package of Sterna --------------------------=== #
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Compile, run and fine-tune ternary language models.
+"""Compile, run and fine-tune ternary language models::
 
     import sterna
 

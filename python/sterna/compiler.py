@@ -96,7 +96,6 @@ def compile(
     CompileError.
 
     Further keywords are the options of sterna-compile --help:
-
     """
     given = _options.to_pairs(options, option_table())
     source = pathlib.Path(model)
@@ -114,8 +113,8 @@ def compile(
     return target
 
 
-if _compiler is not None and compile.__doc__:
-    compile.__doc__ += _options.describe(option_table())
+if _compiler is not None:
+    _options.document(compile, option_table())
 
 
 def ir(

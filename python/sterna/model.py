@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from . import _runtime, training
 from .data import Rows, load_data, to_tokens
 from .memory import MemoryPlan
-from .options import Option, describe, to_pairs
+from .options import Option, document, to_pairs
 from .profile import Profile
 from .training import History, StepCallback, Trainer
 
@@ -217,7 +217,6 @@ class Model:
         between two steps; the adapter is trained as far as `history` says.
 
         Further keywords are the options of sterna-run train --help:
-
         """
         trainer = self.trainer(
             data,
@@ -234,8 +233,7 @@ class Model:
         )
         return self.history
 
-    if train.__doc__:
-        train.__doc__ += describe(training.option_table())
+    document(train, training.option_table())
 
     def _split(
         self,

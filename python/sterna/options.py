@@ -7,8 +7,9 @@ keyword is the option's name with underscores.
 from __future__ import annotations
 
 import difflib
+import inspect
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -58,9 +59,8 @@ def to_pairs(
     return pairs
 
 
-def describe(table: Table) -> str:
-    """The options for a docstring."""
-    lines = [
-        f"    {name.replace('-', '_')}: {help}" for name, _, help in sorted(table)
-    ]
-    return "\n".join(lines)
+def document(function: Callable[..., Any], table: Table) -> None:
+    """Adds the options to the docstring of `function`, whose keywords they are."""
+    lines = [f"- {name.replace('-', '_')}: {help}" for name, _, help in sorted(table)]
+    text = inspect.cleandoc(function.__doc__ or "")
+    function.__doc__ = "\n".join([text, "", *lines])

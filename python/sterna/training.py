@@ -84,7 +84,7 @@ StepCallback = Callable[[Step], Optional[bool]]
 
 
 class Trainer:
-    """A run that trains a model's adapter, step by step:
+    """A run that trains a model's adapter, step by step::
 
         for step in model.trainer("chats.jsonl", max_steps=100):
             print(step.loss)
