@@ -105,7 +105,7 @@ def deploy(model, train, held, wire_type, folder):
             "wire-type": wire_type,
         })
         history, marks = folder / "history.json", []
-        while "adapter:" not in deployment.log("run"):
+        while "adapter of round" not in deployment.log("run"):
             done = len(json.loads(history.read_bytes())) if history.exists() else 0
             if done > len(marks):
                 marks.append((proxy.up, proxy.down))

@@ -58,7 +58,9 @@ def move_links(text, page):
             return match[0]
         if picture:
             return f"![{label}](pictures/{file.name})"
-        return label if label.startswith("`") else f"{label} (`{file.relative_to(ROOT)}`)"
+        if label.startswith("`"):
+            return label
+        return f"{label} (`{file.relative_to(ROOT)}`)"
 
     return LINK.sub(move, text)
 

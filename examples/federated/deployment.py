@@ -171,6 +171,7 @@ class Deployment:
 
     def run(self, config: Mapping[str, object]) -> None:
         """Starts a run of the app in this folder; its log is run.log."""
+        (self._folder / "run.log").unlink(missing_ok=True)
         self._start(
             "run",
             "flwr",
@@ -188,7 +189,7 @@ class Deployment:
                 sys.stdout.flush()
                 if ended:
                     # flwr itself succeeds whatever the app does.
-                    return 0 if "adapter:" in self.log("run") else 1
+                    return 0 if "adapter of round" in self.log("run") else 1
                 time.sleep(0.5)
 
     def log(self, name: str) -> str:

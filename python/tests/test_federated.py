@@ -11,7 +11,14 @@ from conftest import MODELS
 import sterna
 
 pytest.importorskip("flwr")
-from flwr.app import Array, ArrayRecord, ConfigRecord, Error, Message, RecordDict
+from flwr.app import (
+    Array,
+    ConfigRecord,
+    Context,
+    Error,
+    Message,
+    RecordDict,
+)
 from flwr.common.constant import ErrorCode
 from flwr.serverapp.strategy import (
     DifferentialPrivacyClientSideFixedClipping,
@@ -21,7 +28,13 @@ from flwr.serverapp.strategy import (
     FedProx,
 )
 
-from sterna.federated import Client, Server, simulate, wire
+from sterna.federated import (
+    Client,
+    Server,
+    client_from_config,
+    server_from_config,
+    simulate,
+)
 from sterna.federated.client import _parse_bytes
 from sterna.federated.grid import RetryGrid
 from sterna.federated.local import LocalGrid
@@ -117,7 +130,7 @@ def test_ranks_differ(binary, small, chats, tmp_path):
         assert not np.array_equal(both[name], start[name])
 
 
-def test_memory_chooses_the_rank(binary, small, chats, tmp_path):
+def test_memory_chooses_the_rank(binary, small, chats, tmp_path, caplog):
     needs = {
         path: sterna.load(path).memory_plan()["train"]["peak"]
         for path in (binary, small)
@@ -127,16 +140,24 @@ def test_memory_chooses_the_rank(binary, small, chats, tmp_path):
     history = simulate(make_server(binary, tmp_path, 1, rounds=1), [client])
     assert history[-1]["peak-bytes"] == needs[small]
     client.memory = needs[small] - 1
-    with pytest.raises(RuntimeError, match=f"at least {needs[small]} bytes"):
+    with pytest.raises(RuntimeError, match="expected 1 clients or more, but 0"):
         simulate(make_server(binary, tmp_path / "2", 1), [client])
+    assert f"at least {needs[small]} bytes" in caplog.text
+
+
+def write_rows(path, rows):
+    """A file with the rows."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
 
 
 def test_a_killed_client_goes_on(binary, chats, tmp_path, monkeypatch):
     """A round whose process dies between two steps is the same in the end."""
-    options = {"max_steps": 9, "learning_rate": 5e-3}
+    options = {"max_steps": 9, "learning_rate": 5e-3, "proximal_mu": 0.5}
+    rows = write_rows(tmp_path / "rows.jsonl", chats[:20])
 
     def client(name):
-        return Client([binary], chats[:20], state=tmp_path / name, save_steps=2)
+        return Client([binary], rows, state=tmp_path / name, save_steps=2)
 
     def server(name):
         return make_server(binary, tmp_path / name, 1, rounds=1, options=options)
@@ -152,7 +173,7 @@ def test_a_killed_client_goes_on(binary, chats, tmp_path, monkeypatch):
         return taken[-1]
 
     monkeypatch.setattr(sterna.Trainer, "step", dying)
-    with pytest.raises(RuntimeError, match="killed"):
+    with pytest.raises(RuntimeError, match="clients or more"):
         simulate(server("other"), [client("b")])
     taken.clear()
     monkeypatch.setattr(
@@ -162,10 +183,43 @@ def test_a_killed_client_goes_on(binary, chats, tmp_path, monkeypatch):
     assert len([each for each in taken if each]) == 5  # 4 of 9 were kept
     assert equal(result(tmp_path / "one"), result(tmp_path / "other"))
     assert disturbed[-1]["loss"] == undisturbed[-1]["loss"]
-    # What is no round's file is no reason to stop.
-    (tmp_path / "b" / "round.bin").write_bytes(b"[]\n...")
-    simulate(server("third"), [client("b")])
-    assert equal(result(tmp_path / "one"), result(tmp_path / "third"))
+    # What is no round's file, or a damaged one, is no reason to stop.
+    kept = tmp_path / "b" / "round.bin"
+    whole = kept.read_bytes()
+    for number, content in enumerate((b"[]\n...", whole[: len(whole) // 2])):
+        kept.write_bytes(content)
+        simulate(server(f"{number}"), [client("b")])
+        assert equal(result(tmp_path / "one"), result(tmp_path / f"{number}"))
+    # Another scale, or other rows, are another round.
+    for name, settings, rows_now in (("alpha", {"lora_alpha": 64.0}, chats[:20]),
+                                     ("rows", {}, chats[:19])):
+        write_rows(rows, rows_now)
+        for state in (tmp_path / "b", None):
+            output = tmp_path / f"{name}{state is None}"
+            other = make_server(binary, output, 1, rounds=1, options=options,
+                                **settings)
+            simulate(other, [Client([binary], rows, state=state)])
+        assert equal(result(tmp_path / f"{name}False"), result(tmp_path / f"{name}True"))
+    with pytest.raises(RuntimeError, match="clients or more"):
+        simulate(server("lists"), [Client([binary], chats, state=tmp_path / "b")])
+
+
+def test_state_has_where_a_run_began(binary, chats):
+    """With a proximal term, a run goes on wherever its state is taken to."""
+    options = {"max_steps": 4, "learning_rate": 1e-2, "proximal_mu": 3.0}
+    models = [sterna.load(binary) for _ in range(2)]
+    trainer = models[0].trainer(chats, **options)
+    trainer.step()
+    trainer.step()
+    other = models[1].trainer(chats, seed=42, **options)
+    other.step()
+    other.state = trainer.state
+    for each in (trainer, other):
+        list(each)
+    assert equal(models[0].adapter, models[1].adapter)
+    with pytest.raises(sterna.Error, match="training state"):
+        plain = {**options, "proximal_mu": 0}
+        models[1].trainer(chats, **plain).state = trainer.state
 
 
 @pytest.mark.parametrize("kind, settings", [
@@ -195,13 +249,33 @@ def test_a_restarted_server_goes_on(binary, chats, tmp_path, kind, settings):
 def test_checkpoints_are_checked(binary, small, chats, tmp_path):
     clients = [Client([binary, small], chats[:5])]
     simulate(make_server(binary, tmp_path, 1, rounds=1), clients)
-    with pytest.raises(ValueError, match="another model or rank"):
-        simulate(make_server(small, tmp_path, 1), clients)
+
+    def refused(match, model=binary, **settings):
+        with pytest.raises(ValueError, match=match):
+            simulate(make_server(model, tmp_path, 1, **settings), clients)
+
+    refused("another model or rank", small)
+    refused("scaled by 2", lora_alpha=32.0)
+    refused("strategy FedAvg, not FedAdam", strategy=average(FedAdam, 1))
     whole = (tmp_path / "round.npz").read_bytes()
     for content in (b"", whole[: len(whole) // 2], b"PK\x03\x04 nothing"):
         (tmp_path / "round.npz").write_bytes(content)
-        with pytest.raises(ValueError, match="no checkpoint"):
-            simulate(make_server(binary, tmp_path, 1), clients)
+        refused("no checkpoint")
+    (tmp_path / "round.npz").write_bytes(whole)
+    (tmp_path / "history.json").write_text("[1]")
+    refused("no checkpoint")
+    (tmp_path / "history.json").unlink()
+    assert simulate(make_server(binary, tmp_path, 1), clients)[-1]["round"] == 2
+
+
+def test_settings_are_those_of_the_run(binary, chats, tmp_path):
+    """What goes on has the settings that it is given, not those it was begun
+    with."""
+    clients = [Client([binary], chats[:5])]
+    for rounds, eta in ((1, 0.01), (2, 0.05)):
+        strategy = average(FedAdam, 1, eta=eta)
+        simulate(make_server(binary, tmp_path, 1, strategy, rounds=rounds), clients)
+        assert strategy.eta == eta
 
 
 def adamw(model, w, start, mu, steps, rate, chats):
@@ -269,22 +343,50 @@ def test_fedprox_reaches_clients(binary, chats, tmp_path):
     assert equal(result(tmp_path), model.adapter)
 
 
+def privately(clients, **settings):
+    """Fixed clipping, noise apart."""
+    settings = {"noise_multiplier": 0.0, "clipping_norm": 0.01, **settings}
+    return DifferentialPrivacyClientSideFixedClipping(
+        average(FedAvg, clients), num_sampled_clients=clients, **settings
+    )
+
+
+def update_of(binary, output):
+    """What a federation of one round has added."""
+    model = sterna.load(binary)
+    start = sterna._runtime.Adapter.create(model._module, 16.0, 42).matrices()
+    return {name: each - start[name] for name, each in result(output).items()}
+
+
+def norm(matrices):
+    return np.sqrt(sum(float((each**2).sum()) for each in matrices.values()))
+
+
 def test_privacy_clips(binary, chats, tmp_path):
-    """Without noise, the update has the norm that is allowed."""
-    strategy = DifferentialPrivacyClientSideFixedClipping(
-        average(FedAvg, 1), noise_multiplier=0.0, clipping_norm=0.01,
-        num_sampled_clients=1,
+    """Without noise, the update has the norm that is allowed, and those of
+    clients with few rows count as others do."""
+    parts = [chats[:10], chats[10:12]]
+    for index, part in enumerate(parts):
+        server = make_server(binary, tmp_path / f"{index}", 1, privately(1), rounds=1)
+        simulate(server, [Client([binary], part)])
+        assert norm(update_of(binary, tmp_path / f"{index}")) == pytest.approx(
+            0.01, rel=1e-3
+        )
+    server = make_server(binary, tmp_path / "both", 2, privately(2), rounds=1)
+    simulate(server, [Client([binary], part) for part in parts])
+    both, one, other = (
+        update_of(binary, tmp_path / name) for name in ("both", "0", "1")
     )
-    server = make_server(binary, tmp_path, 1, strategy, rounds=1, privacy="fixed")
-    simulate(server, [Client([binary], chats[:10])])
-    start = sterna._runtime.Adapter.create(
-        sterna.load(binary)._module, 16.0, 42
-    ).matrices()
-    update = sum(
-        float(((matrix - start[name]) ** 2).sum())
-        for name, matrix in result(tmp_path).items()
-    )
-    assert np.sqrt(update) == pytest.approx(0.01, rel=1e-3)
+    for name, matrix in both.items():
+        np.testing.assert_allclose(matrix, (one[name] + other[name]) / 2, atol=1e-7)
+
+
+def test_privacy_of_nothing(binary, chats, tmp_path, caplog):
+    server = make_server(binary, tmp_path, 1, privately(1), rounds=1,
+                         options={"max_steps": 1, "learning_rate": 0})
+    with pytest.raises(RuntimeError, match="clients or more"):
+        simulate(server, [Client([binary], chats[:5])])
+    assert "cannot be clipped" in caplog.text
 
 
 def test_bytes_on_the_wire(binary, chats, tmp_path):
@@ -302,77 +404,63 @@ def test_bytes_on_the_wire(binary, chats, tmp_path):
     assert len(set(losses)) == 3
 
 
-class TestWire:
-    """Adapters as they travel."""
+def test_other_models_are_refused(binary, chats, tmp_path, caplog):
+    server = make_server(binary, tmp_path, 1, rounds=1)
+    other = sterna.compile(MODELS / "sterna-kjv.gguf", tmp_path / "other.stn",
+                           seq_len=64, lora_targets="q_proj")
+    with pytest.raises(RuntimeError, match="clients or more"):
+        simulate(server, [Client([other], chats[:3])])
+    assert "other matrices" in caplog.text
 
-    @staticmethod
-    def adapter(rank=5, seed=0):
-        random = np.random.default_rng(seed)
-        return {
-            "a.lora_A.weight": random.normal(size=(rank, 7)).astype(np.float32),
-            "a.lora_B.weight": random.normal(size=(3, rank)).astype(np.float32),
-            "b.lora_A.weight": np.zeros((rank, 2), np.float32),
-        }
 
-    @pytest.mark.parametrize("rank", [1, 4, 5])
-    def test_round_trip(self, rank):
-        adapter = self.adapter()
-        layout = wire.Layout.of(adapter)
-        first = wire.truncate(adapter, rank)
-        for wire_type, error in (("f32", 0), ("f16", 2.0**-11), ("int8", 0.5 / 127)):
-            record = wire.encode(layout, adapter, rank, wire_type)
-            back = wire.decode(layout, record, rank, wire_type)
-            assert wire.rank_of(back) == rank
-            for name, matrix in first.items():
-                axis = 0 if "lora_B" in name else 1
-                largest = np.abs(matrix).max(axis=axis, keepdims=True)
-                limit = error * (np.abs(matrix) if wire_type == "f16" else largest)
-                assert (np.abs(back[name] - matrix) <= limit * 1.0001 + 1e-7).all()
+class Odd(LocalGrid):
+    """A grid whose last client's replies `change` makes odd."""
 
-    def test_updates_leave_out_what_is_as_it_was(self):
-        sent = self.adapter()
-        trained = {name: each.copy() for name, each in sent.items()}
-        trained["a.lora_B.weight"][1, 2] += 0.25
-        layout = wire.Layout.of(sent)
-        for wire_type in wire.WIRE_TYPES:
-            record, rank = wire.encode_update(layout, trained, sent, wire_type)
-            assert rank == 3
-            back = wire.decode_update(layout, record, rank, wire_type, sent)
-            for name, matrix in trained.items():
-                np.testing.assert_allclose(back[name], matrix, rtol=1e-6)
-        assert wire.encode_update(layout, sent, sent, "f32")[1] == 1
+    def __init__(self, clients, change):
+        super().__init__(clients)
+        self._change = change
 
-    def test_refuses_what_is_none(self):
-        adapter = self.adapter()
-        layout = wire.Layout.of(adapter)
-        record = wire.encode(layout, adapter, 5, "f32")
+    def _answer(self, message, node):
+        reply = super()._answer(message, node)
+        if node == len(self._clients):
+            self._change(reply.content)
+        return reply
 
-        def refused(match, rank=5, wire_type="f32", **arrays):
-            changed = {**record, **{k: Array(v) for k, v in arrays.items()}}
-            with pytest.raises(ValueError, match=match):
-                wire.decode(layout, ArrayRecord(changed), rank, wire_type)
 
-        flat = record["adapter"].numpy()
-        refused("elements", rank=4)
-        refused("elements", adapter=flat[:-1])
-        refused("elements", adapter=flat.reshape(1, -1))
-        refused("float64", adapter=flat.astype(np.float64))
-        refused("f16", wire_type="f16")
-        refused("arrays", wire_type="int8")
-        refused("arrays", more=flat)
-        refused("not finite", adapter=flat * np.float32(np.nan))
-        refused("scales", wire_type="int8", adapter=flat.astype(np.int8),
-                scales=np.ones(3, np.float32))
-        adapter["a.lora_A.weight"][0, 0] = 1e6
-        with pytest.raises(ValueError, match="f16"):
-            wire.encode(layout, adapter, 5, "f16")
+def set_in(record, key, value):
+    """A function that sets `key` in a record of a reply."""
+    return lambda content: content[record].__setitem__(key, value)
 
-    def test_other_models_are_refused(self, binary, chats, tmp_path):
-        server = make_server(binary, tmp_path, 1, rounds=1)
-        other = sterna.compile(MODELS / "sterna-kjv.gguf", tmp_path / "other.stn",
-                               seq_len=64, lora_targets="q_proj")
-        with pytest.raises(RuntimeError, match="other matrices"):
-            simulate(server, [Client([other], chats[:3])])
+
+@pytest.mark.parametrize("change", [
+    lambda content: content.pop("wire"),
+    lambda content: content.pop("metrics"),
+    set_in("wire", "rank", 16),
+    set_in("wire", "rank", 5 * 10**7),
+    set_in("wire", "rank", "8"),
+    set_in("wire", "rank", 3),
+    set_in("arrays", "adapter", Array(np.full(233472, np.nan, np.float32))),
+    set_in("metrics", "num-examples", float("nan")),
+    set_in("metrics", "num-examples", -19),
+    set_in("metrics", "loss", [1.0, 2.0]),
+], ids=range(10))
+def test_odd_replies_are_left_out(binary, chats, tmp_path, caplog, change):
+    """One client does not stop a federation, nor does it get into the result."""
+    clients = [Client([binary], chats[i : i + 5]) for i in (0, 5)]
+    server = make_server(binary, tmp_path / "odd", 2, rounds=1)
+    server.min_clients = 1
+    run(server, Odd(clients, change))
+    simulate(make_server(binary, tmp_path / "one", 1, rounds=1), clients[:1])
+    assert equal(result(tmp_path / "odd"), result(tmp_path / "one"))
+    assert "node 2: " in caplog.text
+
+
+def test_metrics_of_some_are_left_out(binary, chats, tmp_path):
+    clients = [Client([binary], chats[i : i + 5], validation=chats[:3]) for i in (0, 5)]
+    strategy = FedAvg(min_train_nodes=2, min_evaluate_nodes=2, min_available_nodes=2)
+    server = make_server(binary, tmp_path, 2, strategy, rounds=1)
+    history = run(server, Odd(clients, set_in("metrics", "more", 1.0)))
+    assert "more" not in history[-1] and history[-1]["evaluate-loss"] > 0
 
 
 class Nodes(LocalGrid):
@@ -415,8 +503,83 @@ def test_a_round_ends_in_time():
     assert [each.content["who"]["node"] for each in replies] == [1]
 
 
+def test_a_node_that_crashes_is_left_out():
+    nodes = Nodes(1, {})
+    nodes._answer = lambda message, node: Message(
+        Error(ErrorCode.CLIENT_APP_CRASHED, "out of memory"), reply_to=message
+    )
+    messages = [Message(RecordDict(), 1, "train", group_id="7")]
+    (reply,) = RetryGrid(nodes, pause=0).send_and_receive(messages, timeout=30)
+    assert reply.error.reason == "out of memory" and reply.metadata.group_id == "7"
+
+
+def test_refused_messages_are_sent_again():
+    nodes = Nodes(3, {})
+    push, refusals = nodes.push_messages, []
+
+    def refusing(messages):
+        ids = push(messages)
+        if refusals:
+            return ids
+        refusals.append(ids)
+        for number in ids[1:]:
+            nodes._replies.pop(number)
+        return [ids[0], "", ""]
+
+    nodes.push_messages = refusing
+    messages = [Message(RecordDict(), node, "train") for node in (1, 2, 3)]
+    replies = RetryGrid(nodes, pause=0).send_and_receive(messages, timeout=30)
+    assert {each.content["who"]["node"] for each in replies} == {1, 2, 3}
+    nodes.push_messages = lambda messages: []
+    with pytest.raises(RuntimeError, match="too large"):
+        RetryGrid(nodes, pause=0).send_and_receive(messages, timeout=30)
+
+
+def context(node=(), run=()):
+    """Of an app, with these configurations."""
+    return Context(0, 1, dict(node), RecordDict(), dict(run))
+
+
 def test_configuration_is_read():
     assert _parse_bytes("512MiB") == 512 << 20 and _parse_bytes("7") == 7
-    for text in ("", "5 MB", "-1", "1.5GiB"):
+    for text in ("5 MB", "-1", "1.5GiB"):
         with pytest.raises(ValueError, match="memory"):
             _parse_bytes(text)
+    node = {"model": "a.stn, b.stn", "data": "c", "memory": "1KiB", "state": "",
+            "partition-id": 1, "assistant-only-loss": True}
+    client = client_from_config(context(node))
+    assert client == Client(["a.stn", "b.stn"], "c", memory=1024,
+                            assistant_only_loss=True)
+    for key, value, match in (("memroy", "1", "did you mean memory"),
+                              ("threads", "two", "threads"),
+                              ("data", "", "does not say its data")):
+        with pytest.raises(ValueError, match=match):
+            client_from_config(context({**node, key: value}))
+
+
+def test_configuration_of_a_run_is_read():
+    config = {"model": "a.stn", "output": "b", "rounds": 3, "strategy": "fedprox",
+              "proximal-mu": 0.5, "epochs": "", "max-steps": 7, "min-clients": 3,
+              "privacy": "fixed", "privacy-noise": 1.0, "privacy-norm": 2.0,
+              "no-shuffle": True}
+    server = server_from_config(context(run=config))
+    assert server.options == {"max_steps": 7, "proximal_mu": 0.5, "no_shuffle": True}
+    assert server.strategy.strategy.proximal_mu == 0.5
+    assert (server.strategy.clipping_norm, server.min_clients) == (2.0, 3)
+    with pytest.raises(ValueError, match="min-client, did you mean"):
+        server_from_config(context(run={**config, "min-client": 1}))
+    for key, value in (("strategy", "fedfoo"), ("privacy", "fixd"), ("rounds", ""),
+                       ("privacy-noise", ""), ("lora-alpha", "much")):
+        with pytest.raises(ValueError, match=key):
+            server_from_config(context(run={**config, key: value}))
+
+
+def test_settings_are_checked(binary, tmp_path):
+    for settings, match in (
+        ({"rounds": 0}, "rounds"), ({"min_clients": 0}, "min-clients"),
+        ({"wire_type": "f8"}, "wire-type"), ({"options": {"seed": -1}}, "seed"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            simulate(make_server(binary, tmp_path, 1, **settings), [])
+    with pytest.raises(TypeError, match="learning_rate"):
+        simulate(make_server(binary, tmp_path, 1, options={"learning_rat": 1}), [])

@@ -88,7 +88,7 @@ def deploy() -> None:
             deployment.kill(name)
         deployment.start_server()
         deployment.run(config)
-        wait("the last round", lambda: "adapter:" in deployment.log("run"))
+        wait("the last round", lambda: "adapter of round" in deployment.log("run"))
         assert "going on after round 2" in deployment.log("run")
 
 

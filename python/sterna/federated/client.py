@@ -10,18 +10,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, Optional, cast
+from typing import Any, cast
 
 import numpy as np
-from flwr.app import (
-    Array,
-    ArrayRecord,
-    ConfigRecord,
-    Context,
-    Message,
-    MetricRecord,
-    RecordDict,
-)
+from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.clientapp.mod import adaptiveclipping_mod, fixedclipping_mod
 from numpy.typing import NDArray
@@ -31,6 +23,7 @@ from ..data import Rows
 from ..model import Model, load
 from . import wire
 from .binary import Binary
+from .config import Config
 from .round import Round
 
 App = Callable[[Message, Context], Message]
@@ -49,8 +42,10 @@ class Client:
     data: Rows
     #: To evaluate a round's adapter on, where the server asks for it.
     validation: Rows | None = None
+    #: Of chats, only what the assistant says is scored.
+    assistant_only_loss: bool = False
     #: A folder where a round that is under way is kept, every `save_steps` steps:
-    #: a client that was killed goes on from there.
+    #: a client that was killed goes on from there. `data` is a path then.
     state: str | os.PathLike[str] | None = None
     save_steps: int = 10
     #: Bytes that training may take; None: any number.
@@ -60,9 +55,15 @@ class Client:
 
 
 _UNITS = {"": 0, "KiB": 10, "MiB": 20, "GiB": 30}
+_KEYS = ("model", "data", "validation", "assistant-only-loss", "state", "save-steps",
+         "memory", "device", "threads")
+#: That Flower gives to simulated nodes.
+_FLOWERS_KEYS = ("partition-id", "num-partitions")
 
 
-def _parse_bytes(text: str) -> int:
+def _parse_bytes(text: str | None) -> int | None:
+    if text is None:
+        return None
     match = re.fullmatch(r"(\d+)(|KiB|MiB|GiB)", text)
     if not match:
         raise ValueError(
@@ -74,34 +75,32 @@ def _parse_bytes(text: str) -> int:
 def client_from_config(context: Context) -> Client:
     """The client that the configuration of the node describes, which the server
     does not see or change: `model` (several with commas), `data`, `validation`,
-    `state`, `save-steps`, `memory` (such as 512MiB), `device`, `threads`."""
-    config = context.node_config
-    for key in ("model", "data"):
-        if key not in config:
-            raise ValueError(
-                f"the node does not say its {key}: start it with --node-config "
-                f"'{key}=\"PATH\"'"
-            )
+    `assistant-only-loss`, `state`, `save-steps`, `memory` (such as 512MiB),
+    `device`, `threads`. Raises ValueError for other keys and values."""
+    config = Config("the node", context.node_config, (*_KEYS, *_FLOWERS_KEYS))
     return Client(
-        models=str(config["model"]).split(","),
-        data=str(config["data"]),
-        validation=cast(Optional[str], config.get("validation")),
-        state=cast(Optional[str], config.get("state")),
-        save_steps=int(config.get("save-steps", 10)),
-        memory=_parse_bytes(str(config["memory"])) if "memory" in config else None,
-        device=str(config.get("device", "cpu")),
-        threads=int(config.get("threads", 0)),
+        models=[path.strip() for path in config.text("model").split(",")],
+        data=config.text("data"),
+        validation=config.optional("validation"),
+        assistant_only_loss=config.flag("assistant-only-loss"),
+        state=config.optional("state"),
+        save_steps=config.integer("save-steps", 10),
+        memory=_parse_bytes(config.optional("memory")),
+        device=config.text("device", "cpu"),
+        threads=config.integer("threads", 0),
     )
 
 
 @lru_cache(maxsize=1)
-def _load(path: str, device: str, threads: int) -> Model:
-    """A model, kept for the next message of this process."""
+def _load(path: str, stamp: int, device: str, threads: int) -> Model:
+    """A model, kept for the next message of this process unless its file is
+    another by its `stamp`."""
     return load(path, device=device, threads=threads)
 
 
 def _choose(client: Client) -> Binary:
-    """The device binary of the highest rank that fits."""
+    """The device binary of the highest rank that fits. Where that is above the
+    server's, the rows beyond stay zero."""
     binaries = [Binary.open(path) for path in client.models]
     limit = math.inf if client.memory is None else client.memory
     fitting = [each for each in binaries if each.train_peak <= limit]
@@ -131,14 +130,6 @@ def _decode(binary: Binary, message: Message) -> dict[str, NDArray[np.float32]]:
     )
 
 
-def _options(config: ConfigRecord) -> dict[str, Any]:
-    """What of a round's configuration are options of a run."""
-    names = {name for name, _, _ in training.option_table()}
-    return {
-        key.replace("-", "_"): value for key, value in config.items() if key in names
-    }
-
-
 def _prepare(
     client: Client,
     binary: Binary,
@@ -146,15 +137,45 @@ def _prepare(
     config: ConfigRecord,
 ) -> Model:
     """The model with the first rows of the adapter, as many as it has."""
-    model = _load(binary.path, client.device, client.threads)
+    stamp = os.stat(binary.path).st_mtime_ns
+    model = _load(binary.path, stamp, client.device, client.threads)
     rank = min(wire.rank_of(adapter), binary.rank)
     model.adapter = wire.truncate(adapter, rank)
     model.adapter_scale = cast(float, config["scale"])
     return model
 
 
-def _to_numpy(record: ArrayRecord) -> dict[str, NDArray[np.float32]]:
-    return {name: array.numpy() for name, array in record.items()}
+def _begin(
+    client: Client, binary: Binary, received: wire.Adapter, config: ConfigRecord
+) -> tuple[Model, Round]:
+    """The steps of a round, of which some may be done."""
+    names = {name for name, _, _ in training.option_table()}
+    options = {key: value for key, value in config.items() if key in names}
+    model = _prepare(client, binary, received, config)
+    steps = Round(
+        model,
+        client.data,
+        client.assistant_only_loss,
+        {key.replace("-", "_"): cast(Any, value) for key, value in options.items()},
+    )
+    if client.state is not None:
+        if not isinstance(client.data, (str, os.PathLike)):
+            raise ValueError("state: the rows of a round that is kept are a file's")
+        if client.save_steps < 1:
+            raise ValueError(f"save-steps: expected 1 or more, not {client.save_steps}")
+        settings = {
+            **options,
+            "scale": config["scale"],
+            "assistant-only-loss": client.assistant_only_loss,
+        }
+        steps.keep(
+            client.state,
+            client.save_steps,
+            received,
+            [binary.path, client.data],
+            settings,
+        )
+    return model, steps
 
 
 def _train(
@@ -162,16 +183,8 @@ def _train(
 ) -> Message:
     """A round: the adapter as plain arrays in, and of the same shapes out."""
     config = message.content.config_records["config"]
-    received = _to_numpy(message.content.array_records["arrays"])
-    model = _prepare(client, binary, received, config)
-    steps = Round(
-        model,
-        client.data,
-        received,
-        _options(config),
-        client.state,
-        client.save_steps,
-    )
+    received = wire.to_adapter(message.content.array_records["arrays"])
+    model, steps = _begin(client, binary, received, config)
     done = steps.run()
     trained = wire.pad(model.adapter or {}, received)
     metrics = MetricRecord(
@@ -183,19 +196,32 @@ def _train(
             "peak-bytes": binary.train_peak,
         }
     )
-    arrays = ArrayRecord({name: Array(trained[name]) for name in received})
-    content = RecordDict({"arrays": arrays, "metrics": metrics})
+    content = RecordDict({"arrays": wire.to_record(trained), "metrics": metrics})
     return Message(content, reply_to=message)
 
 
-def _privacy(message: Message, context: Context, call: Any) -> Message:
+#: Mods for the client's part of differential privacy, by the server's kind.
+_PRIVACY: dict[str, Mod] = {
+    "fixed": fixedclipping_mod,
+    "adaptive": adaptiveclipping_mod,
+}
+
+
+def _privacy(message: Message, context: Context, call: App) -> Message:
     """Flower's mod for the strategy that the server has."""
-    kind = message.content.config_records["config"].get("privacy", "")
-    mods = {"fixed": fixedclipping_mod, "adaptive": adaptiveclipping_mod}
-    if kind in mods:
-        return mods[str(kind)](message, context, call)
-    reply: Message = call(message, context)
-    return reply
+    kind = str(message.content.config_records["config"]["privacy"])
+    if not kind:
+        return call(message, context)
+    if kind not in _PRIVACY:
+        raise ValueError(f"the server asks for an unknown kind of privacy, '{kind}'")
+    try:
+        return _PRIVACY[kind](message, context, call)
+    except ZeroDivisionError:
+        # The mod divides by the norm of the update.
+        raise ValueError(
+            "the round changed nothing, which cannot be clipped: see learning-rate "
+            "and warmup-steps"
+        ) from None
 
 
 def make_client_app(
@@ -212,16 +238,17 @@ def make_client_app(
         binary = _choose(client)
         received = _decode(binary, message)
         config = message.content.config_records["config"]
-        arrays = {name: Array(matrix) for name, matrix in received.items()}
         # Not changed in place: simulated clients share it.
-        message.content = RecordDict({"arrays": ArrayRecord(arrays), "config": config})
+        message.content = RecordDict(
+            {"arrays": wire.to_record(received), "config": config}
+        )
         call: App = partial(_train, client, binary)
         for mod in reversed((_privacy, *mods)):
             call = partial(_call, mod, call)
         reply = call(message, context)
         if reply.has_error():
             return reply
-        trained = _to_numpy(reply.content.array_records["arrays"])
+        trained = wire.to_adapter(reply.content.array_records["arrays"])
         record, rank = wire.encode_update(
             binary.layout, trained, received, str(config["wire-type"])
         )
@@ -237,7 +264,9 @@ def make_client_app(
         binary = _choose(client)
         config = message.content.config_records["config"]
         model = _prepare(client, binary, _decode(binary, message), config)
-        result = model.evaluate(client.validation)
+        result = model.evaluate(
+            client.validation, assistant_only_loss=client.assistant_only_loss
+        )
         metrics = MetricRecord({"num-examples": result.tokens, "loss": result.loss})
         return Message(RecordDict({"metrics": metrics}), reply_to=message)
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from logging import INFO, WARNING
 from typing import Any
@@ -14,13 +15,16 @@ from flwr.common.constant import ErrorCode
 from flwr.common.logger import log
 from flwr.serverapp import Grid
 
-#: Errors of a node or a process that is gone; its message may go to another.
+#: Errors of a node that is gone, or of a process that died: of too little memory,
+#: or because someone killed it.
 _LOST = (
     ErrorCode.MESSAGE_UNAVAILABLE,
     ErrorCode.REPLY_MESSAGE_UNAVAILABLE,
     ErrorCode.NODE_UNAVAILABLE,
     ErrorCode.CLIENT_APP_CRASHED,
 )
+#: A node whose process dies as often has no use for the message.
+_CRASHES = 3
 
 
 class RetryGrid(Grid):
@@ -31,6 +35,7 @@ class RetryGrid(Grid):
     def __init__(self, grid: Grid, pause: float = 1.0) -> None:
         self._grid = grid
         self._pause = pause
+        self._timeout: float | None = None
 
     def set_run(self, run: Any) -> None:
         self._grid.set_run(run)
@@ -54,16 +59,18 @@ class RetryGrid(Grid):
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
     ) -> Iterable[Message]:
+        self._timeout = timeout
         end = None if timeout is None else time.monotonic() + timeout
         unsent = list(messages)
         waiting: dict[str, Message] = {}
         replies: dict[int, Message] = {}  # by the node
+        crashes: Counter[int] = Counter()
         while True:
             unsent = self._send(unsent, waiting, set(replies))
             for reply in self._grid.pull_messages(list(waiting)):
                 sent = waiting.pop(reply.metadata.reply_to_message_id)
                 node = sent.metadata.dst_node_id
-                if reply.has_error() and reply.error.code in _LOST:
+                if self._is_lost(reply, node, crashes):
                     log(INFO, "node %d is lost: %s", node, reply.error.reason)
                     unsent.append(sent)
                 else:
@@ -76,6 +83,15 @@ class RetryGrid(Grid):
                 break
             time.sleep(self._pause)
         return list(replies.values())
+
+    @staticmethod
+    def _is_lost(reply: Message, node: int, crashes: Counter[int]) -> bool:
+        """Whether its message is to be sent again."""
+        if not reply.has_error() or reply.error.code not in _LOST:
+            return False
+        if reply.error.code == ErrorCode.CLIENT_APP_CRASHED:
+            crashes[node] += 1
+        return crashes[node] < _CRASHES
 
     def _send(
         self, unsent: list[Message], waiting: dict[str, Message], done: set[int]
@@ -95,7 +111,26 @@ class RetryGrid(Grid):
                 continue
             if node not in online:
                 node = free.pop(0)
-            sent.append(Message(message.content, node, message.metadata.message_type))
-        ids = self._grid.push_messages(sent)
-        waiting.update(zip(ids, sent, strict=True))
+            sent.append(self._copy(message, node))
+        ids = list(self._grid.push_messages(sent))
+        if len(ids) != len(sent):
+            raise RuntimeError(
+                "the SuperLink refused the round's messages: is the adapter too large?"
+            )
+        for number, message in zip(ids, sent):
+            # One that was refused has no number.
+            if number:
+                waiting[number] = message
+            else:
+                left.append(message)
         return left
+
+    def _copy(self, message: Message, node: int) -> Message:
+        """The message, to `node`, for no longer than this round waits."""
+        return Message(
+            message.content,
+            node,
+            message.metadata.message_type,
+            ttl=self._timeout,
+            group_id=message.metadata.group_id,
+        )

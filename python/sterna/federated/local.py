@@ -69,7 +69,7 @@ class LocalGrid(Grid):
         context = Context(0, node, {}, RecordDict(), {})
         try:
             return self._app(message, context)
-        except (RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # as Flower does
             told = Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, str(error))
             return Message(told, reply_to=message)
 

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from .wire import Adapter
 
 @dataclass
 class Progress:
-    """What was done; `loss` is the mean over the steps' scored tokens."""
+    """What was done."""
 
     steps: int = 0
     loss_sum: float = 0.0
@@ -40,21 +40,10 @@ class Progress:
         return self.loss_sum / max(self.steps, 1)
 
 
-def _stamp(rows: Rows) -> str:
-    """Changes where a file of rows does."""
-    if not isinstance(rows, (str, os.PathLike)):
-        return ""
-    status = os.stat(rows)
-    return f"{status.st_size}.{status.st_mtime_ns}"
-
-
-def _digest(received: Adapter, options: Mapping[str, Any], rows: Rows) -> str:
-    hashed = hashlib.sha256(
-        json.dumps([sorted(options.items()), _stamp(rows)]).encode()
-    )
-    for name in sorted(received):
-        hashed.update(name.encode() + received[name].tobytes())
-    return hashed.hexdigest()
+def _stamp(path: str | os.PathLike[str]) -> list[Any]:
+    """Changes where a file does."""
+    status = os.stat(path)
+    return [os.fspath(path), status.st_size, status.st_mtime_ns]
 
 
 class Round:
@@ -64,41 +53,58 @@ class Round:
         self,
         model: Model,
         rows: Rows,
-        received: Adapter,
+        assistant_only: bool,
         options: Mapping[str, Any],
-        state: str | os.PathLike[str] | None,
-        save_steps: int,
     ) -> None:
         """`model` has the adapter that the round begins with. Raises ValueError
         and sterna.Error for options and rows that are not right."""
-        data: _runtime.Data = load_data(model._module, rows)
+        data = load_data(model._module, rows, assistant_only)
         #: How much the client's adapter weighs among others.
         self.samples = data.samples
         self.progress = Progress()
         self._trainer = model.trainer(data, **options)
-        self._file = pathlib.Path(state) / "round.bin" if state is not None else None
+        self._file: pathlib.Path | None = None
+        self._save_steps = 0
+        self._digest = ""
+
+    def keep(
+        self,
+        state: str | os.PathLike[str],
+        save_steps: int,
+        received: Adapter,
+        depends: Sequence[str | os.PathLike[str]],
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Keeps what is done in the folder `state`, and goes on from what is
+        there of the same round: one of the same adapter that was `received`, the
+        same files that it `depends` on and the same settings."""
+        hashed = hashlib.sha256()
+        stamps = [_stamp(path) for path in depends]
+        hashed.update(json.dumps([stamps, sorted(settings.items())]).encode())
+        for name in sorted(received):
+            hashed.update(name.encode() + received[name].tobytes())
+        self._file = pathlib.Path(state) / "round.bin"
         self._save_steps = save_steps
-        self._digest = _digest(received, options, rows)
+        self._digest = hashed.hexdigest()
+        self._resume()
 
     def run(self) -> Progress:
         """Does the steps that are left."""
-        self._resume()
         while (step := self._trainer.step()) is not None:
             self.progress.steps += 1
             self.progress.loss_sum += step.loss
             self.progress.tokens += step.tokens
             self.progress.seconds += step.seconds
-            if self.progress.steps % self._save_steps == 0:
-                self._save()
-        self._save()
+            if self._file and self.progress.steps % self._save_steps == 0:
+                self._save(self._file)
+        if self._file:
+            self._save(self._file)
         return self.progress
 
-    def _save(self) -> None:
-        if self._file is None:
-            return
+    def _save(self, file: pathlib.Path) -> None:
         head = {"round": self._digest, **asdict(self.progress)}
         content = json.dumps(head).encode() + b"\n" + self._trainer.state
-        write_whole(self._file, content)
+        write_whole(file, content)
 
     def _resume(self) -> None:
         if self._file is None or not self._file.exists():
@@ -106,10 +112,16 @@ class Round:
         line, _, state = self._file.read_bytes().partition(b"\n")
         try:
             head = json.loads(line)
-            if head.pop("round") != self._digest:
+            if head["round"] != self._digest:
                 return
-            progress = Progress(**head)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return  # of something else: the round begins anew
-        self._trainer.state = state
+            progress = Progress(
+                int(head["steps"]),
+                float(head["loss_sum"]),
+                int(head["tokens"]),
+                float(head["seconds"]),
+            )
+            self._trainer.state = state
+        # It is damaged, or of something else: the round begins anew.
+        except (ValueError, KeyError, TypeError, AttributeError, _runtime.Error):
+            return
         self.progress = progress

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from logging import INFO
-from typing import Any, Optional, cast
+from typing import Any, Optional
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, MetricRecord
 from flwr.common.logger import log
@@ -29,11 +29,12 @@ from .. import _runtime, training
 from ..data import Rows, load_data
 from ..model import load
 from ..options import Option, to_pairs
+from . import wire
 from .binary import Binary
 from .checkpoint import Checkpoint
+from .config import Config
 from .grid import RetryGrid
-from .strategy import FederatedStrategy, to_adapter, to_record
-from .wire import WIRE_TYPES, Layout, rank_of
+from .strategy import FederatedStrategy
 
 
 @dataclass
@@ -60,8 +61,6 @@ class Server:
     min_clients: int = 2
     #: Seconds that a round waits for clients.
     round_timeout: float = 3600.0
-    #: The client's part of differential privacy: "", "fixed" or "adaptive".
-    privacy: str = ""
 
 
 _STRATEGIES: dict[str, type[FedAvg]] = {
@@ -73,73 +72,74 @@ _STRATEGIES: dict[str, type[FedAvg]] = {
 }
 
 
-def _strategy(config: Mapping[str, Any], min_clients: int) -> Strategy:
-    name = str(config.get("strategy", "fedavg"))
+#: Beside the options of a run.
+_KEYS = ("model", "output", "rounds", "strategy", "proximal-mu", "server-learning-rate",
+         "fraction-train", "fraction-evaluate", "min-clients", "round-timeout",
+         "validation", "wire-type", "lora-alpha", "privacy", "privacy-noise",
+         "privacy-norm", "privacy-count-noise")
+
+
+def _strategy(config: Config, min_clients: int) -> Strategy:
+    name = config.text("strategy", "fedavg")
     if name not in _STRATEGIES:
         raise ValueError(
             f"strategy: expected one of {', '.join(_STRATEGIES)}, but got '{name}'"
         )
     settings: dict[str, Any] = {
-        "fraction_train": float(config.get("fraction-train", 1.0)),
-        "fraction_evaluate": float(config.get("fraction-evaluate", 0.0)),
+        "fraction_train": config.number("fraction-train", 1.0),
+        "fraction_evaluate": config.number("fraction-evaluate", 0.0),
         "min_train_nodes": min_clients,
         "min_evaluate_nodes": min_clients,
         "min_available_nodes": min_clients,
     }
     if name == "fedprox":
-        settings["proximal_mu"] = float(config["proximal-mu"])
-    if "server-learning-rate" in config and name not in ("fedavg", "fedprox"):
-        settings["eta"] = float(config["server-learning-rate"])
+        settings["proximal_mu"] = config.number("proximal-mu")
+    elif name != "fedavg":
+        settings["eta"] = config.number("server-learning-rate", 0.01)
     return _STRATEGIES[name](**settings)
 
 
-def _with_privacy(
-    strategy: Strategy, config: Mapping[str, Any], clients: int
-) -> Strategy:
+def _with_privacy(strategy: Strategy, config: Config, clients: int) -> Strategy:
     """`strategy` with noise, where the configuration asks for it."""
-    kind = str(config.get("privacy", ""))
+    kind = config.text("privacy", "")
     if not kind:
         return strategy
-    noise = float(config["privacy-noise"])
-    norm = float(config["privacy-norm"])
+    noise, norm = config.number("privacy-noise"), config.number("privacy-norm")
     if kind == "fixed":
         return DifferentialPrivacyClientSideFixedClipping(
             strategy, noise, norm, clients
         )
     if kind == "adaptive":
+        count = "privacy-count-noise"
         return DifferentialPrivacyClientSideAdaptiveClipping(
-            strategy, noise, clients, initial_clipping_norm=norm
+            strategy,
+            noise,
+            clients,
+            initial_clipping_norm=norm,
+            clipped_count_stddev=config.number(count) if count in config else None,
         )
     raise ValueError(f"privacy: expected fixed or adaptive, but got '{kind}'")
 
 
-def server_from_config(context: Context) -> Server:
+def server_from_config(context: Context, also: Iterable[str] = ()) -> Server:
     """The server that the configuration of the run describes; docs/federated.md
-    has its keys."""
-    config = context.run_config
-    for key in ("model", "output", "rounds"):
-        if not config.get(key):
-            raise ValueError(f"the run does not say its {key}")
-    min_clients = int(config.get("min-clients", 2))
-    names = {name for name, _, _ in training.option_table()}
-    options = {
-        key.replace("-", "_"): value
-        for key, value in config.items()
-        if key in names and value != ""
-    }
-    validation = config.get("validation")
+    has its keys. An empty text is none. Raises ValueError for other keys, but for
+    those of `also`, which are an app's own, and for values that are not right."""
+    names = [name for name, _, _ in training.option_table()]
+    config = Config("the run", context.run_config, (*_KEYS, *names, *also))
+    min_clients = config.integer("min-clients", 2)
+    options = config.chosen(names)
     return Server(
-        model=str(config["model"]),
+        model=config.text("model"),
         strategy=_with_privacy(_strategy(config, min_clients), config, min_clients),
-        rounds=int(config["rounds"]),
-        output=str(config["output"]),
-        options=options,
-        validation=str(validation) if validation else None,
-        lora_alpha=float(config.get("lora-alpha", 16.0)),
-        wire_type=str(config.get("wire-type", "f32")),
+        rounds=config.integer("rounds"),
+        output=config.text("output"),
+        options={name.replace("-", "_"): each for name, each in options.items()},
+        validation=config.optional("validation"),
+        lora_alpha=config.number("lora-alpha", 16.0),
+        wire_type=config.text("wire-type", "f32"),
         min_clients=min_clients,
-        round_timeout=float(config.get("round-timeout", 3600)),
-        privacy=str(config.get("privacy", "")),
+        round_timeout=config.number("round-timeout", 3600.0),
     )
 
 
@@ -154,56 +154,68 @@ def _evaluator(
     data = load_data(model._module, rows)
 
     def evaluate(_: int, arrays: ArrayRecord) -> MetricRecord:
-        model.adapter = to_adapter(arrays)
+        model.adapter = wire.to_adapter(arrays)
         model.adapter_scale = scale
-        loss = model.evaluate(data).loss
-        checkpoint.note({"round": checkpoint.round, "validation-loss": loss})
-        return MetricRecord({"validation-loss": loss})
+        metrics = MetricRecord({"validation-loss": model.evaluate(data).loss})
+        checkpoint.note(dict(metrics))
+        return metrics
 
     return evaluate
 
 
-def run(server: Server, grid: Grid) -> list[dict[str, Any]]:
-    """Does the rounds that are left, and writes the adapter. Returns what was
-    measured in each round, as history.json has it."""
-    if server.wire_type not in WIRE_TYPES:
+def _check(server: Server) -> None:
+    if server.wire_type not in wire.WIRE_TYPES:
         raise ValueError(
-            f"wire-type: expected one of {', '.join(WIRE_TYPES)}, but got "
+            f"wire-type: expected one of {', '.join(wire.WIRE_TYPES)}, but got "
             f"'{server.wire_type}'"
         )
-    to_pairs(server.options, training.option_table())  # refuses what is none
-    seed = cast(int, server.options.get("seed", 42))
+    for name, number in (("rounds", server.rounds),
+                         ("min-clients", server.min_clients)):
+        if number < 1:
+            raise ValueError(f"{name}: expected 1 or more, but got {number}")
+
+
+def _seed(options: Mapping[str, str]) -> int:
+    text = options.get("seed", "42")
+    if not text.isdecimal() or int(text) >= 1 << 62:
+        raise ValueError(f"seed: expected an integer below 2^62, but got '{text}'")
+    return int(text)
+
+
+def run(server: Server, grid: Grid) -> list[dict[str, Any]]:
+    """Does the rounds that are left, and writes the adapter. Returns what was
+    measured in each round, as history.json has it. Raises ValueError for settings
+    that are not right, RuntimeError where a round fails; to run again is to go
+    on."""
+    _check(server)
+    options = dict(to_pairs(server.options, training.option_table()))
+    seed = _seed(options)
     fresh = Binary.open(server.model).fresh_adapter(server.lora_alpha, seed)
-    adapter = fresh.matrices()
-    layout = Layout.of(adapter)
-    checkpoint = Checkpoint(server.output)
-    checkpoint.load(server.strategy, layout, rank_of(adapter))
+    checkpoint = Checkpoint(
+        server.output, server.strategy, fresh.matrices(), fresh.scale
+    )
     if checkpoint.round > 0:
         log(INFO, "going on after round %d", checkpoint.round)
-    config = ConfigRecord({"scale": fresh.scale, "privacy": server.privacy})
-    for keyword, value in server.options.items():
-        config[keyword.replace("_", "-")] = cast(Any, value)
     FederatedStrategy(
         server.strategy,
-        layout,
+        wire.Layout.of(checkpoint.adapter),
         server.wire_type,
         seed,
         server.min_clients,
         checkpoint,
     ).start(
         RetryGrid(grid),
-        to_record(checkpoint.adapter or adapter),
+        wire.to_record(checkpoint.adapter),
         num_rounds=server.rounds - checkpoint.round,
         timeout=server.round_timeout,
-        train_config=config,
+        train_config=ConfigRecord({"scale": fresh.scale, **options}),
         evaluate_config=ConfigRecord({"scale": fresh.scale}),
         evaluate_fn=_evaluator(server, checkpoint, fresh.scale),
     )
-    result = _runtime.Adapter.assemble(checkpoint.adapter or adapter, fresh.scale)
     folder = pathlib.Path(server.output) / "adapter"
     folder.mkdir(parents=True, exist_ok=True)
-    result.save(str(folder))
-    log(INFO, "adapter: %s", folder)
+    _runtime.Adapter.assemble(checkpoint.adapter, fresh.scale).save(str(folder))
+    log(INFO, "adapter of round %d: %s", checkpoint.round, folder)
     return checkpoint.history
 
 

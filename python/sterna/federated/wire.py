@@ -65,14 +65,7 @@ class Layout:
     def restore(
         self, flat: NDArray[np.float32], rank: int
     ) -> dict[str, NDArray[np.float32]]:
-        """The adapter of `rank` that was flattened. Raises ValueError for another
-        number of elements."""
-        expected = rank * sum(length for _, length in self.lengths)
-        if flat.shape != (expected,):
-            raise ValueError(
-                f"expected an adapter of {expected} elements, but got shape "
-                f"{flat.shape}"
-            )
+        """The adapter of `rank` that was flattened."""
         adapter = {}
         for name, length in self.lengths:
             rows, flat = flat[: rank * length], flat[rank * length :]
@@ -80,9 +73,31 @@ class Layout:
             adapter[name] = np.ascontiguousarray(matrix)
         return adapter
 
+    def size(self, rank: int) -> int:
+        """Elements of an adapter of `rank`."""
+        return rank * sum(length for _, length in self.lengths)
+
     def row_lengths(self, rank: int) -> NDArray[np.int64]:
         """Of each row of a flattened adapter."""
         return np.repeat([length for _, length in self.lengths], rank)
+
+
+def to_record(adapter: Adapter) -> ArrayRecord:
+    """The adapter as Flower's strategies and mods know it, by name."""
+    return ArrayRecord({name: Array(adapter[name]) for name in sorted(adapter)})
+
+
+def to_adapter(record: Mapping[str, Any]) -> dict[str, NDArray[np.float32]]:
+    """The adapter of such a record, in f32."""
+    return {
+        name: np.ascontiguousarray(array.numpy(), np.float32)
+        for name, array in record.items()
+    }
+
+
+def is_finite(adapter: Adapter) -> bool:
+    """Whether all values are."""
+    return all(bool(np.isfinite(matrix).all()) for matrix in adapter.values())
 
 
 def rank_of(adapter: Adapter) -> int:
@@ -171,14 +186,18 @@ def decode(
         raise ValueError(
             f"expected an adapter of {wire_type}, but got {codes.dtype}"
         )
+    if codes.shape != (layout.size(rank),):
+        raise ValueError(
+            f"expected an adapter of rank {rank}, of {layout.size(rank)} elements, "
+            f"but got shape {codes.shape}"
+        )
     flat = codes.astype(np.float32)
     if wire_type == "int8":
         lengths = layout.row_lengths(rank)
         scales = record["scales"].numpy().astype(np.float32)
-        if scales.shape != lengths.shape or flat.shape != (lengths.sum(),):
+        if scales.shape != lengths.shape:
             raise ValueError(
-                f"expected an adapter of rank {rank}, but got {flat.size} elements "
-                f"and {scales.size} scales"
+                f"expected {lengths.size} scales, but got shape {scales.shape}"
             )
         flat *= np.repeat(scales, lengths)
     adapter = layout.restore(flat, rank)

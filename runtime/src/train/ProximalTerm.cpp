@@ -33,7 +33,8 @@ Expected<ProximalTerm> ProximalTerm::create(Session &session, double mu) {
     Expected<NamedTensor> start = readTensor(session, *tensor);
     if (!start.ok())
       return start.status();
-    term.parameters.push_back({tensor, gradient, std::move(start->data)});
+    start->name += ".start";
+    term.parameters.push_back({tensor, gradient, std::move(*start)});
   }
   return term;
 }
@@ -46,12 +47,36 @@ Status ProximalTerm::addGradients() {
     Expected<NamedTensor> gradient = readTensor(*session, *parameter.gradient);
     if (!gradient.ok())
       return gradient.status();
-    for (size_t i = 0; i < parameter.start.size(); ++i)
-      gradient->data[i] += float(mu) * (now->data[i] - parameter.start[i]);
+    const std::vector<float> &start = parameter.start.data;
+    for (size_t i = 0; i < start.size(); ++i)
+      gradient->data[i] += float(mu) * (now->data[i] - start[i]);
     if (Status status =
             session->writeState(*parameter.gradient, gradient->data.data());
         !status.ok())
       return status;
   }
+  return Status();
+}
+
+std::vector<NamedTensor> ProximalTerm::tensors() const {
+  std::vector<NamedTensor> result;
+  for (const Parameter &parameter : parameters)
+    result.push_back(parameter.start);
+  return result;
+}
+
+Status ProximalTerm::restore(
+    const std::map<std::string_view, const NamedTensor *> &byName) {
+  for (const Parameter &parameter : parameters) {
+    auto found = byName.find(parameter.start.name);
+    if (found == byName.end() ||
+        found->second->shape != parameter.start.shape ||
+        found->second->data.size() != parameter.start.data.size())
+      return Status::error("expected tensor '" + parameter.start.name +
+                           "' of --proximal-mu in the training state, but it "
+                           "is not there or has another shape");
+  }
+  for (Parameter &parameter : parameters)
+    parameter.start.data = byName.find(parameter.start.name)->second->data;
   return Status();
 }

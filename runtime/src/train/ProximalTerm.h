@@ -11,7 +11,10 @@
 #define STERNA_RUNTIME_TRAIN_PROXIMALTERM_H
 
 #include "core/Session.h"
+#include "io/Safetensors.h"
 
+#include <map>
+#include <string_view>
 #include <vector>
 
 namespace sterna {
@@ -26,11 +29,19 @@ public:
   /// Adds mu (w - w0) to the gradients.
   Status addGradients();
 
+  /// w0, under the parameters' names and ".start": of the state of a run.
+  std::vector<NamedTensor> tensors() const;
+  size_t tensorCount() const { return parameters.size(); }
+
+  /// Takes w0 from such tensors. Fails, naming the tensor and changing nothing,
+  /// where one is not there or has another shape.
+  Status restore(const std::map<std::string_view, const NamedTensor *> &byName);
+
 private:
   struct Parameter {
     const format::StateTensor *tensor;
     const format::StateTensor *gradient;
-    std::vector<float> start;
+    NamedTensor start;
   };
 
   ProximalTerm(Session &session, double mu) : session(&session), mu(mu) {}

@@ -171,14 +171,17 @@ Expected<TrainerState> Trainer::state() const {
       return tensor.status();
     state.tensors.push_back(std::move(*tensor));
   }
+  for (NamedTensor &start : proximal.tensors())
+    state.tensors.push_back(std::move(start));
   return state;
 }
 
 Status Trainer::restore(const TrainerState &state) {
   std::vector<const format::StateTensor *> wanted = tensors();
-  if (state.tensors.size() != wanted.size())
+  size_t count = wanted.size() + proximal.tensorCount();
+  if (state.tensors.size() != count)
     return Status::error("expected a training state of " +
-                         std::to_string(wanted.size()) + " tensors, but got " +
+                         std::to_string(count) + " tensors, but got " +
                          std::to_string(state.tensors.size()));
   std::map<std::string_view, const NamedTensor *> byName;
   for (const NamedTensor &tensor : state.tensors)
@@ -194,6 +197,8 @@ Status Trainer::restore(const TrainerState &state) {
                            "' of the module in the training state, but it is "
                            "not there or has another shape");
   }
+  if (Status status = proximal.restore(byName); !status.ok())
+    return status;
   for (const format::StateTensor *stored : wanted)
     if (Status status = session->writeState(
             *stored, byName[stored->name()->string_view()]->data.data());
