@@ -247,8 +247,8 @@ def write_report(results, path):
         lines += [
             "", f"Projected, int8: a reply of {projection['record_bytes']} bytes takes "
             f"the server {projection['server_seconds'] * 1e3:.2f} ms on one core.", "",
-            "| clients | GB | s of a 10 Gbit/s link, each way | s of one core | s to the "
-            "last client | s to nine of ten |",
+            "| clients | GB | s of a 10 Gbit/s link, each way | s of one core | s to "
+            "the last client | s to nine of ten |",
             "|---|---|---|---|---|---|",
         ]
         for each in projection["rows"]:

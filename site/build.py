@@ -5,9 +5,10 @@
 
   build.py --build=BUILD --llvm=FOLDER --output=FOLDER
 
-OUTPUT/html is the site; BUILD is Sterna's, and FOLDER has LLVM's bin and include. Python is one with requirements.txt and the package
-sterna[federated]. Fails where a link leads nowhere, where a tutorial fails, and where a
-page does not open in Chromium without an error.
+OUTPUT/html is the site; BUILD is Sterna's; LLVM's folder has bin and include. Python
+is one with requirements.txt and the package sterna[federated]. Fails where a link leads
+nowhere, where a tutorial fails, and where a page does not open in Chromium without an
+error.
 """
 
 import argparse

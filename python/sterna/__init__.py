@@ -19,7 +19,7 @@ from .compiler import CompileError, compile, ir, opt
 from .memory import MemoryPlan
 from .model import Evaluation, Model, load
 from .profile import Profile
-from .training import History, Step, Trainer
+from .training import History, ProgressBar, Step, Trainer
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "MemoryPlan",
     "Model",
     "Profile",
+    "ProgressBar",
     "Step",
     "Trainer",
     "compile",

@@ -30,7 +30,9 @@ def _progress(step: str, seconds: float | None) -> None:
         print(f"{step:<18} {seconds:.1f} s", file=sys.stderr)
 
 
-def _add_options(parser: argparse.ArgumentParser, table: Table, title: str) -> list[str]:
+def _add_options(
+    parser: argparse.ArgumentParser, table: Table, title: str
+) -> list[str]:
     """Adds the options of `table`; returns their keywords."""
     group = parser.add_argument_group(title)
     keywords = []

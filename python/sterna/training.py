@@ -138,6 +138,35 @@ def option_table() -> _options.Table:
     return _runtime.Trainer.options()
 
 
+class ProgressBar:
+    """A callback that shows the steps of a run as a bar of tqdm, on a terminal and
+    in notebooks::
+
+        model.train("chats.jsonl", callbacks=[sterna.ProgressBar()])
+    """
+
+    def __init__(self) -> None:
+        """Raises ImportError without tqdm."""
+        from tqdm.auto import tqdm
+
+        self._make = tqdm
+
+    def on_train_begin(self, args: Any, state: Any, control: Any) -> None:
+        """A bar of as many steps as the run has."""
+        self._bar = self._make(total=state.max_steps, unit="step")
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any]
+    ) -> None:
+        """One step further."""
+        self._bar.set_postfix(loss=f"{logs['loss']:.4f}", refresh=False)
+        self._bar.update()
+
+    def on_train_end(self, args: Any, state: Any, control: Any) -> None:
+        """The bar stays as it is."""
+        self._bar.close()
+
+
 class _Listeners:
     """Callbacks of both kinds: functions of a step, and objects with the methods
     of transformers' TrainerCallback that map."""

@@ -199,7 +199,8 @@ def test_a_killed_client_goes_on(binary, chats, tmp_path, monkeypatch):
             other = make_server(binary, output, 1, rounds=1, options=options,
                                 **settings)
             simulate(other, [Client([binary], rows, state=state)])
-        assert equal(result(tmp_path / f"{name}False"), result(tmp_path / f"{name}True"))
+        both = [result(tmp_path / f"{name}{each}") for each in (False, True)]
+        assert equal(*both)
     with pytest.raises(RuntimeError, match="clients or more"):
         simulate(server("lists"), [Client([binary], chats, state=tmp_path / "b")])
 

@@ -99,6 +99,37 @@ def test_callbacks(model, rows, held_out):
     assert len(model.train(rows, callback=lambda s: s.step < 2, **RUN).steps) == 2
 
 
+def test_shows_a_bar(model, rows, capsys):
+    pytest.importorskip("tqdm")
+    history = model.train(rows, callbacks=[sterna.ProgressBar()], **RUN)
+    told = capsys.readouterr().err
+    assert "12/12" in told and f"loss={history.losses[-1]:.4f}" in told
+
+
+def test_takes_data_sets_of_hugging_face(model, rows):
+    datasets = pytest.importorskip("datasets")
+    lines = [json.loads(line) for line in rows.read_text().splitlines()][:40]
+    expected = model.evaluate(lines)
+    assert model.evaluate(datasets.Dataset.from_list(lines)) == expected
+
+
+def test_reads_and_writes_safetensors(model, rows, tmp_path):
+    numpy = pytest.importorskip("safetensors.numpy")
+    model.train(rows, **RUN)
+    model.save_adapter(tmp_path)
+    saved = numpy.load_file(tmp_path / "adapter_model.safetensors")
+    assert saved.keys() == model.adapter.keys()
+    for name, matrix in model.adapter.items():
+        np.testing.assert_array_equal(saved[name], matrix)
+    tuned = model.logits("abc")
+    numpy.save_file({name: 2 * each for name, each in saved.items()},
+                    tmp_path / "other.safetensors")
+    model.adapter = numpy.load_file(tmp_path / "other.safetensors")
+    assert not np.array_equal(model.logits("abc"), tuned)
+    model.adapter = saved
+    np.testing.assert_array_equal(model.logits("abc"), tuned)
+
+
 def test_interrupts_leave_what_was_trained(model, rows):
     def interrupt(step):
         if step.step == 4:

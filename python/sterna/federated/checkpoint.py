@@ -181,7 +181,7 @@ class Checkpoint:
         elif strategy != _chain(self._strategy):
             reason = f"is of the strategy {' of '.join(strategy)}, not {wanted}"
         elif scale != self._scale:
-            reason = f"has adapters scaled by {scale}, not {self._scale}: see lora-alpha"
+            reason = f"has adapters scaled by {scale}, not {self._scale} (lora-alpha)"
         if reason:
             raise ValueError(
                 f"'{self._arrays_path}' {reason}; choose another output folder"
