@@ -2,8 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Greedy placement by size. What competes with a range is kept in a tree over
-// the steps, so that a range that lives long costs no more than a short one.
+// Greedy placement in several orders. What competes with a range is kept in a
+// tree over the steps, so that a range that lives long costs no more than a
+// short one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -116,21 +117,105 @@ private:
 
 } // namespace
 
-int64_t sterna::plan::placeInArena(std::vector<LiveRange> &ranges) {
-  std::vector<size_t> order(ranges.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](size_t x, size_t y) {
-    return ranges[x].bytes > ranges[y].bytes;
-  });
-  int64_t steps = 0, total = 0;
+static int64_t getSteps(llvm::ArrayRef<LiveRange> ranges) {
+  int64_t steps = 0;
   for (const LiveRange &range : ranges)
     steps = std::max(steps, range.last + 1);
-  TakenBySteps taken(steps);
-  for (size_t index : order) {
-    LiveRange &range = ranges[index];
-    range.offset = taken.findFree(range);
-    total = std::max(total, range.offset + range.bytes);
-    taken.insert(range);
+  return steps;
+}
+
+int64_t sterna::plan::getMostLiveBytes(llvm::ArrayRef<LiveRange> ranges) {
+  std::vector<int64_t> change(getSteps(ranges) + 1);
+  for (const LiveRange &range : ranges) {
+    int64_t bytes = llvm::alignTo(range.bytes, bufferAlignment);
+    change[range.first] += bytes;
+    change[range.last + 1] -= bytes;
   }
-  return llvm::alignTo(total, bufferAlignment);
+  int64_t live = 0, most = 0;
+  for (int64_t each : change)
+    most = std::max(most, live += each);
+  return most;
+}
+
+namespace {
+
+/// Placements of the same ranges, the best of which is kept.
+class Search {
+public:
+  explicit Search(std::vector<LiveRange> &ranges)
+      : ranges(ranges), bound(getMostLiveBytes(ranges)) {}
+
+  bool isOver() const { return best >= 0 && best <= bound; }
+
+  /// Places ranges in `order`, of their numbers.
+  void place(llvm::ArrayRef<size_t> order) {
+    int64_t total = 0;
+    TakenBySteps taken(getSteps(ranges));
+    for (size_t index : order) {
+      LiveRange &range = ranges[index];
+      range.offset = taken.findFree(range);
+      total = std::max(total, range.offset + range.bytes);
+      taken.insert(range);
+    }
+    total = llvm::alignTo(total, bufferAlignment);
+    if (best >= 0 && total >= best)
+      return;
+    best = total;
+    bestRanges = ranges;
+    bestOrder = order;
+  }
+
+  /// Places first what ended highest, again and again: it found no hole. Fewer
+  /// times where there are many ranges, so that compiling stays fast.
+  void climb() {
+    int tries = std::min<size_t>(64, 100'000 / (ranges.size() + 1));
+    std::vector<size_t> order = bestOrder;
+    ranges = bestRanges;
+    for (int i = 0; i < tries && !isOver(); ++i) {
+      auto highest =
+          std::max_element(order.begin(), order.end(), [&](size_t x, size_t y) {
+            return ranges[x].offset + ranges[x].bytes <
+                   ranges[y].offset + ranges[y].bytes;
+          });
+      std::rotate(order.begin(), highest, highest + 1);
+      place(order);
+    }
+  }
+
+  int64_t finish() {
+    ranges = std::move(bestRanges);
+    return best;
+  }
+
+private:
+  std::vector<LiveRange> &ranges;
+  int64_t bound, best = -1;
+  std::vector<LiveRange> bestRanges;
+  std::vector<size_t> bestOrder;
+};
+
+} // namespace
+
+int64_t sterna::plan::placeInArena(std::vector<LiveRange> &ranges) {
+  using Key = int64_t (*)(const LiveRange &);
+  constexpr Key keys[] = {
+      [](const LiveRange &range) { return range.bytes; },
+      [](const LiveRange &range) { return range.last - range.first; },
+      [](const LiveRange &range) {
+        return range.bytes * (range.last - range.first + 1);
+      },
+      [](const LiveRange &range) { return -range.first; }};
+  Search search(ranges);
+  for (Key key : keys) {
+    if (search.isOver())
+      break;
+    std::vector<size_t> order(ranges.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](size_t x, size_t y) {
+      return key(ranges[x]) > key(ranges[y]);
+    });
+    search.place(order);
+  }
+  search.climb();
+  return search.finish();
 }

@@ -9,6 +9,8 @@
 #ifndef STERNA_LIB_DIALECT_PLAN_TRANSFORMS_ARENA_H
 #define STERNA_LIB_DIALECT_PLAN_TRANSFORMS_ARENA_H
 
+#include "llvm/ADT/ArrayRef.h"
+
 #include <cstdint>
 #include <vector>
 
@@ -24,9 +26,14 @@ struct LiveRange {
 /// Alignment of buffers, in bytes: a cache line, and any vector.
 constexpr int64_t bufferAlignment = 64;
 
+/// The most bytes that are alive in a step: no placement needs fewer.
+int64_t getMostLiveBytes(llvm::ArrayRef<LiveRange> ranges);
+
 /// Sets the offset of each range such that ranges that share a step do not
-/// overlap; returns the bytes needed. Greedy by size (Pisarchyk and Lee 2020,
-/// arXiv:2001.03288): largest first, each at the lowest offset that is free.
+/// overlap; returns the bytes needed. Greedy (Pisarchyk and Lee 2020,
+/// arXiv:2001.03288), each at the lowest offset that is free: the largest
+/// first, and where that needs more than is alive, in other orders, too, of
+/// which the best is taken.
 int64_t placeInArena(std::vector<LiveRange> &ranges);
 
 } // namespace sterna::plan
