@@ -26,7 +26,8 @@ struct TrainerState {
   uint64_t step = 0;    // steps of the run behind it, skipped ones too
   uint64_t updates = 0; // those that moved the parameters
   uint64_t skipped = 0; // wholly masked batches
-  /// Parameters and moments, by the names of the module's state tensors, and with
+  /// Parameters and moments, by the names of the module's state tensors, and
+  /// with
   /// --proximal-mu where the parameters began.
   std::vector<NamedTensor> tensors;
 };

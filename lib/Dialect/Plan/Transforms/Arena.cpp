@@ -168,10 +168,10 @@ public:
   /// Places first what ended highest, again and again: it found no hole. Fewer
   /// times where there are many ranges, so that compiling stays fast.
   void climb() {
-    int tries = std::min<size_t>(64, 100'000 / (ranges.size() + 1));
+    size_t tries = std::min<size_t>(64, 100'000 / (ranges.size() + 1));
     std::vector<size_t> order = bestOrder;
     ranges = bestRanges;
-    for (int i = 0; i < tries && !isOver(); ++i) {
+    for (size_t i = 0; i < tries && !isOver(); ++i) {
       auto highest =
           std::max_element(order.begin(), order.end(), [&](size_t x, size_t y) {
             return ranges[x].offset + ranges[x].bytes <
