@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+_Number = TypeVar("_Number", int, float)
 
 
 class Config:
@@ -41,19 +43,20 @@ class Config:
 
     def number(self, key: str, default: float | None = None) -> float:
         """Raises ValueError for what is no number."""
-        text = self.text(key, None if default is None else repr(default))
-        try:
-            return float(text)
-        except ValueError:
-            raise ValueError(f"{key}: expected a number, but got '{text}'") from None
+        return self._parse(key, default, float, "a number")
 
     def integer(self, key: str, default: int | None = None) -> int:
         """Raises ValueError for what is no integer."""
+        return self._parse(key, default, int, "an integer")
+
+    def _parse(
+        self, key: str, default: Any, kind: Callable[[str], _Number], what: str
+    ) -> _Number:
         text = self.text(key, None if default is None else str(default))
         try:
-            return int(text)
+            return kind(text)
         except ValueError:
-            raise ValueError(f"{key}: expected an integer, but got '{text}'") from None
+            raise ValueError(f"{key}: expected {what}, but got '{text}'") from None
 
     def flag(self, key: str) -> bool:
         """Whether it is true; raises ValueError for what is neither."""
