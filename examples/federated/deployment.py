@@ -41,6 +41,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def make_environment(home: pathlib.Path) -> dict[str, str]:
+    """That of Flower's commands, which keep what they keep in `home`."""
+    return {
+        **os.environ,
+        "FLWR_HOME": str(home),
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "PATH": f"{_COMMANDS}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
 def make_certificate(folder: pathlib.Path) -> None:
     """Writes server.key and server.crt, a certificate for 127.0.0.1 that is its
     own authority."""
@@ -88,13 +99,7 @@ class Deployment:
             f'[superlink.deployment]\naddress = "127.0.0.1:{self.port}"\n'
             f'root-certificates = "{self._folder / "server.crt"}"\n'
         )
-        self._environment = {
-            **os.environ,
-            "FLWR_HOME": str(home),
-            "FLWR_TELEMETRY_ENABLED": "0",
-            "FLWR_DISABLE_UPDATE_CHECK": "1",
-            "PATH": f"{_COMMANDS}{os.pathsep}{os.environ['PATH']}",
-        }
+        self._environment = make_environment(home)
 
     def __enter__(self) -> Deployment:
         return self

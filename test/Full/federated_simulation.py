@@ -16,7 +16,7 @@ import time
 
 sys.path.insert(0, sys.argv[1])
 from app import skewed_share
-from deployment import free_port
+from deployment import free_port, make_environment
 from flwr.serverapp.strategy import FedAvg
 
 from sterna.federated import Client, Server, simulate
@@ -36,13 +36,7 @@ def run_flower():
         f"options.num-supernodes = {CLIENTS}\n"
     )
     commands = pathlib.Path(sys.executable).parent
-    environment = {
-        **os.environ,
-        "FLWR_HOME": str(FOLDER / "home"),
-        "FLWR_TELEMETRY_ENABLED": "0",
-        "FLWR_DISABLE_UPDATE_CHECK": "1",
-        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
-    }
+    environment = make_environment(FOLDER / "home")
     config = {
         "model": MODEL, "data": DATA, "output": str(FOLDER), "rounds": ROUNDS,
         "min-clients": CLIENTS,
