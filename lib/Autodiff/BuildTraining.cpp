@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The pass behind --sterna-build-training, and `@train_micro`. The optimizer's
-// program is in OptimizerStep.cpp.
+// The pass behind --sterna-build-training, and `@train_micro`. TrainApply.cpp
+// has the optimizer's program, TrainStep.cpp the one that is both.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,17 +24,11 @@ namespace sterna {
 
 using namespace sterna;
 
-DictionaryAttr sterna::singleAttr(StringRef name, Attribute value) {
-  MLIRContext *context = value.getContext();
-  return DictionaryAttr::get(
-      context, NamedAttribute(StringAttr::get(context, name), value));
-}
-
 tern::StateAttr sterna::companionState(const Trainable &trainable,
-                                       tern::StateKind kind) {
+                                       tern::StateKind kind, StringRef suffix) {
   tern::StateAttr state = trainable.state;
   std::string name =
-      (state.getName() + "." + format::EnumNameStateKind(kind)).str();
+      (state.getName() + "." + format::EnumNameStateKind(kind) + suffix).str();
   return tern::StateAttr::get(state.getContext(), name, kind, state.getLayer(),
                               state.getTarget());
 }
@@ -43,7 +37,7 @@ namespace {
 
 constexpr StringLiteral microFunction = "train_micro";
 constexpr StringLiteral applyFunction = "train_apply";
-constexpr StringLiteral lossScaleInput = "loss_scale";
+constexpr StringLiteral stepFunction = "train_step";
 constexpr StringLiteral accumulateInput = "accumulate";
 
 /// The `tern.state` of an argument of one of `kinds`, null for any other.
@@ -103,21 +97,6 @@ findTrainables(func::FuncOp function, ArrayRef<tern::StateKind> kinds) {
   return trainables;
 }
 
-/// Appends an argument to `function`.
-Value addArgument(func::FuncOp function, Type type, DictionaryAttr attributes) {
-  unsigned index = function.getNumArguments();
-  if (failed(
-          function.insertArgument(index, type, attributes, function.getLoc())))
-    llvm_unreachable("a func.func takes further arguments");
-  return function.getArgument(index);
-}
-
-Value addScalarInput(func::FuncOp function, StringRef name) {
-  Builder b(function.getContext());
-  return addArgument(function, RankedTensorType::get({}, b.getF32Type()),
-                     singleAttr(tern::inputAttr, b.getStringAttr(name)));
-}
-
 /// `fresh` where `accumulate` is 0, else `old + fresh`. A selection, not a
 /// product: what `old` holds at first is undefined and may be NaN.
 Value accumulateGradient(TensorBuilder build, Value fresh, Value old,
@@ -132,40 +111,38 @@ Value accumulateGradient(TensorBuilder build, Value fresh, Value old,
 /// Turns `function`, a copy of the loss, into `@train_micro`.
 LogicalResult buildTrainMicro(func::FuncOp function,
                               ArrayRef<Trainable> trainables) {
-  SmallVector<Value> wanted;
-  for (const Trainable &trainable : trainables)
-    wanted.push_back(function.getArgument(trainable.argument));
-  Value lossScale = addScalarInput(function, lossScaleInput);
-  function.setArgAttr(function.getNumArguments() - 1, tern::lossScaleAttr,
-                      UnitAttr::get(function.getContext()));
-  Value accumulate = addScalarInput(function, accumulateInput);
-
-  Operation *terminator = function.getBody().front().getTerminator();
-  Value loss = terminator->getOperand(0);
-  OpBuilder builder(terminator);
-  auto gradients = buildGradients(builder, loss, lossScale, wanted);
+  Value loss = function.front().getTerminator()->getOperand(0);
+  FailureOr<SmallVector<Value>> gradients = addGradients(function, trainables);
   if (failed(gradients))
     return failure();
-  SmallVector<Value> results{
-      TensorBuilder{builder, loss.getLoc()}.mul(loss, lossScale)};
+  Value lossScale = function.getArguments().back();
+  Value accumulate = addScalarInput(function, accumulateInput);
+  OpBuilder b(function.front().getTerminator());
+  ProgramResults results;
+  results.addOutput("loss",
+                    TensorBuilder{b, loss.getLoc()}.mul(loss, lossScale));
   for (auto [trainable, gradient] : llvm::zip_equal(trainables, *gradients)) {
-    unsigned index = function.getNumArguments();
     Value old = addArgument(
         function, trainable.type,
         singleAttr(tern::stateAttr,
                    companionState(trainable, tern::StateKind::gradient)));
     // Right where the gradient is ready, so that it need not be kept.
-    builder.setInsertionPointAfterValue(gradient);
-    results.push_back(accumulateGradient({builder, gradient.getLoc()}, gradient,
-                                         old, accumulate));
-    if (failed(function.insertResult(
-            function.getNumResults(), trainable.type,
-            singleAttr(tern::tiedAttr, builder.getI64IntegerAttr(index)))))
-      return failure();
+    b.setInsertionPointAfterValue(gradient);
+    results.addTied(old, accumulateGradient({b, gradient.getLoc()}, gradient,
+                                            old, accumulate));
   }
-  terminator->setOperands(results);
-  function.setResultAttr(0, tern::outputAttr, builder.getStringAttr("loss"));
+  results.finish(function);
   return success();
+}
+
+/// The names that the pass's options may have, or an error.
+template <typename Enum>
+FailureOr<Enum> symbolize(ModuleOp module, StringRef option, StringRef name,
+                          std::optional<Enum> value) {
+  if (value)
+    return *value;
+  return module.emitError("expected a known '")
+         << option << "', but got '" << name << "'";
 }
 
 struct BuildTraining : sterna::impl::BuildTrainingPassBase<BuildTraining> {
@@ -188,7 +165,7 @@ struct BuildTraining : sterna::impl::BuildTrainingPassBase<BuildTraining> {
              << loss << "' to train, but there is none";
     if (failed(checkLoss(function)))
       return failure();
-    for (StringRef name : {microFunction, applyFunction})
+    for (StringRef name : {microFunction, applyFunction, stepFunction})
       if (Operation *taken = symbols.lookup(name))
         return taken->emitError("'") << name << "' exists already";
     SmallVector<tern::StateKind> kinds;
@@ -204,14 +181,56 @@ struct BuildTraining : sterna::impl::BuildTrainingPassBase<BuildTraining> {
         findTrainables(function, kinds);
     if (failed(trainables))
       return failure();
-    func::FuncOp micro = function.clone();
-    micro.setName(microFunction);
-    symbols.insert(micro, module.getBody()->end());
-    if (failed(buildTrainMicro(micro, *trainables)))
+    FailureOr<OptimizerOptions> options = readOptimizer();
+    if (failed(options))
       return failure();
-    buildTrainApply(module, function.getLoc(), *trainables);
+    describeOptimizer(*options);
+    func::FuncOp copy = function.clone();
+    bool exact = options->clipping == tern::GradientClipping::exact;
+    copy.setName(exact ? microFunction : stepFunction);
+    symbols.insert(copy, module.getBody()->end());
+    if (!exact)
+      return buildTrainStep(copy, *trainables, *options);
+    if (failed(buildTrainMicro(copy, *trainables)))
+      return failure();
+    buildTrainApply(module, function.getLoc(), *trainables, *options);
     return success();
+  }
+
+  FailureOr<OptimizerOptions> readOptimizer() {
+    ModuleOp module = getOperation();
+    auto kind = symbolize(module, "optimizer", optimizer,
+                          tern::symbolizeOptimizerKind(optimizer));
+    auto clip = symbolize(module, "clipping", clipping,
+                          tern::symbolizeGradientClipping(clipping));
+    if (failed(kind) || failed(clip))
+      return failure();
+    return OptimizerOptions{*kind, int8State, *clip};
+  }
+
+  void describeOptimizer(const OptimizerOptions &options) {
+    Builder b(&getContext());
+    bool hasMoments = options.kind == tern::OptimizerKind::adamw;
+    getOperation()->setAttr(
+        tern::optimizerAttr,
+        tern::OptimizerAttr::get(
+            b.getContext(), options.kind, options.clipping,
+            b.getF64FloatAttr(hasMoments ? adamw::beta1 : 0),
+            b.getF64FloatAttr(hasMoments ? adamw::beta2 : 0)));
   }
 };
 
 } // namespace
+
+FailureOr<SmallVector<Value>>
+sterna::addGradients(func::FuncOp function, ArrayRef<Trainable> trainables) {
+  SmallVector<Value> wanted;
+  for (const Trainable &trainable : trainables)
+    wanted.push_back(function.getArgument(trainable.argument));
+  Value lossScale = addScalarInput(function, lossScaleInput);
+  function.setArgAttr(function.getNumArguments() - 1, tern::lossScaleAttr,
+                      UnitAttr::get(function.getContext()));
+  Operation *terminator = function.front().getTerminator();
+  OpBuilder builder(terminator);
+  return buildGradients(builder, terminator->getOperand(0), lossScale, wanted);
+}

@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What BuildTraining.cpp and OptimizerStep.cpp share: how a program's arguments
+// What the files that build training programs share: how a program's arguments
 // and results are described. Private to lib/Autodiff.
 //
 //===----------------------------------------------------------------------===//
@@ -10,11 +10,11 @@
 #ifndef STERNA_LIB_AUTODIFF_TRAININGSTEP_H
 #define STERNA_LIB_AUTODIFF_TRAININGSTEP_H
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/BuiltinOps.h"
-#include "sterna/Dialect/Tern/IR/Tern.h"
+#include "OptimizerUpdate.h"
 
 namespace sterna {
+
+constexpr llvm::StringLiteral lossScaleInput = "loss_scale";
 
 /// A tensor that training changes: its type, its `tern.state` attribute, and
 /// which argument of the loss it is.
@@ -24,20 +24,28 @@ struct Trainable {
   unsigned argument;
 };
 
-/// A dictionary with the one entry `name = value`.
-mlir::DictionaryAttr singleAttr(llvm::StringRef name, mlir::Attribute value);
-
 /// The `tern.state` of the tensor of `kind` that accompanies a trainable,
-/// called
-/// `<name of the trainable>.<kind>`.
-tern::StateAttr companionState(const Trainable &trainable,
-                               tern::StateKind kind);
+/// called `<name of the trainable>.<kind><suffix>`.
+tern::StateAttr companionState(const Trainable &trainable, tern::StateKind kind,
+                               llvm::StringRef suffix = "");
 
 /// Builds `@train_apply` at the end of `module`: the norm of all gradients,
-/// clipping, and one step of AdamW for all of `trainables`, whose betas
-/// `tern.adamw` of the module says.
+/// clipping, and one step of the optimizer for all of `trainables`.
 void buildTrainApply(mlir::ModuleOp module, mlir::Location loc,
-                     llvm::ArrayRef<Trainable> trainables);
+                     llvm::ArrayRef<Trainable> trainables,
+                     const OptimizerOptions &options);
+
+/// Turns `function`, a copy of the loss, into `@train_step`: forward and
+/// backward pass, and the optimizer's step of each trainable right where its
+/// gradient is known.
+mlir::LogicalResult buildTrainStep(mlir::func::FuncOp function,
+                                   llvm::ArrayRef<Trainable> trainables,
+                                   const OptimizerOptions &options);
+
+/// Appends to `function`, a copy of the loss, the input `loss_scale` and,
+/// before its return, the gradients of `trainables`, whose seed it is.
+mlir::FailureOr<llvm::SmallVector<mlir::Value>>
+addGradients(mlir::func::FuncOp function, llvm::ArrayRef<Trainable> trainables);
 
 } // namespace sterna
 

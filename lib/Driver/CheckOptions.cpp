@@ -38,14 +38,30 @@ static std::string checkSizes(const CompileOptions &options) {
 
 static std::string checkTraining(const CompileOptions &options) {
   bool trains = options.train && options.loraRank > 0;
-  if (options.gradientType != "f32" && !trains)
-    return "--gradient-type=" + options.gradientType +
+  auto isAboutTraining = [](const std::string &option) {
+    return option +
            " is about training, which --no-train and --lora-rank=0 leave out";
+  };
+  if (options.gradientType != "f32" && !trains)
+    return isAboutTraining("--gradient-type=" + options.gradientType);
+  if (options.optimizer != "adamw" && !trains)
+    return isAboutTraining("--optimizer=" + options.optimizer);
+  if (options.optimizerState != "f32" && !trains)
+    return isAboutTraining("--optimizer-state=" + options.optimizerState);
+  if (options.gradClipMode != "exact" && !trains)
+    return isAboutTraining("--grad-clip-mode=" + options.gradClipMode);
+  if (options.memoryBudget != 0 && !trains)
+    return isAboutTraining("--memory-budget");
+  if (options.memoryBudget != 0 && !options.checkpoint)
+    return "--memory-budget excludes --no-checkpoint: it decides what is "
+           "computed again";
+  if (options.optimizerState != "f32" && options.optimizer == "sgd")
+    return "--optimizer-state=" + options.optimizerState +
+           " is about moments, of which --optimizer=sgd has none";
   if (options.loraRank == 0 && !options.loraTargets.empty())
     return "--lora-targets is about adapters, which --lora-rank=0 leaves out";
   if (!options.checkpoint && !trains)
-    return "--no-checkpoint is about training, which --no-train and "
-           "--lora-rank=0 leave out";
+    return isAboutTraining("--no-checkpoint");
   return "";
 }
 

@@ -221,7 +221,7 @@ private:
   /// Whether there are training programs, or will be.
   bool trains() {
     if (next > Phase::Differentiate)
-      return (*module).lookupSymbol("train_micro") != nullptr;
+      return (*module)->hasAttr(tern::optimizerAttr);
     return isGraph() ? isTrainedGraph() : options.train && options.loraRank > 0;
   }
 
@@ -263,6 +263,10 @@ private:
     phases.train = options.train;
     phases.trainGraph = isTrainedGraph();
     phases.gradients = options.gradientType;
+    phases.optimizer = options.optimizer;
+    phases.optimizerState = options.optimizerState;
+    phases.gradClipMode = options.gradClipMode;
+    phases.memoryBudget = options.memoryBudget;
     phases.checkpoint = options.checkpoint;
     phases.headType = options.headType;
     phases.weightLayout = options.weightLayout;

@@ -39,7 +39,8 @@ std::vector<std::string> sterna::describeMemory(ModuleOp module) {
   for (auto program : module.getOps<plan::ProgramOp>()) {
     rows.push_back(
         row("arena of " + program.getSymName(), program.getArenaBytes()));
-    if (program.getSymName() != "train_micro")
+    if (program.getSymName() != "train_micro" &&
+        program.getSymName() != "train_step")
       continue;
     for (NamedAttribute part : program.getPeak())
       rows.push_back(row("  " + part.getName().getValue(),

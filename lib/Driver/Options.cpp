@@ -73,6 +73,32 @@ Error setMaxContext(CompileOptions &options, StringRef text) {
   return Error::success();
 }
 
+/// A size such as "2GiB"; without a unit, bytes.
+Error setMemoryBudget(CompileOptions &options, StringRef text) {
+  if (text == "min") {
+    options.memoryBudget = -1;
+    return Error::success();
+  }
+  constexpr std::pair<llvm::StringLiteral, int64_t> units[] = {
+      {"KiB", int64_t(1) << 10}, {"MiB", int64_t(1) << 20},
+      {"GiB", int64_t(1) << 30}, {"kB", 1'000},
+      {"MB", 1'000'000},         {"GB", 1'000'000'000}};
+  StringRef number = text;
+  double unit = 1, value;
+  for (auto [name, bytes] : units)
+    if (number.consume_back(name)) {
+      unit = double(bytes);
+      break;
+    }
+  // A pebibyte is more than any machine has.
+  if (number.trim().getAsDouble(value) || !(value * unit >= 1) ||
+      !(value * unit <= double(int64_t(1) << 50)))
+    return llvm::createStringError(
+        "expected a size such as 2GiB, 900MiB or 1500MB, or min");
+  options.memoryBudget = int64_t(value * unit);
+  return Error::success();
+}
+
 Error setDimension(CompileOptions &options, StringRef text) {
   auto [name, number] = text.rsplit('=');
   int64_t extent;
@@ -196,6 +222,31 @@ std::vector<OptionInfo> makeTable() {
        Phase::Optimize,
        text(&CompileOptions::gradientType),
        Subject::LanguageModels},
+      {"optimizer",
+       "NAME",
+       "What training updates by:",
+       {{"adamw", "with decoupled weight decay and two moments (default)"},
+        {"sgd", "w - rate * (gradient + decay * w), which keeps nothing"}},
+       Phase::Differentiate,
+       text(&CompileOptions::optimizer)},
+      {"optimizer-state",
+       "TYPE",
+       "What AdamW's moments are kept in:",
+       {{"f32", "single precision (default)"},
+        {"int8", "codes with a scale for each 256, which take an eighth of the "
+                 "memory less three percent and are rounded"}},
+       Phase::Differentiate,
+       text(&CompileOptions::optimizerState)},
+      {"grad-clip-mode",
+       "MODE",
+       "By which norm training clips gradients:",
+       {{"exact", "by that of the step's gradients, which are kept until it is "
+                  "known (default)"},
+        {"previous", "by the norm of the step before, the first step not at "
+                     "all; no gradient is kept, nor accumulated"},
+        {"off", "never; no gradient is kept, nor accumulated"}},
+       Phase::Differentiate,
+       text(&CompileOptions::gradClipMode)},
       {"head-type",
        "TYPE",
        "Element type of the head and of an embedding tied to it:",
@@ -290,6 +341,15 @@ std::vector<OptionInfo> makeTable() {
        {},
        Phase::Schedule,
        flag(&CompileOptions::checkpoint, false),
+       Subject::LanguageModels},
+      {"memory-budget",
+       "SIZE|min",
+       "Let training take at most so much memory, as the system counts a "
+       "process's, such as 2GiB or 900MiB, and be as fast as that allows; min: "
+       "as little as it can",
+       {},
+       Phase::Schedule,
+       setMemoryBudget,
        Subject::LanguageModels},
       {"portable-kernels",
        "",

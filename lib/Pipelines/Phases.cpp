@@ -54,17 +54,21 @@ static void addSplit(OpPassManager &manager, const PhaseOptions &options) {
   manager.addPass(createSplitTargetsPass(split));
 }
 
-static void addTraining(OpPassManager &manager, StringRef loss,
-                        ArrayRef<std::string> trainable) {
+static void addTraining(OpPassManager &manager, const PhaseOptions &options,
+                        StringRef loss, ArrayRef<std::string> trainable) {
   BuildTrainingPassOptions training;
   training.loss = loss.str();
+  training.optimizer = options.optimizer;
+  training.int8State = options.optimizerState == "int8";
+  training.clipping = options.gradClipMode;
   llvm::append_range(training.trainable, trainable);
   manager.addPass(createBuildTrainingPass(training));
 }
 
-static void addGraphTraining(OpPassManager &manager) {
+static void addGraphTraining(OpPassManager &manager,
+                             const PhaseOptions &options) {
   manager.addPass(tern::createAdaptParamsPass());
-  addTraining(manager, "loss", {"parameter"});
+  addTraining(manager, options, "loss", {"parameter"});
 }
 
 static void addPasses(OpPassManager &manager, Phase phase,
@@ -85,9 +89,9 @@ static void addPasses(OpPassManager &manager, Phase phase,
   }
   case Phase::Differentiate:
     if (options.trainGraph)
-      addGraphTraining(manager);
+      addGraphTraining(manager, options);
     else if (options.train && options.loraRank != 0)
-      addTraining(manager, "eval_lora", {"lora_a", "lora_b"});
+      addTraining(manager, options, "eval_lora", {"lora_a", "lora_b"});
     return addCleanup(manager);
   case Phase::Optimize:
     manager.addPass(tern::createSplitLinearPass());
@@ -117,7 +121,8 @@ static void addPasses(OpPassManager &manager, Phase phase,
     OpPassManager &plans = manager.nest<ModuleOp>();
     plan::RecomputePassOptions recompute;
     recompute.enabled = options.checkpoint;
-    plans.addNestedPass<func::FuncOp>(plan::createRecomputePass(recompute));
+    recompute.budget = options.memoryBudget;
+    plans.addPass(plan::createRecomputePass(recompute));
     plans.addPass(plan::createSchedulePass());
     plans.addPass(plan::createVerifyPlanPass());
     return;

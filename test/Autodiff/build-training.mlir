@@ -1,5 +1,8 @@
 // RUN: sterna-opt %s --sterna-build-training="loss=eval_lora trainable=lora_a,lora_b" --canonicalize --cse | FileCheck %s
 // RUN: sterna-opt %s --sterna-build-training="loss=eval_lora trainable=lora_b" --canonicalize --cse | FileCheck %s --check-prefix=STATE
+// RUN: sterna-opt %s --sterna-build-training="loss=eval_lora trainable=lora_a,lora_b clipping=previous" --canonicalize --cse | FileCheck %s --check-prefix=STEP
+// RUN: sterna-opt %s --sterna-build-training="loss=eval_lora trainable=lora_a,lora_b int8-state" | FileCheck %s --check-prefix=INT8
+// RUN: sterna-opt %s --sterna-build-training="loss=eval_lora trainable=lora_a,lora_b optimizer=sgd" | FileCheck %s --check-prefix=SGD
 
 #rows = affine_map<(m, n, k) -> (m, k)>
 #transposed = affine_map<(m, n, k) -> (n, k)>
@@ -72,8 +75,40 @@ func.func @eval_lora(
 // CHECK: %[[RATIO:.+]] = arith.divf %[[LIMIT]],
 // CHECK: %[[CLIPPED:.+]] = arith.minnumf %[[RATIO]],
 // CHECK: arith.select {{.*}}, %[[CLIPPED]]
-// CHECK: %[[NEW:.+]]:3 = linalg.generic {{.*}} ins(%[[NORM]], {{.*}}, %[[G]] : {{.*}}) outs(%[[P]], %[[M]], %[[V]] :
+// CHECK: %[[NEW:.+]]:3 = linalg.generic {{.*}} ins({{.*}}, %[[NORM]], %[[G]] : {{.*}}) outs(%[[P]], %[[M]], %[[V]] :
 // CHECK: return %[[NORM]], %[[NEW]]#0, %[[NEW]]#1, %[[NEW]]#2
+
+// With no exact clipping there is one program, which keeps no gradient: each
+// trainable is updated behind its gradient and its last reader.
+// STEP-NOT: func.func @train_micro
+// STEP-LABEL: func.func @train_step(
+// STEP-SAME: %[[A:[^ ]+]]: tensor<2x8xf32> {tern.state = #tern.state<name = "q.lora_a", kind = lora_a
+// STEP-SAME: %[[B:[^ ]+]]: tensor<6x2xf32> {tern.state = #tern.state<name = "q.lora_b", kind = lora_b
+// STEP-SAME: {tern.input = "loss_scale", tern.loss_scale}
+// STEP-SAME: %[[HOLD:[^ ]+]]: tensor<f32> {tern.input = "hold"}
+// STEP-SAME: {tern.input = "clip"}
+// STEP-NOT: kind = gradient
+// STEP-SAME: %[[MA:[^ ]+]]: tensor<2x8xf32> {tern.state = #tern.state<name = "q.lora_a.moment1"
+// STEP-SAME: -> (tensor<f32> {tern.output = "loss"}, tensor<2x8xf32> {tern.tied = 2 : i64}, {{.*}}, tensor<f32> {tern.output = "grad_norm"})
+// STEP: %[[LOSS:.+]] = linalg.reduce
+// STEP: linalg.matmul {{.*}}ins({{.*}}, %[[B]]
+// STEP: linalg.generic {{.*}} ins({{.*}}, %[[LOSS]], %[[HOLD]], {{.*}}) outs(%[[B]],
+// STEP: %[[DA:.+]] = linalg.matmul {{.*}}-> tensor<2x8xf32>
+// STEP: linalg.generic {{.*}} ins({{.*}}, %[[LOSS]], %[[HOLD]], {{.*}}, %[[DA]] : {{.*}}) outs(%[[A]], %[[MA]],
+
+// Moments in 8 bits are the flat tensors' own, a scale for each 256.
+// INT8-LABEL: func.func @train_apply(
+// INT8-SAME: {tern.input = "rounding_seed"}
+// INT8-SAME: tensor<4x256xi8> {tern.state = #tern.state<name = "optimizer.0.moment1", kind = moment1>}
+// INT8-SAME: tensor<4xf32> {tern.state = #tern.state<name = "optimizer.0.moment1.scale", kind = moment1>}
+// INT8: tern.blockwise_adamw
+
+// SGD has no state beside its parameters.
+// SGD: tern.optimizer = #tern.optimizer<kind = sgd, clipping = exact, beta1 = 0.000000e+00 : f64, beta2 = 0.000000e+00 : f64>
+// SGD-LABEL: func.func @train_apply(
+// SGD-NOT: moment
+// SGD-NOT: bias_correction
+// SGD: return
 
 // Of other states no gradient is built.
 // STATE-LABEL: func.func @train_micro(

@@ -148,16 +148,20 @@ Status benchTraining(Session &session, const Options &options, Json &summary) {
   settings.learningRate = 1e-5;
   settings.weightDecay = 0.01;
   settings.maxGradNorm = 1;
+  OptimizerProgram &optimizer = programs->optimizerProgram();
   std::vector<double> times;
   for (uint32_t i = 0; i <= options.trainSteps; ++i) {
     auto begin = std::chrono::steady_clock::now();
+    settings.step = i + 1;
+    if (!optimizer.keepsGradients())
+      optimizer.write(settings);
     Expected<float> loss = programs->micro(batch, float(1.0 / double(scored)),
                                            /*accumulate=*/false);
     if (!loss.ok())
       return loss.status();
-    settings.step = i + 1;
-    if (Expected<float> norm = programs->apply(settings); !norm.ok())
-      return norm.status();
+    if (optimizer.keepsGradients())
+      if (Expected<float> norm = optimizer.apply(settings); !norm.ok())
+        return norm.status();
     if (i > 0)
       times.push_back(secondsSince(begin));
   }

@@ -233,7 +233,7 @@ Status run(const TrainCommand &options, const CommonOptions &common) {
   if (!options.parameters.empty())
     return Status::error("--parameters is about graphs, but '" + options.model +
                          "' is a language model: see --adapter");
-  std::vector<std::string> names = {"train_micro", "train_apply"};
+  std::vector<std::string> names = trainProgramNames(**module);
   if (options.validationSplit > 0 || !options.validation.empty())
     names.push_back("eval_lora");
   Expected<std::vector<uint32_t>> programs = findPrograms(**module, names);

@@ -134,7 +134,7 @@ Status sterna::trainGraph(const std::shared_ptr<const Module> &module,
   if (Status status = checkOptions(options); !status.ok())
     return status;
   bool validates = !options.validation.empty();
-  std::vector<std::string> names = {"train_micro", "train_apply"};
+  std::vector<std::string> names = trainProgramNames(*module);
   if (validates)
     names.push_back("loss");
   Expected<std::unique_ptr<Session>> session =

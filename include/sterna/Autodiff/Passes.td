@@ -16,7 +16,7 @@ def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
   let summary = "Build the training programs from a loss";
   let description = [{
     From the function `loss`, whose result is the sum of the token losses, builds
-    the two programs of a training step. Trainable are its arguments with
+    the programs of a training step: two with `clipping=exact`, else one. Trainable are its arguments with
     `tern.state` of one of the kinds `trainable`.
 
     `@train_micro` has the arguments of the loss, then the inputs
@@ -27,13 +27,23 @@ def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
     later passes tell them apart.
 
     `@train_apply` clips the gradients by their global norm and makes one step
-    of AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) with
-    `beta = (0.9, 0.999)` and `epsilon = 1e-8`; `tern.adamw` says the betas. Where the norm is not finite,
+    of the optimizer: AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) with
+    `beta = (0.9, 0.999)` and `epsilon = 1e-8`, or `w - rate * (g + decay * w)`;
+    `tern.optimizer` says which, and the betas. Where the norm is not finite,
     parameters and moments stay as they are. It sees the trainables side by side
     in flat tensors of rows of 1024 elements, 64 MiB each or one trainable that
     is larger, and so gradients and moments: `tern.states` says which begins at
     which element, each at a multiple of 16. What is between holds zeros, and
-    keeps them.
+    keeps them. With `int8-state` moments are those of `tern.blockwise_adamw`, the
+    flat tensors' own.
+
+    `@train_step` is forward and backward pass and the optimizer's step in one. Each
+    trainable is updated where its gradient is known and nothing reads the old one
+    any more, and no gradient is kept. It has the arguments of the loss, then
+    `loss_scale`, `hold`, infinite where nothing is to be updated and else 0, and the
+    optimizer's; with `clipping=previous` each gradient is multiplied by `clip`. It
+    returns the loss and, last, `grad_norm`. A trainable stays as it is where the
+    loss or the sum of the squares of its own gradient is not finite.
 
     With `loss=eval_lora trainable=lora_a,lora_b`:
 
@@ -59,7 +69,13 @@ def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
     Option<"loss", "loss", "std::string", "",
            "Name of the function that returns the loss">,
     ListOption<"trainable", "trainable", "std::string",
-               "Kinds of state that training changes">
+               "Kinds of state that training changes">,
+    Option<"optimizer", "optimizer", "std::string", "\"adamw\"",
+           "adamw or sgd">,
+    Option<"int8State", "int8-state", "bool", "false",
+           "Keep AdamW's moments as codes of 8 bits in blocks of 256">,
+    Option<"clipping", "clipping", "std::string", "\"exact\"",
+           "When gradients are clipped: exact, previous or off">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::func::FuncDialect",

@@ -50,6 +50,10 @@ struct CompileOptions {
   ActivationType activations = ActivationType::Model;
   WeightScale weightScale = WeightScale::Model;
   std::string gradientType = "f32", headType = "model", weightLayout = "auto";
+  std::string optimizer = "adamw", optimizerState = "f32",
+              gradClipMode = "exact";
+  /// Bytes that a process that trains may have; 0: none given, -1: the fewest.
+  int64_t memoryBudget = 0;
   bool train = true, checkpoint = true, tuned = true;
   /// "absmean" makes latent weights ternary; empty: they are an error.
   std::string quantize;

@@ -26,7 +26,7 @@ namespace sterna {
 enum class Phase {
   Import,        ///< pure funcs on float tensors and composites
   Adapt,         ///< LoRA branches stand beside the selected linears
-  Differentiate, ///< train_micro and train_apply exist; no rule is needed now
+  Differentiate, ///< the training programs exist; no rule is needed now
   Optimize,      ///< quantizers split off, loss head in chunks, canonical
   Dispatch,      ///< a module for each target; dispatches of shared kernels
   Schedule,      ///< order, recomputation and every offset fixed, verified
@@ -57,10 +57,26 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
       llvm::cl::desc("Gradients in products with ternary matrices: f32, int16 "
                      "or int8"),
       llvm::cl::init("f32")};
+  Option<std::string> optimizer{*this, "optimizer",
+                                llvm::cl::desc("Optimizer: adamw or sgd"),
+                                llvm::cl::init("adamw")};
+  Option<std::string> optimizerState{
+      *this, "optimizer-state",
+      llvm::cl::desc("Type of the optimizer's moments: f32 or int8"),
+      llvm::cl::init("f32")};
+  Option<std::string> gradClipMode{
+      *this, "grad-clip-mode",
+      llvm::cl::desc("When gradients are clipped: exact, previous or off"),
+      llvm::cl::init("exact")};
   Option<bool> checkpoint{
       *this, "checkpoint",
       llvm::cl::desc("Recompute activations in the backward pass"),
       llvm::cl::init(true)};
+  Option<int64_t> memoryBudget{
+      *this, "memory-budget",
+      llvm::cl::desc("Bytes of a process that trains; 0: none given, -1: the "
+                     "fewest"),
+      llvm::cl::init(0)};
   Option<std::string> headType{
       *this, "head-type",
       llvm::cl::desc("Element type of the head's table: model, f16 or int8"),

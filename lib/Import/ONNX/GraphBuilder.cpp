@@ -35,7 +35,7 @@ static constexpr uint64_t maxConstantBytes = 1024;
 
 /// Names of what training adds, which parameters do not get.
 static constexpr StringLiteral programs[] = {"init", "loss", "train_micro",
-                                             "train_apply"};
+                                             "train_apply", "train_step"};
 
 /// Tokens for which a language model is read.
 static constexpr int64_t maxTokens = 1 << 20;

@@ -35,19 +35,23 @@ Offset<format::Model> sterna::describeModel(MetadataBuilder &builder,
           ? builder.string(gradients.getValue().isInteger(8) ? "int8" : "int16")
           : 0;
   std::optional<format::AdamW> adamw;
-  if (auto constants = module->getAttrOfType<tern::AdamWAttr>(tern::adamwAttr))
-    adamw.emplace(constants.getBeta1().getValueAsDouble(),
-                  constants.getBeta2().getValueAsDouble());
+  auto optimizer =
+      module->getAttrOfType<tern::OptimizerAttr>(tern::optimizerAttr);
+  if (optimizer)
+    adamw.emplace(optimizer.getBeta1().getValueAsDouble(),
+                  optimizer.getBeta2().getValueAsDouble());
   if (trainable && !adamw)
     builder.problem = "the module has training programs, but does not say "
-                      "their constants: expected tern.adamw";
+                      "their optimizer: expected tern.optimizer";
   return format::CreateModel(
       builder, name, architecture, model.getLayers(), model.getHidden(),
       model.getFeedForward(), model.getHeads(), model.getKvHeads(),
       model.getHeadDim(), model.getVocabulary(), shapes.getMaxContext(),
       shapes.getSequenceLength(), shapes.getBatch(), lora ? lora.getRank() : 0,
       targets, activations, trainable, gradientType, model.getContextLength(),
-      adamw ? &*adamw : nullptr);
+      adamw ? &*adamw : nullptr,
+      optimizer ? optimizer.getKind() : format::OptimizerKind::adamw,
+      optimizer ? optimizer.getClipping() : format::GradientClipping::exact);
 }
 
 /// The elements of a resource of the vocabulary; none where it is not there.

@@ -279,7 +279,8 @@ private:
       described.push_back(
           describePlan(builder, plan.module, plan.target, written));
       ModuleOp planned = plan.module;
-      trainable |= planned.lookupSymbol("train_micro") != nullptr;
+      for (StringRef program : {"train_micro", "train_step"})
+        trainable |= planned.lookupSymbol(program) != nullptr;
     }
     auto model = describeModel(builder, module, trainable);
     auto tokenizer = describeTokenizer(builder, module);

@@ -459,7 +459,8 @@ typedef struct sterna_trainer_options_t {
   double warmup_ratio;
   /// Decoupled weight decay. Default: 0.01.
   double weight_decay;
-  /// The largest norm of the gradients; 0: no clipping. Default: 1.
+  /// The largest norm of the gradients; 0: no clipping; negative, the default:
+  /// 1, or none where the module was compiled not to clip.
   double grad_clip;
   /// Batches of a step. Default: 1.
   uint32_t grad_accumulation;
@@ -492,8 +493,8 @@ STERNA_API sterna_string_view_t sterna_trainer_option_help(size_t index);
 STERNA_API sterna_string_view_t sterna_trainer_option_placeholder(size_t index);
 
 /// A run that trains the session's adapter. Needs the programs `train_micro`
-/// and `train_apply`, and `eval_lora` for `validation`, which may be null, like
-/// `options`.
+/// and `train_apply`, or `train_step`, and `eval_lora` for `validation`, which
+/// may be null, like `options`.
 STERNA_API sterna_status_t sterna_trainer_create(
     sterna_session_t *session, const sterna_data_t *training,
     const sterna_data_t *validation, const sterna_trainer_options_t *options,

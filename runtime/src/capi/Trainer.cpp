@@ -39,7 +39,7 @@ sterna_trainer_options_t optionsOf(const TrainSettings &settings) {
   options.warmup_steps = settings.warmupSteps;
   options.warmup_ratio = settings.warmupRatio;
   options.weight_decay = settings.weightDecay;
-  options.grad_clip = settings.gradClip;
+  options.grad_clip = settings.gradClip.value_or(-1);
   options.grad_accumulation = settings.gradAccumulation;
   options.no_shuffle = !settings.shuffle;
   options.seed = settings.seed;
@@ -62,7 +62,8 @@ sterna_status_t readOptions(const sterna_trainer_options_t *given,
   settings.warmupSteps = options.warmup_steps;
   settings.warmupRatio = options.warmup_ratio;
   settings.weightDecay = options.weight_decay;
-  settings.gradClip = options.grad_clip;
+  if (options.grad_clip >= 0)
+    settings.gradClip = options.grad_clip;
   settings.gradAccumulation = options.grad_accumulation;
   settings.shuffle = options.no_shuffle == 0;
   settings.seed = options.seed;
@@ -85,11 +86,13 @@ sterna_status_t createTrainer(sterna_session_t *session,
   if (!session->adapter)
     return invalid("expected a session with an adapter: set one first");
   // Not only after hours of training is it said that a program is missing.
-  for (const char *name : {"train_micro", "train_apply", "eval_lora"})
-    if (validation || name[0] == 't')
-      if (Expected<Program> program = session->session->program(name);
-          !program.ok())
-        return failed(program.status());
+  std::vector<std::string> names = trainProgramNames(*session->module->module);
+  if (validation)
+    names.push_back("eval_lora");
+  for (const std::string &name : names)
+    if (Expected<Program> program = session->session->program(name);
+        !program.ok())
+      return failed(program.status());
   if (Expected<TrainOptions> checked =
           makeTrainOptions(*session->module->module, settings, *training->data);
       !checked.ok())

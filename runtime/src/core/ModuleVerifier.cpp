@@ -107,8 +107,8 @@ private:
 /// A graph, of neither vocabulary nor hidden size, has its own programs and no
 /// other one of a language model.
 static Status verifyGraph(const format::Module &module) {
-  constexpr std::string_view known[] = {"main", "init", "loss", "train_micro",
-                                        "train_apply"};
+  constexpr std::string_view known[] = {
+      "main", "init", "loss", "train_micro", "train_apply", "train_step"};
   for (const format::Plan *plan : orEmpty(module.plans()))
     for (const format::Program *program : orEmpty(plan->programs()))
       if (std::find(std::begin(known), std::end(known),
@@ -276,9 +276,10 @@ Status PlanVerifier::verifyProgram(const format::Program &program) {
     return Status::error(
         where + " needs an arena of " + str(program.arena_bytes()) +
         " bytes, but the module declares " + str(plan.arena_bytes()));
-  bool takesBatches = model.vocabulary() != 0 &&
-                      (program.name()->str() == "train_micro" ||
-                       program.name()->str().rfind("eval", 0) == 0);
+  bool takesBatches =
+      model.vocabulary() != 0 && (program.name()->str() == "train_micro" ||
+                                  program.name()->str() == "train_step" ||
+                                  program.name()->str().rfind("eval", 0) == 0);
   if (takesBatches && (model.batch() == 0 || model.sequence_length() < 2))
     return Status::error("expected a batch and sequences of 2 tokens or more "
                          "for " +

@@ -69,10 +69,16 @@ uint64_t sterna::scratchOf(const Module &module, const format::Code &code,
 
 std::vector<uint32_t> sterna::trainPrograms(const Module &module) {
   std::vector<uint32_t> programs;
-  for (const char *name : {"train_micro", "train_apply"})
+  for (const char *name : {"train_micro", "train_apply", "train_step"})
     if (std::optional<uint32_t> index = module.findProgram(name))
       programs.push_back(*index);
   return programs;
+}
+
+std::vector<std::string> sterna::trainProgramNames(const Module &module) {
+  if (module.findProgram("train_step"))
+    return {"train_step"};
+  return {"train_micro", "train_apply"};
 }
 
 std::vector<uint32_t> sterna::generatePrograms(const Module &module,

@@ -39,8 +39,12 @@ PlannedBytes planOf(const Module &module,
 uint64_t scratchOf(const Module &module, const format::Code &code,
                    const std::vector<uint32_t> &programs);
 
-/// The programs that training a LoRA adapter runs: train_micro, train_apply.
+/// The programs that training runs: train_micro and train_apply, or train_step;
+/// none where it is compiled without.
 std::vector<uint32_t> trainPrograms(const Module &module);
+
+/// The names of the programs that training needs, be they there or not.
+std::vector<std::string> trainProgramNames(const Module &module);
 
 /// The programs that generation runs: head and each forward_T, those that read
 /// an adapter if `lora` is set.

@@ -16,7 +16,9 @@ namespace {
 
 Status notCompiled(const Module &module, const std::string &program) {
   std::string advice;
-  if (program.rfind("train_", 0) == 0)
+  if (program.rfind("train_", 0) == 0 && module.findProgram("train_step"))
+    advice = ": it keeps no gradients; compile it with --grad-clip-mode=exact";
+  else if (program.rfind("train_", 0) == 0)
     advice = module.isGraph() ? ": compile it with --train and --trainable"
                               : ": compile it without --no-train";
   else if (program.find("_lora") != std::string::npos)

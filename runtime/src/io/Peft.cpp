@@ -388,8 +388,19 @@ namespace {
 /// Training can end in numbers that are none; such an adapter is of no use.
 Status checkFinite(const LoraPairView &pair, uint64_t rank) {
   auto finite = [](float value) { return std::isfinite(value); };
-  if (std::all_of(pair.a, pair.a + rank * pair.in, finite) &&
-      std::all_of(pair.b, pair.b + pair.out * rank, finite))
+  bool allFinite = true;
+  for (char matrix : {'A', 'B'}) {
+    const float *data = matrix == 'A' ? pair.a : pair.b;
+    std::vector<float> elements;
+    if (pair.read) {
+      if (Status status = pair.read(matrix, elements); !status.ok())
+        return status;
+      data = elements.data();
+    }
+    uint64_t count = rank * (matrix == 'A' ? pair.in : pair.out);
+    allFinite = allFinite && std::all_of(data, data + count, finite);
+  }
+  if (allFinite)
     return Status::success();
   return Status::error("the adapter of '" + pair.target + "' in layer " +
                        std::to_string(pair.layer) +
@@ -443,12 +454,20 @@ Status sterna::writePeft(const std::string &directory, const PeftConfig &config,
     if (Status status = checkFinite(pair, config.rank); !status.ok())
       return status;
     used[target] = true;
-    tensors.push_back({peftTensorName(pair.layer, pair.target, 'A'),
-                       {config.rank, pair.in},
-                       pair.a});
-    tensors.push_back({peftTensorName(pair.layer, pair.target, 'B'),
-                       {pair.out, config.rank},
-                       pair.b});
+    for (char matrix : {'A', 'B'}) {
+      NamedTensorView tensor{peftTensorName(pair.layer, pair.target, matrix),
+                             {config.rank, pair.in},
+                             pair.a};
+      if (matrix == 'B') {
+        tensor.shape = {pair.out, config.rank};
+        tensor.data = pair.b;
+      }
+      if (pair.read)
+        tensor.read = [&pair, matrix](std::vector<float> &elements) {
+          return pair.read(matrix, elements);
+        };
+      tensors.push_back(std::move(tensor));
+    }
   }
   if (!std::isfinite(static_cast<float>(config.scale())))
     return Status::error("expected an adapter whose scale is finite, but got "
@@ -482,6 +501,6 @@ Status sterna::savePeft(const std::string &directory,
   std::vector<LoraPairView> pairs;
   for (const LoraPair &pair : adapter.pairs)
     pairs.push_back({pair.layer, pair.target, pair.in, pair.out, pair.a.data(),
-                     pair.b.data()});
+                     pair.b.data(), nullptr});
   return writePeft(directory, adapter.config, pairs);
 }

@@ -16,6 +16,7 @@
 #include "io/Status.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,9 @@ struct LoraPairView {
   uint64_t out = 0;
   const float *a = nullptr; // [rank, in]
   const float *b = nullptr; // [out, rank]
+  /// Of matrices that are in no memory of this shape: resizes one of them, 'A'
+  /// or 'B', and fills it, each time it is called.
+  std::function<Status(char matrix, std::vector<float> &)> read;
 };
 
 /// An adapter as read from a folder; pairs are in order of layer, then of

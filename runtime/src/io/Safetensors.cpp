@@ -132,9 +132,17 @@ Status sterna::writeSafetensors(const std::string &path,
     return file.status();
   if (Status status = file->write(header->data(), header->size()); !status.ok())
     return status;
-  for (size_t i = 0; i < tensors.size(); ++i)
-    if (Status status = file->write(tensors[i].data, sizes[i]); !status.ok())
+  std::vector<float> elements;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const float *data = tensors[i].data;
+    if (tensors[i].read) {
+      if (Status status = tensors[i].read(elements); !status.ok())
+        return status;
+      data = elements.data();
+    }
+    if (Status status = file->write(data, sizes[i]); !status.ok())
       return status;
+  }
   return file->commit();
 }
 

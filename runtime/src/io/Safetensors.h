@@ -14,6 +14,7 @@
 #include "io/Status.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -33,6 +34,9 @@ struct NamedTensorView {
   std::string name;
   std::vector<uint64_t> shape;
   const float *data = nullptr;
+  /// Of one that is in no memory: resizes its argument to all elements and
+  /// fills it, each time it is called.
+  std::function<Status(std::vector<float> &)> read;
 };
 
 /// What `__metadata__` of a header says.

@@ -8,8 +8,6 @@
 
 #include "train/Adapter.h"
 
-#include "random/SplitMix64.h"
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -74,34 +72,53 @@ Adapter::findLinears(const Module &module) {
   return linears;
 }
 
+static PeftConfig freshConfig(const Module &module, double alpha) {
+  PeftConfig config;
+  config.rank = module.model().lora_rank();
+  config.alpha = alpha;
+  config.baseModel = module.model().name()->str();
+  return config;
+}
+
+LoraPair Adapter::drawPair(const Linear &linear, uint64_t rank,
+                           SplitMix64 &random) {
+  double bound = 1 / std::sqrt(double(linear.in));
+  LoraPair pair{linear.layer, linear.target, linear.in, linear.out, {}, {}};
+  pair.a.resize(rank * linear.in);
+  for (float &value : pair.a)
+    value = float((double(random.next() >> 40) * 0x1p-23 - 1) * bound);
+  pair.b.resize(linear.out * rank);
+  return pair;
+}
+
 Expected<PeftAdapter> Adapter::fresh(const Module &module, double alpha,
                                      uint64_t seed) {
   Expected<std::vector<Linear>> linears = findLinears(module);
   if (!linears.ok())
     return linears.status();
   PeftAdapter adapter;
-  adapter.config.rank = module.model().lora_rank();
-  adapter.config.alpha = alpha;
-  adapter.config.baseModel = module.model().name()->str();
+  adapter.config = freshConfig(module, alpha);
   SplitMix64 random(seed);
-  for (const Linear &linear : *linears) {
-    double bound = 1 / std::sqrt(double(linear.in));
-    LoraPair pair{linear.layer, linear.target, linear.in, linear.out, {}, {}};
-    pair.a.resize(adapter.config.rank * linear.in);
-    for (float &value : pair.a)
-      value = float((double(random.next() >> 40) * 0x1p-23 - 1) * bound);
-    pair.b.resize(linear.out * adapter.config.rank);
-    adapter.pairs.push_back(std::move(pair));
-  }
+  for (const Linear &linear : *linears)
+    adapter.pairs.push_back(drawPair(linear, adapter.config.rank, random));
   return adapter;
 }
 
 Expected<Adapter> Adapter::createFresh(Session &session, double alpha,
                                        uint64_t seed) {
-  Expected<PeftAdapter> adapter = fresh(session.module(), alpha, seed);
-  if (!adapter.ok())
-    return adapter.status();
-  return set(session, *adapter, "fresh");
+  Expected<std::vector<Linear>> linears = findLinears(session.module());
+  if (!linears.ok())
+    return linears.status();
+  Adapter adapter;
+  adapter.config = freshConfig(session.module(), alpha);
+  adapter.linears = std::move(*linears);
+  SplitMix64 random(seed);
+  for (const Linear &linear : adapter.linears)
+    if (Status status = adapter.writePair(
+            session, linear, drawPair(linear, adapter.config.rank, random));
+        !status.ok())
+      return status;
+  return adapter;
 }
 
 Expected<Adapter> Adapter::load(Session &session,
@@ -203,45 +220,63 @@ Status Adapter::writePair(Session &session, const Linear &linear,
   return session.writeState(*linear.b, b.data());
 }
 
-Expected<Adapter::Matrices>
-Adapter::readPair(const Session &session, const Linear &linear,
-                  const format::StateTensor &a,
-                  const format::StateTensor &b) const {
+Status Adapter::readMatrix(const Session &session, const Linear &linear,
+                           char matrix, const format::StateTensor &stored,
+                           std::vector<float> &elements) const {
   uint64_t rank = config.rank;
   uint64_t compiledRank = session.module().model().lora_rank();
-  Matrices matrices;
-  matrices.a.resize(compiledRank * linear.in);
-  matrices.b.resize(linear.out * compiledRank);
-  if (Status status = session.readState(a, matrices.a.data()); !status.ok())
+  elements.resize(compiledRank * (matrix == 'A' ? linear.in : linear.out));
+  if (Status status = session.readState(stored, elements.data()); !status.ok())
     return status;
-  if (Status status = session.readState(b, matrices.b.data()); !status.ok())
-    return status;
-  matrices.a.resize(rank * linear.in);
+  if (matrix == 'A') {
+    elements.resize(rank * linear.in);
+    return Status();
+  }
   for (uint64_t row = 0; row < linear.out; ++row)
-    std::copy_n(matrices.b.data() + row * compiledRank, rank,
-                matrices.b.data() + row * rank);
-  matrices.b.resize(linear.out * rank);
-  return matrices;
+    std::copy_n(elements.data() + row * compiledRank, rank,
+                elements.data() + row * rank);
+  elements.resize(linear.out * rank);
+  return Status();
+}
+
+Expected<LoraPair> Adapter::readPair(const Session &session,
+                                     const Linear &linear,
+                                     const format::StateTensor &a,
+                                     const format::StateTensor &b) const {
+  LoraPair pair{linear.layer, linear.target, linear.in, linear.out, {}, {}};
+  for (Status status : {readMatrix(session, linear, 'A', a, pair.a),
+                        readMatrix(session, linear, 'B', b, pair.b)})
+    if (!status.ok())
+      return status;
+  return pair;
 }
 
 Expected<PeftAdapter> Adapter::read(const Session &session) const {
   PeftAdapter adapter;
   adapter.config = config;
   for (const Linear &linear : linears) {
-    Expected<Matrices> matrices =
-        readPair(session, linear, *linear.a, *linear.b);
-    if (!matrices.ok())
-      return matrices.status();
-    adapter.pairs.push_back({linear.layer, linear.target, linear.in, linear.out,
-                             std::move(matrices->a), std::move(matrices->b)});
+    Expected<LoraPair> pair = readPair(session, linear, *linear.a, *linear.b);
+    if (!pair.ok())
+      return pair.status();
+    adapter.pairs.push_back(std::move(*pair));
   }
   return adapter;
 }
 
 Status Adapter::save(const Session &session,
                      const std::string &directory) const {
-  Expected<PeftAdapter> adapter = read(session);
-  return adapter.ok() ? savePeft(directory, *adapter) : adapter.status();
+  // One matrix at a time: an adapter is no small part of what training takes.
+  std::vector<LoraPairView> pairs;
+  for (const Linear &linear : linears) {
+    LoraPairView pair{linear.layer, linear.target, linear.in, linear.out,
+                      nullptr,      nullptr,       nullptr};
+    pair.read = [&](char matrix, std::vector<float> &elements) {
+      return readMatrix(session, linear, matrix,
+                        matrix == 'A' ? *linear.a : *linear.b, elements);
+    };
+    pairs.push_back(std::move(pair));
+  }
+  return writePeft(directory, config, pairs);
 }
 
 Expected<PeftAdapter> Adapter::readGradients(const Session &session) const {
@@ -258,12 +293,10 @@ Expected<PeftAdapter> Adapter::readGradients(const Session &session) const {
         return Status::error("the module has no state tensor '" + name +
                              "' of its parameter's shape");
     }
-    Expected<Matrices> pair = readPair(session, linear, *found[0], *found[1]);
+    Expected<LoraPair> pair = readPair(session, linear, *found[0], *found[1]);
     if (!pair.ok())
       return pair.status();
-    gradients.pairs.push_back({linear.layer, linear.target, linear.in,
-                               linear.out, std::move(pair->a),
-                               std::move(pair->b)});
+    gradients.pairs.push_back(std::move(*pair));
   }
   return gradients;
 }

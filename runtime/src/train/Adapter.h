@@ -14,6 +14,7 @@
 #include "core/Session.h"
 #include "io/Peft.h"
 #include "io/Safetensors.h"
+#include "random/SplitMix64.h"
 
 #include <cstdint>
 #include <string>
@@ -70,20 +71,22 @@ private:
     const format::StateTensor *a = nullptr; // [rank, in]
     const format::StateTensor *b = nullptr; // [out, rank]
   };
-  /// A and B as vectors, cut to the adapter's rank.
-  struct Matrices {
-    std::vector<float> a;
-    std::vector<float> b;
-  };
-
+  /// The pair of `linear` in a fresh adapter.
+  static LoraPair drawPair(const Linear &linear, uint64_t rank,
+                           SplitMix64 &random);
   static Expected<std::vector<Linear>> findLinears(const Module &module);
   static Status checkPair(const LoraPair &pair, const Linear *linear,
                           const Module &module, const std::string &origin);
   Status writePair(Session &session, const Linear &linear,
                    const LoraPair &pair) const;
-  Expected<Matrices> readPair(const Session &session, const Linear &linear,
+  /// The state tensors `a` and `b` of `linear`, cut to the adapter's rank; one
+  /// of them alone.
+  Expected<LoraPair> readPair(const Session &session, const Linear &linear,
                               const format::StateTensor &a,
                               const format::StateTensor &b) const;
+  Status readMatrix(const Session &session, const Linear &linear, char matrix,
+                    const format::StateTensor &stored,
+                    std::vector<float> &elements) const;
 
   PeftConfig config;
   std::vector<Linear> linears; // in order of layer and loraTargets()

@@ -35,6 +35,9 @@ Expected<SampleGradients> sterna::computeGradients(Session &session,
                                                    uint64_t seed) {
   if (data.dataset.samples.empty())
     return Status::error("the data has no sample");
+  // One that keeps no gradients would move the adapter instead.
+  if (Expected<Program> micro = session.program("train_micro"); !micro.ok())
+    return micro.status();
   Batch batch =
       makeBatch(session.module(), data.dataset.samples.front(), data.padToken);
   if (batch.trainedTokens == 0)

@@ -9,6 +9,7 @@
 #include "train/GraphBatches.h"
 
 #include "core/Fields.h"
+#include "core/Plan.h"
 #include "io/Escape.h"
 #include "io/Npz.h"
 #include "text/Batcher.h"
@@ -133,14 +134,19 @@ Status GraphData::write(const Program &program,
 Expected<std::unique_ptr<GraphBatches>>
 GraphBatches::create(const Session &session, const GraphData &data,
                      const Options &options) {
-  Expected<Program> program = session.program("train_micro");
+  const Module &module = session.module();
+  bool accumulates = bool(module.findProgram("train_micro"));
+  Expected<Program> program =
+      session.program(trainProgramNames(module).front());
   if (!program.ok())
     return program.status();
   std::unique_ptr<GraphBatches> batches(
       new GraphBatches(*program, data, options));
   for (Status status :
-       {assignScalars(*program, {{"loss_scale", batches->lossScale},
-                                 {"accumulate", batches->accumulate}}),
+       {assignScalars(*program, {{"loss_scale", batches->lossScale}}),
+        accumulates
+            ? assignScalars(*program, {{"accumulate", batches->accumulate}})
+            : Status(),
         assignField(batches->loss, program->output<float>("loss", 1))})
     if (!status.ok())
       return status;
@@ -172,7 +178,8 @@ Expected<float> GraphBatches::run(size_t number, float scale) {
       !status.ok())
     return status;
   *lossScale = scale;
-  *accumulate = number > 0 ? 1.0f : 0.0f;
+  if (accumulate)
+    *accumulate = number > 0 ? 1.0f : 0.0f;
   if (Status status = program.run(); !status.ok())
     return status;
   return *loss;

@@ -68,8 +68,8 @@ public:
     uint32_t gradAccumulation = 1;
   };
 
-  /// Looks up train_micro in `session`, which must outlive this object as
-  /// `data` must. The loss of a step is the mean of its batches'.
+  /// Looks up train_micro or train_step in `session`, which must outlive this
+  /// object as `data` must. The loss of a step is the mean of its batches'.
   static Expected<std::unique_ptr<GraphBatches>>
   create(const Session &session, const GraphData &data, const Options &options);
 

@@ -12,14 +12,23 @@
 
 using namespace sterna;
 
-template <typename Number>
-static TrainOption
-makeNumber(const char *name, Number TrainSettings::*member, const char *help,
-           NumberRange<Number> range = notNegative<Number>()) {
+template <typename Number, typename Member>
+static TrainOption makeNumber(const char *name, Member TrainSettings::*member,
+                              const char *help, NumberRange<Number> range) {
   auto set = [member, range](TrainSettings &settings, const std::string &text) {
-    return parseNumber(text, range, settings.*member);
+    Number number = 0;
+    Status status = parseNumber(text, range, number);
+    if (status.ok())
+      settings.*member = number;
+    return status;
   };
   return {name, std::is_integral_v<Number> ? "INTEGER" : "NUMBER", help, set};
+}
+
+template <typename Number>
+static TrainOption makeNumber(const char *name, Number TrainSettings::*member,
+                              const char *help) {
+  return makeNumber(name, member, help, notNegative<Number>());
 }
 
 static Status setScheduler(TrainSettings &settings, const std::string &text) {
@@ -58,18 +67,22 @@ const std::vector<TrainOption> &sterna::trainOptionTable() {
       makeNumber("lr-min", &TrainSettings::learningRateMinimum,
                  "learning rate that a decay ends at (default 0)"),
       makeNumber("warmup-ratio", &TrainSettings::warmupRatio,
-                 "fraction of the steps that warm up (default 0)", {0.0, 1.0}),
+                 "fraction of the steps that warm up (default 0)",
+                 NumberRange<double>{0.0, 1.0}),
       makeNumber("warmup-steps", &TrainSettings::warmupSteps,
                  "steps that warm up, instead of a fraction"),
       makeNumber("weight-decay", &TrainSettings::weightDecay,
                  "decoupled weight decay (default 0.01)"),
       makeNumber("grad-clip", &TrainSettings::gradClip,
-                 "largest norm of the gradient; 0: no clipping (default 1)"),
+                 "largest norm of the gradient; 0: no clipping (default 1; 0 "
+                 "where the model was compiled with --grad-clip-mode=off)",
+                 notNegative<double>()),
       makeNumber("proximal-mu", &TrainSettings::proximalMu,
                  "weight mu of FedProx's term mu/2 ||w - w0||^2, which keeps "
                  "the adapter near where the run began (default 0)"),
       makeNumber("grad-accumulation", &TrainSettings::gradAccumulation,
-                 "micro-batches of a step (default 1)", {1u, 65536u}),
+                 "micro-batches of a step (default 1)",
+                 NumberRange<uint32_t>{1u, 65536u}),
       makeNumber("seed", &TrainSettings::seed,
                  "seed of the new adapter, of the order of samples, of the "
                  "split and of stochastic rounding (default 42)"),

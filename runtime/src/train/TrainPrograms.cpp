@@ -8,6 +8,7 @@
 
 #include "train/TrainPrograms.h"
 
+#include "core/Plan.h"
 #include "random/SplitMix64.h"
 #include "train/ProgramFields.h"
 
@@ -16,7 +17,8 @@ using namespace sterna;
 Expected<TrainPrograms> TrainPrograms::create(Session &session, float loraScale,
                                               uint64_t seed) {
   const format::Model &model = session.module().model();
-  Expected<Program> microProgram = session.program("train_micro");
+  Expected<Program> microProgram =
+      session.program(trainProgramNames(session.module()).front());
   if (!microProgram.ok())
     return microProgram.status();
   Expected<OptimizerProgram> optimizer = OptimizerProgram::create(session);
@@ -28,8 +30,10 @@ Expected<TrainPrograms> TrainPrograms::create(Session &session, float loraScale,
   Micro micro{*microProgram, *inputs};
   for (Status status :
        {assignScalars(*microProgram, {{"lora_scale", micro.loraScale},
-                                      {"loss_scale", micro.lossScale},
-                                      {"accumulate", micro.accumulate}}),
+                                      {"loss_scale", micro.lossScale}}),
+        optimizer->keepsGradients()
+            ? assignScalars(*microProgram, {{"accumulate", micro.accumulate}})
+            : Status(),
         findRoundingSeeds(session, micro),
         assignField(micro.loss, microProgram->output<float>("loss", 1))})
     if (!status.ok())
@@ -57,7 +61,8 @@ Expected<float> TrainPrograms::micro(const Batch &batch, float lossScale,
     return status;
   *microProgram.loraScale = loraScale;
   *microProgram.lossScale = lossScale;
-  *microProgram.accumulate = accumulate ? 1.0f : 0.0f;
+  if (microProgram.accumulate)
+    *microProgram.accumulate = accumulate ? 1.0f : 0.0f;
   SplitMix64 random = SplitMix64::at({seed, place.step, place.micro});
   for (uint64_t i = 0; i < microProgram.roundings; ++i)
     microProgram.roundingSeeds[i] = int32_t(uint32_t(random.next() >> 32));

@@ -2,7 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The two programs of training as functions: train_micro and train_apply.
+// The programs of training as functions: train_micro and train_apply, or
+// train_step.
 // Separate from the loop, because the tools for gradients and speed run the
 // same programs without it.
 //
@@ -41,11 +42,8 @@ public:
   Expected<float> micro(const Batch &batch, float lossScale, bool accumulate,
                         MicroPlace place = {});
 
-  /// Updates the parameters by the gradients. Returns the gradients' norm
-  /// before clipping.
-  Expected<float> apply(const OptimizerStep &settings) {
-    return optimizer.apply(settings);
-  }
+  /// What updates the parameters.
+  OptimizerProgram &optimizerProgram() { return optimizer; }
 
   /// The session that the programs run in.
   Session &session() const { return *owner; }

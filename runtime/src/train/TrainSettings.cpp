@@ -33,12 +33,13 @@ Status checkNumber(const char *name, double value, double most = INFINITY) {
 }
 
 Status checkAlone(const TrainSettings &settings) {
-  for (Status status : {checkNumber("--learning-rate", settings.learningRate),
-                        checkNumber("--lr-min", settings.learningRateMinimum),
-                        checkNumber("--warmup-ratio", settings.warmupRatio, 1),
-                        checkNumber("--weight-decay", settings.weightDecay),
-                        checkNumber("--grad-clip", settings.gradClip),
-                        checkNumber("--proximal-mu", settings.proximalMu)})
+  for (Status status :
+       {checkNumber("--learning-rate", settings.learningRate),
+        checkNumber("--lr-min", settings.learningRateMinimum),
+        checkNumber("--warmup-ratio", settings.warmupRatio, 1),
+        checkNumber("--weight-decay", settings.weightDecay),
+        checkNumber("--grad-clip", settings.gradClip.value_or(0)),
+        checkNumber("--proximal-mu", settings.proximalMu)})
     if (!status.ok())
       return status;
   constexpr uint32_t most = 65536;

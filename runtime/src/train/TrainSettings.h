@@ -14,6 +14,8 @@
 #include "train/ModelData.h"
 #include "train/Trainer.h"
 
+#include <optional>
+
 namespace sterna {
 
 struct TrainSettings {
@@ -25,7 +27,8 @@ struct TrainSettings {
   double warmupRatio = 0;   // share of the steps
   uint64_t warmupSteps = 0; // instead of a share
   double weightDecay = 0.01;
-  double gradClip = 1; // 0: no clipping
+  /// 0: no clipping. Absent: 1, or none where the module cannot clip.
+  std::optional<double> gradClip;
   double proximalMu = 0;
   uint32_t gradAccumulation = 1;
   uint64_t seed = 42; // of the order of samples and of stochastic rounding

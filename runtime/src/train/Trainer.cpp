@@ -17,6 +17,10 @@
 #include <string>
 #include <string_view>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 using namespace sterna;
 
 uint64_t sterna::stepsPerEpoch(uint64_t samples, uint32_t batch,
@@ -32,17 +36,51 @@ static Status clearMoments(Session &session) {
     if (tensor->kind() != format::StateKind::moment1 &&
         tensor->kind() != format::StateKind::moment2)
       continue;
-    std::vector<float> zeroes(*elementCount(tensor->shape()), 0.0f);
-    if (Status status = session.writeState(*tensor, zeroes.data());
+    std::vector<char> zeroes(*elementCount(tensor->shape()) *
+                             elementSize(tensor->type()));
+    if (Status status =
+            session.writeState(*tensor, zeroes.data(), zeroes.size());
         !status.ok())
       return status;
   }
   return Status();
 }
 
+/// Makes `options` those of the module's programs. Fails on what they cannot
+/// do.
+static Status fitOptions(const Module &module, TrainOptions &options) {
+  format::GradientClipping clipping = module.model().clipping();
+  bool clips = clipping != format::GradientClipping::off;
+  if (!clips && options.maxGradNorm.value_or(0) != 0)
+    return Status::error("--grad-clip: the model was compiled with "
+                         "--grad-clip-mode=off");
+  options.maxGradNorm = options.maxGradNorm.value_or(clips ? 1 : 0);
+  if (clipping == format::GradientClipping::exact)
+    return Status();
+  std::string reason = ": the model was compiled with --grad-clip-mode=" +
+                       std::string(format::EnumNameGradientClipping(clipping)) +
+                       ", which keeps no gradients";
+  if (options.gradAccumulation > 1)
+    return Status::error("--grad-accumulation" + reason);
+  if (options.proximalMu != 0)
+    return Status::error("--proximal-mu" + reason);
+  return Status();
+}
+
+/// Gives back what reading data and adapters has freed: a plan is of a process
+/// that holds nothing else. The C library keeps it for allocations to come.
+static void returnFreeMemory() {
+#ifdef __GLIBC__
+  malloc_trim(/*pad=*/0);
+#endif
+}
+
 Expected<Trainer> Trainer::create(Session &session,
                                   std::unique_ptr<MicroBatches> batches,
-                                  const TrainOptions &options) {
+                                  const TrainOptions &given) {
+  TrainOptions options = given;
+  if (Status status = fitOptions(session.module(), options); !status.ok())
+    return status;
   Expected<OptimizerProgram> optimizer = OptimizerProgram::create(session);
   if (!optimizer.ok())
     return optimizer.status();
@@ -52,6 +90,7 @@ Expected<Trainer> Trainer::create(Session &session,
       ProximalTerm::create(session, options.proximalMu);
   if (!proximal.ok())
     return proximal.status();
+  returnFreeMemory();
   Trainer trainer(session, std::move(batches), *optimizer, std::move(*proximal),
                   options);
   while (trainer.batches->prepare(trainer.firstStep).weight == 0)
@@ -87,6 +126,9 @@ Expected<double> Trainer::accumulate(const MicroBatches::Step &step) {
   return loss;
 }
 
+/// Where a state keeps the norm that the next step is clipped by.
+static constexpr const char *previousNormTensor = "optimizer.grad_norm";
+
 static Status notFinite(const char *what, uint64_t step) {
   return Status::error(std::string("the ") + what + " is not finite at step " +
                        std::to_string(step + 1) +
@@ -104,23 +146,25 @@ Expected<std::optional<StepReport>> Trainer::step() {
   } while (current.weight == 0);
 
   Clock::time_point begin = Clock::now();
+  OptimizerStep settings;
+  settings.learningRate = options.schedule.learningRate(current.index);
+  settings.weightDecay = options.weightDecay;
+  settings.maxGradNorm = *options.maxGradNorm;
+  settings.previousNorm = previousNorm;
+  settings.step = updates + 1;
+  if (!optimizer.keepsGradients())
+    optimizer.write(settings);
   Expected<double> loss = accumulate(current);
   if (!loss.ok())
     return loss.status();
   if (!std::isfinite(*loss))
     return notFinite("loss", current.index);
-  if (Status status = proximal.addGradients(); !status.ok())
-    return status;
-  OptimizerStep settings;
-  settings.learningRate = options.schedule.learningRate(current.index);
-  settings.weightDecay = options.weightDecay;
-  settings.maxGradNorm = options.maxGradNorm;
-  settings.step = updates + 1;
-  Expected<float> norm = optimizer.apply(settings);
+  Expected<float> norm = update(settings);
   if (!norm.ok())
     return norm.status();
   if (!std::isfinite(*norm))
     return notFinite("gradient", current.index);
+  previousNorm = *norm;
   ++updates;
   StepReport report;
   report.step = current.index + 1;
@@ -132,13 +176,28 @@ Expected<std::optional<StepReport>> Trainer::step() {
   return std::optional<StepReport>(report);
 }
 
+Expected<float> Trainer::update(const OptimizerStep &settings) {
+  if (!optimizer.keepsGradients())
+    return optimizer.norm();
+  if (Status status = proximal.addGradients(); !status.ok())
+    return status;
+  return optimizer.apply(settings);
+}
+
 Expected<double> Trainer::firstStepLoss() {
+  if (!optimizer.keepsGradients())
+    optimizer.writeHold();
   Expected<double> loss = accumulate(batches->prepare(firstStep));
   if (loss.ok() && !std::isfinite(*loss))
     return Status::error("the loss is not finite after " +
                          std::to_string(updates) +
                          " steps: lower --learning-rate or check the data");
   return loss;
+}
+
+bool Trainer::clipsByPrevious() const {
+  return session->module().model().clipping() ==
+         format::GradientClipping::previous;
 }
 
 std::vector<const format::StateTensor *> Trainer::tensors() const {
@@ -173,12 +232,15 @@ Expected<TrainerState> Trainer::state() const {
   }
   for (NamedTensor &start : proximal.tensors())
     state.tensors.push_back(std::move(start));
+  if (clipsByPrevious())
+    state.tensors.push_back({previousNormTensor, {1}, {float(previousNorm)}});
   return state;
 }
 
 Status Trainer::restore(const TrainerState &state) {
   std::vector<const format::StateTensor *> wanted = tensors();
-  size_t count = wanted.size() + proximal.tensorCount();
+  size_t count =
+      wanted.size() + proximal.tensorCount() + (clipsByPrevious() ? 1 : 0);
   if (state.tensors.size() != count)
     return Status::error("expected a training state of " +
                          std::to_string(count) + " tensors, but got " +
@@ -197,13 +259,20 @@ Status Trainer::restore(const TrainerState &state) {
                            "' of the module in the training state, but it is "
                            "not there or has another shape");
   }
+  auto norm = byName.find(previousNormTensor);
+  if (clipsByPrevious() &&
+      (norm == byName.end() || norm->second->data.size() != 1))
+    return Status::error("expected a tensor '" +
+                         std::string(previousNormTensor) +
+                         "' of one element in the training state");
   if (Status status = proximal.restore(byName); !status.ok())
     return status;
   for (const format::StateTensor *stored : wanted)
-    if (Status status = session->writeState(
-            *stored, byName[stored->name()->string_view()]->data.data());
+    if (Status status = writeTensor(*session, *stored,
+                                    *byName[stored->name()->string_view()]);
         !status.ok())
       return status;
+  previousNorm = clipsByPrevious() ? norm->second->data.front() : 0;
   position = state.step;
   updates = state.updates;
   skipped = state.skipped;

@@ -28,8 +28,9 @@ struct TrainOptions {
   uint32_t gradAccumulation = 1; // micro-batches of a step
   Schedule schedule;
   double weightDecay = 0.01;
-  double maxGradNorm = 1; // 0: no clipping
-  double proximalMu = 0;  // 0: no term that keeps the run near its start
+  /// 0: no clipping. Absent: 1, or none where the module cannot clip.
+  std::optional<double> maxGradNorm;
+  double proximalMu = 0; // 0: no term that keeps the run near its start
   BatchOptions batches;
 };
 
@@ -74,8 +75,8 @@ public:
   Expected<std::optional<StepReport>> step();
 
   /// The loss of the run's first step that has something to train, now:
-  /// beside that step's own, a measure of the same samples. Overwrites the
-  /// gradients.
+  /// beside that step's own, a measure of the same samples. Overwrites
+  /// gradients that are kept.
   Expected<double> firstStepLoss();
 
   /// Wholly masked batches so far.
@@ -94,7 +95,12 @@ private:
       : session(&session), batches(std::move(batches)), optimizer(optimizer),
         proximal(std::move(proximal)), options(options) {}
 
+  /// Runs the micro-batches of `step`; returns the loss.
   Expected<double> accumulate(const MicroBatches::Step &step);
+  /// The norm of the gradients of `step`, whose loss is finite, which then have
+  /// moved the parameters.
+  Expected<float> update(const OptimizerStep &settings);
+  bool clipsByPrevious() const;
   /// Tensors of the state that a run depends on.
   std::vector<const format::StateTensor *> tensors() const;
 
@@ -106,7 +112,8 @@ private:
   uint64_t position = 0; // steps behind
   uint64_t updates = 0;
   uint64_t skipped = 0;
-  uint64_t firstStep = 0; // the first with something to train
+  double previousNorm = 0; // of the step before, where it is clipped by that
+  uint64_t firstStep = 0;  // the first with something to train
 };
 
 } // namespace sterna

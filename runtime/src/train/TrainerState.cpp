@@ -10,7 +10,9 @@
 
 #include "io/Escape.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 using namespace sterna;
@@ -30,10 +32,34 @@ Expected<NamedTensor> sterna::readTensor(const Session &session,
   const auto &shape = orEmpty(stored.shape());
   NamedTensor tensor{stored.name()->str(), {shape.begin(), shape.end()}, {}};
   tensor.data.resize(elementCount(stored.shape()).value_or(0));
+  if (stored.type() == format::ElementType::i8) {
+    std::vector<int8_t> codes(tensor.data.size());
+    Status status = session.readState(stored, codes.data(), codes.size());
+    if (!status.ok())
+      return status;
+    std::copy(codes.begin(), codes.end(), tensor.data.begin());
+    return tensor;
+  }
   if (Status status = session.readState(stored, tensor.data.data());
       !status.ok())
     return status;
   return tensor;
+}
+
+Status sterna::writeTensor(Session &session, const format::StateTensor &stored,
+                           const NamedTensor &tensor) {
+  if (stored.type() != format::ElementType::i8)
+    return session.writeState(stored, tensor.data.data());
+  std::vector<int8_t> codes(tensor.data.size());
+  for (size_t i = 0; i < codes.size(); ++i) {
+    float value = tensor.data[i];
+    if (!(value >= -128 && value <= 127) || value != std::trunc(value))
+      return Status::error("expected tensor '" + tensor.name +
+                           "' of the training state to hold codes from -128 "
+                           "to 127");
+    codes[i] = int8_t(value);
+  }
+  return session.writeState(stored, codes.data(), codes.size());
 }
 
 Expected<std::string> sterna::encodeState(const TrainerState &state) {

@@ -26,15 +26,20 @@ struct TrainerState {
   uint64_t step = 0;    // steps of the run behind it, skipped ones too
   uint64_t updates = 0; // those that moved the parameters
   uint64_t skipped = 0; // wholly masked batches
-  /// Parameters and moments, by the names of the module's state tensors, and
-  /// with
-  /// --proximal-mu where the parameters began.
+  /// Parameters and moments, by the names of the module's state tensors (codes
+  /// of 8 bits as their numbers); with --proximal-mu where the parameters
+  /// began, and where gradients are clipped by it the last step's norm.
   std::vector<NamedTensor> tensors;
 };
 
-/// The elements of a state tensor in `session`, under its name.
+/// The elements of a state tensor of f32 or i8 in `session`, under its name.
 Expected<NamedTensor> readTensor(const Session &session,
                                  const format::StateTensor &stored);
+
+/// Writes `tensor`, of as many elements, to `stored`. Fails where one of them
+/// is no number of its type.
+Status writeTensor(Session &session, const format::StateTensor &stored,
+                   const NamedTensor &tensor);
 
 /// The bytes of a safetensors file that holds `state`, its counts as metadata.
 Expected<std::string> encodeState(const TrainerState &state);

@@ -498,6 +498,33 @@ func.func @softmax_statistics_c1_maximum(%x: tensor<4x32xf32>, %y: tensor<4xi32>
 
 // -----
 
+// blockwise_adamw_c1
+func.func @blockwise_adamw_c1(%p: tensor<4x256xf32>, %m: tensor<4x255xi8>, %s: tensor<4xf32>, %x: tensor<f32>, %seed: tensor<1xi32>) {
+  // expected-error @+1 {{'tern.blockwise_adamw' op expected moment1 of shape [4, 256], but got [4, 255]}}
+  %r:5 = tern.blockwise_adamw %p, %p, %m, %s, %m, %s by %x, %x, %x, %x seed %seed guards %x : tensor<4x256xf32>, tensor<4x255xi8>, tensor<4xf32>
+  return
+}
+
+// -----
+
+// blockwise_adamw_c2
+func.func @blockwise_adamw_c2(%p: tensor<4x256xf32>, %m: tensor<4x256xi8>, %s: tensor<5xf32>, %x: tensor<f32>, %seed: tensor<1xi32>) {
+  // expected-error @+1 {{'tern.blockwise_adamw' op expected scale1 of shape [4], but got [5]}}
+  %r:5 = tern.blockwise_adamw %p, %p, %m, %s, %m, %s by %x, %x, %x, %x seed %seed guards %x : tensor<4x256xf32>, tensor<4x256xi8>, tensor<5xf32>
+  return
+}
+
+// -----
+
+// blockwise_adamw_c3
+func.func @blockwise_adamw_c3(%p: tensor<4x256xf32>, %m: tensor<4x256xi8>, %s: tensor<4xf32>, %x: tensor<f32>, %seed: tensor<1xi32>) {
+  // expected-error @+1 {{'tern.blockwise_adamw' op expected a guard}}
+  %r:5 = "tern.blockwise_adamw"(%p, %p, %m, %s, %m, %s, %x, %x, %x, %x, %seed) : (tensor<4x256xf32>, tensor<4x256xf32>, tensor<4x256xi8>, tensor<4xf32>, tensor<4x256xi8>, tensor<4xf32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<f32>, tensor<1xi32>) -> (tensor<4x256xf32>, tensor<4x256xi8>, tensor<4xf32>, tensor<4x256xi8>, tensor<4xf32>)
+  return
+}
+
+// -----
+
 // expected-error @+1 {{expected a group of 1 to 64 columns, but got 0}}
 tern.param @scales : tensor<2xf32> from #tern.ternary_scales<of = <path = "m", offset = 0, storage = f32>, columns = 64, group = 0>
 

@@ -208,3 +208,13 @@ func.func @softmax_statistics(%x: tensor<4x32xf32>, %y: tensor<4xi32>, %m: tenso
       : tensor<4x32xf32>, tensor<4xi32>, tensor<4xf32>
   return
 }
+
+// CHECK-LABEL: func.func @blockwise_adamw(
+func.func @blockwise_adamw(%p: tensor<4x256xf32>, %g: tensor<4x256xf32>, %m: tensor<4x256xi8>, %s: tensor<4xf32>, %v: tensor<4x256xi8>, %t: tensor<4xf32>,
+                           %clip: tensor<f32>, %decay: tensor<f32>, %step_size: tensor<f32>, %root: tensor<f32>, %seed: tensor<1xi32>, %norm: tensor<f32>) {
+  // CHECK: %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} = tern.blockwise_adamw %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} by %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} seed %{{.+}} guards %{{.+}} : tensor<4x256xf32>, tensor<4x256xi8>, tensor<4xf32>
+  %p1, %m1, %s1, %v1, %t1 = tern.blockwise_adamw %p, %g, %m, %s, %v, %t
+      by %clip, %decay, %step_size, %root seed %seed guards %norm
+      : tensor<4x256xf32>, tensor<4x256xi8>, tensor<4xf32>
+  return
+}

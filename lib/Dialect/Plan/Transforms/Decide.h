@@ -9,14 +9,29 @@
 #ifndef STERNA_LIB_DIALECT_PLAN_TRANSFORMS_DECIDE_H
 #define STERNA_LIB_DIALECT_PLAN_TRANSFORMS_DECIDE_H
 
-#include "Liveness.h"
+#include "Rematerialize.h"
+
+#include "mlir/IR/SymbolTable.h"
 
 namespace sterna::plan {
 
-/// The ops of the forward pass whose values the backward pass computes again
-/// instead of keeping them.
-llvm::DenseSet<mlir::Operation *> decideRecomputed(mlir::func::FuncOp function,
-                                                   const Liveness &liveness);
+/// All that the checkpoints of `function` say: each block is computed again
+/// from its input, which is kept.
+Recomputed decideByCheckpoints(mlir::func::FuncOp function);
+
+/// A decision and the bytes of the arena with which its program runs.
+struct Budgeted {
+  Recomputed recomputed;
+  int64_t arenaBytes;
+};
+
+/// What computes the least again, by Cost.h, of all that was tried whose arena
+/// has at most `limit` bytes; where none has, what has the smallest arena.
+/// Where inputs of all blocks are kept, more is: first what saves the most time
+/// for its bytes. Where they do not fit, only each second one is kept, each
+/// third and so on (Chen et al. 2016, arXiv:1604.06174).
+Budgeted decideByBudget(mlir::func::FuncOp function,
+                        const mlir::SymbolTable &kernels, int64_t limit);
 
 } // namespace sterna::plan
 

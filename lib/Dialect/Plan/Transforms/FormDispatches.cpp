@@ -316,8 +316,13 @@ private:
     for (Value output : outputs) {
       int64_t number = -1;
       if (auto argument = findTiedArgument(function, output)) {
-        const auto *it = llvm::find(inputs, *argument);
-        if (it != inputs.end() && argument->getType() == output.getType())
+        // It may be seen in another shape, as the output then is.
+        const auto *it = llvm::find_if(inputs, [&](Value input) {
+          return getViewed(input) ==
+                     std::make_pair(Value(*argument), int64_t(0)) &&
+                 input.getType() == output.getType();
+        });
+        if (it != inputs.end())
           number = it - inputs.begin();
       }
       tied.push_back(number);

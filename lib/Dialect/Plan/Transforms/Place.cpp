@@ -17,6 +17,15 @@ using namespace sterna::plan;
 
 namespace {
 
+int64_t bytesOf(Value value) {
+  return getBufferBytes(
+      tern::getBufferType(cast<RankedTensorType>(value.getType())));
+}
+
+LiveRange rangeOf(const LiveValue &live) {
+  return {bytesOf(live.value), live.first, live.last};
+}
+
 class Placer {
 public:
   Placer(func::FuncOp function, const Liveness &liveness,
@@ -127,9 +136,7 @@ private:
     for (const LiveValue &live : liveness.values) {
       if (result.places.contains(live.value))
         continue;
-      auto type = cast<RankedTensorType>(live.value.getType());
-      ranges.push_back(
-          {getBufferBytes(tern::getBufferType(type)), live.first, live.last});
+      ranges.push_back(rangeOf(live));
       values.push_back(&live);
     }
     result.arenaBytes = placeInArena(ranges);
@@ -191,4 +198,38 @@ FailureOr<Placement> sterna::plan::placeValues(func::FuncOp function,
                                                const Liveness &liveness,
                                                const SharedSpaces &shared) {
   return Placer(function, liveness, shared).run();
+}
+
+int64_t sterna::plan::measureArena(func::FuncOp function,
+                                   const Liveness &liveness) {
+  llvm::DenseSet<Value> returned;
+  for (Value value : function.front().getTerminator()->getOperands())
+    returned.insert(getViewed(value).first);
+  std::vector<LiveRange> ranges;
+  for (const LiveValue &live : liveness.values)
+    if (!returned.contains(live.value))
+      ranges.push_back(rangeOf(live));
+  return placeInArena(ranges);
+}
+
+int64_t sterna::plan::measureFixed(ArrayRef<func::FuncOp> functions) {
+  llvm::StringMap<int64_t> weights, state;
+  int64_t block = 0;
+  for (func::FuncOp function : functions) {
+    Cursor fields;
+    for (auto param : function.getOps<tern::GetParamOp>())
+      weights[param.getParam()] = bytesOf(param);
+    for (BlockArgument argument : function.getArguments()) {
+      if (!getStateName(argument))
+        fields.place(bytesOf(argument));
+      else
+        addState(argument, state);
+    }
+    block = std::max(block, fields.getSize());
+  }
+  int64_t total = block;
+  for (const llvm::StringMap<int64_t> *each : {&weights, &state})
+    for (const auto &entry : *each)
+      total += llvm::alignTo(entry.second, bufferAlignment);
+  return total;
 }

@@ -38,6 +38,13 @@ mlir::FailureOr<Placement> placeValues(mlir::func::FuncOp function,
                                        const Liveness &liveness,
                                        const SharedSpaces &shared);
 
+/// The bytes of the arena in which values of `function` live, where placed.
+int64_t measureArena(mlir::func::FuncOp function, const Liveness &liveness);
+
+/// The bytes that a session of `functions` has beside its arena: the parameters
+/// and the state that they name, and the block.
+int64_t measureFixed(llvm::ArrayRef<mlir::func::FuncOp> functions);
+
 } // namespace sterna::plan
 
 #endif // STERNA_LIB_DIALECT_PLAN_TRANSFORMS_PLACE_H

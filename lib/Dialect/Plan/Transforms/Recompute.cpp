@@ -2,19 +2,17 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The pass behind --sterna-recompute: does what Decide.cpp says. A recomputed
-// value is a cloned dispatch, placed right before its first use: since the
-// backward pass takes the blocks in reverse, only one block's activations live
-// at a time.
+// The pass behind --sterna-recompute: decides, and does what was decided.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Decide.h"
-#include "sterna/Dialect/Plan/IR/Plan.h"
+#include "Place.h"
+#include "ProgramFunctions.h"
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
-#include "mlir/IR/IRMapping.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 
@@ -28,55 +26,62 @@ using namespace sterna::plan;
 
 namespace {
 
+/// Bytes of a process that trains beside the plan's: code, libraries, stacks,
+/// the vocabulary, samples.
+constexpr int64_t processBytes = 16 << 20;
+
+constexpr StringLiteral trainPrograms[] = {"train_micro", "train_apply",
+                                           "train_step"};
+
 struct Recompute : sterna::plan::impl::RecomputePassBase<Recompute> {
   using RecomputePassBase::RecomputePassBase;
 
   void runOnOperation() override {
-    func::FuncOp function = getOperation();
-    if (enabled) {
-      copies.clear();
-      Liveness liveness = computeLiveness(function);
-      recomputed = decideRecomputed(function, liveness);
-      for (Operation &op : llvm::make_early_inc_range(function.front()))
-        if (liveness.backward.contains(&op) && isa<DispatchOp>(op))
-          for (OpOperand &operand : op.getOpOperands())
-            operand.set(recompute(operand.get(), &op));
+    SymbolTable symbols(getOperation());
+    for (func::FuncOp function : getProgramFunctions(getOperation())) {
+      FailureOr<Recomputed> recomputed = decide(function, symbols);
+      if (failed(recomputed))
+        return signalPassFailure();
+      numCloned += rematerialize(function, *recomputed);
     }
-    for (auto marker :
-         llvm::make_early_inc_range(function.getOps<tern::CheckpointOp>())) {
-      marker.replaceAllUsesWith(marker.getInput());
-      marker.erase();
-    }
-    for (Operation &op :
-         llvm::make_early_inc_range(llvm::reverse(function.front())))
-      if (isOpTriviallyDead(&op))
-        op.erase();
   }
 
 private:
-  /// Returns a copy of `value`, computed before `user` or earlier; `value`
-  /// itself when it is kept.
-  Value recompute(Value value, Operation *user) {
-    Operation *op = value.getDefiningOp();
-    if (!op || !recomputed.contains(op))
-      return value;
-    if (Value copy = copies.lookup(value))
-      return copy;
-    IRMapping mapping;
-    for (Value operand : op->getOperands())
-      mapping.map(operand, recompute(operand, user));
-    OpBuilder builder(user);
-    Operation *clone = builder.clone(*op, mapping);
-    if (isa<DispatchOp>(op))
-      ++numCloned;
-    for (auto [from, to] :
-         llvm::zip_equal(op->getResults(), clone->getResults()))
-      copies[from] = to;
-    return copies[value];
+  FailureOr<Recomputed> decide(func::FuncOp function,
+                               const SymbolTable &symbols) {
+    Recomputed none(llvm::range_size(function.front()));
+    if (!enabled || function.getOps<tern::CheckpointOp>().empty() ||
+        getBackwardOps(function).empty())
+      return none;
+    if (budget == 0)
+      return decideByCheckpoints(function);
+    int64_t fixed = getFixedBytes();
+    Budgeted best =
+        decideByBudget(function, symbols, std::max<int64_t>(budget - fixed, 0));
+    if (budget > 0 && best.arenaBytes + fixed > budget)
+      return refuse(function, best.arenaBytes + fixed);
+    return std::move(best.recomputed);
   }
 
-  llvm::DenseSet<Operation *> recomputed;
-  llvm::DenseMap<Value, Value> copies;
+  /// What a process that trains needs beside its arena, whatever is decided.
+  int64_t getFixedBytes() {
+    SmallVector<func::FuncOp> functions;
+    for (StringRef name : trainPrograms)
+      if (auto function = getOperation().lookupSymbol<func::FuncOp>(name))
+        functions.push_back(function);
+    return measureFixed(functions) + processBytes;
+  }
+
+  LogicalResult refuse(func::FuncOp function, int64_t smallest) {
+    // Rounded up, so that what is named works.
+    int64_t mebibytes = llvm::divideCeil(smallest, 1 << 20);
+    return function.emitError("training does not fit into ")
+           << (budget >> 20) << " MiB; the smallest budget for these sizes is "
+           << mebibytes
+           << " MiB. A shorter --seq-len, a smaller --lora-rank, fewer "
+              "--lora-targets, --weight-layout=base3, --head-type=int8, "
+              "--optimizer-state=int8 or --grad-clip-mode=previous lower it";
+  }
 };
 
 } // namespace

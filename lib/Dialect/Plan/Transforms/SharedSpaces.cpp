@@ -161,3 +161,16 @@ StringAttr sterna::plan::getStateName(BlockArgument argument) {
   return state ? StringAttr::get(state.getContext(), state.getName())
                : StringAttr();
 }
+
+void sterna::plan::addState(BlockArgument argument,
+                            llvm::StringMap<int64_t> &bytes) {
+  auto add = [&](tern::StateAttr state, Type type) {
+    bytes[state.getName()] =
+        getBufferBytes(tern::getBufferType(cast<RankedTensorType>(type)));
+  };
+  if (ArrayAttr states = getStates(argument))
+    for (auto part : states.getAsRange<tern::StatePartAttr>())
+      add(part.getState(), part.getType());
+  else if (tern::StateAttr state = getState(argument))
+    add(state, argument.getType());
+}

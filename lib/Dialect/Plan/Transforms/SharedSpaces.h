@@ -45,6 +45,9 @@ mlir::FailureOr<SharedSpaces>
 placeShared(mlir::ModuleOp module,
             llvm::ArrayRef<mlir::func::FuncOp> functions);
 
+/// Adds to `bytes`, by name, the state tensors that an argument is or has.
+void addState(mlir::BlockArgument argument, llvm::StringMap<int64_t> &bytes);
+
 /// The name of the state, or of the first of the states, that an argument is;
 /// null if it is none.
 mlir::StringAttr getStateName(mlir::BlockArgument argument);

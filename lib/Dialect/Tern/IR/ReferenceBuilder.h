@@ -138,6 +138,38 @@ struct Reference : TensorBuilder {
         b, loc, b.getFloatAttr(type, APFloat::getNaN(semantics)));
     return select(compare(arith::CmpIPredicate::slt, bits, infinite), x, nan);
   }
+  /// Inside loops (row, column): the integer above `y` as often as `y` is near
+  /// to it, else that below, by a hash of `seed` and the place.
+  Value roundStochastically(Value y, Value seed) {
+    Type type = y.getType();
+    Value hash = pcgHash(seed);
+    for (unsigned dim : {0, 1}) {
+      Value place =
+          arith::IndexCastOp::create(b, loc, b.getI32Type(), loopIndex(dim));
+      hash = pcgHash(arith::AddIOp::create(b, loc, place, hash));
+    }
+    hash = arith::ShRUIOp::create(b, loc, hash, constant(8));
+    Value uniform = mul(arith::SIToFPOp::create(b, loc, type, hash),
+                        constant(type, 0x1p-24));
+    Value floor = math::FloorOp::create(b, loc, y);
+    Value up = compare(arith::CmpFPredicate::OLT, uniform, sub(y, floor));
+    return add(floor, select(up, constant(type, 1), constant(type, 0)));
+  }
+  Value pcgHash(Value x) {
+    auto times = [&](Value x, uint32_t y) -> Value {
+      return arith::MulIOp::create(b, loc, x, constant(int32_t(y)));
+    };
+    auto shift = [&](Value x, Value y) -> Value {
+      return arith::ShRUIOp::create(b, loc, x, y);
+    };
+    Value state = arith::AddIOp::create(b, loc, times(x, 747796405u),
+                                        constant(int32_t(2891336453u)));
+    Value count =
+        arith::AddIOp::create(b, loc, shift(state, constant(28)), constant(4));
+    Value word = times(
+        arith::XOrIOp::create(b, loc, shift(state, count), state), 277803737u);
+    return arith::XOrIOp::create(b, loc, shift(word, constant(22)), word);
+  }
   Value loopIndex(unsigned dim) { return linalg::IndexOp::create(b, loc, dim); }
   Value toIndex(Value x) {
     return arith::IndexCastOp::create(b, loc, b.getIndexType(), x);

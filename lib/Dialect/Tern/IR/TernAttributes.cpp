@@ -48,6 +48,16 @@ std::optional<Projection> sterna::tern::symbolizeProjection(StringRef name) {
   return symbolize<Projection>(format::EnumNamesProjection(), name);
 }
 
+std::optional<OptimizerKind>
+sterna::tern::symbolizeOptimizerKind(StringRef name) {
+  return symbolize<OptimizerKind>(format::EnumNamesOptimizerKind(), name);
+}
+
+std::optional<GradientClipping>
+sterna::tern::symbolizeGradientClipping(StringRef name) {
+  return symbolize<GradientClipping>(format::EnumNamesGradientClipping(), name);
+}
+
 FailureOr<StateKind> sterna::tern::parseStateKind(AsmParser &parser) {
   return parseName<StateKind>(parser, format::EnumNamesStateKind(),
                               "a kind of state");
@@ -56,6 +66,17 @@ FailureOr<StateKind> sterna::tern::parseStateKind(AsmParser &parser) {
 FailureOr<Projection> sterna::tern::parseProjection(AsmParser &parser) {
   return parseName<Projection>(parser, format::EnumNamesProjection(),
                                "a linear of a block");
+}
+
+FailureOr<OptimizerKind> sterna::tern::parseOptimizerKind(AsmParser &parser) {
+  return parseName<OptimizerKind>(parser, format::EnumNamesOptimizerKind(),
+                                  "an optimizer");
+}
+
+FailureOr<GradientClipping>
+sterna::tern::parseGradientClipping(AsmParser &parser) {
+  return parseName<GradientClipping>(
+      parser, format::EnumNamesGradientClipping(), "a way to clip gradients");
 }
 
 //===----------------------------------------------------------------------===//
@@ -140,8 +161,10 @@ RopeTableSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-LogicalResult AdamWAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                FloatAttr beta1, FloatAttr beta2) {
+LogicalResult
+OptimizerAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                      OptimizerKind, GradientClipping, FloatAttr beta1,
+                      FloatAttr beta2) {
   for (FloatAttr beta : {beta1, beta2})
     if (!beta.getType().isF64() ||
         !(beta.getValueAsDouble() >= 0 && beta.getValueAsDouble() < 1))
@@ -227,8 +250,9 @@ LogicalResult TernDialect::verifyOperationAttribute(Operation *op,
     return expect(op, attribute, "a #tern.shapes", isa<ShapesAttr>(value));
   if (name == loraAttr)
     return expect(op, attribute, "a #tern.lora", isa<LoraAttr>(value));
-  if (name == adamwAttr)
-    return expect(op, attribute, "a #tern.adamw", isa<AdamWAttr>(value));
+  if (name == optimizerAttr)
+    return expect(op, attribute, "a #tern.optimizer",
+                  isa<OptimizerAttr>(value));
   if (name == phaseAttr || name == trainableAttr)
     return expect(op, attribute, "a name", isa<StringAttr>(value));
   if (name == gradientsAttr) {

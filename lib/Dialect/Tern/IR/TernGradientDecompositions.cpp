@@ -58,7 +58,7 @@ public:
           // take the product in. A NaN becomes -limit; `step` tells of it.
           Value y = r.mul(scaled(x), multiplier(x[2]));
           y = r.clamp(y, -limit, limit);
-          Value rounded = op.getSeed() ? roundStochastically(y, x[3])
+          Value rounded = op.getSeed() ? r.roundStochastically(y, x[3])
                                        : math::RoundEvenOp::create(b, r.loc, y);
           Value wide =
               arith::FPToSIOp::create(b, r.loc, b.getI32Type(), rounded);
@@ -85,42 +85,6 @@ private:
   Value multiplier(Value largest) {
     return r.div(r.constant(type, limit),
                  r.atLeast(r.fromMagnitude(largest, type), 1e-30));
-  }
-
-  /// The next integer above `y` as often as `y` is near to it.
-  Value roundStochastically(Value y, Value seed) {
-    OpBuilder &b = r.b;
-    Value hash = pcgHash(seed);
-    for (unsigned dim : {0, 1}) {
-      Value place = arith::IndexCastOp::create(b, r.loc, b.getI32Type(),
-                                               r.loopIndex(dim));
-      hash = pcgHash(arith::AddIOp::create(b, r.loc, place, hash));
-    }
-    hash = arith::ShRUIOp::create(b, r.loc, hash, r.constant(8));
-    Value uniform = r.mul(arith::SIToFPOp::create(b, r.loc, type, hash),
-                          r.constant(type, 0x1p-24));
-    Value floor = math::FloorOp::create(b, r.loc, y);
-    Value up = arith::CmpFOp::create(b, r.loc, arith::CmpFPredicate::OLT,
-                                     uniform, r.sub(y, floor));
-    return r.add(floor, r.select(up, r.constant(type, 1), r.constant(type, 0)));
-  }
-
-  Value pcgHash(Value x) {
-    OpBuilder &b = r.b;
-    auto mul = [&](Value x, uint32_t y) -> Value {
-      return arith::MulIOp::create(b, r.loc, x, r.constant(int32_t(y)));
-    };
-    auto shift = [&](Value x, Value y) -> Value {
-      return arith::ShRUIOp::create(b, r.loc, x, y);
-    };
-    Value state = arith::AddIOp::create(b, r.loc, mul(x, 747796405u),
-                                        r.constant(int32_t(2891336453u)));
-    Value count = arith::AddIOp::create(b, r.loc, shift(state, r.constant(28)),
-                                        r.constant(4));
-    Value word =
-        mul(arith::XOrIOp::create(b, r.loc, shift(state, count), state),
-            277803737u);
-    return arith::XOrIOp::create(b, r.loc, shift(word, r.constant(22)), word);
   }
 
   Reference &r;

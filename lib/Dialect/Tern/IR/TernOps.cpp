@@ -270,3 +270,13 @@ LogicalResult SoftmaxStatisticsOp::verify() {
     return failure(); // softmax_statistics_c1
   return expectShape(*this, "maximum", getMaximum(), rows);
 }
+
+LogicalResult BlockwiseAdamWOp::verify() {
+  ArrayRef<int64_t> shape = shapeOf(getParameter());
+  if (failed(expectShape(*this, "moment1", getMoment1(), shape)) ||
+      failed(expectShape(*this, "scale1", getScale1(), shape.take_front())))
+    return failure();      // blockwise_adamw_c1, blockwise_adamw_c2
+  if (getGuards().empty()) // blockwise_adamw_c3
+    return emitOpError("expected a guard");
+  return success();
+}

@@ -36,7 +36,7 @@ def FormDispatchesPass : Pass<"sterna-form-dispatches", "::mlir::ModuleOp"> {
   ];
 }
 
-def RecomputePass : Pass<"sterna-recompute", "::mlir::func::FuncOp"> {
+def RecomputePass : Pass<"sterna-recompute", "::mlir::ModuleOp"> {
   let summary = "Recompute activations in the backward pass";
   let description = [{
     In a function with an argument marked `tern.loss_scale`, everything that
@@ -44,6 +44,15 @@ def RecomputePass : Pass<"sterna-recompute", "::mlir::func::FuncOp"> {
     and that is not a `tern.checkpoint` is computed again right before its
     first use, by cloned dispatches, from the checkpoints (Chen et al. 2016,
     arXiv:1604.06174). With `enabled=false` only the markers are removed.
+
+    `budget` is bytes of a whole process that trains: what `train_micro` and
+    `train_apply`, or `train_step`, read and write, the arena, and 16 MiB for all
+    else. As much is kept as fits, first what takes the longest to compute for its
+    bytes; or, where checkpoints alone do not fit, fewer of these. It is an error
+    where nothing fits. A negative one asks for the smallest arena.
+
+    What replaces a state tensor is moved behind the last op that reads the old
+    one, which may be a clone.
 
     ```mlir
     %c = tern.checkpoint %x
@@ -58,7 +67,9 @@ def RecomputePass : Pass<"sterna-recompute", "::mlir::func::FuncOp"> {
     ```
   }];
   let options = [
-    Option<"enabled", "enabled", "bool", "true", "Recompute, or only strip">
+    Option<"enabled", "enabled", "bool", "true", "Recompute, or only strip">,
+    Option<"budget", "budget", "int64_t", "0",
+           "Bytes of a process that trains; 0: none given, -1: the fewest">
   ];
   let statistics = [
     Statistic<"numCloned", "num-cloned", "Dispatches cloned">

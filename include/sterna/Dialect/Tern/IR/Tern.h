@@ -31,15 +31,28 @@ using StateKind = format::StateKind;
 /// A linear of a transformer block, likewise.
 using Projection = format::Projection;
 
+/// Which optimizer trains, and when it clips gradients, likewise.
+using OptimizerKind = format::OptimizerKind;
+using GradientClipping = format::GradientClipping;
+
 /// Parse a name; report any other.
 mlir::FailureOr<StateKind> parseStateKind(mlir::AsmParser &parser);
 mlir::FailureOr<Projection> parseProjection(mlir::AsmParser &parser);
+mlir::FailureOr<OptimizerKind> parseOptimizerKind(mlir::AsmParser &parser);
+mlir::FailureOr<GradientClipping>
+parseGradientClipping(mlir::AsmParser &parser);
 
 /// The kind called `name`, such as "lora_a".
 std::optional<StateKind> symbolizeStateKind(llvm::StringRef name);
 
 /// The projection called `name`, such as "q_proj".
 std::optional<Projection> symbolizeProjection(llvm::StringRef name);
+
+/// The optimizer called `name`, "adamw" or "sgd".
+std::optional<OptimizerKind> symbolizeOptimizerKind(llvm::StringRef name);
+
+/// The clipping called `name`: "exact", "previous" or "off".
+std::optional<GradientClipping> symbolizeGradientClipping(llvm::StringRef name);
 
 } // namespace sterna::tern
 
@@ -85,7 +98,7 @@ constexpr llvm::StringLiteral modelAttr = "tern.model";
 constexpr llvm::StringLiteral tokenizerAttr = "tern.tokenizer";
 constexpr llvm::StringLiteral shapesAttr = "tern.shapes";
 constexpr llvm::StringLiteral loraAttr = "tern.lora";
-constexpr llvm::StringLiteral adamwAttr = "tern.adamw";
+constexpr llvm::StringLiteral optimizerAttr = "tern.optimizer";
 constexpr llvm::StringLiteral gradientsAttr = "tern.gradients";
 constexpr llvm::StringLiteral phaseAttr = "tern.phase";
 

@@ -385,18 +385,35 @@ def Tern_LoraAttr : AttrDef<Tern_Dialect, "Lora"> {
   let genVerifyDecl = 1;
 }
 
-def Tern_AdamWAttr : AttrDef<Tern_Dialect, "AdamW"> {
-  let mnemonic = "adamw";
-  let summary = "Constants of the optimizer";
+// The device binary's enumerations, too.
+def Tern_OptimizerKind : AttrParameter<"::sterna::tern::OptimizerKind",
+                                       "optimizer"> {
+  let parser = "::sterna::tern::parseOptimizerKind($_parser)";
+  let printer = "$_printer << ::sterna::format::EnumNameOptimizerKind($_self)";
+}
+
+def Tern_GradientClipping : AttrParameter<"::sterna::tern::GradientClipping",
+                                          "when gradients are clipped"> {
+  let parser = "::sterna::tern::parseGradientClipping($_parser)";
+  let printer = "$_printer << ::sterna::format::EnumNameGradientClipping($_self)";
+}
+
+def Tern_OptimizerAttr : AttrDef<Tern_Dialect, "Optimizer"> {
+  let mnemonic = "optimizer";
+  let summary = "How the training programs update";
   let description = [{
-    The betas that `@train_apply` updates with (Loshchilov and Hutter,
-    arXiv:1711.05101), by which the runtime corrects the bias of moments.
+    The optimizer, when it clips gradients, and the betas of its moments
+    (Loshchilov and Hutter, arXiv:1711.05101), by which the runtime corrects
+    their bias; 0 where it has none.
 
-    Constraints: both are f64, in [0, 1).
+    Constraints: the betas are f64, in [0, 1).
 
-    Example: `#tern.adamw<beta1 = 0.9 : f64, beta2 = 0.999 : f64>`
+    Example: `#tern.optimizer<kind = adamw, clipping = exact, beta1 = 0.9 : f64,
+    beta2 = 0.999 : f64>`
   }];
-  let parameters = (ins "::mlir::FloatAttr":$beta1,
+  let parameters = (ins Tern_OptimizerKind:$kind,
+                        Tern_GradientClipping:$clipping,
+                        "::mlir::FloatAttr":$beta1,
                         "::mlir::FloatAttr":$beta2);
   let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;

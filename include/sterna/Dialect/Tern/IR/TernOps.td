@@ -672,4 +672,65 @@ def Tern_SoftmaxStatisticsOp : Tern_ComputeOp<"softmax_statistics",
   let hasVerifier = 1;
 }
 
+//===----------------------------------------------------------------------===//
+// The optimizer
+//===----------------------------------------------------------------------===//
+
+def Tern_Scalar : Type<
+    CPred<"$_self == ::mlir::RankedTensorType::get({}, "
+          "::mlir::Float32Type::get($_self.getContext()))">,
+    "tensor<f32>">, BuildableType<"::mlir::RankedTensorType::get({}, "
+          "$_builder.getF32Type())">;
+
+def Tern_BlockwiseAdamWOp : Tern_ComputeOp<"blockwise_adamw", [
+    AllTypesMatch<["parameter", "gradient", "newParameter"]>,
+    AllTypesMatch<["moment1", "moment2", "newMoment1", "newMoment2"]>,
+    AllTypesMatch<["scale1", "scale2", "newScale1", "newScale2"]>]> {
+  let summary = "Step of AdamW whose moments are 8-bit codes";
+  let description = [{
+    AdamW (Loshchilov and Hutter 2017, arXiv:1711.05101) with `beta = (0.9,
+    0.999)` and `epsilon = 1e-8`, on a parameter in rows, each a block of
+    moments in the manner of Dettmers et al. (2022, arXiv:2110.02861): a scale,
+    the largest magnitude of the block, and a code for each element divided by
+    it. The step itself is made of the new moments before they are rounded.
+
+    Codes are dynamic: of a decade of magnitudes `(10^(e-1), 10^e]`, `e <= 0`, the
+    one of the largest has `2^(n-1)` equal steps, and each one below half as many.
+    `moment1` has a sign and `n` = 7, seven decades, to the nearest. `moment2` is
+    unsigned in an i8, with `n` = 8, eight decades; it holds the *square root* of
+    the second moment, so that both have the same range, and is rounded up or down
+    at random, without bias, by a hash of `seed`, row and column as in
+    `tern.quantize_gradient`: a nearest code would stay for ever, since a step
+    changes that moment by a thousandth.
+
+    `clip`, `decay`, `step_size` and `root` are factors of the gradient and of the
+    parameter, the learning rate by the first bias correction, and the square root
+    of the second. Where one of `guards` is not finite, nothing changes.
+
+    Constraints: (C1) `moment1` has the shape of `parameter`; (C2) `scale1` has an
+    element a row; (C3) there is a guard.
+
+    ```mlir
+    %p1, %m1, %s1, %v1, %t1 = tern.blockwise_adamw %p, %g, %m, %s, %v, %t
+        by %clip, %decay, %step_size, %root seed %seed guards %norm
+        : tensor<4x256xf32>, tensor<4x256xi8>, tensor<4xf32>
+    ```
+  }];
+  let arguments = (ins 2DTensorOf<[F32]>:$parameter, 2DTensorOf<[F32]>:$gradient,
+                       2DTensorOf<[I8]>:$moment1, 1DTensorOf<[F32]>:$scale1,
+                       2DTensorOf<[I8]>:$moment2, 1DTensorOf<[F32]>:$scale2,
+                       Tern_Scalar:$clip, Tern_Scalar:$decay,
+                       Tern_Scalar:$stepSize, Tern_Scalar:$root,
+                       Tern_Seed:$seed, Variadic<Tern_Scalar>:$guards);
+  let results = (outs 2DTensorOf<[F32]>:$newParameter,
+                      2DTensorOf<[I8]>:$newMoment1, 1DTensorOf<[F32]>:$newScale1,
+                      2DTensorOf<[I8]>:$newMoment2, 1DTensorOf<[F32]>:$newScale2);
+  let assemblyFormat = [{
+    $parameter `,` $gradient `,` $moment1 `,` $scale1 `,` $moment2 `,` $scale2
+    `by` $clip `,` $decay `,` $stepSize `,` $root `seed` $seed `guards` $guards
+    attr-dict `:` type($parameter) `,` type($moment1) `,` type($scale1)
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // STERNA_DIALECT_TERN_IR_TERNOPS_TD
