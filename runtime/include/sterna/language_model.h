@@ -459,7 +459,7 @@ typedef struct sterna_trainer_options_t {
   double warmup_ratio;
   /// Decoupled weight decay. Default: 0.01.
   double weight_decay;
-  /// The largest norm of the gradients; 0: no clipping; negative, the default:
+  /// The largest norm of the gradients; 0: no clipping; -1, the default:
   /// 1, or none where the module was compiled not to clip.
   double grad_clip;
   /// Batches of a step. Default: 1.

@@ -62,7 +62,7 @@ sterna_status_t readOptions(const sterna_trainer_options_t *given,
   settings.warmupSteps = options.warmup_steps;
   settings.warmupRatio = options.warmup_ratio;
   settings.weightDecay = options.weight_decay;
-  if (options.grad_clip >= 0)
+  if (options.grad_clip != -1)
     settings.gradClip = options.grad_clip;
   settings.gradAccumulation = options.grad_accumulation;
   settings.shuffle = options.no_shuffle == 0;

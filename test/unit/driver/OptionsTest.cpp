@@ -39,6 +39,10 @@ TEST(Options, EachIsSet) {
            {"train", "loss"},
            {"trainable", ".*weight"},
            {"no-checkpoint", ""},
+           {"optimizer", "sgd"},
+           {"optimizer-state", "int8"},
+           {"grad-clip-mode", "previous"},
+           {"memory-budget", "1.5GiB"},
            {"portable-kernels", "false"},
            {"quantize", "absmean"},
            {"i2s-layout", "arm"},
@@ -71,6 +75,10 @@ TEST(Options, EachIsSet) {
   EXPECT_EQ(options.loss, "loss");
   EXPECT_EQ(options.trainable, ".*weight");
   EXPECT_FALSE(options.checkpoint);
+  EXPECT_EQ(options.optimizer, "sgd");
+  EXPECT_EQ(options.optimizerState, "int8");
+  EXPECT_EQ(options.gradClipMode, "previous");
+  EXPECT_EQ(options.memoryBudget, int64_t(3) << 29);
   EXPECT_TRUE(options.tuned);
   EXPECT_EQ(options.quantize, "absmean");
   EXPECT_EQ(options.i2sLayout, "arm");
