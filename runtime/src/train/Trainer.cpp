@@ -137,6 +137,7 @@ static Status notFinite(const char *what, uint64_t step) {
 
 Expected<std::optional<StepReport>> Trainer::step() {
   using Clock = std::chrono::steady_clock;
+  Clock::time_point begin = Clock::now();
   MicroBatches::Step current;
   do {
     if (done())
@@ -145,7 +146,6 @@ Expected<std::optional<StepReport>> Trainer::step() {
     skipped += current.skipped;
   } while (current.weight == 0);
 
-  Clock::time_point begin = Clock::now();
   OptimizerStep settings;
   settings.learningRate = options.schedule.learningRate(current.index);
   settings.weightDecay = options.weightDecay;

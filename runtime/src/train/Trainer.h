@@ -41,7 +41,7 @@ struct StepReport {
   double gradNorm = 0; // before clipping
   double learningRate = 0;
   uint64_t tokens = 0; // that are not padding; of a graph, rows
-  double seconds = 0;
+  double seconds = 0; // preparing its samples included
 };
 
 /// Optimizer steps of one epoch: its batches over `gradAccumulation`, rounded
