@@ -6,17 +6,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from . import _runtime
 from . import options as _options
 from .tables import svg_curve
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One optimizer step. `loss` is the mean over its scored tokens, in nats;
     `grad_norm` is that before clipping; `tokens` are those that are no padding.
     """
@@ -32,11 +31,6 @@ class Step:
     def tokens_per_second(self) -> float:
         """Of this step."""
         return self.tokens / self.seconds if self.seconds > 0 else 0.0
-
-
-def _to_step(report: tuple[int, float, float, float, int, float]) -> Step:
-    step, loss, grad_norm, learning_rate, tokens, seconds = report
-    return Step(step, loss, grad_norm, learning_rate, tokens, seconds)
 
 
 @dataclass
@@ -104,12 +98,12 @@ class Trainer:
         """The next step; None where the run is over. Raises sterna.Error, with
         the adapter as it was before, where a loss or gradient is not finite."""
         report = self._handle.step()
-        return None if report is None else _to_step(report)
+        return None if report is None else Step._make(report)
 
     @property
     def steps_done(self) -> list[Step]:
         """Those that were done, also one whose report an interrupt took."""
-        return [_to_step(report) for report in self._handle.reports()]
+        return [Step._make(report) for report in self._handle.reports()]
 
     def __iter__(self) -> Iterator[Step]:
         while (step := self.step()) is not None:
@@ -195,7 +189,7 @@ class _Listeners:
 
     def step(self, step: Step) -> bool:
         """Tells of a step; whether the run is to go on."""
-        logs = asdict(step)
+        logs = step._asdict()
         self._state.global_step = step.step
         self._state.log_history.append(logs)
         self.call("on_step_end")
