@@ -135,14 +135,15 @@ LogicalResult buildTrainMicro(func::FuncOp function,
   return success();
 }
 
-/// The names that the pass's options may have, or an error.
+/// `value`, which is what `name`, given as `option`, says; an error where it says
+/// none of `choices`.
 template <typename Enum>
-FailureOr<Enum> symbolize(ModuleOp module, StringRef option, StringRef name,
-                          std::optional<Enum> value) {
+FailureOr<Enum> readChoice(ModuleOp module, StringRef option, StringRef name,
+                           std::optional<Enum> value, StringRef choices) {
   if (value)
     return *value;
-  return module.emitError("expected a known '")
-         << option << "', but got '" << name << "'";
+  return module.emitError("expected '")
+         << option << "' to be " << choices << ", but got '" << name << "'";
 }
 
 struct BuildTraining : sterna::impl::BuildTrainingPassBase<BuildTraining> {
@@ -199,10 +200,12 @@ struct BuildTraining : sterna::impl::BuildTrainingPassBase<BuildTraining> {
 
   FailureOr<OptimizerOptions> readOptimizer() {
     ModuleOp module = getOperation();
-    auto kind = symbolize(module, "optimizer", optimizer,
-                          tern::symbolizeOptimizerKind(optimizer));
-    auto clip = symbolize(module, "clipping", clipping,
-                          tern::symbolizeGradientClipping(clipping));
+    auto kind = readChoice(module, "optimizer", optimizer,
+                           tern::symbolizeOptimizerKind(optimizer),
+                           "adamw or sgd");
+    auto clip = readChoice(module, "clipping", clipping,
+                           tern::symbolizeGradientClipping(clipping),
+                           "exact, previous or off");
     if (failed(kind) || failed(clip))
       return failure();
     return OptimizerOptions{*kind, int8State, *clip};

@@ -9,6 +9,8 @@
 
 #include "OptimizerUpdate.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace sterna;
 
@@ -36,6 +38,40 @@ static Value addInput(func::FuncOp function, StringRef name, Type type) {
 Value sterna::addScalarInput(func::FuncOp function, StringRef name) {
   Builder b(function.getContext());
   return addInput(function, name, RankedTensorType::get({}, b.getF32Type()));
+}
+
+Value sterna::sumOfSquares(const TensorBuilder &build, Value x,
+                           int64_t rowElements) {
+  RankedTensorType type = typeOf(x);
+  OpBuilder &b = build.b;
+  // Enough partial sums to fill vectors.
+  int64_t lanes = std::gcd<int64_t>(rowElements, 64);
+  int64_t rows = type.getNumElements() / rowElements;
+  auto shaped = [&](ArrayRef<int64_t> shape) {
+    return RankedTensorType::get(shape, type.getElementType());
+  };
+  Value viewed = reshape(build, x, shaped({rows, rowElements / lanes, lanes}));
+  AffineExpr row = b.getAffineDimExpr(0), lane = b.getAffineDimExpr(2);
+  AffineMap maps[] = {b.getMultiDimIdentityMap(3),
+                      AffineMap::get(3, 0, {row, lane}, b.getContext())};
+  utils::IteratorType iterators[] = {utils::IteratorType::parallel,
+                                     utils::IteratorType::reduction,
+                                     utils::IteratorType::parallel};
+  // A generic op and not a reduction, so that rows go to different threads.
+  RankedTensorType sumType = shaped({rows, lanes});
+  Value sums =
+      linalg::GenericOp::create(
+          b, build.loc, sumType, viewed, build.zeros(sumType), maps, iterators,
+          [](OpBuilder &nested, Location loc, ValueRange args) {
+            TensorBuilder inner{nested, loc};
+            Value square = inner.mul(args[0], args[0]);
+            Value sum = inner.add(args[1], square);
+            linalg::YieldOp::create(nested, loc, sum);
+          })
+          .getResult(0);
+  if (rows > 1)
+    sums = build.sum(sums, {0}, shaped({lanes}));
+  return build.sumAll(sums);
 }
 
 void ProgramResults::addOutput(StringRef name, Value value) {
@@ -159,7 +195,7 @@ SmallVector<Value> OptimizerUpdate::addState(func::FuncOp function,
        {tern::StateKind::moment1, tern::StateKind::moment2}) {
     auto add = [&](StringRef suffix, RankedTensorType each) {
       state.push_back(
-          addArgument(function, each, describe(kind, suffix, each)));
+          addArgument(function, each, describe(kind, suffix)));
     };
     if (!options.int8State) {
       add("", type);

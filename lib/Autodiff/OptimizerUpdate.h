@@ -44,6 +44,12 @@ mlir::Value addScalarInput(mlir::func::FuncOp function, llvm::StringRef name);
 mlir::Value reshape(const TensorBuilder &build, mlir::Value x,
                     mlir::RankedTensorType type);
 
+/// Sum of the squares of `x`, of rank 0: of each row of `rowElements` elements
+/// by lanes, then of all rows, then over the lanes. The order depends on the
+/// shape alone; rows go to different threads.
+mlir::Value sumOfSquares(const TensorBuilder &build, mlir::Value x,
+                         int64_t rowElements);
+
 /// The results of a program, in order.
 struct ProgramResults {
   llvm::SmallVector<mlir::Value> values;
@@ -69,9 +75,9 @@ public:
   void prepare(const TensorBuilder &build, mlir::Value norm);
 
   /// How the tensor `suffix` ("" or ".scale") of `kind` that accompanies a
-  /// parameter is described, given its type.
+  /// parameter is described.
   using Describe = llvm::function_ref<mlir::DictionaryAttr(
-      tern::StateKind kind, llvm::StringRef suffix, mlir::RankedTensorType)>;
+      tern::StateKind kind, llvm::StringRef suffix)>;
 
   /// Appends the state that accompanies a parameter of `type` to `function`.
   llvm::SmallVector<mlir::Value> addState(mlir::func::FuncOp function,

@@ -1,5 +1,4 @@
-//===- TrainApply.cpp - Clipping and the optimizer's step
-//---------------------===//
+//===- TrainApply.cpp - Clipping and the optimizer's step -----------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -25,9 +24,6 @@ namespace {
 /// at a multiple of 64 bytes, as all buffers do; what is between holds zeros.
 constexpr int64_t rowElements = 1024, maxElements = 1 << 24,
                   alignedElements = 16;
-
-/// Partial sums of a row's squares, enough to fill vectors.
-constexpr int64_t rowLanes = 64;
 
 /// Trainables that lie side by side, as one flat tensor.
 struct Chunk {
@@ -73,36 +69,6 @@ std::vector<Chunk> cutIntoChunks(ArrayRef<Trainable> trainables) {
   return chunks;
 }
 
-/// Sum of the squares of a flat tensor: by lanes of each row, then of all rows,
-/// then over the lanes. The order depends on the shape alone.
-Value sumOfSquares(const TensorBuilder &build, Value flat) {
-  auto type = cast<RankedTensorType>(flat.getType());
-  OpBuilder &b = build.b;
-  int64_t rows = type.getDimSize(0);
-  Value lanes = tensor::ExpandShapeOp::create(
-      b, build.loc, type.clone({rows, rowElements / rowLanes, rowLanes}), flat,
-      ArrayRef<ReassociationIndices>{{0}, {1, 2}});
-  RankedTensorType sumType = type.clone({rows, rowLanes});
-  AffineExpr row = b.getAffineDimExpr(0), lane = b.getAffineDimExpr(2);
-  AffineMap maps[] = {b.getMultiDimIdentityMap(3),
-                      AffineMap::get(3, 0, {row, lane}, b.getContext())};
-  utils::IteratorType iterators[] = {utils::IteratorType::parallel,
-                                     utils::IteratorType::reduction,
-                                     utils::IteratorType::parallel};
-  // A generic op and not a reduction, so that rows go to different threads.
-  Value sums =
-      linalg::GenericOp::create(
-          b, build.loc, sumType, lanes, build.zeros(sumType), maps, iterators,
-          [](OpBuilder &nested, Location loc, ValueRange args) {
-            TensorBuilder inner{nested, loc};
-            Value square = inner.mul(args[0], args[0]);
-            Value sum = inner.add(args[1], square);
-            linalg::YieldOp::create(nested, loc, sum);
-          })
-          .getResult(0);
-  return build.sumAll(build.sum(sums, {0}, type.clone({rowLanes})));
-}
-
 /// State that accompanies a flat tensor as a whole, which is not of any one
 /// matrix: codes of blocks and their scales.
 DictionaryAttr describeWhole(MLIRContext *context, size_t chunk,
@@ -129,7 +95,7 @@ FlatState addFlat(func::FuncOp function, const OptimizerUpdate &optimizer,
       addArgument(function, type, chunk.describe(tern::StateKind::gradient));
   flat.state = optimizer.addState(
       function, type,
-      [&](tern::StateKind kind, StringRef suffix, RankedTensorType) {
+      [&](tern::StateKind kind, StringRef suffix) {
         return wholeState
                    ? describeWhole(function.getContext(), number, kind, suffix)
                    : chunk.describe(kind);
@@ -155,7 +121,7 @@ void sterna::buildTrainApply(ModuleOp module, Location loc,
   TensorBuilder build{b, optimizer.getLoc()};
   Value total;
   for (const FlatState &flat : states) {
-    Value sum = sumOfSquares(build, flat.gradient);
+    Value sum = sumOfSquares(build, flat.gradient, rowElements);
     total = total ? build.add(total, sum) : sum;
   }
   Value norm = build.sqrt(total);

@@ -3,41 +3,22 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Builds `@train_step`: each trainable is updated right after its gradient, so
-// that no gradient outlives the block it is of. What a whole step's norm is is
-// known too late to clip by.
+// that no gradient outlives the block it is of. The norm of a whole step is known
+// too late to clip by.
 //
 //===----------------------------------------------------------------------===//
 
 #include "TrainingStep.h"
 #include "sterna/Support/TensorBuilder.h"
 
-#include <numeric>
-
 using namespace mlir;
 using namespace sterna;
 
 namespace {
 
-/// Partial sums, enough to fill vectors.
-constexpr int64_t mostLanes = 64;
-
-/// Sum of the squares of `x`: by lanes, then over the lanes. The order depends
-/// on the shape alone.
-Value sumOfSquares(const TensorBuilder &build, Value x) {
-  RankedTensorType type = typeOf(x);
-  int64_t elements = type.getNumElements();
-  int64_t lanes = std::gcd(elements, mostLanes);
-  auto rows =
-      RankedTensorType::get({elements / lanes, lanes}, type.getElementType());
-  Value square = build.mul(x, x);
-  Value sums = build.sum(reshape(build, square, rows), {0},
-                         RankedTensorType::get({lanes}, type.getElementType()));
-  return build.sumAll(sums);
-}
-
-/// Before what `value` is updated at the earliest: behind the last op that
-/// reads `old`, and behind `fresh`.
-void setInsertionPoint(OpBuilder &b, Value old, Value fresh) {
+/// Sets the insertion point behind `fresh` and behind the last op that reads
+/// `old`: the earliest place to replace `old`.
+void setEarliestUpdate(OpBuilder &b, Value old, Value fresh) {
   b.setInsertionPointAfterValue(fresh);
   for (Operation *user : old.getUsers()) {
     Operation *op = b.getInsertionBlock()->findAncestorOpInBlock(*user);
@@ -73,14 +54,14 @@ LogicalResult sterna::buildTrainStep(func::FuncOp function,
     Value parameter = function.getArgument(trainable.argument);
     SmallVector<Value> state = optimizer.addState(
         function, trainable.type,
-        [&, trainable = trainable](tern::StateKind kind, StringRef suffix,
-                                   RankedTensorType) {
+        [&, trainable = trainable](tern::StateKind kind, StringRef suffix) {
           return singleAttr(tern::stateAttr,
                             companionState(trainable, kind, suffix));
         });
-    setInsertionPoint(b, parameter, gradient);
+    setEarliestUpdate(b, parameter, gradient);
     TensorBuilder build{b, loc};
-    sums.push_back(sumOfSquares(build, gradient));
+    sums.push_back(sumOfSquares(
+        build, gradient, trainable.type.getNumElements()));
     optimizer.update(build, parameter, state, gradient,
                      {loss, hold, sums.back()}, results);
   }

@@ -233,8 +233,8 @@ std::vector<OptionInfo> makeTable() {
        "TYPE",
        "What AdamW's moments are kept in:",
        {{"f32", "single precision (default)"},
-        {"int8", "codes with a scale for each 256, which take an eighth of the "
-                 "memory less three percent and are rounded"}},
+        {"int8", "codes with a scale for each 256, which take a quarter of the "
+                 "memory and are rounded"}},
        Phase::Differentiate,
        text(&CompileOptions::optimizerState)},
       {"grad-clip-mode",

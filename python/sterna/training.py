@@ -95,8 +95,10 @@ class Trainer:
         return self._handle.steps
 
     def step(self) -> Step | None:
-        """The next step; None where the run is over. Raises sterna.Error, with
-        the adapter as it was before, where a loss or gradient is not finite."""
+        """The next step; None where the run is over. Raises sterna.Error where a
+        loss or gradient is not finite. The adapter is as it was before then, but
+        after a gradient of a model compiled with another `grad_clip_mode` than
+        "exact"."""
         report = self._handle.step()
         return None if report is None else Step._make(report)
 

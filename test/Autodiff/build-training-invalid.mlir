@@ -1,6 +1,11 @@
 // RUN: sterna-opt %s --split-input-file --verify-diagnostics --sterna-build-training="loss=eval_lora trainable=lora_a,lora_b"
 // RUN: echo "module {}" | not sterna-opt --sterna-build-training 2>&1 | FileCheck %s
 
+// RUN: not sterna-opt %S/build-training.mlir --sterna-build-training="loss=eval_lora trainable=lora_a optimizer=adam" 2>&1 | FileCheck %s --check-prefix=OPTIMIZER
+// RUN: not sterna-opt %S/build-training.mlir --sterna-build-training="loss=eval_lora trainable=lora_a clipping=none" 2>&1 | FileCheck %s --check-prefix=CLIPPING
+// OPTIMIZER: error: expected 'optimizer' to be adamw or sgd, but got 'adam'
+// CLIPPING: error: expected 'clipping' to be exact, previous or off, but got 'none'
+
 // CHECK: error: expected the options 'loss', a function, and 'trainable', kinds of state
 
 // expected-error @+1 {{expected a function named 'eval_lora' to train, but there is none}}

@@ -16,8 +16,8 @@ def BuildTrainingPass : Pass<"sterna-build-training", "::mlir::ModuleOp"> {
   let summary = "Build the training programs from a loss";
   let description = [{
     From the function `loss`, whose result is the sum of the token losses, builds
-    the programs of a training step: two with `clipping=exact`, else one. Trainable are its arguments with
-    `tern.state` of one of the kinds `trainable`.
+    the programs of a training step: two with `clipping=exact`, else one.
+    Trainable are its arguments with `tern.state` of one of the kinds `trainable`.
 
     `@train_micro` has the arguments of the loss, then the inputs
     `loss_scale` and `accumulate`, then one gradient of each trainable argument.

@@ -14,8 +14,6 @@
 #include "ProgramFunctions.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
-#include "llvm/ADT/MapVector.h"
-
 using namespace mlir;
 using namespace sterna;
 using namespace sterna::plan;
@@ -25,16 +23,13 @@ namespace {
 /// A training function as blocks between its checkpoints.
 class Blocks {
 public:
-  Blocks(func::FuncOp function, const SymbolTable &kernels)
+  explicit Blocks(func::FuncOp function)
       : backward(getBackwardOps(function)) {
     for (auto [number, op] : llvm::enumerate(function.front())) {
       ops.push_back(&op);
       numberOf[&op] = number;
       if (isa<tern::CheckpointOp>(op))
         markers.push_back(number);
-      if (auto dispatch = dyn_cast<DispatchOp>(op))
-        costs[&op] =
-            estimateCost(kernels.lookup<KernelOp>(dispatch.getKernel()));
     }
   }
 
@@ -64,11 +59,15 @@ public:
 
   /// Dispatches of all blocks, in the order in which to keep what they compute:
   /// those of one place in their blocks together.
-  SmallVector<size_t> keepOrder() const {
+  SmallVector<size_t> keepOrder(const SymbolTable &kernels) {
     SmallVector<size_t> order;
     if (markers.size() < 2)
       return order;
-    // All blocks but the first have one structure.
+    for (Operation *op : ops)
+      if (auto dispatch = dyn_cast<DispatchOp>(op))
+        costs[op] =
+            estimateCost(kernels.lookup<KernelOp>(dispatch.getKernel()));
+    // Blocks of a decoder have one structure, but for what precedes the first.
     size_t model = markers.size() > 2 ? 1 : 0;
     for (size_t place : keepOrderOf(model))
       for (size_t block = markers.size() - 1; block-- > 0;) {
@@ -165,12 +164,12 @@ int64_t arenaOf(func::FuncOp function, const Recomputed &recomputed) {
 } // namespace
 
 Recomputed plan::decideByCheckpoints(func::FuncOp function) {
-  return Blocks(function, SymbolTable(function->getParentOp())).all();
+  return Blocks(function).all();
 }
 
 Budgeted plan::decideByBudget(func::FuncOp function, const SymbolTable &kernels,
                               int64_t limit) {
-  Blocks blocks(function, kernels);
+  Blocks blocks(function);
   Budgeted best{blocks.all(), arenaOf(function, blocks.all())};
   if (best.arenaBytes > limit) {
     for (size_t stride = 2; stride < blocks.size(); ++stride) {
@@ -184,7 +183,7 @@ Budgeted plan::decideByBudget(func::FuncOp function, const SymbolTable &kernels,
     return best;
   }
   // The longest part of the order that fits.
-  SmallVector<size_t> order = blocks.keepOrder();
+  SmallVector<size_t> order = blocks.keepOrder(kernels);
   size_t fits = 0, tooLong = order.size() + 1;
   while (fits + 1 < tooLong) {
     size_t middle = (fits + tooLong) / 2;

@@ -51,6 +51,7 @@ def Tern_Dialect : Dialect {
     - `tern.shapes = #tern.shapes<...>`: the sizes its programs have.
     - `tern.lora = #tern.lora<...>`: the adapters it was given.
     - `tern.gradients = i16`: the integers of its ternary products' gradients.
+    - `tern.optimizer = #tern.optimizer<...>`: how its training programs update.
     - `tern.phase = "adapt"`: the phase of compilation that it stands after.
   }];
   let hasOperationAttrVerify = 1;
