@@ -7,6 +7,7 @@ import signal
 
 import numpy as np
 import pytest
+from conftest import MODELS
 from test_model import run_tool
 
 import sterna
@@ -72,6 +73,20 @@ def test_goes_on_from_a_state(model, binary, rows):
     assert [step.loss for step in second] == losses[5:]
     with pytest.raises(ValueError):
         second.state = b"none"
+
+
+@pytest.mark.parametrize("clip", ["exact", "previous"])
+def test_goes_on_from_a_state_of_codes(tmp_path, rows, clip):
+    """Moments in 8 bits and the norm before belong to the state."""
+    binary = sterna.compile(MODELS / "sterna-kjv.gguf", tmp_path / "int8.stn", seq_len=64,
+                            optimizer_state="int8", grad_clip_mode=clip)
+    runs = [sterna.load(binary).trainer(rows, grad_clip=0.01, **RUN) for _ in range(2)]
+    losses = [step.loss for step in runs[0]]
+    first = sterna.load(binary).trainer(rows, grad_clip=0.01, **RUN)
+    for _ in range(5):
+        first.step()
+    runs[1].state = first.state
+    assert [step.loss for step in runs[1]] == losses[5:]
 
 
 def test_callbacks(model, rows, held_out):
