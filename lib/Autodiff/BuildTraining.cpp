@@ -135,8 +135,8 @@ LogicalResult buildTrainMicro(func::FuncOp function,
   return success();
 }
 
-/// `value`, which is what `name`, given as `option`, says; an error where it says
-/// none of `choices`.
+/// `value`, which is what `name`, given as `option`, says; an error where it
+/// says none of `choices`.
 template <typename Enum>
 FailureOr<Enum> readChoice(ModuleOp module, StringRef option, StringRef name,
                            std::optional<Enum> value, StringRef choices) {
@@ -200,9 +200,9 @@ struct BuildTraining : sterna::impl::BuildTrainingPassBase<BuildTraining> {
 
   FailureOr<OptimizerOptions> readOptimizer() {
     ModuleOp module = getOperation();
-    auto kind = readChoice(module, "optimizer", optimizer,
-                           tern::symbolizeOptimizerKind(optimizer),
-                           "adamw or sgd");
+    auto kind =
+        readChoice(module, "optimizer", optimizer,
+                   tern::symbolizeOptimizerKind(optimizer), "adamw or sgd");
     auto clip = readChoice(module, "clipping", clipping,
                            tern::symbolizeGradientClipping(clipping),
                            "exact, previous or off");
