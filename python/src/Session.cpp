@@ -12,7 +12,7 @@ namespace {
 
 SessionClass create(const ModuleClass &module, std::string_view device,
                     uint32_t threads, const std::vector<std::string> &programs,
-                    bool profile) {
+                    bool profile, std::string_view weights) {
   std::vector<sterna_string_view_t> names;
   for (const std::string &program : programs)
     names.push_back(view(program));
@@ -23,6 +23,7 @@ SessionClass create(const ModuleClass &module, std::string_view device,
   options.program_count = uint32_t(names.size());
   options.programs = names.data();
   options.profile = profile;
+  options.weights = view(weights);
   sterna_session_t *session = nullptr;
   {
     nb::gil_scoped_release unlocked;
@@ -128,7 +129,8 @@ void readState(const SessionClass &self, std::string_view name,
 void sterna_python::addSession(nb::module_ &m) {
   nb::class_<SessionClass>(m, "Session")
       .def_static("create", &create, nb::arg("module"), nb::arg("device"),
-                  nb::arg("threads"), nb::arg("programs"), nb::arg("profile"))
+                  nb::arg("threads"), nb::arg("programs"), nb::arg("profile"),
+                  nb::arg("weights"))
       .def("logits", &readRows<sterna_session_logits>, nb::arg("tokens"),
            nb::arg("vocabulary"))
       .def("hidden", &readRows<sterna_session_hidden>, nb::arg("tokens"),

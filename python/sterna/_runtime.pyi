@@ -65,6 +65,7 @@ class Session:
         threads: int,
         programs: Sequence[str],
         profile: bool,
+        weights: str,
     ) -> Session: ...
     def logits(
         self, tokens: NDArray[np.int32], vocabulary: int

@@ -350,11 +350,15 @@ def load(
     device: str = "cpu",
     threads: int = 0,
     profile: bool = False,
+    weights: str = "mapped",
 ) -> Model:
     """Prepare the device binary at `path` on `device`, "cpu", "vulkan" or
     "vulkan:INDEX": memory is allocated, and code loaded. `threads` of 0 are one
-    for each core. Raises sterna.Error where the file or the device is not right.
+    for each core. `weights` are "mapped", "resident" or "prefetch", as
+    `sterna-run --weights` has them. Raises sterna.Error where the file or the device is not right.
     """
     module = _runtime.Module.load(os.fspath(path))
-    session = _runtime.Session.create(module, device, threads, [], profile)
+    session = _runtime.Session.create(
+        module, device, threads, [], profile, weights
+    )
     return Model(module, session)

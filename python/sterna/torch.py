@@ -116,7 +116,12 @@ class CompiledFunction(nn.Module):
             )
             loaded = _runtime.Module.load(os.fspath(binary))
         self._session = _runtime.Session.create(
-            loaded, "cpu", 0, ["init", "main", "train_micro"], False
+            loaded,
+            "cpu",
+            0,
+            ["init", "main", "train_micro"],
+            profile=False,
+            weights="mapped",
         )
 
     def _floats(self, example: Sequence[torch.Tensor]) -> list[str]:

@@ -76,7 +76,7 @@ void addCommand(CLI::App &app, const CommonOptions &common, Action &action,
   CLI::App *command = app.add_subcommand(name, title);
   command->fallthrough();
   command->footer(spell(std::string(footer) +
-                            "\n--device, --threads, --profile and --json work "
+                            "\n--device, --threads, --weights, --profile and --json\nwork "
                             "here too: see sterna-run --help.\n",
                         common));
   auto options = std::make_shared<Options>();

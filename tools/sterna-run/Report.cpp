@@ -14,6 +14,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <set>
 #include <unistd.h>
 
@@ -70,21 +71,28 @@ std::string sterna::formatDuration(double seconds) {
   return formatText("%llu:%02llu", total / 60, total % 60);
 }
 
+/// The number after `key` in a file in which the system describes this process,
+/// or 0.
+static uint64_t readCount(const char *path, const std::string &key) {
+  std::ifstream file(path);
+  uint64_t value = 0;
+  for (std::string word; file >> word;)
+    if (word == key)
+      file >> value;
+  return value;
+}
+
 uint64_t sterna::peakResidentBytes() {
-  std::FILE *file = std::fopen("/proc/self/status", "r");
-  if (!file)
-    return 0;
-  char line[256];
-  unsigned long long kibibytes = 0;
-  while (std::fgets(line, sizeof(line), file))
-    if (std::sscanf(line, "VmHWM: %llu kB", &kibibytes) == 1)
-      break;
-  std::fclose(file);
-  return kibibytes * 1024;
+  return readCount("/proc/self/status", "VmHWM:") * 1024;
+}
+
+uint64_t sterna::storageReadBytes() {
+  return readCount("/proc/self/io", "read_bytes:");
 }
 
 void sterna::describeMemory(const Session &session, Json &summary) {
   summary["peak_rss_bytes"] = peakResidentBytes();
+  summary["storage_read_bytes"] = storageReadBytes();
   summary["planned_bytes"] = session.plannedBytes().total();
   summary["device"] = session.deviceName();
   summary["target"] = session.target();
@@ -97,6 +105,9 @@ void sterna::printMemory(const char *title, int width, const Json &summary) {
               formatBytes(summary["planned_bytes"].get<uint64_t>()).c_str(),
               summary["device"].get<std::string>().c_str(),
               summary["target"].get<std::string>().c_str());
+  if (uint64_t bytes = summary["storage_read_bytes"].get<uint64_t>())
+    std::printf("%-*s %s\n", width, "read from storage",
+                formatBytes(bytes).c_str());
 }
 
 double sterna::secondsSince(std::chrono::steady_clock::time_point begin) {

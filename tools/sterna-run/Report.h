@@ -46,6 +46,10 @@ std::string formatDuration(double seconds);
 /// accounts it; 0 if it does not.
 uint64_t peakResidentBytes();
 
+/// The bytes that this process had read from storage so far, which pages in the
+/// system's cache are not; 0 where the kernel does not count them.
+uint64_t storageReadBytes();
+
 /// Adds to `summary` the memory that was measured on the host and planned on
 /// the session's device, and which device and code that is.
 void describeMemory(const Session &session, Json &summary);

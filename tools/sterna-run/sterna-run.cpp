@@ -91,6 +91,18 @@ void addOptions(CLI::App &app, CommonOptions &common) {
             "threads of the CPU to compute with (default: as many as this "
             "process may use cores)",
             {1u, 1024u});
+  auto readMode = [&common](const std::string &name) {
+    Expected<WeightsMode> mode = parseWeightsMode(name);
+    if (!mode.ok())
+      throw CLI::ValidationError("--weights", mode.status().message());
+    common.device.weights = *mode;
+  };
+  app.add_option_function<std::string>(
+      "--weights", readMode,
+      "how the CPU has the weights: mapped (default) reads pages of "
+      "the file when they are touched, and the system may drop them; "
+      "prefetch also asks for the next ones, for models larger than "
+      "the memory; resident copies them to memory that stays");
   app.add_flag("--json", common.json,
                "print one JSON object as the last line of standard output");
   app.add_option("--profile", common.profile,

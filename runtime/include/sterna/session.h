@@ -224,6 +224,9 @@ typedef struct sterna_session_options_t {
   sterna_string_view_t device;
   /// Not 0: it is recorded how long each dispatch runs.
   uint32_t profile;
+  /// "mapped", "resident" or "prefetch", as `sterna-run --weights` has them;
+  /// empty: "mapped", which it must be unless the device is the CPU.
+  sterna_string_view_t weights;
 } sterna_session_options_t;
 
 /// Prepares a module on a device: allocates all memory, loads code, starts

@@ -85,6 +85,12 @@ sterna_status_t createSession(sterna_module_t *module,
   device.threads = options.threads;
   if (options.device.size > 0)
     device.device = toString(options.device);
+  if (options.weights.size > 0) {
+    Expected<WeightsMode> mode = parseWeightsMode(toString(options.weights));
+    if (!mode.ok())
+      return invalid(mode.status());
+    device.weights = *mode;
+  }
   if (options.profile)
     device.profile = std::make_shared<Profile>();
   if (Expected<DeviceName> name = parseDevice(device.device); !name.ok())

@@ -55,12 +55,30 @@ Expected<DeviceName> sterna::parseDevice(const std::string &name) {
 
 Expected<DeviceName> sterna::parseDevice(const DeviceOptions &options) {
   Expected<DeviceName> name = parseDevice(options.device);
-  if (!name.ok() || !name->driver->indexed || options.threads == 0)
+  if (!name.ok() || !name->driver->indexed)
+    return name;
+  if (options.weights != WeightsMode::mapped)
+    return Status::error("expected weights to be mapped for device '" +
+                         options.device +
+                         "': it has them in memory of its own");
+  if (options.threads == 0)
     return name;
   return Status::error("expected no number of threads for device '" +
                        options.device + "', but got " +
                        std::to_string(options.threads) +
                        ": threads are the CPU's");
+}
+
+Expected<WeightsMode> sterna::parseWeightsMode(const std::string &name) {
+  if (name == "mapped")
+    return WeightsMode::mapped;
+  if (name == "resident")
+    return WeightsMode::resident;
+  if (name == "prefetch")
+    return WeightsMode::prefetch;
+  return Status::error("expected the weights to be mapped, resident or "
+                       "prefetch, but got '" +
+                       name + "'");
 }
 
 Expected<std::shared_ptr<const Module>>

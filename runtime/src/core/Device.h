@@ -63,6 +63,16 @@ protected:
   StateLayout layout; // set by the driver, before it allocates
 };
 
+/// How a CPU has the weights in memory.
+enum class WeightsMode {
+  mapped, // pages of the file, read when touched, dropped when memory is short
+  resident, // a copy, made before the first run, that stays
+  prefetch, // as mapped, and the pages of what comes next are asked for early
+};
+
+/// Parses "mapped", "resident" or "prefetch".
+Expected<WeightsMode> parseWeightsMode(const std::string &name);
+
 /// What to run on.
 struct DeviceOptions {
   /// "cpu", "vulkan", or "vulkan:INDEX" as `sterna-run devices` counts them;
@@ -71,6 +81,8 @@ struct DeviceOptions {
   std::string device = "cpu";
   /// Threads of the CPU; 0: one for each available core. Must be 0 for a GPU.
   unsigned threads = 0;
+  /// Must be mapped for a GPU, which has weights in memory of its own.
+  WeightsMode weights = WeightsMode::mapped;
   /// Where to record when each dispatch ran; null: nowhere. One session's.
   std::shared_ptr<Profile> profile = nullptr;
 };

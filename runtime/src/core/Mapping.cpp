@@ -86,3 +86,30 @@ Expected<Mapping> Mapping::allocate(uint64_t size, const char *purpose) {
                        " bytes for the " + purpose);
   return Mapping(static_cast<uint8_t *>(base), size);
 }
+
+/// The whole pages of a range grown (`inside` false) or shrunk to their bounds.
+static void advise(const uint8_t *data, uint64_t size, int advice,
+                   bool inside) {
+  uint64_t page = uint64_t(sysconf(_SC_PAGESIZE));
+  uint64_t begin = reinterpret_cast<uintptr_t>(data);
+  uint64_t end = begin + size;
+  begin = (begin + (inside ? page - 1 : 0)) / page * page;
+  end = (end + (inside ? 0 : page - 1)) / page * page;
+  // What the system makes of it changes no result.
+  if (begin < end)
+    (void)madvise(reinterpret_cast<void *>(begin), end - begin, advice);
+}
+
+void sterna::useHugePages(Mapping &mapping) {
+#ifdef MADV_HUGEPAGE
+  advise(mapping.data(), mapping.size(), MADV_HUGEPAGE, /*inside=*/true);
+#endif
+}
+
+void sterna::askForPages(const uint8_t *data, uint64_t size) {
+  advise(data, size, MADV_WILLNEED, /*inside=*/false);
+}
+
+void sterna::dropPages(const uint8_t *data, uint64_t size) {
+  advise(data, size, MADV_DONTNEED, /*inside=*/true);
+}

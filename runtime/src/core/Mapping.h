@@ -47,6 +47,17 @@ private:
   uint64_t bytes = 0;
 };
 
+/// Asks the system for pages of the largest size it has, of which a processor
+/// needs to look up fewer.
+void useHugePages(Mapping &mapping);
+
+/// Asks the system to read mapped pages of a file soon, without waiting.
+void askForPages(const uint8_t *data, uint64_t size);
+
+/// Gives up mapped pages of a file, which are read again when touched. The
+/// pages that `data` and its end lie in may stay.
+void dropPages(const uint8_t *data, uint64_t size);
+
 } // namespace sterna
 
 #endif // STERNA_RUNTIME_CORE_MAPPING_H

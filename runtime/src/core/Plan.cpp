@@ -11,45 +11,37 @@
 #include "core/StateLayout.h"
 
 #include <algorithm>
-#include <utility>
 
 using namespace sterna;
 
-namespace {
-
-/// Byte ranges [begin, end) of one space.
-using Ranges = std::vector<std::pair<uint64_t, uint64_t>>;
-
-uint64_t unionSize(Ranges ranges) {
-  std::sort(ranges.begin(), ranges.end());
-  uint64_t total = 0;
-  uint64_t covered = 0;
-  for (auto [begin, end] : ranges) {
-    begin = std::max(begin, covered);
-    if (end <= begin)
-      continue;
-    total += end - begin;
-    covered = end;
-  }
-  return total;
+Ranges sterna::weightRanges(const Module &module,
+                            const std::vector<uint32_t> &programs) {
+  Ranges all;
+  for (uint32_t index : programs)
+    for (const format::Dispatch *dispatch :
+         orEmpty(module.plan().programs()->Get(index)->dispatches()))
+      for (const format::Binding *binding : orEmpty(dispatch->bindings()))
+        if (binding->space() == format::Space::weights)
+          all.emplace_back(binding->offset(),
+                           binding->offset() + binding->size());
+  std::sort(all.begin(), all.end());
+  Ranges merged;
+  for (auto [begin, end] : all)
+    if (merged.empty() || begin > merged.back().second)
+      merged.emplace_back(begin, end);
+    else
+      merged.back().second = std::max(merged.back().second, end);
+  return merged;
 }
-
-} // namespace
 
 PlannedBytes sterna::planOf(const Module &module,
                             const std::vector<uint32_t> &programs) {
   PlannedBytes bytes;
-  Ranges weights;
-  for (uint32_t index : programs) {
-    const format::Program *program = module.plan().programs()->Get(index);
-    bytes.arena = std::max(bytes.arena, program->arena_bytes());
-    for (const format::Dispatch *dispatch : orEmpty(program->dispatches()))
-      for (const format::Binding *binding : orEmpty(dispatch->bindings()))
-        if (binding->space() == format::Space::weights)
-          weights.emplace_back(binding->offset(),
-                               binding->offset() + binding->size());
-  }
-  bytes.weights = unionSize(std::move(weights));
+  for (uint32_t index : programs)
+    bytes.arena = std::max(bytes.arena,
+                           module.plan().programs()->Get(index)->arena_bytes());
+  for (auto [begin, end] : weightRanges(module, programs))
+    bytes.weights += end - begin;
   bytes.state = StateLayout(module, programs).size();
   bytes.block = programs.empty() ? 0 : module.plan().block_bytes();
   return bytes;

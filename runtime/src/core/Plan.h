@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sterna {
@@ -29,6 +30,13 @@ struct PlannedBytes {
 
   uint64_t total() const { return weights + state + arena + block + scratch; }
 };
+
+/// Byte ranges [begin, end) of one space, in order, that do not touch.
+using Ranges = std::vector<std::pair<uint64_t, uint64_t>>;
+
+/// What `programs`, indices into the module's programs, read of the weights.
+Ranges weightRanges(const Module &module,
+                    const std::vector<uint32_t> &programs);
 
 /// Adds up the plan of `programs`, indices into the module's programs.
 PlannedBytes planOf(const Module &module,

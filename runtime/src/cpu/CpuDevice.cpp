@@ -15,6 +15,7 @@
 #include "core/ThreadPool.h"
 #include "cpu/CpuFeatures.h"
 #include "cpu/KernelLibrary.h"
+#include "cpu/WeightPages.h"
 
 #include <algorithm>
 #include <cstring>
@@ -30,15 +31,10 @@ struct ReadyDispatch {
 };
 
 struct ReadyProgram {
+  uint32_t index = 0; // in the module
   std::vector<ReadyDispatch> dispatches;
   std::vector<Grid> grids;      // of the dispatches
   std::vector<void *> bindings; // of all dispatches, one after another
-
-  void run(uint32_t dispatch, uint32_t begin, uint32_t end,
-           uint8_t *scratch) const {
-    const ReadyDispatch &ready = dispatches[dispatch];
-    ready.kernel(bindings.data() + ready.firstBinding, begin, end, scratch);
-  }
 };
 
 class CpuDevice final : public Device {
@@ -48,7 +44,8 @@ public:
       : module(std::move(module)), code(code), library(std::move(library)),
         profile(std::move(profile)) {}
 
-  Status prepare(const std::vector<uint32_t> &indices, unsigned threads);
+  Status prepare(const std::vector<uint32_t> &indices, unsigned threads,
+                 WeightsMode mode);
 
   std::string target() const override { return code.target()->str(); }
   std::string name() const override { return "CPU"; }
@@ -72,8 +69,14 @@ public:
 
 private:
   Status allocate(const std::vector<uint32_t> &indices, unsigned threads);
-  uint8_t *scratchOfThread(unsigned thread) {
-    return scratch.data() + thread * scratchBytes;
+  /// Workgroups [begin, end) of a dispatch, on one thread.
+  void run(const ReadyProgram &program, uint32_t dispatch, unsigned thread,
+           uint32_t begin, uint32_t end) {
+    if (begin == 0)
+      weights.begin(program.index, dispatch);
+    const ReadyDispatch &ready = program.dispatches[dispatch];
+    ready.kernel(program.bindings.data() + ready.firstBinding, begin, end,
+                 scratch.data() + thread * scratchBytes);
   }
   void resolve(const format::Program &program, ReadyProgram &ready);
   void *address(const format::Binding &binding);
@@ -84,6 +87,7 @@ private:
   const format::Code &code;
   KernelLibrary library;
   std::shared_ptr<Profile> profile; // may be null
+  WeightPages weights;
   Mapping state;
   Mapping arena;
   Mapping blockSpace;
@@ -95,7 +99,7 @@ private:
 };
 
 Status CpuDevice::prepare(const std::vector<uint32_t> &indices,
-                          unsigned threads) {
+                          unsigned threads, WeightsMode mode) {
   Expected<std::unique_ptr<ThreadPool>> newPool = ThreadPool::create(threads);
   if (!newPool.ok())
     return newPool.status();
@@ -103,11 +107,15 @@ Status CpuDevice::prepare(const std::vector<uint32_t> &indices,
   layout = StateLayout(*module, indices);
   if (Status status = allocate(indices, pool->size()); !status.ok())
     return status;
+  if (Status status = weights.prepare(*module, indices, mode); !status.ok())
+    return status;
   prepared = indices;
   const auto &all = orEmpty(module->plan().programs());
   programs.resize(all.size());
-  for (uint32_t index : indices)
+  for (uint32_t index : indices) {
+    programs[index].index = index;
     resolve(*all.Get(index), programs[index]);
+  }
   if (!profile)
     return Status();
   return profile->prepare({module, &code, name(), indices, pool->size()});
@@ -142,7 +150,7 @@ void *CpuDevice::address(const format::Binding &binding) {
   case format::Space::weights:
     // Kernels take every buffer through one type; the page protection keeps
     // weights from being written.
-    return const_cast<uint8_t *>(module->weights()) + binding.offset();
+    return const_cast<uint8_t *>(weights.data()) + binding.offset();
   case format::Space::state:
     // There, for the binding's program is one of those prepared.
     return state.data() + *layout.find(binding.offset(), binding.size());
@@ -176,7 +184,7 @@ void CpuDevice::execute(const ReadyProgram &program) {
       [](void *context, unsigned thread, uint32_t grid, uint32_t begin,
          uint32_t end) {
         const Run &run = *static_cast<const Run *>(context);
-        run.program.run(grid, begin, end, run.device.scratchOfThread(thread));
+        run.device.run(run.program, grid, thread, begin, end);
       },
       &run);
 }
@@ -197,7 +205,7 @@ void CpuDevice::executeWatched(const ReadyProgram &program,
         ProfileSpan &span = run.device.profile->spans(run.record, thread)[grid];
         if (span.workgroups == 0)
           span.begin = Profile::now();
-        run.program.run(grid, begin, end, run.device.scratchOfThread(thread));
+        run.device.run(run.program, grid, thread, begin, end);
         span.end = Profile::now();
         span.workgroups += end - begin;
       },
@@ -239,7 +247,8 @@ createCpuDevice(std::shared_ptr<const Module> module,
   auto device = std::make_unique<CpuDevice>(
       std::move(module), **code, std::move(*library), options.profile);
   unsigned threads = options.threads == 0 ? availableCores() : options.threads;
-  if (Status status = device->prepare(programs, threads); !status.ok())
+  if (Status status = device->prepare(programs, threads, options.weights);
+      !status.ok())
     return status;
   return std::unique_ptr<Device>(std::move(device));
 }

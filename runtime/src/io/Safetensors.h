@@ -36,7 +36,7 @@ struct NamedTensorView {
   const float *data = nullptr;
   /// Of one that is in no memory: resizes its argument to all elements and
   /// fills it, each time it is called.
-  std::function<Status(std::vector<float> &)> read;
+  std::function<Status(std::vector<float> &)> read = nullptr;
 };
 
 /// What `__metadata__` of a header says.

@@ -40,6 +40,10 @@ TEST(CApi, RunsAProgram) {
   options.threads = 0;
   EXPECT_EQ(release(sterna_session_create(module, &options, &session)),
             STERNA_STATUS_FAILED);
+  options.device = {};
+  options.weights = view("pinned");
+  EXPECT_EQ(release(sterna_session_create(module, &options, &session)),
+            STERNA_STATUS_INVALID_ARGUMENT);
   // A caller that knows nothing of devices gets the CPU.
   options.size = offsetof(sterna_session_options_t, device);
   options.threads = 2;
