@@ -14,7 +14,6 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <set>
 #include <unistd.h>
 
@@ -74,11 +73,15 @@ std::string sterna::formatDuration(double seconds) {
 /// The number after `key` in a file in which the system describes this process,
 /// or 0.
 static uint64_t readCount(const char *path, const std::string &key) {
-  std::ifstream file(path);
-  uint64_t value = 0;
-  for (std::string word; file >> word;)
-    if (word == key)
-      file >> value;
+  std::FILE *file = std::fopen(path, "r");
+  if (!file)
+    return 0;
+  char line[256];
+  unsigned long long value = 0;
+  while (std::fgets(line, sizeof(line), file))
+    if (std::strncmp(line, key.c_str(), key.size()) == 0)
+      std::sscanf(line + key.size(), "%llu", &value);
+  std::fclose(file);
   return value;
 }
 

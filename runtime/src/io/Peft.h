@@ -59,7 +59,7 @@ struct LoraPairView {
   const float *b = nullptr; // [out, rank]
   /// Of matrices that are in no memory of this shape: resizes one of them, 'A'
   /// or 'B', and fills it, each time it is called.
-  std::function<Status(char matrix, std::vector<float> &)> read;
+  std::function<Status(char matrix, std::vector<float> &)> read = nullptr;
 };
 
 /// An adapter as read from a folder; pairs are in order of layer, then of
