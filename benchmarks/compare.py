@@ -362,7 +362,8 @@ def start_tool(tool, args, gguf, shape):
     if not compiler.exists():
         raise Skipped(f"{compiler} does not exist: give --sterna=DIR")
     modules = {"step": gguf.with_suffix(".stn")}
-    command = [compiler, gguf, f"--max-context={CONTEXT}"]
+    # All peers keep keys and values in f32.
+    command = [compiler, gguf, f"--max-context={CONTEXT}", "--kv-type=f32"]
     write_once(modules["step"], (gguf, compiler), command)
     if shape in TRAINED:
         modules["step_int16"] = gguf.with_suffix(".int16.stn")

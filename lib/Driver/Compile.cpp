@@ -124,6 +124,7 @@ private:
     programs.sequenceLength = options.sequenceLength;
     programs.batch = options.batch;
     programs.pack = options.pack;
+    programs.kvType = options.kvType;
     programs.maxContext = options.maxContext.value_or(
         std::min<int64_t>(model->contextLength, 2048));
     return buildModel(&context, *model, programs);

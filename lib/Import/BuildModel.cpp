@@ -233,9 +233,14 @@ private:
   // The block
   //===--------------------------------------------------------------------===//
 
-  /// Keys and values that attention reads, from those of the new tokens.
+  /// Keys or values that attention reads, and what codes of them are multiplied
+  /// by, null for floats.
+  struct Rows {
+    Value rows, scales;
+  };
+  /// Gives those of all tokens from those of the new ones.
   using Remember =
-      function_ref<std::pair<Value, Value>(int64_t layer, Value k, Value v)>;
+      function_ref<std::pair<Rows, Rows>(int64_t layer, Value k, Value v)>;
 
   /// Where tokens stand: all after `position`, or, in rows that hold several
   /// samples, each at its own of `positions` and seeing its segment alone.
@@ -293,9 +298,10 @@ private:
     Value grouped = reshape(q, {batch, tokens, model.kvHeads, groups, width});
     int64_t window = model.windows.empty() ? 0 : model.windows[layer];
     Value o = tern::AttentionOp::create(
-        b, named(prefix + "attention"), grouped.getType(), grouped, keys,
-        values, places.position, places.segments, places.segments,
-        /*scale=*/nullptr, window ? b.getI64IntegerAttr(window) : nullptr);
+        b, named(prefix + "attention"), grouped.getType(), grouped, keys.rows,
+        values.rows, places.position, places.segments, places.segments,
+        keys.scales, values.scales, /*scale=*/nullptr,
+        window ? b.getI64IntegerAttr(window) : nullptr);
     o = reshape(o, {batch * tokens, model.heads * width});
     o = optionalNorm(o, prefix + "attn_sub_norm.weight");
     return linear(o, layer, tern::Projection::o_proj);
@@ -356,12 +362,27 @@ private:
     return {type, b.getNamedAttr(tern::inputAttr, b.getStringAttr(name))};
   }
 
-  Argument cache(int64_t layer, StringRef which) {
-    std::string name = ("blk." + Twine(layer) + ".cache_" + which).str();
+  static std::string cacheName(int64_t layer, StringRef which) {
+    return ("blk." + Twine(layer) + ".cache_" + which).str();
+  }
+
+  Argument cache(int64_t layer, StringRef name, int64_t width, Type type) {
     auto state = tern::StateAttr::get(b.getContext(), name,
                                       tern::StateKind::kv_cache, layer, "");
-    return {tensor({options.maxContext, model.kvHeads, model.headDim}),
+    return {tensor({options.maxContext, model.kvHeads, width}, type),
             b.getNamedAttr(tern::stateAttr, state)};
+  }
+
+  /// The cache of the keys or values, `which`, of a layer.
+  void addCache(int64_t layer, StringRef which,
+                SmallVectorImpl<Argument> &arguments) {
+    std::string name = cacheName(layer, which);
+    Type type = options.kvType == KVType::Int8  ? Type(b.getI8Type())
+                : options.kvType == KVType::F16 ? Type(b.getF16Type())
+                                                : Type(b.getF32Type());
+    arguments.push_back(cache(layer, name, model.headDim, type));
+    if (options.kvType == KVType::Int8)
+      arguments.push_back(cache(layer, name + ".scale", 1, b.getF32Type()));
   }
 
   func::FuncOp startFunction(StringRef name, ArrayRef<Argument> arguments) {
@@ -401,29 +422,43 @@ private:
     SmallVector<Argument> arguments{input("tokens", ids),
                                     input("position", scalarInt()),
                                     input("length", scalarInt())};
-    for (int64_t layer = 0; layer < model.layers; ++layer) {
-      arguments.push_back(cache(layer, "k"));
-      arguments.push_back(cache(layer, "v"));
-    }
+    for (int64_t layer = 0; layer < model.layers; ++layer)
+      for (StringRef which : {"k", "v"})
+        addCache(layer, which, arguments);
     auto function =
         startFunction("forward_" + std::to_string(tokens), arguments);
     Value position = function.getArgument(1), length = function.getArgument(2);
     SmallVector<Value> results{Value()};
     SmallVector<NamedAttribute> attributes{output("hidden")};
-    auto update = [&](const Twine &name, unsigned argument, Value rows) {
-      Value flat = reshape(rows, {tokens, model.kvHeads, model.headDim});
+    unsigned argument = 3; // caches come in the order of their use
+    auto update = [&](const Twine &name, Value rows) -> Value {
       Value old = function.getArgument(argument);
-      Value next = tern::CacheUpdateOp::create(b, named(name), old.getType(),
-                                               old, flat, position, length);
-      results.push_back(next);
-      attributes.push_back(tied(argument));
-      return reshape(next,
-                     {1, options.maxContext, model.kvHeads, model.headDim});
+      results.push_back(tern::CacheUpdateOp::create(
+          b, named(name), old.getType(), old, rows, position, length));
+      attributes.push_back(tied(argument++));
+      return results.back();
+    };
+    int64_t heads = model.kvHeads, width = model.headDim;
+    SmallVector<int64_t> all{1, options.maxContext, heads, width};
+    auto keep = [&](const std::string &name, Value rows) -> Rows {
+      if (options.kvType != KVType::Int8)
+        return {
+            reshape(update(name, reshape(rows, {tokens, heads, width})), all),
+            Value()};
+      auto codes = tern::QuantizeOp::create(
+          b, named(name), tensor({tokens * heads, width}, b.getI8Type()),
+          tensor({tokens * heads}), reshape(rows, {tokens * heads, width}));
+      Value kept =
+          update(name, reshape(codes.getQuantized(), {tokens, heads, width}));
+      Value scales = update(name + ".scale",
+                            reshape(codes.getScale(), {tokens, heads, 1}));
+      scales = reshape(scales, {options.maxContext, heads});
+      return {reshape(kept, all),
+              reshape(scales, {1, options.maxContext, heads})};
     };
     auto remember = [&](int64_t layer, Value k, Value v) {
-      std::string prefix = "blk." + std::to_string(layer) + ".cache_";
-      Value keys = update(prefix + "k", 3 + 2 * layer, k);
-      return std::make_pair(keys, update(prefix + "v", 4 + 2 * layer, v));
+      Rows keys = keep(cacheName(layer, "k"), k);
+      return std::make_pair(keys, keep(cacheName(layer, "v"), v));
     };
     results[0] =
         buildLayers(embed(function.getArgument(0)), 1, tokens,
@@ -465,7 +500,7 @@ private:
     Value position = arith::ConstantOp::create(
         b, loc, DenseElementsAttr::get(scalarInt(), b.getI32IntegerAttr(0)));
     auto remember = [&](int64_t, Value k, Value v) {
-      return std::make_pair(k, v);
+      return std::make_pair(Rows{k, Value()}, Rows{v, Value()});
     };
     Value flat = reshape(function.getArgument(0), {batch * tokens});
     Places places{position, {}, {}};

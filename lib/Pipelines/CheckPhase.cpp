@@ -26,8 +26,7 @@ using namespace sterna;
 /// Whether `op`, outside of any kernel, may stand at the end of `phase`.
 static bool isAllowed(Operation *op, Phase phase) {
   if (phase < Phase::Optimize)
-    return op->getDialect()->getNamespace() != "plan" &&
-           !isa<tern::QuantizeOp>(op);
+    return op->getDialect()->getNamespace() != "plan";
   if (phase == Phase::Optimize)
     return op->getDialect()->getNamespace() != "plan" &&
            !isa<tern::LinearOp, tern::CrossEntropyOp>(op);

@@ -85,3 +85,13 @@ func.func @f(%c: tensor<4x1x1xf32>, %u: tensor<1x1x1xf32>, %p: tensor<i32>) -> t
   %s = tensor.extract_slice %y[0, 0, 0] [1, 1, 1] [1, 1, 1] : tensor<4x1x1xf32> to tensor<f32>
   return %s : tensor<f32>
 }
+
+// -----
+
+// Keys of a cache are rounded, which has no derivative.
+func.func @f(%q: tensor<1x1x1x1x2xf32>, %k: tensor<1x3x1x2xf16>, %p: tensor<i32>) -> tensor<f32> {
+  // expected-error @+1 {{'tern.attention' op has no gradient where keys are narrower than queries}}
+  %o = tern.attention %q, %k, %k, %p : tensor<1x1x1x1x2xf32>, tensor<1x3x1x2xf16>, tensor<i32>
+  %s = tensor.extract_slice %o[0, 0, 0, 0, 0] [1, 1, 1, 1, 1] [1, 1, 1, 1, 1] : tensor<1x1x1x1x2xf32> to tensor<f32>
+  return %s : tensor<f32>
+}

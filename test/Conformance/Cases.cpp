@@ -476,11 +476,11 @@ void addAttention(List &list) {
   }
 
   // As a forward program does it: new keys are seen by the same tokens.
-  const char *cached = R"mlir(
+  const char *anyCached = R"mlir(
     !q = tensor<1x$Tx3x2x64xf32>
     !u = tensor<$Tx3x64xf32>
-    !c = tensor<77x3x64xf32>
-    !k = tensor<1x77x3x64xf32>
+    !c = tensor<77x3x64x$X>
+    !k = tensor<1x77x3x64x$X>
     !p = tensor<i32>
     func.func @run(%q: !q {tern.input = "q"}, %k: !u {tern.input = "k"},
                    %v: !u {tern.input = "v"}, %p: !p {tern.input = "position"},
@@ -500,7 +500,49 @@ void addAttention(List &list) {
     })mlir";
   ranges["position"] = exactly(69);
   ranges["length"] = exactly(5);
-  list.add("attention_cached", cached, "T", {"1", "7"}, 2e-6, ranges);
+  for (auto [family, type] :
+       {std::pair("attention_cached", "f32"), {"attention_cached_f16", "f16"}})
+    list.add(family, fill(anyCached, {{'X', type}}), "T", {"1", "7"}, 2e-6,
+             ranges);
+
+  // Codes with a scale for each token and head.
+  const char *codes = R"mlir(
+    !q = tensor<1x$Tx3x2x64xf32>
+    !r = tensor<$Rx64xf32>
+    !t = tensor<$Rxf32>
+    !b = tensor<$Rx64xi8>
+    !u = tensor<$Tx3x64xi8>
+    !w = tensor<$Tx3x1xf32>
+    !c = tensor<77x3x64xi8>
+    !s = tensor<77x3x1xf32>
+    !k = tensor<1x77x3x64xi8>
+    !f = tensor<1x77x3xf32>
+    !p = tensor<i32>
+    func.func @run(%q: !q {tern.input = "q"}, %k: !r {tern.input = "k"},
+                   %p: !p {tern.input = "position"},
+                   %l: !p {tern.input = "length"},
+                   %kc: !c {tern.state = #tern.state<name = "kc", kind = kv_cache>},
+                   %sc: !s {tern.state = #tern.state<name = "sc", kind = kv_cache>})
+        -> (!q {tern.output = "y"}, !c {tern.tied = 4 : i64},
+            !s {tern.tied = 5 : i64}) {
+      %b, %t = tern.quantize %k : !r -> !b, !t
+      %u = tensor.expand_shape %b [[0, 1], [2]]
+          output_shape [$T, 3, 64] : !b into !u
+      %w = tensor.expand_shape %t [[0, 1, 2]]
+          output_shape [$T, 3, 1] : !t into !w
+      %k1 = tern.cache_update %kc, %u, %p, %l : !c, !u, !p, !p
+      %s1 = tern.cache_update %sc, %w, %p, %l : !s, !w, !p, !p
+      %k2 = tensor.expand_shape %k1 [[0, 1], [2], [3]]
+          output_shape [1, 77, 3, 64] : !c into !k
+      %s2 = tensor.expand_shape %s1 [[0, 1], [2], [3]]
+          output_shape [1, 77, 3, 1] : !s into tensor<1x77x3x1xf32>
+      %s3 = tensor.collapse_shape %s2 [[0], [1], [2, 3]]
+          : tensor<1x77x3x1xf32> into !f
+      %y = tern.attention %q, %k2, %k2, %p scales %s3, %s3 : !q, !k, !p
+      return %y, %k1, %s1 : !q, !c, !s
+    })mlir";
+  // Scores are larger: the states' scales are no quantizer's.
+  list.add("attention_cached_int8", codes, "TR", {"1 3", "7 21"}, 1e-5, ranges);
 }
 
 //===----------------------------------------------------------------------===//

@@ -64,6 +64,7 @@ Array randomArray(StringRef name, ShapedType type, Range range) {
   Array array;
   Type element = type.getElementType();
   array.type = element.isF32()         ? "<f4"
+               : element.isF16()       ? "<f2"
                : element.isInteger(8)  ? "|i1"
                : element.isInteger(16) ? "<i2"
                                        : "<i4";
@@ -76,8 +77,11 @@ Array randomArray(StringRef name, ShapedType type, Range range) {
                      ? range.low
                      : range.low + unit * (range.high - range.low);
     int32_t whole = std::floor(range.low + unit * (range.high - range.low + 1));
+    _Float16 half(real);
     // The low byte comes first.
-    if (element.isF32())
+    if (element.isF16())
+      std::memcpy(&array.bytes[at], &half, size);
+    else if (element.isF32())
       std::memcpy(&array.bytes[at], &real, size);
     else
       std::memcpy(&array.bytes[at], &whole, size);

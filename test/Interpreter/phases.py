@@ -26,7 +26,7 @@ from reference import MASKED, Model  # noqa: E402
 
 TOLERANCE = 1e-5
 TOKENS = 16
-ELEMENTS = {"f32": np.float32, "i32": np.int32}
+ELEMENTS = {"f32": np.float32, "f16": np.float16, "i32": np.int32, "i8": np.int8}
 TYPE = r"(?:tensor|memref)<((?:\d+x)*)(\w+)>"
 
 

@@ -26,7 +26,8 @@ from make_decoder import IDS, SPELLINGS, Decoder  # noqa: E402
 
 FOLDER = graphs.FOLDER
 TOKENIZER = FOLDER / "tokenizer"
-FLAGS = ["--no-train", "--lora-rank=0", "--seq-len=24", "--max-context=64"]
+FLAGS = ["--no-train", "--lora-rank=0", "--seq-len=24", "--max-context=64",
+         "--kv-type=f32"]
 
 
 def run(*command):

@@ -54,6 +54,17 @@ def quantize_activations(x):
     return np.clip(np.rint(x * scale), -128, 127), scale
 
 
+def keep(rows, kv_type):
+    """What attention reads of keys or values `rows` [T, heads, d] that were kept
+    as `kv_type`."""
+    if kv_type == "f16":
+        return rows.astype(np.float16).astype(np.float64)
+    if kv_type == "int8":
+        codes, scale = quantize_activations(rows)
+        return codes / scale
+    return rows
+
+
 def yarn_frequencies(frequencies, theta, factor, context, fast, slow):
     """Frequencies stretched by `factor` where a pair turns less than `slow`
     times in `context` tokens, kept where it turns more than `fast` times, and
@@ -176,9 +187,13 @@ class Config:
 
 class Model:
     """A model in memory. `activations` is "int8" or "float"; `quantize` None
-    or "absmean" for latent weights; `adapter` None or an `Adapter`."""
+    or "absmean" for latent weights; `adapter` None or an `Adapter`; `kv_type`
+    "f32", "f16" or "int8"."""
 
-    def __init__(self, path, activations, quantize=None, adapter=None):
+    def __init__(
+        self, path, activations, quantize=None, adapter=None, kv_type="f32"
+    ):
+        self._kv_type = kv_type
         self._reader = gguf.Reader(path)
         self.config = Config(self._reader.metadata)
         self._int8 = activations == "int8"
@@ -246,6 +261,7 @@ class Model:
         k = self._norm(k, f"blk.{layer}.attn_k_norm.weight")
         turn = (config.frequencies, config.amplitude, config.interleaved_rope)
         q, k = rope(q, *turn), rope(k, *turn)
+        k, v = keep(k, self._kv_type), keep(v, self._kv_type)
         mixed = causal_attention(q, k, v)
         mixed = self._norm(mixed, f"blk.{layer}.attn_sub_norm.weight")
         return self._linear(mixed, layer, "attn_output")

@@ -44,6 +44,7 @@ struct CompileOptions {
   bool pack = false;
   /// Rows of the KV cache; by default the model's context, at most 2048.
   std::optional<int64_t> maxContext;
+  KVType kvType = KVType::F16;
   int64_t loraRank = 8;
   /// Projections to adapt; none means all.
   std::vector<std::string> loraTargets;

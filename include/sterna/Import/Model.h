@@ -89,12 +89,17 @@ struct ModelDescription {
   }
 };
 
+/// What keys and values of earlier tokens are kept in; int8 has a scale for each
+/// token and head.
+enum class KVType { F32, F16, Int8 };
+
 /// Shapes of the programs to build.
 struct ProgramOptions {
   /// Tokens of a training or evaluation sequence, and sequences in a run.
   int64_t sequenceLength = 128, batch = 1;
   /// Rows of the KV cache.
   int64_t maxContext = 0;
+  KVType kvType = KVType::F16;
   /// Whether a sequence of evaluation and training may hold several samples:
   /// each token has a position and a segment then.
   bool pack = false;

@@ -27,11 +27,15 @@ static bool isYieldedWhole(plan::KernelOp kernel, Operation *root) {
       });
 }
 
-/// The number of the argument that `value` is, if that is of f32 and not empty.
-static std::optional<unsigned> getTensorNumber(Value value) {
+/// The number of the argument that `value` is, if that is not empty and of f32,
+/// or, where it may be narrow, of f16 or i8.
+static std::optional<unsigned> getTensorNumber(Value value,
+                                               bool mayBeNarrow = false) {
   auto type = cast<RankedTensorType>(value.getType());
-  if (!type.getElementType().isF32() || !type.hasStaticShape() ||
-      !type.getNumElements())
+  Type element = type.getElementType();
+  bool isKnown = element.isF32() ||
+                 (mayBeNarrow && (element.isF16() || element.isInteger(8)));
+  if (!isKnown || !type.hasStaticShape() || !type.getNumElements())
     return std::nullopt;
   return getArgumentNumber(value);
 }
@@ -50,20 +54,24 @@ static bool matchPosition(Value value, Attention &attention) {
 template <typename Op>
 static std::optional<Attention> matchRoot(plan::KernelOp kernel, Op root) {
   std::optional<unsigned> query = getTensorNumber(root.getQuery());
-  std::optional<unsigned> key = getTensorNumber(root.getKey());
-  std::optional<unsigned> value = getTensorNumber(root.getValue());
+  constexpr bool isForward = std::is_same_v<Op, tern::AttentionOp>;
+  std::optional<unsigned> key = getTensorNumber(root.getKey(), isForward);
+  std::optional<unsigned> value = getTensorNumber(root.getValue(), isForward);
   Attention attention;
   if (!query || !key || !value || !isYieldedWhole(kernel, root) ||
       !matchPosition(root.getPosition(), attention))
     return std::nullopt;
-  for (auto [segments, number] :
-       {std::pair(root.getQuerySegments(), &attention.querySegments),
-        {root.getKeySegments(), &attention.keySegments}}) {
-    if (segments && !(*number = getArgumentNumber(segments)))
-      return std::nullopt;
+  SmallVector<std::pair<Value, std::optional<unsigned> *>> optional{
+      {root.getQuerySegments(), &attention.querySegments},
+      {root.getKeySegments(), &attention.keySegments}};
+  if constexpr (isForward) {
+    optional.emplace_back(root.getKeyScales(), &attention.keyScales);
+    optional.emplace_back(root.getValueScales(), &attention.valueScales);
+  } else if (!(attention.cotangent = getTensorNumber(root.getCotangent()))) {
+    return std::nullopt;
   }
-  if constexpr (std::is_same_v<Op, tern::AttentionGradOp>)
-    if (!(attention.cotangent = getTensorNumber(root.getCotangent())))
+  for (auto [operand, number] : optional)
+    if (operand && !(*number = getArgumentNumber(operand)))
       return std::nullopt;
   auto queryType = cast<RankedTensorType>(root.getQuery().getType());
   auto keyType = cast<RankedTensorType>(root.getKey().getType());

@@ -390,6 +390,15 @@ func.func @cache_update_c1(%c: tensor<32x2x8xf32>, %u: tensor<4x3x8xf32>, %pos: 
 
 // -----
 
+// cache_update_c2: floats for codes
+func.func @cache_update_c2(%c: tensor<32x2x8xi8>, %u: tensor<4x2x8xf32>, %pos: tensor<i32>, %len: tensor<i32>) {
+  // expected-error @+1 {{'tern.cache_update' op expected an update that 'i8' can hold, but got 'f32'}}
+  %c1 = tern.cache_update %c, %u, %pos, %len : tensor<32x2x8xi8>, tensor<4x2x8xf32>, tensor<i32>, tensor<i32>
+  return
+}
+
+// -----
+
 // attention_c1: other heads
 func.func @attention_c1(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x3x8xf32>, %v: tensor<1x6x3x8xf32>, %pos: tensor<i32>) {
   // expected-error @+1 {{'tern.attention' op expected key of shape [1, 6, 2, 8], but got [1, 6, 3, 8]}}
@@ -411,7 +420,7 @@ func.func @attention_grad_c1(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x4xf32>,
 // attention_c2: segments of tokens alone
 func.func @attention_c2(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>, %s: tensor<1x4xi32>) {
   // expected-error @+1 {{'tern.attention' op expected segments of queries and of keys, or none}}
-  %o = "tern.attention"(%q, %k, %v, %pos, %s) {operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0>} : (tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>, tensor<1x4xi32>) -> tensor<1x4x2x3x8xf32>
+  %o = "tern.attention"(%q, %k, %v, %pos, %s) {operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0, 0, 0>} : (tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>, tensor<1x4xi32>) -> tensor<1x4x2x3x8xf32>
   return
 }
 
@@ -420,7 +429,7 @@ func.func @attention_c2(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: 
 // attention_c3: segments of other columns
 func.func @attention_c3(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>, %s: tensor<1x4xi32>) {
   // expected-error @+1 {{'tern.attention' op failed to verify that keySegments has one i32 a token of key}}
-  %o = "tern.attention"(%q, %k, %v, %pos, %s, %s) {operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1>} : (tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>, tensor<1x4xi32>, tensor<1x4xi32>) -> tensor<1x4x2x3x8xf32>
+  %o = "tern.attention"(%q, %k, %v, %pos, %s, %s) {operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 0, 0>} : (tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>, tensor<1x4xi32>, tensor<1x4xi32>) -> tensor<1x4x2x3x8xf32>
   return
 }
 
@@ -430,6 +439,33 @@ func.func @attention_c3(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: 
 func.func @attention_c4(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>) {
   // expected-error @+1 {{'tern.attention' op expected a positive window, but got 0}}
   %o = tern.attention %q, %k, %v, %pos {window = 0 : i64} : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+  return
+}
+
+// -----
+
+// attention_c5: codes without scales
+func.func @attention_c5_none(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xi8>, %v: tensor<1x6x2x8xi8>, %pos: tensor<i32>) {
+  // expected-error @+1 {{'tern.attention' op expected scales for keys and values of i8, and none for others}}
+  %o = tern.attention %q, %k, %v, %pos : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xi8>, tensor<i32>
+  return
+}
+
+// -----
+
+// attention_c5: floats with scales
+func.func @attention_c5_floats(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf16>, %v: tensor<1x6x2x8xf16>, %pos: tensor<i32>, %s: tensor<1x6x2xf32>) {
+  // expected-error @+1 {{'tern.attention' op expected scales for keys and values of i8, and none for others}}
+  %o = tern.attention %q, %k, %v, %pos scales %s, %s : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf16>, tensor<i32>
+  return
+}
+
+// -----
+
+// attention_c5: scales of other rows
+func.func @attention_c5_rows(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xi8>, %v: tensor<1x6x2x8xi8>, %pos: tensor<i32>, %s: tensor<1x5x2xf32>) {
+  // expected-error @+1 {{'tern.attention' op failed to verify that keyScales has one f32 a row of key}}
+  %o = "tern.attention"(%q, %k, %v, %pos, %s, %s) {operandSegmentSizes = array<i32: 1, 1, 1, 1, 0, 0, 1, 1>} : (tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xi8>, tensor<1x6x2x8xi8>, tensor<i32>, tensor<1x5x2xf32>, tensor<1x5x2xf32>) -> tensor<1x4x2x3x8xf32>
   return
 }
 

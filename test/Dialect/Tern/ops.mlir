@@ -163,14 +163,18 @@ func.func @cache_update(%c: tensor<32x2x8xf32>, %u: tensor<4x2x8xf32>, %pos: ten
 
 // CHECK-LABEL: func.func @attention(
 func.func @attention(%q: tensor<1x4x2x3x8xf32>, %k: tensor<1x6x2x8xf32>, %v: tensor<1x6x2x8xf32>, %pos: tensor<i32>,
-                     %qs: tensor<1x4xi32>, %ks: tensor<1x6xi32>) {
+                     %qs: tensor<1x4xi32>, %ks: tensor<1x6xi32>,
+                     %k8: tensor<1x6x2x8xi8>, %v8: tensor<1x6x2x8xi8>, %kt: tensor<1x6x2xf32>, %vt: tensor<1x6x2xf32>) {
   // CHECK: %{{.+}} = tern.attention %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
   // CHECK: tern.attention %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} segments %{{.+}}, %{{.+}} {scale = 5.000000e-01 : f64, window = 2 : i64} : tensor<1x4x2x3x8xf32>
+  // CHECK: tern.attention %{{.+}}, %{{.+}}, %{{.+}}, %{{.+}} scales %{{.+}}, %{{.+}} : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xi8>, tensor<i32>
   %o = tern.attention %q, %k, %v, %pos
       : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
   %p = tern.attention %q, %k, %v, %pos segments %qs, %ks
       {scale = 0.5 : f64, window = 2 : i64}
       : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+  %r = tern.attention %q, %k8, %v8, %pos scales %kt, %vt
+      : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xi8>, tensor<i32>
   return
 }
 

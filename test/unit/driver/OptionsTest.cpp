@@ -28,6 +28,7 @@ TEST(Options, EachIsSet) {
            {"batch", "3"},
            {"pack", ""},
            {"max-context", "9"},
+           {"kv-type", "int8"},
            {"lora-rank", "2"},
            {"lora-targets", "q,down"},
            {"activations", "float"},
@@ -61,6 +62,7 @@ TEST(Options, EachIsSet) {
   EXPECT_EQ(options.batch, 3);
   EXPECT_TRUE(options.pack);
   EXPECT_EQ(options.maxContext, 9);
+  EXPECT_EQ(options.kvType, KVType::Int8);
   EXPECT_EQ(options.tokenizer, "folder");
   EXPECT_EQ(options.dimensions.lookup("n"), 4);
   EXPECT_EQ(options.constants.lookup("shape"), "shape.npy");

@@ -15,7 +15,8 @@
 
 namespace sterna::kernels {
 
-/// `[B, S, H, G, D]` queries, `[B, C, H, D]` keys and values, all f32.
+/// `[B, S, H, G, D]` queries of f32, `[B, C, H, D]` keys and values of f32, f16
+/// or i8; the gradient's are f32.
 struct Attention {
   int64_t batch = 0, tokens = 0, heads = 0, groups = 0, width = 0, columns = 0;
   /// Numbers of kernel arguments.
@@ -24,6 +25,9 @@ struct Attention {
   std::optional<unsigned> cotangent;
   /// Those with the segments of tokens and of columns, if they have any.
   std::optional<unsigned> querySegments, keySegments;
+  /// Those with what rows of keys and of values of i8 are multiplied by,
+  /// `[B, C, H]`.
+  std::optional<unsigned> keyScales, valueScales;
   /// Argument with the position of the first token, or that position.
   std::optional<unsigned> positionArgument;
   int64_t position = 0;

@@ -55,6 +55,12 @@ AttentionRows::AttentionRows(KernelBuilder &k, const AttentionShape &shape,
     keySegments = buffers[*shape.keySegments];
     segments = k.scratch({shape.alignedColumns()}, k.b.getI32Type());
   }
+  if (shape.keyScales) {
+    keyScales = buffers[*shape.keyScales];
+    valueScales = buffers[*shape.valueScales];
+    headKeyScales = k.scratch({shape.alignedColumns()}, k.b.getF32Type());
+    headValueScales = k.scratch({shape.alignedColumns()}, k.b.getF32Type());
+  }
   if (!shape.positionArgument) {
     start = k.index(shape.position);
     return;
@@ -108,7 +114,20 @@ RowBlock AttentionRows::block(Value batch, Value head, Value first) {
     begin = k.mul(k.div(lowerOf(first), shape.vectorLanes), shape.vectorLanes);
   if (shape.keySegments)
     copySegments(batch);
-  return {batch, head, first, count, begin, k.min(endOf(last), shape.columns)};
+  RowBlock block{batch, head,  first,
+                 count, begin, k.min(endOf(last), shape.columns)};
+  if (shape.keyScales) {
+    copyScales(block, keyScales, headKeyScales);
+    copyScales(block, valueScales, headValueScales);
+  }
+  return block;
+}
+
+void AttentionRows::copyScales(const RowBlock &block, Value source,
+                               Value scratch) {
+  k.loop(block.begin, block.bound, 1, [&](Value c) {
+    k.store(k.load(source, {block.batch, c, block.head}), scratch, c);
+  });
 }
 
 Value AttentionRows::wideScratch() {
@@ -133,7 +152,8 @@ SmallVector<Value> AttentionRows::columnIndices(const RowBlock &block,
 
 Value AttentionRows::loadPadded(Value memref, ValueRange indices,
                                 int64_t width) {
-  return k.pad(k.loadVector(memref, indices, width), shape.vectorLanes);
+  return k.pad(k.toF32(k.loadVector(memref, indices, width)),
+               shape.vectorLanes);
 }
 
 void AttentionRows::copyRows(const RowBlock &block, Value source,
@@ -285,6 +305,9 @@ Value AttentionRows::exponentials(const RowBlock &block, Value row,
   carried = k.loop(
       block.begin, block.bound, width, carried, [&](Value c, ValueRange old) {
         Value x = k.loadVector(products, {row, c}, width);
+        if (headKeyScales)
+          x = arith::MulFOp::create(k.b, k.loc, x,
+                                    k.loadVector(headKeyScales, {c}, width));
         x = arith::MulFOp::create(k.b, k.loc, x, scale);
         Value seen = visible(c, sight);
         x = k.select(seen, x, low);
@@ -302,16 +325,19 @@ Value AttentionRows::exponentials(const RowBlock &block, Value row,
   Value zero = arith::ConstantOp::create(k.b, k.loc, k.b.getF32FloatAttr(0));
   Value blind = isBlind(sight, carried.back());
   maximum = k.select(blind, zero, maximum);
-  Value sums = k.loop(block.begin, block.bound, width, k.floatVector(0, width),
-                      [&](Value c, ValueRange sums) {
-                        Value x = k.loadVector(products, {row, c}, width);
-                        x = arith::SubFOp::create(k.b, k.loc, x,
-                                                  k.splat(maximum, width));
-                        x = math::ExpOp::create(k.b, k.loc, x);
-                        k.storeVector(x, products, {row, c});
-                        return SmallVector<Value>{
-                            arith::AddFOp::create(k.b, k.loc, sums[0], x)};
-                      })[0];
+  Value sums = k.loop(
+      block.begin, block.bound, width, k.floatVector(0, width),
+      [&](Value c, ValueRange sums) {
+        Value x = k.loadVector(products, {row, c}, width);
+        x = arith::SubFOp::create(k.b, k.loc, x, k.splat(maximum, width));
+        x = math::ExpOp::create(k.b, k.loc, x);
+        Value sum = arith::AddFOp::create(k.b, k.loc, sums[0], x);
+        if (headValueScales)
+          x = arith::MulFOp::create(k.b, k.loc, x,
+                                    k.loadVector(headValueScales, {c}, width));
+        k.storeVector(x, products, {row, c});
+        return SmallVector<Value>{sum};
+      })[0];
   Value sum =
       vector::ReductionOp::create(k.b, k.loc, vector::CombiningKind::ADD, sums);
   Value one = arith::ConstantOp::create(k.b, k.loc, k.b.getF32FloatAttr(1));

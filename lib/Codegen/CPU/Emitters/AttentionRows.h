@@ -52,7 +52,7 @@ public:
                 mlir::ValueRange buffers);
 
   /// The block that starts at row `first`. Its steps follow at once: segments
-  /// of its columns are copied.
+  /// and scales of its columns are copied.
   RowBlock block(mlir::Value batch, mlir::Value head, mlir::Value first);
 
   mlir::Value wideScratch();
@@ -69,7 +69,8 @@ public:
                 mlir::Value out);
   /// Replaces row `row` of products x by exp(scale * (x - max)), zero in the
   /// columns that it does not see, and returns 1 / their sum, 0 where it sees
-  /// none.
+  /// none. Where keys and values are codes, x is multiplied by the scales of
+  /// keys first, and what replaces it by those of values.
   mlir::Value exponentials(const RowBlock &block, mlir::Value row,
                            mlir::Value products);
   /// out[r, d] = sum_c weights[r, c] * matrix[c, d].
@@ -143,7 +144,14 @@ private:
 
   KernelBuilder &k;
   const AttentionShape &shape;
+  /// Copies what the block's rows of a head have to be multiplied by.
+  void copyScales(const RowBlock &block, mlir::Value source,
+                  mlir::Value scratch);
+
   mlir::Value start, querySegments, keySegments, segments;
+  /// Scales of keys and of values, and those of a head, column by column; null
+  /// unless keys and values are codes.
+  mlir::Value keyScales, valueScales, headKeyScales, headValueScales;
 };
 
 } // namespace sterna::cpu

@@ -22,6 +22,7 @@ namespace {
 struct Attention {
   Reference r;
   Value query, key, value, position, querySegments, keySegments;
+  Value keyScales, valueScales; // null unless keys and values are codes
   double scale;
   std::optional<int64_t> window;
   Type type = elementOf(query);
@@ -41,7 +42,12 @@ struct Attention {
         value(op.getValue()), position(op.getPosition()),
         querySegments(op.getQuerySegments()), keySegments(op.getKeySegments()),
         scale(getScoreScale(op.getScaleAttr(), shapeOf(query)[4])),
-        window(op.getWindow()) {}
+        window(op.getWindow()) {
+    if constexpr (std::is_same_v<Op, AttentionOp>) {
+      keyScales = op.getKeyScales();
+      valueScales = op.getValueScales();
+    }
+  }
 
   Value scoreScale() { return r.constant(type, scale); }
 
@@ -50,7 +56,7 @@ struct Attention {
     return r.loops(
         "pppp", {{x, {0, 3, 1, 2}}},
         {r.empty({batch, heads, width, columns}, type), {0, 1, 2, 3}},
-        [](OpBuilder &, ValueRange x) { return x[0]; });
+        [&](OpBuilder &, ValueRange x) { return r.toFloat(x[0], type); });
   }
 
   /// Products of the rows of `x` (query-shaped) and `y` (key-shaped).
@@ -63,13 +69,18 @@ struct Attention {
                    });
   }
 
-  /// Query-shaped `sum_c p[b, h, g, s, c] * y[b, c, h, d]`.
-  Value weightedRows(Value p, Value y) {
-    return r.loops("pppprp", {{p, {0, 1, 2, 3, 4}}, {y, {0, 4, 1, 5}}},
-                   {r.zeros(shapeOf(query), type), {0, 3, 1, 2, 5}},
-                   [&](OpBuilder &, ValueRange x) {
-                     return r.add(x[2], r.mul(x[0], x[1]));
-                   });
+  /// Query-shaped `sum_c p[b, h, g, s, c] * y[b, c, h, d]`, each row of `y`
+  /// times its scale if there are `scales`.
+  Value weightedRows(Value p, Value y, Value scales = {}) {
+    SmallVector<Operand> inputs{{p, {0, 1, 2, 3, 4}}, {y, {0, 4, 1, 5}}};
+    if (scales)
+      inputs.push_back({scales, {0, 4, 1}});
+    return r.loops(
+        "pppprp", inputs, {r.zeros(shapeOf(query), type), {0, 3, 1, 2, 5}},
+        [&](OpBuilder &, ValueRange x) {
+          Value weight = scales ? r.mul(x[0], x[2]) : x[0];
+          return r.add(x.back(), r.mul(weight, r.toFloat(x[1], type)));
+        });
   }
 
   /// Key-shaped `sum_gs p[b, h, g, s, c] * x[b, s, h, g, d]`.
@@ -130,11 +141,17 @@ struct Attention {
 
   /// exp(scores - row maximum), zero where masked; not yet normalised.
   Value exponentials() {
-    Value scores =
-        update(rowProducts(query, key), {}, [&](OpBuilder &, ValueRange x) {
-          return r.select(visible(), r.mul(x[0], scoreScale()),
-                          r.constant(type, -infinity));
-        });
+    SmallVector<Operand> factors;
+    if (keyScales)
+      factors.push_back({keyScales, {0, 4, 1}});
+    Value scores = update(rowProducts(query, key), factors,
+                          [&](OpBuilder &, ValueRange x) {
+                            Value factor = scoreScale();
+                            if (keyScales)
+                              factor = r.mul(factor, x[0]);
+                            return r.select(visible(), r.mul(x.back(), factor),
+                                            r.constant(type, -infinity));
+                          });
     Value maximum =
         r.loops("ppppr", {{scores, {0, 1, 2, 3, 4}}},
                 {r.filled(rowShape(), type, -infinity), {0, 1, 2, 3}},
@@ -160,7 +177,7 @@ SmallVector<Value> AttentionOp::decompose(OpBuilder &b) {
   Attention a(*this, b);
   Value exponential = a.exponentials();
   Value sum = a.rowSum(exponential);
-  Value weighted = a.weightedRows(exponential, getValue());
+  Value weighted = a.weightedRows(exponential, getValue(), getValueScales());
   return {a.r.loops(
       "ppppp", {{sum, {0, 2, 3, 1}}}, {weighted, {0, 1, 2, 3, 4}},
       [&](OpBuilder &, ValueRange x) { return a.normalised(x[1], x[0]); })};

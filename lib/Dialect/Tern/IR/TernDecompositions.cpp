@@ -382,6 +382,14 @@ SmallVector<Value> CacheUpdateOp::decompose(OpBuilder &b) {
         Value row = tensor::ExtractSliceOp::create(nested, loc, getUpdate(),
                                                    offsets(t), sizes, strides);
         Value at = arith::AddIOp::create(nested, loc, position, t);
+        if (Type type = elementOf(getCache()); type != elementOf(row)) {
+          Reference r{nested, loc};
+          Value old = tensor::ExtractSliceOp::create(
+              nested, loc, cache[0], offsets(at), sizes, strides);
+          row = r.loops(
+              "ppp", {{row, {0, 1, 2}}}, {old, {0, 1, 2}},
+              [&](OpBuilder &, ValueRange x) { return r.toFloat(x[0], type); });
+        }
         Value next = tensor::InsertSliceOp::create(nested, loc, row, cache[0],
                                                    offsets(at), sizes, strides);
         scf::YieldOp::create(nested, loc, next);

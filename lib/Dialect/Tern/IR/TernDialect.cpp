@@ -53,7 +53,7 @@ RankedTensorType sterna::tern::getSegmentsType(Type tokens) {
 
 RankedTensorType sterna::tern::getRowScaleType(Type matrix) {
   auto type = cast<RankedTensorType>(matrix);
-  return RankedTensorType::get(type.getShape().take_front(),
+  return RankedTensorType::get(type.getShape().drop_back(),
                                Float32Type::get(type.getContext()));
 }
 

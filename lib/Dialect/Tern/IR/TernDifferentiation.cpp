@@ -132,6 +132,8 @@ Cotangents RopeOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
 
 Cotangents AttentionOp::buildCotangents(OpBuilder &b, ValueRange cotangents,
                                         ArrayRef<bool> wanted) {
+  if (elementOf(getKey()) != elementOf(getQuery()))
+    return emitOpError("has no gradient where keys are narrower than queries");
   auto gradients = AttentionGradOp::create(
       b, getLoc(), getQuery().getType(), getKey().getType(),
       getValue().getType(), getQuery(), getKey(), getValue(), getPosition(),

@@ -224,8 +224,15 @@ LogicalResult RopeOp::verify() {
 
 LogicalResult CacheUpdateOp::verify() {
   ArrayRef<int64_t> cache = shapeOf(getCache());
-  return expectShape(*this, "update", getUpdate(), // cache_update_c1
-                     {shapeOf(getUpdate())[0], cache[1], cache[2]});
+  if (failed(expectShape(*this, "update", getUpdate(), // cache_update_c1
+                         {shapeOf(getUpdate())[0], cache[1], cache[2]})))
+    return failure();
+  Type kept = getCache().getType().getElementType();
+  Type given = getUpdate().getType().getElementType();
+  if (kept.isInteger() != given.isInteger()) // cache_update_c2
+    return emitOpError() << "expected an update that " << kept
+                         << " can hold, but got " << given;
+  return success();
 }
 
 double sterna::tern::getScoreScale(FloatAttr scale, int64_t width) {
@@ -246,7 +253,16 @@ template <typename Op> static LogicalResult verifyAttention(Op op) {
   return success();
 }
 
-LogicalResult AttentionOp::verify() { return verifyAttention(*this); }
+LogicalResult AttentionOp::verify() {
+  if (failed(verifyAttention(*this)))
+    return failure();
+  bool areCodes = getKey().getType().getElementType().isInteger();
+  if (bool(getKeyScales()) != areCodes || // attention_c5
+      bool(getValueScales()) != areCodes)
+    return emitOpError("expected scales for keys and values of i8, and none "
+                       "for others");
+  return success();
+}
 
 LogicalResult AttentionGradOp::verify() { return verifyAttention(*this); }
 

@@ -23,11 +23,15 @@ namespace {
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 
+/// Types of keys and values.
+enum class Kept { F32, F16, I8 };
+
 struct AttentionCase {
   int64_t batch = 1, tokens = 1, heads = 1, groups = 1, width = 1, columns = 1;
   int32_t position = 0;
   /// The position is a constant in the kernel, not an argument.
   bool constant = false;
+  Kept kept = Kept::F32;
 
   int64_t querySize() const { return batch * tokens * heads * groups * width; }
   int64_t keySize() const { return batch * columns * heads * width; }
@@ -46,7 +50,14 @@ struct AttentionCase {
   }
   std::string keyType() const {
     return "tensor<" + std::to_string(batch) + "x" + std::to_string(columns) +
-           "x" + std::to_string(heads) + "x" + std::to_string(width) + "xf32>";
+           "x" + std::to_string(heads) + "x" + std::to_string(width) +
+           (kept == Kept::F32   ? "xf32>"
+            : kept == Kept::F16 ? "xf16>"
+                                : "xi8>");
+  }
+  std::string scaleType() const {
+    return "tensor<" + std::to_string(batch) + "x" + std::to_string(columns) +
+           "x" + std::to_string(heads) + "xf32>";
   }
 
   std::string source(bool gradient) const {
@@ -56,6 +67,11 @@ struct AttentionCase {
       arguments += ", %do: " + q;
     if (!constant)
       arguments += ", %p: tensor<i32>";
+    std::string scales;
+    if (kept == Kept::I8) {
+      arguments += ", %ks: " + scaleType() + ", %vs: " + scaleType();
+      scales = " scales %ks, %vs";
+    }
     std::string text = gradient ? "[-1, -1, -1]" : "[-1]";
     text = "plan.kernel @k tied " + text + " {\n^bb0(" + arguments + "):\n";
     if (constant)
@@ -63,7 +79,7 @@ struct AttentionCase {
               "> : tensor<i32>\n";
     std::string types = " : " + q + ", " + k + ", tensor<i32>\n";
     if (!gradient)
-      return text + "  %o = tern.attention %q, %k, %v, %p" + types +
+      return text + "  %o = tern.attention %q, %k, %v, %p" + scales + types +
              "  plan.yield %o : " + q + "\n}\n";
     return text + "  %dq, %dk, %dv = tern.attention_grad %q, %k, %v, %p, %do" +
            types + "  plan.yield %dq, %dk, %dv : " + q + ", " + k + ", " + k +
@@ -77,12 +93,24 @@ struct AttentionData {
   std::mt19937 engine{7};
   Floats query, key, value, cotangent;
   Doubles result, queryGrad, keyGrad, valueGrad;
+  /// What the kernel gets in place of `key` and `value` where they are narrow.
+  std::vector<_Float16> keyHalves, valueHalves;
+  std::vector<int8_t> keyCodes, valueCodes;
+  Floats keyScales, valueScales;
 
   explicit AttentionData(const AttentionCase &c)
       : c(c), query(random(c.querySize(), 2)), key(random(c.keySize(), 2)),
         value(random(c.keySize(), 1)), cotangent(random(c.querySize(), 1)),
         result(c.querySize()), queryGrad(c.querySize()), keyGrad(c.keySize()),
         valueGrad(c.keySize()) {
+    if (c.kept == Kept::I8) {
+      encode(key, keyCodes, keyScales);
+      encode(value, valueCodes, valueScales);
+    }
+    if (c.kept == Kept::F16)
+      for (Floats *floats : {&key, &value})
+        for (float &x : *floats)
+          x = float(_Float16(x));
     for (int64_t b = 0; b < c.batch; ++b)
       for (int64_t h = 0; h < c.heads; ++h) {
         for (int64_t s = 0; s < c.tokens; ++s)
@@ -93,10 +121,29 @@ struct AttentionData {
           for (int64_t d = 0; d < c.width; ++d)
             key[c.keyAt(b, column, h) + d] = value[c.keyAt(b, column, h) + d] =
                 NAN;
+        if (c.kept == Kept::I8)
+          for (int64_t column = c.bound(c.tokens - 1); column < c.columns;
+               ++column)
+            keyScales[c.keyAt(b, column, h) / c.width] =
+                valueScales[c.keyAt(b, column, h) / c.width] = NAN;
       }
+    keyHalves.assign(key.begin(), key.end());
+    valueHalves.assign(value.begin(), value.end());
   }
 
 private:
+  /// Codes and scales of rows, each row of another size, which `values` become.
+  void encode(Floats &values, std::vector<int8_t> &codes, Floats &scales) {
+    codes.resize(values.size());
+    scales.resize(values.size() / c.width);
+    for (size_t i = 0; i < values.size(); ++i) {
+      float &scale = scales[i / c.width];
+      scale = float(1 + i / c.width % 5) / 127;
+      codes[i] = int8_t(std::lround(values[i] / 2 * 127));
+      values[i] = codes[i] * scale;
+    }
+  }
+
   Floats random(int64_t size, float scale) {
     Floats values(size);
     for (float &value : values)
@@ -160,11 +207,20 @@ std::vector<Floats> run(AttentionData &data, bool gradient,
     results.resize(3, Floats(c.keySize(), NAN));
   std::vector<void *> buffers{data.query.data(), data.key.data(),
                               data.value.data()};
+  if (c.kept == Kept::F16)
+    buffers = {data.query.data(), data.keyHalves.data(),
+               data.valueHalves.data()};
+  if (c.kept == Kept::I8)
+    buffers = {data.query.data(), data.keyCodes.data(), data.valueCodes.data()};
   int32_t position = c.position;
   if (gradient)
     buffers.push_back(data.cotangent.data());
   if (!c.constant)
     buffers.push_back(&position);
+  if (c.kept == Kept::I8) {
+    buffers.push_back(data.keyScales.data());
+    buffers.push_back(data.valueScales.data());
+  }
   std::vector<Floats> again = results;
   size_t inputs = buffers.size();
   for (Floats &result : results)
@@ -186,6 +242,8 @@ void check(const AttentionCase &c) {
     std::vector<Floats> forward = run(data, false, *level);
     ASSERT_EQ(forward.size(), 1u);
     expectNear(forward[0], data.result, "result");
+    if (c.kept != Kept::F32)
+      continue;
     std::vector<Floats> grads = run(data, true, *level);
     ASSERT_EQ(grads.size(), 3u);
     expectNear(grads[0], data.queryGrad, "query gradient");
@@ -215,6 +273,16 @@ TEST(Attention, Positions) {
 TEST(Attention, Training) {
   for (int64_t tokens : {1, 8, 24, 67})
     check({2, tokens, 3, 2, 16, tokens, 0, true});
+}
+
+TEST(Attention, NarrowKeysAndValues) {
+  for (Kept kept : {Kept::F16, Kept::I8}) {
+    for (int64_t width : {1, 5, 36, 64, 100, 128})
+      check({2, 3, 2, 3, width, 21, 9, false, kept});
+    for (int64_t columns : {1, 7, 8, 65, 200})
+      for (int32_t position : {0, 6, 63, 130, 250})
+        check({1, 4, 1, 2, 12, columns, position, false, kept});
+  }
 }
 
 // A token's result must not depend on the prompt that it came with.

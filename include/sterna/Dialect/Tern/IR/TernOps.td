@@ -47,6 +47,8 @@ def Tern_Seed : Type<
           "$_builder.getI32Type())">;
 def Tern_Vector : 1DTensorOf<[AnyFloat]>;
 def Tern_Heads : 4DTensorOf<[AnyFloat]>;
+def Tern_CacheRows : 3DTensorOf<[AnyFloat, I8]>;
+def Tern_CachedHeads : 4DTensorOf<[AnyFloat, I8]>;
 def Tern_GroupedHeads : TensorRankOf<[AnyFloat], [5]>;
 
 //===----------------------------------------------------------------------===//
@@ -468,18 +470,20 @@ def Tern_CacheUpdateOp : Tern_PartitionedOp<"cache_update",
   let description = [{
     `result` is `cache` `[C, H, D]` with rows `position .. position + length - 1`
     replaced by the first `length` rows of `update` `[T, H, D]`. Rows beyond the
-    cache are dropped, and all where `position` is negative, -1 for none.
+    cache are dropped, and all where `position` is negative, -1 for none. Floats
+    are rounded to the type of `cache`, to nearest, ties to even.
 
-    Constraints: (C1) `cache` and `update` agree but for the first dimension.
+    Constraints: (C1) `cache` and `update` agree but for the first dimension;
+    (C2) both are floats, or both i8.
 
     ```mlir
     %c1 = tern.cache_update %c, %u, %pos, %len
         : tensor<32x2x8xf32>, tensor<4x2x8xf32>, tensor<i32>, tensor<i32>
     ```
   }];
-  let arguments = (ins 3DTensorOf<[AnyFloat]>:$cache, 3DTensorOf<[AnyFloat]>:$update,
+  let arguments = (ins Tern_CacheRows:$cache, Tern_CacheRows:$update,
                        Tern_ScalarInt:$position, Tern_ScalarInt:$length);
-  let results = (outs 3DTensorOf<[AnyFloat]>:$result);
+  let results = (outs Tern_CacheRows:$result);
   let assemblyFormat = [{
     $cache `,` $update `,` $position `,` $length attr-dict `:` type($cache) `,`
     type($update) `,` type($position) `,` type($length)
@@ -492,12 +496,19 @@ class Tern_SegmentsOf<string tensor, string segments>
     : OptionalTypesMatchWith<segments # " has one i32 a token of " # tensor,
                              tensor, segments, "getSegmentsType($_self)">;
 
+// Scales of codes: one f32 for each row of a head of keys or values.
+class Tern_RowScalesOf<string tensor, string scales>
+    : OptionalTypesMatchWith<scales # " has one f32 a row of " # tensor, tensor,
+                             scales, "getRowScaleType($_self)">;
+
 def Tern_AttentionOp : Tern_PartitionedOp<"attention",
     [AttrSizedOperandSegments,
      DeclareOpInterfaceMethods<DifferentiableOpInterface>,
      AllTypesMatch<["query", "result"]>, AllTypesMatch<["key", "value"]>,
      Tern_SegmentsOf<"query", "querySegments">,
-     Tern_SegmentsOf<"key", "keySegments">]> {
+     Tern_SegmentsOf<"key", "keySegments">,
+     Tern_RowScalesOf<"key", "keyScales">,
+     Tern_RowScalesOf<"key", "valueScales">]> {
   let summary = "Causal grouped-query attention";
   let description = [{
     `query` is `[B, S, H, G, D]`: `H` key-value heads, each read by `G` query
@@ -512,9 +523,14 @@ def Tern_AttentionOp : Tern_PartitionedOp<"attention",
     row; a token whose segment is negative, -1 for none, sees no column. A token
     that sees none gets zeros.
 
+    Keys and values may be narrower than queries, whose type is computed in.
+    Those of i8 are codes of `tern.quantize`, which row `c` of head `h` has to
+    multiply by `keyScales[b, c, h]` and `valueScales[b, c, h]`.
+
     Constraints: (C1) `B`, `H` and `D` of `query` and `key` agree; (C2) segments
     of tokens and columns are given together; (C3) they have one i32 each; (C4)
-    `window` is positive.
+    `window` is positive; (C5) scales are there for keys and values of i8 alone,
+    one for each row of a head.
 
     ```mlir
     %o = tern.attention %q, %k, %v, %pos
@@ -522,19 +538,24 @@ def Tern_AttentionOp : Tern_PartitionedOp<"attention",
     %p = tern.attention %q, %k, %v, %pos segments %qs, %ks
         {scale = 0.5 : f64, window = 2 : i64}
         : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xf32>, tensor<i32>
+    %r = tern.attention %q, %k8, %v8, %pos scales %kt, %vt
+        : tensor<1x4x2x3x8xf32>, tensor<1x6x2x8xi8>, tensor<i32>
     ```
   }];
-  let arguments = (ins Tern_GroupedHeads:$query, Tern_Heads:$key,
-                       Tern_Heads:$value, Tern_ScalarInt:$position,
+  let arguments = (ins Tern_GroupedHeads:$query, Tern_CachedHeads:$key,
+                       Tern_CachedHeads:$value, Tern_ScalarInt:$position,
                        Optional<2DTensorOf<[I32]>>:$querySegments,
                        Optional<2DTensorOf<[I32]>>:$keySegments,
+                       Optional<3DTensorOf<[F32]>>:$keyScales,
+                       Optional<3DTensorOf<[F32]>>:$valueScales,
                        OptionalAttr<F64Attr>:$scale,
                        OptionalAttr<I64Attr>:$window);
   let results = (outs Tern_GroupedHeads:$result);
   let assemblyFormat = [{
     $query `,` $key `,` $value `,` $position
-    (`segments` $querySegments^ `,` $keySegments)? attr-dict `:` type($query) `,`
-    type($key) `,` type($position)
+    (`segments` $querySegments^ `,` $keySegments)?
+    (`scales` $keyScales^ `,` $valueScales)?
+    attr-dict `:` type($query) `,` type($key) `,` type($position)
   }];
   // Every token sees all columns up to its own.
   let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$query,
@@ -542,6 +563,7 @@ def Tern_AttentionOp : Tern_PartitionedOp<"attention",
                                  "::mlir::Value":$position), [{
     build($_builder, $_state, result, query, key, value, position,
           /*querySegments=*/::mlir::Value(), /*keySegments=*/::mlir::Value(),
+          /*keyScales=*/::mlir::Value(), /*valueScales=*/::mlir::Value(),
           /*scale=*/nullptr, /*window=*/nullptr);
   }]>];
   let hasVerifier = 1;
