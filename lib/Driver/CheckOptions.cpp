@@ -77,6 +77,21 @@ static std::string checkGraphTraining(const CompileOptions &options) {
                    "example '.*weight|.*bias'";
 }
 
+static std::string checkReport(const CompileOptions &options) {
+  llvm::StringRef path = options.memoryReport;
+  if (path.empty())
+    return "";
+  if (!path.ends_with(".html") && !path.ends_with(".svg"))
+    return "--memory-report=" + options.memoryReport +
+           ": expected a name that ends in .html or .svg";
+  if (options.to < Phase::Schedule)
+    return "--memory-report needs a plan, which the phase schedule makes: give "
+           "no --compile-to before it";
+  if (path == options.output)
+    return "--memory-report and -o name the same file";
+  return "";
+}
+
 static std::string checkOutput(const CompileOptions &options) {
   llvm::StringRef to = stringifyPhase(options.to);
   if (options.to != Phase::Link && options.emit != Product::DeviceBinary)
@@ -102,8 +117,8 @@ llvm::Error sterna::checkOptions(const CompileOptions &options) {
   if (options.input.empty())
     return llvm::createStringError(
         "give a model to compile: sterna-compile MODEL -o MODEL.stn");
-  for (auto check :
-       {checkSizes, checkTraining, checkGraphTraining, checkOutput})
+  for (auto check : {checkSizes, checkTraining, checkGraphTraining, checkReport,
+                     checkOutput})
     if (std::string problem = check(options); !problem.empty())
       return llvm::createStringError(problem);
   return llvm::Error::success();

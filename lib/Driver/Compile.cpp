@@ -10,6 +10,7 @@
 #include "Diagnostics.h"
 #include "Link.h"
 #include "MemoryPlan.h"
+#include "MemoryReport.h"
 #include "ProcessMutex.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -48,7 +49,7 @@ public:
       return diagnostics.fail(std::move(error));
     if (failed(isIR() ? readIR() : readModel()))
       return failure();
-    if (failed(runPhases()))
+    if (failed(runPhases()) || failed(drawMemory()))
       return failure();
     return options.to == Phase::Link ? linkProduct() : writeIR();
   }
@@ -304,6 +305,22 @@ private:
       return diagnostics.fail(output.takeError());
     module->print((*output)->os());
     if (llvm::Error error = (*output)->commit())
+      return diagnostics.fail(std::move(error));
+    return success();
+  }
+
+  LogicalResult drawMemory() {
+    if (options.memoryReport.empty())
+      return success();
+    FailureOr<std::vector<TargetPlan>> plans = getTargetPlans(*module);
+    if (failed(plans) || plans->empty())
+      return diagnostics.fail("the IR has no plan");
+    auto model = (*module)->getAttrOfType<tern::ModelAttr>(tern::modelAttr);
+    StringRef title = model && !model.getName().empty()
+                          ? model.getName()
+                          : llvm::sys::path::filename(options.input);
+    if (llvm::Error error =
+            writeMemoryReport(*plans, title, options.memoryReport))
       return diagnostics.fail(std::move(error));
     return success();
   }

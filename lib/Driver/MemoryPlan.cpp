@@ -17,34 +17,37 @@
 using namespace mlir;
 using namespace sterna;
 
-static std::string row(const Twine &name, int64_t bytes) {
-  std::string text;
-  llvm::raw_string_ostream(text)
-      << "  " << llvm::left_justify(name.str(), 24)
-      << llvm::format("%10.2f MiB", double(bytes) / (1 << 20));
-  return text;
-}
-
-std::vector<std::string> sterna::describeMemory(ModuleOp module) {
-  std::vector<std::string> rows;
+std::vector<MemoryRow> sterna::listMemory(ModuleOp module) {
+  std::vector<MemoryRow> rows;
   auto weights = module->getAttrOfType<IntegerAttr>("plan.weights_bytes");
-  rows.push_back(row("weights", weights ? weights.getInt() : 0));
+  rows.push_back({"weights", weights ? weights.getInt() : 0});
   llvm::MapVector<unsigned, int64_t> kinds;
   for (auto state : module.getOps<plan::StateOp>())
     kinds[unsigned(state.getState().getKind())] +=
         plan::getBufferBytes(cast<MemRefType>(state.getType()));
   for (auto [kind, bytes] : kinds)
-    rows.push_back(
-        row(format::EnumNameStateKind(tern::StateKind(kind)), bytes));
+    rows.push_back({format::EnumNameStateKind(tern::StateKind(kind)), bytes});
   for (auto program : module.getOps<plan::ProgramOp>()) {
-    rows.push_back(
-        row("arena of " + program.getSymName(), program.getArenaBytes()));
+    rows.push_back({("arena of " + program.getSymName()).str(),
+                    int64_t(program.getArenaBytes())});
     if (program.getSymName() != "train_micro" &&
         program.getSymName() != "train_step")
       continue;
     for (NamedAttribute part : program.getPeak())
-      rows.push_back(row("  " + part.getName().getValue(),
-                         cast<IntegerAttr>(part.getValue()).getInt()));
+      rows.push_back({part.getName().str(),
+                      cast<IntegerAttr>(part.getValue()).getInt(),
+                      /*isPart=*/true});
   }
   return rows;
+}
+
+std::vector<std::string> sterna::describeMemory(ModuleOp module) {
+  std::vector<std::string> lines;
+  for (const MemoryRow &row : listMemory(module)) {
+    std::string name = (row.isPart ? "  " : "") + row.name;
+    llvm::raw_string_ostream(lines.emplace_back())
+        << "  " << llvm::left_justify(name, 24)
+        << llvm::format("%10.2f MiB", double(row.bytes) / (1 << 20));
+  }
+  return lines;
 }

@@ -14,8 +14,17 @@
 
 namespace sterna {
 
-/// The memory of `module`, a plan after the phase schedule, by category, in
-/// lines of text.
+/// Bytes of a category of memory.
+struct MemoryRow {
+  std::string name;
+  int64_t bytes;
+  bool isPart = false; // of the row before that is none
+};
+
+/// The memory of `module`, a plan after the phase schedule, by category.
+std::vector<MemoryRow> listMemory(mlir::ModuleOp module);
+
+/// The same in lines of text.
 std::vector<std::string> describeMemory(mlir::ModuleOp module);
 
 } // namespace sterna

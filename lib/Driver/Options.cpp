@@ -366,6 +366,14 @@ std::vector<OptionInfo> makeTable() {
        {},
        Phase::Dispatch,
        flag(&CompileOptions::tuned, false)},
+      {"memory-report",
+       "FILE",
+       "Draw what each program has in memory, launch by launch, with its peak: "
+       "a page that a browser shows (.html), or the picture of training alone "
+       "(.svg)",
+       {},
+       Phase::Link,
+       text(&CompileOptions::memoryReport)},
       {"runtime-folder",
        "FOLDER",
        "Where the runtimes lie of which executables are made (default: beside "

@@ -78,6 +78,8 @@ struct CompileOptions {
   std::optional<Phase> from;
   /// The last phase; any but Link writes its IR.
   Phase to = Phase::Link;
+  /// Where to draw the programs' memory, .html or .svg; empty: nowhere.
+  std::string memoryReport;
   /// Where the runtimes lie of which executables are made.
   std::string runtimeFolder;
 

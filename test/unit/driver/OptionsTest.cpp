@@ -51,6 +51,7 @@ TEST(Options, EachIsSet) {
            {"tokenizer", "folder"},
            {"dim", "n=4"},
            {"constant", "shape=shape.npy"},
+           {"memory-report", "plan.html"},
            {"runtime-folder", "bin"},
            {"compile-from", "adapt"},
            {"compile-to", "codegen"}})
@@ -85,6 +86,7 @@ TEST(Options, EachIsSet) {
   EXPECT_EQ(options.quantize, "absmean");
   EXPECT_EQ(options.i2sLayout, "arm");
   EXPECT_EQ(options.chatTemplate, "plain");
+  EXPECT_EQ(options.memoryReport, "plan.html");
   EXPECT_EQ(options.runtimeFolder, "bin");
   EXPECT_EQ(options.from, Phase::Adapt);
   EXPECT_EQ(options.to, Phase::Codegen);

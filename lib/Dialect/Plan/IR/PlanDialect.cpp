@@ -127,11 +127,11 @@ LogicalResult ProgramOp::verify() {
 // Origins of kernels
 //===----------------------------------------------------------------------===//
 
-/// A location in few words: the name, or file:line:column, of the first part
-/// that has one; empty if none does.
-static std::string describe(Location location) {
+/// The name, or file:line:column, of the first part that has one; empty if none
+/// does.
+std::string sterna::plan::describeOrigin(Location location) {
   if (auto name = dyn_cast<NameLoc>(location)) {
-    std::string inner = describe(name.getChildLoc());
+    std::string inner = describeOrigin(name.getChildLoc());
     std::string outer = name.getName().str();
     return inner.empty() ? outer : outer + "(" + inner + ")";
   }
@@ -140,18 +140,18 @@ static std::string describe(Location location) {
                          llvm::sys::path::filename(file.getFilename()),
                          file.getLine(), file.getColumn());
   if (auto call = dyn_cast<CallSiteLoc>(location))
-    return describe(call.getCallee());
+    return describeOrigin(call.getCallee());
   if (auto opaque = dyn_cast<OpaqueLoc>(location))
-    return describe(opaque.getFallbackLocation());
+    return describeOrigin(opaque.getFallbackLocation());
   if (auto fused = dyn_cast<FusedLoc>(location))
     for (Location part : fused.getLocations())
-      if (std::string text = describe(part); !text.empty())
+      if (std::string text = describeOrigin(part); !text.empty())
         return text;
   return "";
 }
 
 void sterna::plan::setOrigin(KernelOp kernel) {
-  std::string origin = describe(kernel.getLoc());
+  std::string origin = describeOrigin(kernel.getLoc());
   // That there is none is said, too: text would have its own line instead.
   if (origin.empty() || kernel.getLoc()->findInstanceOf<NameLoc>())
     kernel->setAttr(originAttr, StringAttr::get(kernel.getContext(), origin));
@@ -159,7 +159,7 @@ void sterna::plan::setOrigin(KernelOp kernel) {
 
 std::string sterna::plan::getOrigin(KernelOp kernel) {
   auto origin = kernel->getAttrOfType<StringAttr>(originAttr);
-  return origin ? origin.str() : describe(kernel.getLoc());
+  return origin ? origin.str() : describeOrigin(kernel.getLoc());
 }
 
 int64_t sterna::plan::getBufferBytes(MemRefType type) {

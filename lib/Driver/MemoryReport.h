@@ -1,0 +1,28 @@
+//===- MemoryReport.h - A plan's memory as a picture ------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a program has in its arena, launch by launch: a rectangle for each
+// tensor, from the first launch that touches it to the last, at its place.
+// Separate from the table of MemoryPlan.h because it follows each buffer.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef STERNA_LIB_DRIVER_MEMORYREPORT_H
+#define STERNA_LIB_DRIVER_MEMORYREPORT_H
+
+#include "sterna/Target/Target.h"
+#include "llvm/Support/Error.h"
+
+namespace sterna {
+
+/// Writes the memory of `plans`, after the phase schedule, to `path`: a page
+/// with all programs where it ends in .html, the picture of the training
+/// program (else of the largest) where it ends in .svg. Both need no other
+/// file; a browser names the tensor under the pointer.
+llvm::Error writeMemoryReport(llvm::ArrayRef<TargetPlan> plans,
+                              llvm::StringRef title, llvm::StringRef path);
+
+} // namespace sterna
+
+#endif // STERNA_LIB_DRIVER_MEMORYREPORT_H
