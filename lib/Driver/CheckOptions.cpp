@@ -52,6 +52,12 @@ static std::string checkTraining(const CompileOptions &options) {
     return isAboutTraining("--grad-clip-mode=" + options.gradClipMode);
   if (options.memoryBudget != 0 && !trains)
     return isAboutTraining("--memory-budget");
+  if (options.whatFits != 0 && !trains)
+    return isAboutTraining("--what-fits");
+  if (options.whatFits != 0 && options.memoryBudget > 0)
+    return "--what-fits plans with --memory-budget=min: leave the budget out";
+  if (options.whatFits != 0 && !options.checkpoint)
+    return "--what-fits excludes --no-checkpoint";
   if (options.memoryBudget != 0 && !options.checkpoint)
     return "--memory-budget excludes --no-checkpoint: it decides what is "
            "computed again";
@@ -87,12 +93,14 @@ static std::string checkReport(const CompileOptions &options) {
   if (options.to < Phase::Schedule)
     return "--memory-report needs a plan, which the phase schedule makes: give "
            "no --compile-to before it";
-  if (path == options.output)
-    return "--memory-report and -o name the same file";
   return "";
 }
 
 static std::string checkOutput(const CompileOptions &options) {
+  if (options.whatFits != 0)
+    return options.output == "-" && options.to == Phase::Link
+               ? ""
+               : "--what-fits compiles nothing: leave -o and --compile-to out";
   llvm::StringRef to = stringifyPhase(options.to);
   if (options.to != Phase::Link && options.emit != Product::DeviceBinary)
     return "--emit and --compile-to=" + to.str() +

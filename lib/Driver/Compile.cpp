@@ -12,6 +12,7 @@
 #include "MemoryPlan.h"
 #include "MemoryReport.h"
 #include "ProcessMutex.h"
+#include "WhatFits.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
@@ -52,6 +53,20 @@ public:
     if (failed(runPhases()) || failed(drawMemory()))
       return failure();
     return options.to == Phase::Link ? linkProduct() : writeIR();
+  }
+
+  /// Plans the training that `options` describe, and tells nothing but errors.
+  std::optional<TrainingNeed> planTraining() {
+    if (failed(readModel()) || failed(runPhases()))
+      return std::nullopt;
+    FailureOr<std::vector<TargetPlan>> plans = getTargetPlans(*module);
+    auto model = (*module)->getAttrOfType<tern::ModelAttr>(tern::modelAttr);
+    if (failed(plans) || plans->empty() || !model) {
+      (void)diagnostics.fail("the model has no plan");
+      return std::nullopt;
+    }
+    return TrainingNeed{measureTraining(plans->front().module),
+                        model.getContextLength()};
   }
 
 private:
@@ -315,6 +330,10 @@ private:
     FailureOr<std::vector<TargetPlan>> plans = getTargetPlans(*module);
     if (failed(plans) || plans->empty())
       return diagnostics.fail("the IR has no plan");
+    if (plans->size() > 1 && StringRef(options.memoryReport).ends_with(".svg"))
+      return diagnostics.fail("--memory-report=" + options.memoryReport +
+                              ": the plans of several targets need a page, "
+                              "which ends in .html");
     auto model = (*module)->getAttrOfType<tern::ModelAttr>(tern::modelAttr);
     StringRef title = model && !model.getName().empty()
                           ? model.getName()
@@ -364,8 +383,34 @@ private:
 
 } // namespace
 
+static LogicalResult tellWhatFits(const CompileOptions &options,
+                                  const CompileListener &listener) {
+  CompileListener quiet;
+  quiet.message = [&](Severity severity, StringRef message) {
+    if (listener.message && severity <= Severity::Note)
+      listener.message(severity, message);
+  };
+  if (llvm::Error error = checkOptions(options)) {
+    quiet.message(Severity::Error, llvm::toString(std::move(error)));
+    return failure();
+  }
+  auto lines = listWhatFits(options, [&](CompileOptions one, StringRef name) {
+    one.memoryBudget = -1;
+    one.to = Phase::Schedule;
+    return listener.progress.measure(
+        name, [&] { return Compilation(one, quiet).planTraining(); });
+  });
+  if (!lines)
+    return failure();
+  for (const std::string &line : *lines)
+    if (listener.message)
+      listener.message(Severity::Report, line);
+  return success();
+}
+
 LogicalResult sterna::compile(const CompileOptions &options,
                               const CompileListener &listener) {
   std::lock_guard<std::mutex> lock(getProcessMutex());
-  return Compilation(options, listener).run();
+  return options.whatFits == 0 ? Compilation(options, listener).run()
+                               : tellWhatFits(options, listener);
 }

@@ -16,6 +16,7 @@
 #include "sterna/Target/Object/Object.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/TargetParser/Triple.h"
 
 using namespace mlir;
@@ -56,6 +57,17 @@ static Error checkProduct(const CompileOptions &options,
   return Error::success();
 }
 
+/// The one way to write the path of a file that need not be there.
+static std::string canonical(StringRef path) {
+  llvm::SmallString<128> folder(path), real;
+  (void)llvm::sys::fs::make_absolute(folder);
+  llvm::sys::path::remove_filename(folder);
+  if (llvm::sys::fs::real_path(folder, real))
+    real = folder;
+  llvm::sys::path::append(real, llvm::sys::path::filename(path));
+  return real.str().str();
+}
+
 /// Checks that the outputs can be written and that none of them is one of
 /// `inputs`, also by another name.
 static Error checkOutputs(const CompileOptions &options,
@@ -63,6 +75,14 @@ static Error checkOutputs(const CompileOptions &options,
   std::vector<std::string> outputs{options.output};
   if (options.emit == Product::Object)
     outputs = objectFiles(options.output);
+  if (!options.memoryReport.empty()) {
+    for (const std::string &output : outputs)
+      if (canonical(output) == canonical(options.memoryReport))
+        return llvm::createStringError("--memory-report and -o name the same "
+                                       "file, '" +
+                                       output + "'");
+    outputs.push_back(options.memoryReport);
+  }
   for (const std::string &output : outputs) {
     for (const std::string &input : inputs)
       if (output != "-" && llvm::sys::fs::equivalent(input, output))

@@ -116,9 +116,12 @@ llvm::Error sterna::writeMemoryReport(ArrayRef<TargetPlan> plans,
     return output.takeError();
   if (path.ends_with(".svg")) {
     ModuleOp module = plans.front().module;
-    plan::ProgramOp program = sortPrograms(module).front();
-    (*output)->os() << drawArena(followArena(program, SymbolTable(module)),
-                                 program.getSymName());
+    std::vector<plan::ProgramOp> programs = sortPrograms(module);
+    if (programs.empty())
+      return llvm::createStringError("there is no program to draw");
+    (*output)->os() << drawArena(
+        followArena(programs.front(), SymbolTable(module)),
+        programs.front().getSymName());
   } else {
     Page((*output)->os()).write(plans, title);
   }

@@ -12,6 +12,7 @@
 
 using namespace sterna;
 using llvm::Error;
+using llvm::Expected;
 using llvm::StringRef;
 
 namespace {
@@ -73,12 +74,9 @@ Error setMaxContext(CompileOptions &options, StringRef text) {
   return Error::success();
 }
 
-/// A size such as "2GiB"; without a unit, bytes.
-Error setMemoryBudget(CompileOptions &options, StringRef text) {
-  if (text == "min") {
-    options.memoryBudget = -1;
-    return Error::success();
-  }
+/// Bytes of a size such as "2GiB"; without a unit, bytes. `others` says what
+/// else is allowed.
+Expected<int64_t> readSize(StringRef text, StringRef others = "") {
   constexpr std::pair<llvm::StringLiteral, int64_t> units[] = {
       {"KiB", int64_t(1) << 10}, {"MiB", int64_t(1) << 20},
       {"GiB", int64_t(1) << 30}, {"kB", 1'000},
@@ -94,9 +92,20 @@ Error setMemoryBudget(CompileOptions &options, StringRef text) {
   if (number.trim().getAsDouble(value) || !(value * unit >= 1) ||
       !(value * unit <= double(int64_t(1) << 50)))
     return llvm::createStringError(
-        "expected a size such as 2GiB, 900MiB or 1500MB, or min");
-  options.memoryBudget = int64_t(value * unit);
-  return Error::success();
+        "expected a size such as 2GiB, 900MiB or 1500MB" + others);
+  return int64_t(value * unit);
+}
+
+Error setMemoryBudget(CompileOptions &options, StringRef text) {
+  if (text == "min") {
+    options.memoryBudget = -1;
+    return Error::success();
+  }
+  return readSize(text, ", or min").moveInto(options.memoryBudget);
+}
+
+Error setWhatFits(CompileOptions &options, StringRef text) {
+  return readSize(text).moveInto(options.whatFits);
 }
 
 Error setDimension(CompileOptions &options, StringRef text) {
@@ -360,6 +369,15 @@ std::vector<OptionInfo> makeTable() {
        Phase::Schedule,
        setMemoryBudget,
        Subject::LanguageModels},
+      {"what-fits",
+       "SIZE",
+       "Print which sequence lengths, ranks and targets a process of that size "
+       "can train, with --memory-budget=min and the other options that are "
+       "given, and compile nothing",
+       {},
+       Phase::Schedule,
+       setWhatFits,
+       Subject::LanguageModels},
       {"portable-kernels",
        "",
        "Use no tuned kernel, to compare with the portable tier",
@@ -369,8 +387,8 @@ std::vector<OptionInfo> makeTable() {
       {"memory-report",
        "FILE",
        "Draw what each program has in memory, launch by launch, with its peak: "
-       "a page that a browser shows (.html), or the picture of training alone "
-       "(.svg)",
+       "a page that a browser shows (.html), or the picture of training, else "
+       "of the largest program, alone (.svg)",
        {},
        Phase::Link,
        text(&CompileOptions::memoryReport)},

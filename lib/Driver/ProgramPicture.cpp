@@ -11,6 +11,7 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -123,9 +124,14 @@ std::string sterna::describe(const ArenaTensor &tensor) {
 }
 
 std::string sterna::escapeMarkup(StringRef text) {
+  // XML has no control characters, and all of it must be UTF-8.
+  std::string clean = llvm::json::fixUTF8(text);
+  for (char &c : clean)
+    if ((static_cast<unsigned char>(c) < 0x20 || c == 0x7f) && c != '\n')
+      c = '?';
   std::string escaped;
   llvm::raw_string_ostream os(escaped);
-  llvm::printHTMLEscaped(text, os);
+  llvm::printHTMLEscaped(clean, os);
   return escaped;
 }
 

@@ -355,7 +355,8 @@ def load(
     """Prepare the device binary at `path` on `device`, "cpu", "vulkan" or
     "vulkan:INDEX": memory is allocated, and code loaded. `threads` of 0 are one
     for each core. `weights` are "mapped", "resident" or "prefetch", as
-    `sterna-run --weights` has them. Raises sterna.Error where the file or the device is not right.
+    `sterna-run --weights` has them. Raises sterna.Error where the file or the
+    device is not right.
     """
     module = _runtime.Module.load(os.fspath(path))
     session = _runtime.Session.create(

@@ -65,7 +65,7 @@ class Case:
     def compile(self, name, *options):
         run(
             *("sterna-compile", self.model, "-o", self.at(name)),
-            *("--seq-len=24", "--kv-type=f32",f"--lora-rank={make_checkpoint.RANK}"),
+            *("--seq-len=24", "--kv-type=f32", f"--lora-rank={make_checkpoint.RANK}"),
             *(*options, *self.options),
         )
 

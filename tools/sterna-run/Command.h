@@ -75,10 +75,11 @@ void addCommand(CLI::App &app, const CommonOptions &common, Action &action,
                 Status (*run)(const Options &, const CommonOptions &)) {
   CLI::App *command = app.add_subcommand(name, title);
   command->fallthrough();
-  command->footer(spell(std::string(footer) +
-                            "\n--device, --threads, --weights, --profile and --json\nwork "
-                            "here too: see sterna-run --help.\n",
-                        common));
+  command->footer(
+      spell(std::string(footer) +
+                "\n--device, --threads, --weights, --profile and --json "
+                "work here too: see\nsterna-run --help.\n",
+            common));
   auto options = std::make_shared<Options>();
   if constexpr (TakesModel<Options>::value) {
     if (common.ownModel.empty())

@@ -55,6 +55,8 @@ struct CompileOptions {
               gradClipMode = "exact";
   /// Bytes that a process that trains may have; 0: none given, -1: the fewest.
   int64_t memoryBudget = 0;
+  /// Bytes of a process of which is told what it can train; 0: none, compile.
+  int64_t whatFits = 0;
   bool train = true, checkpoint = true, tuned = true;
   /// "absmean" makes latent weights ternary; empty: they are an error.
   std::string quantize;

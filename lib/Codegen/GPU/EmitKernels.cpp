@@ -103,6 +103,21 @@ private:
   }
 };
 
+/// A cache's rows may be written at any position: each must begin with a word.
+LogicalResult checkCacheRows(plan::KernelOp kernel) {
+  for (auto update : kernel.getBodyBlock()->getOps<tern::CacheUpdateOp>()) {
+    RankedTensorType type = update.getCache().getType();
+    int64_t bits = type.getNumElements() / type.getDimSize(0) *
+                   type.getElementTypeBitWidth();
+    if (bits % 32)
+      return update.emitError("expected rows of a cache to be whole words for "
+                              "Vulkan, but got ")
+             << bits / 8 << " bytes of " << type.getElementType()
+             << ": compile it with --kv-type=f32";
+  }
+  return success();
+}
+
 struct EmitKernels : sterna::gpu::impl::EmitKernelsPassBase<EmitKernels> {
   void runOnOperation() override {
     OpBuilder builder(&getContext());
@@ -113,7 +128,7 @@ struct EmitKernels : sterna::gpu::impl::EmitKernelsPassBase<EmitKernels> {
       if (!kernel->hasAttr("vulkan.slots"))
         continue;
       builder.setInsertionPointToEnd(kernels.getBody());
-      if (failed(emit(kernel, builder))) {
+      if (failed(checkCacheRows(kernel)) || failed(emit(kernel, builder))) {
         kernel.emitError("could not be lowered");
         return signalPassFailure();
       }

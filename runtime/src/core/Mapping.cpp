@@ -106,6 +106,11 @@ void sterna::useHugePages(Mapping &mapping) {
 #endif
 }
 
+void sterna::protect(Mapping &mapping) {
+  if (mapping.size() > 0)
+    (void)mprotect(mapping.data(), mapping.size(), PROT_READ);
+}
+
 void sterna::askForPages(const uint8_t *data, uint64_t size) {
   advise(data, size, MADV_WILLNEED, /*inside=*/false);
 }

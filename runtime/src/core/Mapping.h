@@ -51,6 +51,9 @@ private:
 /// needs to look up fewer.
 void useHugePages(Mapping &mapping);
 
+/// Lets nobody write to `mapping`.
+void protect(Mapping &mapping);
+
 /// Asks the system to read mapped pages of a file soon, without waiting.
 void askForPages(const uint8_t *data, uint64_t size);
 

@@ -46,13 +46,23 @@ Status WeightPages::copy(const Module &module,
       std::memcpy(resident.data() + begin, base + begin, size);
       dropPages(base + begin, size);
     }
+  protect(resident);
   base = resident.data();
   return Status();
 }
 
+void WeightPages::append(std::vector<Slice> &slices, Slice next) {
+  if (!slices.empty() &&
+      slices.back().offset + slices.back().size == next.offset)
+    slices.back().size += next.size;
+  else
+    slices.push_back(next);
+}
+
 /// A program's reads are a circle, for it runs again: step after step, token
 /// after token. When a dispatch begins that reads n bytes, the n bytes that lie
-/// `lookahead` further on the circle are asked for.
+/// `lookahead` further on the circle are asked for, but not before there are
+/// enough of them to be worth a call.
 WeightPages::Requests WeightPages::plan(const format::Program &program) {
   std::vector<Slice> reads;
   std::vector<uint64_t> bytesOf; // of each dispatch
@@ -76,7 +86,7 @@ WeightPages::Requests WeightPages::plan(const format::Program &program) {
     while (size > 0) {
       uint64_t taken = std::min(size, reads[read].size - at);
       if (slices && taken > 0)
-        slices->push_back({reads[read].offset + at, taken});
+        append(*slices, {reads[read].offset + at, taken});
       size -= taken;
       at += taken;
       if (at == reads[read].size) {
@@ -86,8 +96,16 @@ WeightPages::Requests WeightPages::plan(const format::Program &program) {
     }
   };
   advance(std::min(lookahead, total / 2), nullptr);
-  for (size_t i = 0; i < bytesOf.size(); ++i)
-    advance(bytesOf[i], &result[i]);
+  std::vector<Slice> due;
+  uint64_t dueBytes = 0;
+  for (size_t i = 0; i < bytesOf.size(); ++i) {
+    advance(bytesOf[i], &due);
+    dueBytes += bytesOf[i];
+    if (dueBytes < enough && i + 1 < bytesOf.size())
+      continue;
+    result[i].swap(due);
+    dueBytes = 0;
+  }
   return result;
 }
 

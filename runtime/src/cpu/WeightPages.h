@@ -37,8 +37,9 @@ public:
 
   /// How far prefetching is ahead: more than a layer of a 7B model.
   static constexpr uint64_t lookahead = 64 << 20;
+  /// Bytes that are asked for together.
+  static constexpr uint64_t enough = 1 << 20;
 
-private:
   /// Bytes of the weights space.
   struct Slice {
     uint64_t offset;
@@ -47,8 +48,12 @@ private:
   /// What to ask for when each dispatch of a program begins.
   using Requests = std::vector<std::vector<Slice>>;
 
-  Status copy(const Module &module, const std::vector<uint32_t> &programs);
+  /// The requests of one run: all that it reads, each byte as often.
   static Requests plan(const format::Program &program);
+
+private:
+  Status copy(const Module &module, const std::vector<uint32_t> &programs);
+  static void append(std::vector<Slice> &slices, Slice next);
 
   const uint8_t *base = nullptr;
   Mapping resident;

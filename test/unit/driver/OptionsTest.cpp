@@ -44,6 +44,7 @@ TEST(Options, EachIsSet) {
            {"optimizer-state", "int8"},
            {"grad-clip-mode", "previous"},
            {"memory-budget", "1.5GiB"},
+           {"what-fits", "4GB"},
            {"portable-kernels", "false"},
            {"quantize", "absmean"},
            {"i2s-layout", "arm"},
@@ -82,6 +83,7 @@ TEST(Options, EachIsSet) {
   EXPECT_EQ(options.optimizerState, "int8");
   EXPECT_EQ(options.gradClipMode, "previous");
   EXPECT_EQ(options.memoryBudget, int64_t(3) << 29);
+  EXPECT_EQ(options.whatFits, 4'000'000'000);
   EXPECT_TRUE(options.tuned);
   EXPECT_EQ(options.quantize, "absmean");
   EXPECT_EQ(options.i2sLayout, "arm");

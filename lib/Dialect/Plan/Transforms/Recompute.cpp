@@ -26,10 +26,6 @@ using namespace sterna::plan;
 
 namespace {
 
-/// Bytes of a process that trains beside the plan's: code, libraries, stacks,
-/// the vocabulary, samples.
-constexpr int64_t processBytes = 16 << 20;
-
 constexpr StringLiteral trainPrograms[] = {"train_micro", "train_apply",
                                            "train_step"};
 

@@ -183,6 +183,8 @@ struct Reference : TensorBuilder {
       return x;
     if (x.getType().isInteger())
       return arith::SIToFPOp::create(b, loc, type, x);
+    if (x.getType().getIntOrFloatBitWidth() == type.getIntOrFloatBitWidth())
+      x = arith::ExtFOp::create(b, loc, b.getF32Type(), x); // f16 and bf16
     if (x.getType().getIntOrFloatBitWidth() > type.getIntOrFloatBitWidth())
       return arith::TruncFOp::create(b, loc, type, x);
     return arith::ExtFOp::create(b, loc, type, x);

@@ -78,7 +78,7 @@ struct Attention {
     return r.loops(
         "pppprp", inputs, {r.zeros(shapeOf(query), type), {0, 3, 1, 2, 5}},
         [&](OpBuilder &, ValueRange x) {
-          Value weight = scales ? r.mul(x[0], x[2]) : x[0];
+          Value weight = scales ? r.mul(x[0], r.toFloat(x[2], type)) : x[0];
           return r.add(x.back(), r.mul(weight, r.toFloat(x[1], type)));
         });
   }
@@ -148,7 +148,7 @@ struct Attention {
                           [&](OpBuilder &, ValueRange x) {
                             Value factor = scoreScale();
                             if (keyScales)
-                              factor = r.mul(factor, x[0]);
+                              factor = r.mul(factor, r.toFloat(x[0], type));
                             return r.select(visible(), r.mul(x.back(), factor),
                                             r.constant(type, -infinity));
                           });

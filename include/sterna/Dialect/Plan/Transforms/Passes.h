@@ -15,6 +15,10 @@
 
 namespace sterna::plan {
 
+/// Bytes of a process that trains beside the plan's: code, libraries, stacks,
+/// the vocabulary, samples.
+constexpr int64_t processBytes = 16 << 20;
+
 #define GEN_PASS_DECL
 #include "sterna/Dialect/Plan/Transforms/Passes.h.inc"
 
