@@ -20,28 +20,33 @@
 using namespace mlir;
 using namespace sterna;
 
+/// The bytes that are in any of `ranges`, of begin and end.
+static int64_t measureUnion(std::vector<std::pair<int64_t, int64_t>> ranges) {
+  llvm::sort(ranges);
+  int64_t total = 0, covered = 0;
+  for (auto [begin, end] : ranges) {
+    total += std::max<int64_t>(end - std::max(begin, covered), 0);
+    covered = std::max(covered, end);
+  }
+  return total;
+}
+
 int64_t sterna::measureTraining(ModuleOp module) {
-  // Buffers of the weights and of the state, by their places.
-  std::map<std::pair<plan::Space, int64_t>, int64_t> kept;
-  int64_t arena = 0, block = 0;
+  // Programs share weights and state, and may read parts of them.
+  std::map<plan::Space, std::vector<std::pair<int64_t, int64_t>>> spaces;
+  int64_t arena = 0;
   for (auto program : module.getOps<plan::ProgramOp>()) {
     if (!program.getSymName().starts_with("train_"))
       continue;
     arena = std::max<int64_t>(arena, program.getArenaBytes());
-    for (auto buffer : program.getBody().getOps<plan::BufferOp>()) {
-      int64_t offset = buffer.getOffset(), bytes = buffer.getBytes();
-      if (buffer.getSpace() == plan::Space::block)
-        block = std::max(block, offset + bytes);
-      if (buffer.getSpace() != plan::Space::weights &&
-          buffer.getSpace() != plan::Space::state)
-        continue;
-      int64_t &most = kept[{buffer.getSpace(), offset}];
-      most = std::max(most, bytes);
-    }
+    for (auto buffer : program.getBody().getOps<plan::BufferOp>())
+      if (buffer.getSpace() != plan::Space::arena)
+        spaces[buffer.getSpace()].emplace_back(
+            buffer.getOffset(), buffer.getOffset() + buffer.getBytes());
   }
-  int64_t total = arena + block + plan::processBytes;
-  for (const auto &entry : kept)
-    total += entry.second;
+  int64_t total = arena + plan::processBytes;
+  for (auto &[space, ranges] : spaces)
+    total += measureUnion(std::move(ranges));
   return total;
 }
 
