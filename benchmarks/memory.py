@@ -86,7 +86,7 @@ def measure_one(args, model, rung, length, layout):
                    "--grad-clip-mode=off", *LAYOUTS[layout]]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            raise SystemExit(done.stderr.splitlines()[-1])
+            raise SystemExit(done.stderr or f"error: {done.args[0]} was killed")
         row["plan"] = planned(args.sterna, module)
         if parameters(rung) * length <= args.work:
             run = train(args.sterna, module)
@@ -141,8 +141,8 @@ def plot(rows, path):
     bars = {f"QVAC {kind}": [PUBLISHED[r][kind] for r in rungs]
             for kind in ("TQ2_0", "TQ1_0")}  # fmt: skip
     for layout in LAYOUTS:
-        found = {r["rung"]: r.get("peak", r["plan"]) / MIB for r in rows
-                 if r["tokens"] == 128 and r["layout"] == layout}  # fmt: skip
+        found = {r["rung"]: r["peak"] / MIB for r in rows if "peak" in r
+                 and r["tokens"] == 128 and r["layout"] == layout}  # fmt: skip
         bars[f"Sterna, {layout}"] = [found.get(rung, 0) for rung in rungs]
     figure, panel = pyplot.subplots(figsize=(8, 3.6))
     for i, (label, heights) in enumerate(bars.items()):
@@ -198,6 +198,8 @@ def main():
              *table(rows)]  # fmt: skip
     (args.output / "memory.md").write_text("\n".join(lines) + "\n")
     plot(rows, args.output / "memory.svg")
+    if not all(is_allowed(r["plan"], r["peak"]) for r in rows if "peak" in r):
+        sys.exit("error: a measured peak is out of the plan's bounds")
 
 
 if __name__ == "__main__":

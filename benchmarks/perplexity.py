@@ -28,8 +28,13 @@ def windows(model, path, size):
     """The tokens of all texts, BOS before each, in windows."""
     tokens = []
     for line in pathlib.Path(path).read_text().splitlines():
-        tokens += model.encode(json.loads(line)["text"]).tolist()
+        row = json.loads(line)
+        if "text" not in row:
+            raise SystemExit(f"error: {path}: expected rows of text")
+        tokens += model.encode(row["text"]).tolist()
     count = len(tokens) // size
+    if count == 0:
+        raise SystemExit(f"error: {path} has fewer than {size} tokens")
     return np.array(tokens[: count * size], np.int32).reshape(count, size)
 
 

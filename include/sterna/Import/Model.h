@@ -89,8 +89,8 @@ struct ModelDescription {
   }
 };
 
-/// What keys and values of earlier tokens are kept in; int8 has a scale for each
-/// token and head.
+/// What keys and values of earlier tokens are kept in; int8 has a scale for
+/// each token and head.
 enum class KVType { F32, F16, Int8 };
 
 /// Shapes of the programs to build.

@@ -42,8 +42,8 @@ void setOrigin(KernelOp kernel);
 /// The origin of `kernel`, else the line of a file; empty if it has none.
 std::string getOrigin(KernelOp kernel);
 
-/// The origin that a kernel at `location` has, which one of its launches may say
-/// more exactly: kernels are shared.
+/// The origin that a kernel at `location` has, which one of its launches may
+/// say more exactly: kernels are shared.
 std::string describeOrigin(mlir::Location location);
 
 /// Bytes of a buffer of static shape; elements take whole bytes.
