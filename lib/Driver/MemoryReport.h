@@ -18,8 +18,8 @@ namespace sterna {
 
 /// Writes the memory of `plans`, after the phase schedule, to `path`: a page
 /// with all programs where it ends in .html; where it ends in .svg, the picture
-/// of the first plan's training program, else of its largest. Both need no other
-/// file; a browser names the tensor under the pointer.
+/// of the first plan's training program, else of its largest. Both need no
+/// other file; a browser names the tensor under the pointer.
 llvm::Error writeMemoryReport(llvm::ArrayRef<TargetPlan> plans,
                               llvm::StringRef title, llvm::StringRef path);
 
