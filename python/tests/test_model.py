@@ -35,6 +35,13 @@ def test_generates_what_the_tool_does(model, binary):
     )
 
 
+@pytest.mark.parametrize("weights", ["resident", "prefetch"])
+def test_weights_change_no_bit(model, binary, weights):
+    tokens = model.encode("In the beginning")
+    other = sterna.load(binary, weights=weights)
+    np.testing.assert_array_equal(other.logits(tokens), model.logits(tokens))
+
+
 def test_stops(model):
     whole = "".join(model.generate("In the morning", max_tokens=24))
     word = whole.split()[2]
@@ -163,6 +170,8 @@ def test_files_that_are_wrong(tmp_path, binary):
         sterna.load(bad)
     with pytest.raises(ValueError, match="device"):
         sterna.load(binary, device="abacus")
+    with pytest.raises(ValueError, match="mapped, resident or prefetch"):
+        sterna.load(binary, weights="pinned")
 
 
 def test_two_binaries_in_a_process(binary, tmp_path, held_out):
