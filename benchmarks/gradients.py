@@ -24,7 +24,7 @@ import statistics
 import subprocess
 import tempfile
 
-from plotting import load_pyplot
+from plotting import load_pyplot, save
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODELS = HERE.parent / "models"
@@ -138,8 +138,7 @@ def plot(report, path):
     for panel in (left, right):
         panel.set_xlabel("step")
         panel.legend()
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    save(figure, path)
 
 
 def parse_arguments():

@@ -27,7 +27,7 @@ import sys
 import tempfile
 
 from ladder import SHAPES, tensor_list
-from plotting import load_pyplot
+from plotting import load_pyplot, save
 
 HERE = pathlib.Path(__file__).resolve().parent
 LAYOUTS = {
@@ -150,8 +150,7 @@ def plot(rows, path):
     panel.set_xticks(range(len(rungs)), rungs)
     panel.set_ylabel("peak memory of a LoRA step, MiB")
     panel.legend()
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    save(figure, path)
 
 
 def parse_arguments():

@@ -17,3 +17,9 @@ def load_pyplot():
     from matplotlib import pyplot
 
     return pyplot
+
+
+def save(figure, path):
+    """Writes the figure without a date: the same file every time."""
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})

@@ -98,9 +98,12 @@ static std::string checkReport(const CompileOptions &options) {
 
 static std::string checkOutput(const CompileOptions &options) {
   if (options.whatFits != 0)
-    return options.output == "-" && options.to == Phase::Link
+    return options.output == "-" && options.to == Phase::Link &&
+                   options.emit == Product::DeviceBinary &&
+                   options.memoryReport.empty()
                ? ""
-               : "--what-fits compiles nothing: leave -o and --compile-to out";
+               : "--what-fits compiles nothing: leave -o, --emit, --compile-to "
+                 "and --memory-report out";
   llvm::StringRef to = stringifyPhase(options.to);
   if (options.to != Phase::Link && options.emit != Product::DeviceBinary)
     return "--emit and --compile-to=" + to.str() +

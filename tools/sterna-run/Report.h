@@ -54,7 +54,8 @@ uint64_t storageReadBytes();
 /// the session's device, and which device and code that is.
 void describeMemory(const Session &session, Json &summary);
 
-/// Prints a line of what describeMemory has added, after a title of `width`.
+/// Prints what describeMemory has added, after titles of `width`: `title`, and
+/// a line of what was read from storage if anything was.
 void printMemory(const char *title, int width, const Json &summary);
 
 /// Seconds since `begin`.

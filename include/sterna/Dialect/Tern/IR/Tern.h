@@ -65,8 +65,8 @@ std::optional<GradientClipping> symbolizeGradientClipping(llvm::StringRef name);
 
 namespace sterna::tern {
 
-/// The type of the scales of `matrix`, a ranked tensor: one f32 for each row,
-/// which all dimensions but the last number.
+/// The type of the scales of `matrix`, a ranked tensor: one f32 for each row
+/// along its last dimension.
 mlir::RankedTensorType getRowScaleType(mlir::Type matrix);
 
 /// The type of the segments of `tokens`, a ranked tensor: one i32 for each
