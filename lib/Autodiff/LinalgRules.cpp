@@ -46,10 +46,12 @@ struct MatmulRule
       return build.convert(result, from);
     };
     SmallVector<Value> result(3);
-    if (wanted[0])
-      result[0] = gradient(lhs, {dy, false}, rhs.flipped());
+    // The right one, mostly a parameter's, reads the left side, which may die
+    // then; the left one is as large.
     if (wanted[1])
       result[1] = gradient(rhs, lhs.flipped(), {dy, false});
+    if (wanted[0])
+      result[0] = gradient(lhs, {dy, false}, rhs.flipped());
     if (wanted[2])
       result[2] = dy;
     return result;

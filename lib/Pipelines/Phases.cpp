@@ -112,11 +112,10 @@ static void addPasses(OpPassManager &manager, Phase phase,
     }
     return;
   case Phase::Dispatch:
+    manager.addPass(plan::createRepeatElementwisePass());
     manager.addPass(tern::createOutlineConstantsPass());
     addSplit(manager, options);
-    addTargetPasses(manager, phase);
-    manager.addNestedPass<ModuleOp>(plan::createFormDispatchesPass());
-    return;
+    return addTargetPasses(manager, phase);
   case Phase::Schedule: {
     OpPassManager &plans = manager.nest<ModuleOp>();
     plan::RecomputePassOptions recompute;

@@ -49,7 +49,7 @@ private:
     for (const TargetPlan &plan : *plans) {
       OpPassManager manager(ModuleOp::getOperationName());
       if (known == Phase::Dispatch)
-        plan.target->buildLayoutPipeline(manager, plan.attribute);
+        plan.target->buildDispatchPipeline(manager, plan.attribute);
       else
         plan.target->buildCodegenPipeline(manager, plan.attribute);
       if (failed(runPipeline(manager, plan.module)))

@@ -16,13 +16,13 @@
 // CHECK-DAG: #[[$KN:.+]] = affine_map<(d0, d1, d2) -> (d2, d1)>
 // CHECK-DAG: #[[$MN:.+]] = affine_map<(d0, d1, d2) -> (d0, d1)>
 
-// dA = dY * B^T and dB = A^T * dY, read where they lie; what the product was
+// dB = A^T * dY and dA = dY * B^T, read where they lie; what the product was
 // added to gets the cotangent.
 // CHECK-LABEL: func.func @matmul_vjp(
 // CHECK-SAME: %[[A:.+]]: tensor<2x3xf64>, %[[B:.+]]: tensor<3x4xf64>, %[[C:.+]]: tensor<2x4xf64>
 // CHECK: %[[DY:.+]] = arith.addf
-// CHECK: %[[DA:.+]] = linalg.matmul indexing_maps = [#[[$MK]], #[[$NK]], #[[$MN]]] ins(%[[DY]], %[[B]] :
 // CHECK: %[[DB:.+]] = linalg.matmul indexing_maps = [#[[$KM]], #[[$KN]], #[[$MN]]] ins(%[[A]], %[[DY]] :
+// CHECK: %[[DA:.+]] = linalg.matmul indexing_maps = [#[[$MK]], #[[$NK]], #[[$MN]]] ins(%[[DY]], %[[B]] :
 // CHECK: return %{{.+}}, %[[DA]], %[[DB]], %[[DY]]
 func.func @matmul(%a: tensor<2x3xf64>, %b: tensor<3x4xf64>, %c: tensor<2x4xf64>) -> tensor<f64> {
   %y = linalg.matmul ins(%a, %b : tensor<2x3xf64>, tensor<3x4xf64>) outs(%c : tensor<2x4xf64>) -> tensor<2x4xf64>

@@ -57,10 +57,10 @@ public:
   /// What is missing for the training programs; empty if nothing is.
   virtual std::string getTrainingGap() const { return ""; }
 
-  /// Adds the passes that choose layouts and cut parameters, on a module of
-  /// program functions.
-  virtual void buildLayoutPipeline(mlir::OpPassManager &manager,
-                                   plan::TargetAttr target) const = 0;
+  /// Adds the passes that choose layouts, cut parameters and form dispatches,
+  /// on a module of program functions.
+  virtual void buildDispatchPipeline(mlir::OpPassManager &manager,
+                                     plan::TargetAttr target) const = 0;
 
   /// Adds the passes from a plan to lowered kernels in modules inside of it.
   virtual void buildCodegenPipeline(mlir::OpPassManager &manager,

@@ -28,7 +28,8 @@ struct FinishKernels : sterna::cpu::impl::FinishKernelsPassBase<FinishKernels> {
     SmallVector<StringAttr> names;
     for (auto kernel :
          llvm::to_vector(getOperation().getOps<LLVM::LLVMFuncOp>())) {
-      if (kernel.isExternal())
+      // What is private is called by kernels.
+      if (kernel.isExternal() || kernel.isPrivate())
         continue;
       names.push_back(wrap(kernel, b));
     }

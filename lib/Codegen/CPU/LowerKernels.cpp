@@ -30,7 +30,7 @@ using namespace sterna;
 
 static void buildPipeline(OpPassManager &manager, const cpu::Level &level) {
   buildBufferizePipeline(manager);
-  manager.addNestedPass<func::FuncOp>(cpu::createPlaceTemporariesPass());
+  manager.addPass(cpu::createPlaceTemporariesPass());
   MakeFreestandingPassOptions freestanding;
   freestanding.expandFma = !level.hasFma;
   freestanding.expandF16 = !level.hasF16;

@@ -10,7 +10,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "sterna/Codegen/Kernels/Matching.h"
-#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
 using namespace sterna;
@@ -25,38 +25,21 @@ bool isTileBroadcast(linalg::BroadcastOp op) {
   return isa<BlockArgument>(op.getInput()) && type.getRank() <= 1;
 }
 
-/// Whether `op` maps tiles to a tile at the same place.
-bool isTileOp(Operation *op, ArrayRef<int64_t> shape) {
-  if (op->getNumResults() != 1)
-    return false;
-  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-  if (!type || type.getShape() != shape)
-    return false;
-  if (getSplat(op->getResult(0)))
-    return true;
-  if (auto broadcast = dyn_cast<linalg::BroadcastOp>(op))
-    return isTileBroadcast(broadcast);
-  return OpTrait::hasElementwiseMappableTraits(op);
-}
-
-/// The ops that `value` needs, `root` and what it needs left out; none when
-/// one is not a tile op.
-bool collect(Value value, Operation *root, ArrayRef<int64_t> shape,
-             llvm::SetVector<Operation *> &ops) {
+/// Whether `value` is elementwise in the result of `root` and in arguments of
+/// its shape.
+bool isElementwiseIn(Value value, Operation *root, ArrayRef<int64_t> shape,
+                     llvm::DenseSet<Operation *> &known) {
   Operation *op = value.getDefiningOp();
   if (!op)
     return cast<ShapedType>(value.getType()).getShape() == shape;
-  if (op == root || ops.contains(op))
+  if (op == root || !known.insert(op).second)
     return true;
   if (!isTileOp(op, shape))
     return false;
-  if (!isa<linalg::BroadcastOp>(op) && !getSplat(value))
-    for (Value operand : op->getOperands())
-      if (!isa<RankedTensorType>(operand.getType()) ||
-          !collect(operand, root, shape, ops))
-        return false;
-  ops.insert(op);
-  return true;
+  return isa<linalg::BroadcastOp>(op) || getSplat(value) ||
+         llvm::all_of(op->getOperands(), [&](Value operand) {
+           return isElementwiseIn(operand, root, shape, known);
+         });
 }
 
 /// Whether a tied argument is read only where the result is then written: as an
@@ -73,6 +56,19 @@ bool isReadInPlace(BlockArgument argument, Operation *root) {
 
 } // namespace
 
+bool sterna::kernels::isTileOp(Operation *op, ArrayRef<int64_t> shape) {
+  auto isTensor = [](Type type) { return isa<RankedTensorType>(type); };
+  if (op->getNumResults() != 1 || !isTensor(op->getResult(0).getType()) ||
+      cast<RankedTensorType>(op->getResult(0).getType()).getShape() != shape)
+    return false;
+  if (getSplat(op->getResult(0)))
+    return true;
+  if (auto broadcast = dyn_cast<linalg::BroadcastOp>(op))
+    return isTileBroadcast(broadcast);
+  return OpTrait::hasElementwiseMappableTraits(op) &&
+         llvm::all_of(op->getOperandTypes(), isTensor);
+}
+
 std::optional<Epilogue> Epilogue::match(plan::KernelOp kernel,
                                         Operation *root) {
   if (kernel.getYielded().size() != 1)
@@ -82,8 +78,8 @@ std::optional<Epilogue> Epilogue::match(plan::KernelOp kernel,
   if (type.getRank() != 2 || !type.getElementType().isF32() ||
       cast<ShapedType>(result.getType()).getShape() != type.getShape())
     return std::nullopt;
-  llvm::SetVector<Operation *> ops;
-  if (!collect(result, root, type.getShape(), ops))
+  llvm::DenseSet<Operation *> known;
+  if (!isElementwiseIn(result, root, type.getShape(), known))
     return std::nullopt;
   int64_t tied = kernel.getTied()[0];
   if (tied >= 0 &&
@@ -93,6 +89,5 @@ std::optional<Epilogue> Epilogue::match(plan::KernelOp kernel,
   epilogue.output = tied < 0 ? kernel.getBodyBlock()->getNumArguments() : tied;
   epilogue.result = result;
   epilogue.root = root;
-  epilogue.ops = ops.takeVector();
   return epilogue;
 }

@@ -118,7 +118,8 @@ struct UnpackPattern : OpRewritePattern<tern::UnpackOp> {
 /// The dimensions along which result `index` of the kernel falls into
 /// independent parts.
 SmallVector<int64_t> parallelDimensions(plan::KernelOp kernel, unsigned index) {
-  for (Operation &op : *kernel.getBodyBlock()) {
+  // Of several roots the last decides, which reads the others.
+  for (Operation &op : llvm::reverse(*kernel.getBodyBlock())) {
     if (isa<linalg::ReduceOp, linalg::TransposeOp, tensor::ConcatOp,
             tensor::InsertSliceOp>(op))
       return {};

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "sterna/Codegen/CPU/Passes.h"
 #include "sterna/Codegen/CPU/WeightLayout.h"
+#include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 #include "sterna/Target/CPU/EmitCode.h"
 #include "llvm/ADT/SetVector.h"
@@ -114,11 +115,14 @@ public:
                        << facts;
   }
 
-  void buildLayoutPipeline(OpPassManager &manager,
-                           plan::TargetAttr target) const override {
+  void buildDispatchPipeline(OpPassManager &manager,
+                             plan::TargetAttr target) const override {
     tern::AssignLayoutsPassOptions assign;
     assign.columns = layoutOf(target)->columns;
     manager.addPass(tern::createAssignLayoutsPass(assign));
+    plan::FormDispatchesPassOptions form;
+    form.fuseRows = form.stackParts = true;
+    manager.addPass(plan::createFormDispatchesPass(form));
   }
 
   void buildCodegenPipeline(OpPassManager &manager,
@@ -134,6 +138,7 @@ public:
   void getDependentDialects(DialectRegistry &registry) const override {
     OpPassManager manager(ModuleOp::getOperationName());
     manager.addPass(tern::createAssignLayoutsPass());
+    manager.addPass(plan::createFormDispatchesPass());
     manager.addPass(cpu::createEmitKernelsPass());
     manager.addPass(cpu::createLowerKernelsPass());
     manager.getDependentDialects(registry);

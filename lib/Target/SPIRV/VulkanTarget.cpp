@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
 #include "sterna/Codegen/GPU/Passes.h"
+#include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 #include "sterna/Target/SPIRV/EmitCode.h"
 
@@ -60,8 +61,8 @@ public:
            "a language model with --no-train, a graph without --train";
   }
 
-  void buildLayoutPipeline(OpPassManager &manager,
-                           plan::TargetAttr target) const override {
+  void buildDispatchPipeline(OpPassManager &manager,
+                             plan::TargetAttr target) const override {
     DictionaryAttr facts = target.getFacts();
     tern::AssignLayoutsPassOptions assign;
     assign.columns = getColumns(facts.getAs<StringAttr>(layoutFact));
@@ -70,6 +71,7 @@ public:
     shard.maxBytes = sterna::gpu::getMaxShardBytes(
         facts.getAs<plan::DeviceProfileAttr>(profileFact));
     manager.addPass(tern::createShardParamsPass(shard));
+    manager.addPass(plan::createFormDispatchesPass());
   }
 
   void buildCodegenPipeline(OpPassManager &manager,
@@ -84,6 +86,7 @@ public:
     OpPassManager manager(ModuleOp::getOperationName());
     manager.addPass(tern::createAssignLayoutsPass());
     manager.addPass(tern::createShardParamsPass());
+    manager.addPass(plan::createFormDispatchesPass());
     buildCodegenPipeline(manager, {});
     manager.getDependentDialects(registry);
   }

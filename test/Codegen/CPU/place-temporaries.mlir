@@ -1,7 +1,10 @@
-// RUN: sterna-opt %s --pass-pipeline='builtin.module(func.func(sterna-place-temporaries{stack=256}))' | FileCheck %s
-// RUN: not sterna-opt %S/Inputs/dynamic-temporary.mlir --pass-pipeline='builtin.module(func.func(sterna-place-temporaries))' 2>&1 | FileCheck %s --check-prefix=DYNAMIC
+// RUN: sterna-opt %s --sterna-place-temporaries=stack=256 | FileCheck %s
+// RUN: not sterna-opt %S/Inputs/dynamic-temporary.mlir --sterna-place-temporaries 2>&1 | FileCheck %s --check-prefix=DYNAMIC
+
+// RUN: not sterna-opt %S/Inputs/calls-in-calls.mlir --sterna-place-temporaries 2>&1 | FileCheck %s --check-prefix=NESTED
 
 // DYNAMIC: error: expected a temporary of static shape
+// NESTED: error: expected a function that calls no other
 
 // A small temporary inside a loop is one buffer on the stack, in the entry
 // block, aligned to a cache line; nothing is freed.
@@ -56,5 +59,36 @@ func.func @at_the_start(%x: f32, %i: index) {
   memref.store %x, %a[%i] : memref<3xf32>
   %b = memref.alloc() : memref<2xf32>
   memref.store %x, %b[%i] : memref<2xf32>
+  return
+}
+
+// Functions that are called one after the other begin in the same memory, in
+// front of what their caller keeps there itself.
+// CHECK-LABEL: func.func @calls(
+// CHECK-SAME: %[[SCRATCH:[a-z0-9]+]]: memref<832xi8> {llvm.noalias}) attributes {scratch_bytes = 832 : i64}
+// CHECK: %[[SHIFT:.+]] = arith.constant 512 : index
+// CHECK: %[[OWN:.+]] = memref.view %[[SCRATCH]][%[[SHIFT]]][] : memref<832xi8> to memref<65xi32>
+// CHECK: %[[SMALL:.+]] = memref.view %[[SCRATCH]][%{{.+}}][] : memref<832xi8> to memref<0xi8>
+// CHECK: call @leaf_without(%{{.+}}, %[[SMALL]])
+// CHECK: memref.store %{{.+}}, %[[OWN]]
+// CHECK: %[[ZERO:.+]] = arith.constant 0 : index
+// CHECK: %[[LARGE:.+]] = memref.view %[[SCRATCH]][%[[ZERO]]][] : memref<832xi8> to memref<512xi8>
+// CHECK: call @leaf_with(%{{.+}}, %[[LARGE]])
+func.func @calls(%y: i32, %i: index) {
+  %a = memref.alloca() : memref<65xi32>
+  func.call @leaf_without(%i) : (index) -> ()
+  memref.store %y, %a[%i] : memref<65xi32>
+  func.call @leaf_with(%i) : (index) -> ()
+  return
+}
+
+// CHECK: func.func private @leaf_with(%{{.+}}: index, %{{.+}}: memref<512xi8> {llvm.noalias}) attributes {scratch_bytes = 512 : i64}
+func.func private @leaf_with(%i: index) {
+  %one = arith.constant 1.0 : f32
+  %a = memref.alloca() : memref<128xf32>
+  memref.store %one, %a[%i] : memref<128xf32>
+  return
+}
+func.func private @leaf_without(%i: index) {
   return
 }

@@ -11,6 +11,7 @@
 #include "core/Session.h"
 #include "sterna/Driver/Compiler.h"
 
+#include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 #include "llvm/Support/FileSystem.h"
 #include "gtest/gtest.h"
@@ -38,9 +39,10 @@ public:
     return success();
   }
 
-  void buildLayoutPipeline(OpPassManager &manager,
-                           plan::TargetAttr) const override {
+  void buildDispatchPipeline(OpPassManager &manager,
+                             plan::TargetAttr) const override {
     manager.addPass(tern::createAssignLayoutsPass());
+    manager.addPass(plan::createFormDispatchesPass());
   }
   void buildCodegenPipeline(OpPassManager &, plan::TargetAttr) const override {}
   void getDependentDialects(DialectRegistry &) const override {}

@@ -65,9 +65,8 @@ def LowerKernelsPass : Pass<"sterna-lower-cpu-kernels", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
-def PlaceTemporariesPass : Pass<"sterna-place-temporaries",
-                                "::mlir::func::FuncOp"> {
-  let summary = "Give a kernel's temporaries their places";
+def PlaceTemporariesPass : Pass<"sterna-place-temporaries", "::mlir::ModuleOp"> {
+  let summary = "Give kernels' temporaries their places";
   let description = [{
     Kernels allocate nothing while they run: every `memref.alloc` and
     `memref.alloca` becomes a `memref.alloca` in the entry block or, where all of

@@ -16,6 +16,11 @@
 
 namespace sterna::kernels {
 
+/// Whether `op` gives a tensor of the shape [M, N] elementwise: from tensors of
+/// that shape, as a constant splat, or as the broadcast of a kernel argument of
+/// rank 0 or 1.
+bool isTileOp(mlir::Operation *op, llvm::ArrayRef<int64_t> shape);
+
 /// The ops of a kernel other than its root, as a function of the root's result,
 /// whose elements are computed each from those at the same place.
 struct Epilogue {
@@ -23,9 +28,6 @@ struct Epilogue {
   unsigned output = 0;
   mlir::Value result;
   mlir::Operation *root = nullptr;
-  /// In order: elementwise ops, constant splats, and broadcasts of arguments of
-  /// rank 0 or 1.
-  llvm::SmallVector<mlir::Operation *> ops;
 
   /// The epilogue of `kernel` with the given root of one 2-D f32 result; none
   /// when the kernel has more than one result, or an op that is neither part of

@@ -16,7 +16,8 @@ sterna::cpu::getKernelEmitters() {
     std::vector<std::unique_ptr<KernelEmitter>> list;
     list.push_back(createAttentionEmitter());
     list.push_back(createAttentionGradEmitter());
-    list.push_back(createRmsNormEmitter());
+    list.push_back(createRmsNormGradEmitter());
+    list.push_back(createRowsEmitter());
     list.push_back(createTernaryGradientEmitter());
     list.push_back(createTernaryInt8Emitter());
     // The special case comes before the general one.

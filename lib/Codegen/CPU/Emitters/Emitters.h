@@ -17,7 +17,8 @@ std::unique_ptr<KernelEmitter> createAttentionEmitter();
 std::unique_ptr<KernelEmitter> createAttentionGradEmitter();
 std::unique_ptr<KernelEmitter> createFloatDotEmitter();
 std::unique_ptr<KernelEmitter> createFloatMatmulEmitter();
-std::unique_ptr<KernelEmitter> createRmsNormEmitter();
+std::unique_ptr<KernelEmitter> createRmsNormGradEmitter();
+std::unique_ptr<KernelEmitter> createRowsEmitter();
 std::unique_ptr<KernelEmitter> createTernaryGradientEmitter();
 std::unique_ptr<KernelEmitter> createTernaryInt8Emitter();
 

@@ -14,6 +14,8 @@
 #include "ProgramFunctions.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
+#include "llvm/ADT/MapVector.h"
+
 using namespace mlir;
 using namespace sterna;
 using namespace sterna::plan;
@@ -31,6 +33,8 @@ public:
       if (isa<tern::CheckpointOp>(op))
         markers.push_back(number);
     }
+    for (size_t block = 0; block + 1 < markers.size(); ++block)
+      cuts.push_back(findCut(block));
   }
 
   size_t size() const { return markers.size(); }
@@ -44,16 +48,19 @@ public:
     for (size_t number = 0; number < markers.back(); ++number)
       if (!isa<tern::GetParamOp, tern::CheckpointOp>(ops[number]) &&
           !backward.contains(ops[number]))
-        result.set(number);
+        result.ops.set(number);
     return result;
   }
 
-  /// The same, and the inputs of all blocks but each `stride`-th.
+  /// The same, each block in two, and the inputs of all but each `stride`-th.
   Recomputed allWithStride(size_t stride) const {
     Recomputed result = all();
-    for (size_t block = 0; block + 1 < markers.size(); ++block)
+    for (size_t block = 0; block + 1 < markers.size(); ++block) {
       if (block % stride != 0)
-        result.set(markers[block]);
+        result.ops.set(markers[block]);
+      if (cuts[block])
+        result.cuts.set(*cuts[block]);
+    }
     return result;
   }
 
@@ -79,6 +86,55 @@ public:
   }
 
 private:
+  /// The dispatch of a block that all of the block behind it is computed from,
+  /// and from nothing else of the block: of several, that with the most equal
+  /// halves. A decoder's is what adds attention to its input.
+  std::optional<size_t> findCut(size_t block) const {
+    size_t first = markers[block], last = markers[block + 1];
+    // By value: the last op of the forward pass that reads it, itself or by views.
+    llvm::MapVector<Value, size_t> lastReader;
+    int64_t bytes = 0;
+    for (size_t number = first; number <= last; ++number) {
+      if (backward.contains(ops[number]))
+        continue;
+      for (Value operand : ops[number]->getOperands())
+        if (auto it = lastReader.find(rootOf(operand, first));
+            it != lastReader.end())
+          it->second = number;
+      if (!isView(ops[number]) || number == first)
+        for (Value result : ops[number]->getResults())
+          lastReader[result] = number;
+      bytes += isa<DispatchOp>(ops[number]) ? resultBytes(ops[number]) : 0;
+    }
+    std::optional<size_t> best;
+    int64_t bestDistance = bytes, before = 0;
+    for (size_t number = first + 1; number < last; ++number) {
+      if (!isa<DispatchOp>(ops[number]) || backward.contains(ops[number]))
+        continue;
+      before += resultBytes(ops[number]);
+      bool isCut = llvm::all_of(lastReader, [&](const auto &entry) {
+        size_t written = numberOf.lookup(entry.first.getDefiningOp());
+        return written >= number || entry.second <= number;
+      });
+      int64_t distance = std::abs(2 * before - bytes);
+      if (isCut && distance < bestDistance) {
+        best = number;
+        bestDistance = distance;
+      }
+    }
+    return best;
+  }
+
+  /// What `value` is a view of, up to the block's input, op number `first`.
+  Value rootOf(Value value, size_t first) const {
+    while (Operation *op = value.getDefiningOp()) {
+      if (!isView(op) || op == ops[first] || isa<tern::GetParamOp>(op))
+        break;
+      value = op->getOperand(0);
+    }
+    return value;
+  }
+
   /// Places in block number `block` of dispatches whose results are worth
   /// keeping, the best first.
   SmallVector<size_t> keepOrderOf(size_t block) const {
@@ -153,13 +209,25 @@ private:
   llvm::DenseMap<Operation *, size_t> numberOf;
   llvm::DenseMap<Operation *, double> costs;
   SmallVector<size_t> markers;
+  SmallVector<std::optional<size_t>> cuts; // by block
 };
 
-int64_t arenaOf(func::FuncOp function, const Recomputed &recomputed) {
-  OwningOpRef<func::FuncOp> copy = function.clone();
-  rematerialize(*copy, recomputed);
-  return measureArena(*copy, computeLiveness(*copy));
-}
+/// Measures decisions.
+class Measurement {
+public:
+  Measurement(func::FuncOp function, SymbolTable &kernels)
+      : function(function), inPlace(kernels) {}
+
+  int64_t arenaOf(const Recomputed &recomputed) {
+    OwningOpRef<func::FuncOp> copy = function.clone();
+    rematerialize(*copy, recomputed);
+    return measureArena(*copy, computeLiveness(*copy, inPlace));
+  }
+
+private:
+  func::FuncOp function;
+  InPlaceKernels inPlace;
+};
 
 } // namespace
 
@@ -167,14 +235,15 @@ Recomputed plan::decideByCheckpoints(func::FuncOp function) {
   return Blocks(function).all();
 }
 
-Budgeted plan::decideByBudget(func::FuncOp function, const SymbolTable &kernels,
+Budgeted plan::decideByBudget(func::FuncOp function, SymbolTable &kernels,
                               int64_t limit) {
   Blocks blocks(function);
-  Budgeted best{blocks.all(), arenaOf(function, blocks.all())};
+  Measurement measurement(function, kernels);
+  Budgeted best{blocks.all(), measurement.arenaOf(blocks.all())};
   if (best.arenaBytes > limit) {
-    for (size_t stride = 2; stride < blocks.size(); ++stride) {
+    for (size_t stride = 1; stride < blocks.size(); ++stride) {
       Recomputed recomputed = blocks.allWithStride(stride);
-      int64_t bytes = arenaOf(function, recomputed);
+      int64_t bytes = measurement.arenaOf(recomputed);
       if (bytes < best.arenaBytes)
         best = {std::move(recomputed), bytes};
       if (best.arenaBytes <= limit)
@@ -189,8 +258,8 @@ Budgeted plan::decideByBudget(func::FuncOp function, const SymbolTable &kernels,
     size_t middle = (fits + tooLong) / 2;
     Recomputed recomputed = blocks.all();
     for (size_t number : ArrayRef(order).take_front(middle))
-      recomputed.reset(number);
-    int64_t bytes = arenaOf(function, recomputed);
+      recomputed.ops.reset(number);
+    int64_t bytes = measurement.arenaOf(recomputed);
     if (bytes <= limit) {
       fits = middle;
       best = {std::move(recomputed), bytes};

@@ -31,7 +31,7 @@ struct Budgeted {
 /// for its bytes. Where they do not fit, only each second one is kept, each
 /// third and so on (Chen et al. 2016, arXiv:1604.06174).
 Budgeted decideByBudget(mlir::func::FuncOp function,
-                        const mlir::SymbolTable &kernels, int64_t limit);
+                        mlir::SymbolTable &kernels, int64_t limit);
 
 } // namespace sterna::plan
 

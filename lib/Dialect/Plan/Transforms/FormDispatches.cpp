@@ -1,25 +1,22 @@
-//===- FormDispatches.cpp - Group ops into dispatches ---------------------===//
+//===- FormDispatches.cpp - Make dispatches of groups ---------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The pass behind --sterna-form-dispatches: first groups, then kernels. The
-// greedy rules are simple on purpose: a group is a root with the elementwise
-// ops that follow it alone, or a run of elementwise ops of one shape.
+// The pass behind --sterna-form-dispatches: groups and stacks of them
+// (Grouping.h) become dispatches of kernels, one for each distinct structure.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Grouping.h"
 #include "ProgramFunctions.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OperationSupport.h"
-#include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -32,138 +29,6 @@ using namespace sterna;
 using namespace sterna::plan;
 
 namespace {
-
-bool isElementwise(Operation *op) {
-  return OpTrait::hasElementwiseMappableTraits(op) &&
-         op->getNumResults() == 1 &&
-         isa<RankedTensorType>(op->getResult(0).getType());
-}
-
-/// Ops that cost next to nothing to repeat and are cloned into their users'
-/// kernels: constants, broadcasts, and elementwise ops of nothing else.
-bool isCloneable(Operation *op) {
-  if (isa<arith::ConstantOp, tensor::EmptyOp, tensor::SplatOp, linalg::FillOp,
-          linalg::BroadcastOp>(op))
-    return true;
-  return isElementwise(op) &&
-         llvm::all_of(op->getOperands(), [](Value operand) {
-           Operation *producer = operand.getDefiningOp();
-           return producer && isCloneable(producer);
-         });
-}
-
-ArrayRef<int64_t> shapeOf(Value value) {
-  return cast<RankedTensorType>(value.getType()).getShape();
-}
-
-/// Ops of one kernel, at most: time to form and to emit one grows with their
-/// square.
-constexpr size_t mostOps = 64;
-
-/// Ops that will run as one kernel, in program order.
-struct Group {
-  SmallVector<Operation *> ops;
-  bool elementwise;
-
-  bool contains(Operation *op) const { return llvm::is_contained(ops, op); }
-};
-
-/// Assigns the ops of a program function to groups.
-class Grouping {
-public:
-  explicit Grouping(func::FuncOp function) {
-    for (Operation &op : function.front())
-      if (isCompute(&op))
-        add(&op);
-  }
-
-  /// Groups in the order of their last ops, where they will stand.
-  std::vector<Group *> inOrder() {
-    std::vector<Group *> result;
-    for (auto &group : groups)
-      if (!group->ops.empty())
-        result.push_back(group.get());
-    llvm::stable_sort(result, [](Group *x, Group *y) {
-      return x->ops.back()->isBeforeInBlock(y->ops.back());
-    });
-    return result;
-  }
-
-private:
-  static bool isCompute(Operation *op) {
-    if (isView(op) || op->hasTrait<OpTrait::IsTerminator>())
-      return false;
-    // A constant that leaves the function, or is viewed, must be written.
-    if (isCloneable(op))
-      return llvm::any_of(op->getUsers(), [](Operation *user) {
-        return user->hasTrait<OpTrait::IsTerminator>() || isView(user);
-      });
-    return true;
-  }
-
-  void add(Operation *op) {
-    bool elementwise = isElementwise(op);
-    Group *group = elementwise ? findGroup(op) : nullptr;
-    if (!group) {
-      groups.push_back(std::make_unique<Group>());
-      group = groups.back().get();
-      group->elementwise = elementwise;
-    }
-    group->ops.push_back(op);
-    groupOf[op] = group;
-    previous = group;
-  }
-
-  /// The group that elementwise `op` can join, or null.
-  Group *findGroup(Operation *op) {
-    Group *best = nullptr;
-    for (Value operand : op->getOperands()) {
-      Group *group = groupOf.lookup(operand.getDefiningOp());
-      if (!group || group->ops.size() >= mostOps ||
-          shapeOf(operand) != shapeOf(op->getResult(0)) ||
-          !feedsOnly(*group, op))
-        continue;
-      // A root is worth more than a run: its result never reaches memory.
-      if (!best || (best->elementwise && !group->elementwise) ||
-          (best->elementwise == group->elementwise &&
-           best->ops.back()->isBeforeInBlock(group->ops.back())))
-        best = group;
-    }
-    if (best)
-      return best;
-    bool continuesRun = previous && previous->elementwise &&
-                        previous->ops.size() < mostOps &&
-                        shapeOf(previous->ops.back()->getResult(0)) ==
-                            shapeOf(op->getResult(0)) &&
-                        isUnusedBefore(*previous, op);
-    return continuesRun ? previous : nullptr;
-  }
-
-  /// Whether nothing between `group` and `op` uses a value of the group, so
-  /// that it can move down to `op`. Views can: they belong to no group.
-  static bool isUnusedBefore(const Group &group, Operation *op) {
-    return llvm::all_of(group.ops, [&](Operation *member) {
-      return llvm::all_of(member->getUsers(), [&](Operation *user) {
-        Operation *outer = op->getBlock()->findAncestorOpInBlock(*user);
-        return group.contains(outer) || !outer->isBeforeInBlock(op);
-      });
-    });
-  }
-
-  /// Whether all values of `group` are used in it or by `op` alone, so that it
-  /// can move down to `op`.
-  static bool feedsOnly(const Group &group, Operation *op) {
-    return llvm::all_of(group.ops, [&](Operation *member) {
-      return llvm::all_of(member->getUsers(), [&](Operation *user) {
-        return user == op || group.contains(user);
-      });
-    });
-  }
-
-  std::vector<std::unique_ptr<Group>> groups;
-  llvm::DenseMap<Operation *, Group *> groupOf;
-  Group *previous = nullptr;
-};
 
 /// Makes kernels, one for each distinct structure.
 class KernelTable {
@@ -208,76 +73,68 @@ private:
   unsigned count = 0;
 };
 
-/// Turns one group into a dispatch.
+/// Turns a stack of groups into a dispatch.
 class DispatchBuilder {
 public:
-  DispatchBuilder(const Group &group, func::FuncOp function)
-      : group(group), function(function) {
-    for (Operation *op : group.ops) {
-      for (Value result : op->getResults())
-        if (llvm::any_of(result.getUsers(), [&](Operation *user) {
-              return !group.contains(user);
-            }))
-          outputs.push_back(result);
-      op->walk([&](Operation *nested) {
-        for (Value operand : nested->getOperands())
-          collectInput(operand);
-      });
-    }
+  DispatchBuilder(const Stack &stack, func::FuncOp function)
+      : stack(stack), function(function) {
+    for (const Group *group : stack)
+      llvm::append_range(ops, group->ops);
+    inputs = getInputs(ops);
+    outputs = getOutputs(ops);
   }
 
   DispatchOp build(KernelTable &kernels) {
-    OpBuilder builder(group.ops.back());
     Location loc = FusedLoc::get(function.getContext(), locations());
-    KernelOp kernel = buildKernel(loc);
-    Operation *root = group.ops.front();
-    kernel = kernels.unique(kernel, root->getName().stripDialect());
-    builder.setInsertionPointAfter(group.ops.back());
+    KernelOp kernel = kernels.unique(buildKernel(loc), getRootName());
+    OpBuilder builder(function.getContext());
+    builder.setInsertionPointAfter(stack.front()->ops.back());
     auto dispatch = DispatchOp::create(
         builder, loc, TypeRange(outputs),
         FlatSymbolRefAttr::get(kernel.getSymNameAttr()), inputs.getArrayRef());
     for (auto [output, result] :
          llvm::zip_equal(outputs, dispatch.getOutputs()))
-      output.replaceUsesWithIf(result, [&](OpOperand &use) {
-        return !group.contains(use.getOwner()) &&
-               !llvm::any_of(group.ops, [&](Operation *op) {
-                 return op->isProperAncestor(use.getOwner());
-               });
-      });
-    for (Operation *op : llvm::reverse(group.ops))
+      output.replaceUsesWithIf(
+          result, [&](OpOperand &use) { return !isMine(use.getOwner()); });
+    for (Value input : inputs)
+      moveBefore(input, dispatch);
+    for (Operation *op : llvm::reverse(ops))
       op->erase();
     return dispatch;
   }
 
 private:
-  /// Adds `value` to the inputs, or its operands when it is cloned instead.
-  void collectInput(Value value) {
-    Operation *op = value.getDefiningOp();
-    if (op && (group.contains(op) || isInside(op)))
-      return;
-    if (!op && isInside(value.getParentBlock()->getParentOp()))
-      return;
-    if (op && isCloneable(op)) {
-      for (Value operand : op->getOperands())
-        collectInput(operand);
-      return;
-    }
-    inputs.insert(value);
+  /// Whether `op` is nested in, or is, an op of the stack.
+  bool isMine(Operation *op) {
+    return llvm::any_of(
+        ops, [&](Operation *member) { return member->isAncestor(op); });
   }
 
-  /// Whether `op` is nested in, or is, an op of the group.
-  bool isInside(Operation *op) {
-    return llvm::any_of(
-        group.ops, [&](Operation *member) { return member->isAncestor(op); });
+  /// Moves a view that stands behind `op` before it.
+  static void moveBefore(Value view, Operation *op) {
+    Operation *producer = view.getDefiningOp();
+    if (!producer || producer->isBeforeInBlock(op))
+      return;
+    producer->moveBefore(op);
+    for (Value operand : producer->getOperands())
+      moveBefore(operand, producer);
+  }
+
+  /// The name of the first op that is more than elementwise, if one is.
+  StringRef getRootName() {
+    const auto *root = llvm::find_if(
+        ops, [](Operation *op) { return !isElementwise(op) && !isView(op); });
+    return (root == ops.end() ? ops.front() : *root)->getName().stripDialect();
   }
 
   SmallVector<Location> locations() {
     SmallVector<Location> result;
-    for (Operation *op : group.ops)
+    for (Operation *op : ops)
       result.push_back(op->getLoc());
     return result;
   }
 
+  /// The kernel, with constants of its own for each group: these are its parts.
   KernelOp buildKernel(Location loc) {
     OpBuilder builder(function.getContext());
     OperationState state(loc, KernelOp::getOperationName());
@@ -285,14 +142,18 @@ private:
     auto kernel = cast<KernelOp>(Operation::create(state));
     Block &body = kernel.getBody().emplaceBlock();
     builder.setInsertionPointToEnd(&body);
-    IRMapping mapping;
+    IRMapping arguments;
     for (Value input : inputs)
-      mapping.map(input, body.addArgument(input.getType(), loc));
-    for (Operation *op : group.ops)
-      cloneWithOperands(op, builder, mapping);
+      arguments.map(input, body.addArgument(input.getType(), loc));
     SmallVector<Value> yielded;
-    for (Value output : outputs)
-      yielded.push_back(mapping.lookup(output));
+    for (const Group *group : stack) {
+      IRMapping mapping = arguments;
+      for (Operation *op : group->ops)
+        cloneWithOperands(op, builder, mapping);
+      for (Value output : outputs)
+        if (group->contains(output.getDefiningOp()))
+          yielded.push_back(mapping.lookup(output));
+    }
     YieldOp::create(builder, loc, yielded);
     return kernel;
   }
@@ -303,7 +164,7 @@ private:
       for (Value operand : nested->getOperands()) {
         Operation *producer = operand.getDefiningOp();
         if (producer && !mapping.contains(operand) && isCloneable(producer) &&
-            !isInside(producer))
+            !isMine(producer))
           cloneWithOperands(producer, builder, mapping);
       }
     });
@@ -330,8 +191,9 @@ private:
     return tied;
   }
 
-  const Group &group;
+  const Stack &stack;
   func::FuncOp function;
+  SmallVector<Operation *> ops;
   llvm::SetVector<Value> inputs;
   SmallVector<Value> outputs;
 };
@@ -364,13 +226,15 @@ void copyResults(func::FuncOp function) {
 
 struct FormDispatches
     : sterna::plan::impl::FormDispatchesPassBase<FormDispatches> {
+  using FormDispatchesPassBase::FormDispatchesPassBase;
+
   void runOnOperation() override {
     KernelTable kernels(getOperation());
     for (func::FuncOp function : getProgramFunctions(getOperation())) {
       copyResults(function);
-      Grouping grouping(function);
-      for (Group *group : grouping.inOrder()) {
-        DispatchBuilder(*group, function).build(kernels);
+      std::vector<Group> groups = formGroups(function, fuseRows);
+      for (const Stack &stack : stackGroups(function, groups, stackParts)) {
+        DispatchBuilder(stack, function).build(kernels);
         ++numDispatches;
       }
       eraseDeadOps(function);

@@ -142,6 +142,8 @@ private:
     result.arenaBytes = placeInArena(ranges);
     for (auto [range, live] : llvm::zip_equal(ranges, values))
       result.places[live->value] = {Space::arena, range.offset, {}};
+    for (const auto &[value, replaced] : liveness.replaced)
+      result.places.try_emplace(value, result.places.lookup(replaced.place));
     result.peak = describePeak(ranges, values);
   }
 

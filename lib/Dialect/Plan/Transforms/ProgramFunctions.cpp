@@ -105,3 +105,19 @@ llvm::DenseSet<Operation *> plan::getBackwardOps(func::FuncOp function) {
   }
   return backward;
 }
+
+llvm::DenseSet<Operation *>
+plan::getRepeatableOps(const llvm::DenseSet<Operation *> &backward) {
+  llvm::DenseSet<Operation *> repeatable;
+  SmallVector<Operation *> worklist;
+  for (Operation *op : backward)
+    if (!op->hasTrait<OpTrait::IsTerminator>())
+      worklist.push_back(op);
+  while (!worklist.empty())
+    for (Value operand : worklist.pop_back_val()->getOperands())
+      if (Operation *op = operand.getDefiningOp();
+          op && !backward.contains(op) && !isa<tern::CheckpointOp>(op) &&
+          repeatable.insert(op).second)
+        worklist.push_back(op);
+  return repeatable;
+}

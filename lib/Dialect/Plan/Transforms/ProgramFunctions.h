@@ -40,6 +40,11 @@ std::optional<mlir::BlockArgument> findTiedArgument(mlir::func::FuncOp function,
 /// the backward pass. Empty when there is no such argument.
 llvm::DenseSet<mlir::Operation *> getBackwardOps(mlir::func::FuncOp function);
 
+/// The other ops of `function` that `backward`, its backward pass, needs, up to
+/// checkpoints: it may compute them again.
+llvm::DenseSet<mlir::Operation *>
+getRepeatableOps(const llvm::DenseSet<mlir::Operation *> &backward);
+
 } // namespace sterna::plan
 
 #endif // STERNA_LIB_DIALECT_PLAN_TRANSFORMS_PROGRAMFUNCTIONS_H

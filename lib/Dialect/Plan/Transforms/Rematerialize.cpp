@@ -4,9 +4,9 @@
 //
 // A recomputed value is a cloned dispatch, placed right before its first use:
 // since the backward pass takes the blocks in reverse, only one block's
-// activations live at a time. Where inputs of blocks are not kept either, they
-// are computed once, from the last that is, and what is computed on the way to
-// them is not held until its own block's turn.
+// activations live at a time. Where inputs of blocks are not kept either, or
+// blocks are cut, they are computed once, from the last that is kept, and what
+// is computed on the way to them is not held until its own block's turn.
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,8 +28,11 @@ class Rematerialization {
 public:
   Rematerialization(func::FuncOp function, const Recomputed &recomputed) {
     for (auto [number, op] : llvm::enumerate(function.front()))
-      if (recomputed.test(number))
+      if (recomputed.ops.test(number)) {
         chosen.insert(&op);
+        if (isa<tern::CheckpointOp>(op) || recomputed.cuts.test(number))
+          cuts.insert(&op);
+      }
   }
 
   /// Lets `op` use copies.
@@ -49,13 +52,14 @@ private:
       return value;
     if (Value copy = copies.lookup(value))
       return copy;
-    if (!isa<tern::CheckpointOp>(op))
+    if (!cuts.contains(op))
       return clone(op, value, user);
-    // Only the inputs of blocks outlive this.
+    // Only inputs of blocks, and this, outlive this.
     llvm::DenseMap<Value, Value> outer = copies;
     Value copy = clone(op, value, user);
     for (auto &[from, to] : copies)
-      if (from.getDefiningOp<tern::CheckpointOp>())
+      if (from.getDefiningOp() == op ||
+          from.getDefiningOp<tern::CheckpointOp>())
         outer[from] = to;
     copies = std::move(outer);
     return copy;
@@ -74,7 +78,7 @@ private:
     return copies[value];
   }
 
-  llvm::DenseSet<Operation *> chosen;
+  llvm::DenseSet<Operation *> chosen, cuts;
   llvm::DenseMap<Value, Value> copies;
 };
 

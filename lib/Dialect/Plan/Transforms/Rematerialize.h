@@ -14,10 +14,17 @@
 
 namespace sterna::plan {
 
-/// The ops of the forward pass, by their numbers in the function, whose values
-/// the backward pass computes again; of a tern.checkpoint the value is not
-/// kept.
-using Recomputed = llvm::BitVector;
+/// Ops of the forward pass, by their numbers in the function.
+struct Recomputed {
+  explicit Recomputed(size_t size) : ops(size), cuts(size) {}
+
+  /// Those whose values the backward pass computes again; of a tern.checkpoint
+  /// the value is not kept.
+  llvm::BitVector ops;
+  /// Of these, dispatches between which and the next nothing is held that is
+  /// computed on the way to them, as it is for a tern.checkpoint.
+  llvm::BitVector cuts;
+};
 
 /// Lets the backward pass of `function` compute `recomputed` again, removes
 /// checkpoints, and lets state be replaced after its last use. Returns how many

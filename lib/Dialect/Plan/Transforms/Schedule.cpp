@@ -12,6 +12,7 @@
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -31,14 +32,28 @@ struct Schedule : sterna::plan::impl::SchedulePassBase<Schedule> {
     FailureOr<SharedSpaces> shared = placeShared(getOperation(), functions);
     if (failed(shared))
       return signalPassFailure();
+    InPlaceKernels inPlace(kernels);
     for (func::FuncOp function : functions) {
-      FailureOr<Placement> placement =
-          placeValues(function, computeLiveness(function), *shared);
+      Liveness liveness = computeLiveness(function, inPlace);
+      FailureOr<Placement> placement = placeValues(function, liveness, *shared);
       if (failed(placement))
         return signalPassFailure();
+      useInPlaceKernels(function, liveness, inPlace);
       emitProgram(function, *placement, kernels);
       function.erase();
     }
+    eraseUnused();
+  }
+
+  /// Kernels of which all dispatches run variants have no use left.
+  void eraseUnused() {
+    llvm::StringSet<> launched;
+    getOperation().walk(
+        [&](LaunchOp launch) { launched.insert(launch.getKernel()); });
+    for (auto kernel :
+         llvm::make_early_inc_range(getOperation().getOps<KernelOp>()))
+      if (!launched.contains(kernel.getSymName()))
+        kernel.erase();
   }
 };
 

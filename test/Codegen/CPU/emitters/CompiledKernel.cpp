@@ -86,7 +86,7 @@ LogicalResult lowerToLLVM(ModuleOp module, const Level &level) {
   PassManager passes(module.getContext());
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
-  passes.addNestedPass<func::FuncOp>(createPlaceTemporariesPass());
+  passes.addPass(createPlaceTemporariesPass());
   MakeFreestandingPassOptions freestanding;
   freestanding.expandFma = !level.hasFma;
   freestanding.expandF16 = !level.hasF16;

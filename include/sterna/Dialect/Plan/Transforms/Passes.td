@@ -22,6 +22,16 @@ def FormDispatchesPass : Pass<"sterna-form-dispatches", "::mlir::ModuleOp"> {
     into the groups that use them; reshapes and contiguous slices stay outside,
     as views. Equal groups share one `plan.kernel`.
 
+    With `fuse-rows` a norm joins the run of elementwise ops that it reads, and a
+    quantizer the run or norm, so that rows are passed over while they are in the
+    cache; a kernel then keeps a row of temporaries. What is written to a cache,
+    at most 64 KiB, joins the writing.
+
+    With `stack-parts` groups that do not depend on each other are parts of one
+    kernel, one dispatch: those whose largest input comes from the same dispatch
+    or argument, and neighbours that read and write at most 64 KiB. Forward and
+    backward stay apart, and a group moves over at most 8 dispatches.
+
     ```mlir
     %p = tern.matmul %q, %w, %s ...
     %y = arith.mulf %p, %t ...
@@ -29,10 +39,41 @@ def FormDispatchesPass : Pass<"sterna-form-dispatches", "::mlir::ModuleOp"> {
     %y = plan.dispatch @matmul_0(%q, %w, %s, %t) ...
     ```
   }];
+  let options = [
+    Option<"fuseRows", "fuse-rows", "bool", "false",
+           "Let norms and quantizers join what they read">,
+    Option<"stackParts", "stack-parts", "bool", "false",
+           "Make one dispatch of groups that do not depend on each other">
+  ];
   let dependentDialects = ["::sterna::plan::PlanDialect"];
   let statistics = [
     Statistic<"numDispatches", "num-dispatches", "Dispatches formed">,
     Statistic<"numKernels", "num-kernels", "Distinct kernels">
+  ];
+}
+
+def RepeatElementwisePass
+    : Pass<"sterna-repeat-elementwise", "::mlir::ModuleOp"> {
+  let summary = "Compute elementwise values again rather than keep them";
+  let description = [{
+    In a function with an argument marked `tern.loss_scale`, elementwise values of
+    the forward pass that elementwise ops of the backward pass read are computed
+    again before the first of them, if what they are made of, and the backward
+    pass does not read anyway, has fewer bytes than they. Where they become one
+    kernel (--sterna-form-dispatches), they are never kept: of SwiGLU, gate and up
+    are, and nothing else.
+
+    ```mlir
+    %e = math.exp %x
+    ...
+    %dx = arith.mulf %dy, %e       // %x is read by the backward pass, too
+    // becomes
+    %f = math.exp %x
+    %dx = arith.mulf %dy, %f
+    ```
+  }];
+  let statistics = [
+    Statistic<"numCloned", "num-cloned", "Ops that are computed again">
   ];
 }
 
