@@ -26,6 +26,8 @@ static std::string checkSizes(const CompileOptions &options) {
     return "--batch: expected 1 to 1024";
   if (options.maxContext && !inRange(*options.maxContext, 1, mostContext))
     return "--max-context: expected 1 to " + std::to_string(mostContext);
+  if (!llvm::is_contained({0, 2, 4, 8}, options.draftTokens))
+    return "--draft-tokens: expected 0, 2, 4 or 8";
   if (!inRange(options.loraRank, 0, 1 << 10))
     return "--lora-rank: expected 0 to 1024";
   int64_t tokens = options.sequenceLength * options.batch;

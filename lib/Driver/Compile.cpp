@@ -141,6 +141,7 @@ private:
     programs.batch = options.batch;
     programs.pack = options.pack;
     programs.kvType = options.kvType;
+    programs.draftTokens = options.draftTokens;
     programs.maxContext = options.maxContext.value_or(
         std::min<int64_t>(model->contextLength, 2048));
     return buildModel(&context, *model, programs);

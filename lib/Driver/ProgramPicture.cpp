@@ -85,9 +85,11 @@ private:
   ArenaHistory history;
 };
 
-/// The ops of kernels of one kind: "rms_norm" of @rms_norm_33.
+/// The ops of kernels of one kind: "rms_norm" of @rms_norm_33 and of its
+/// variant
+/// @rms_norm_33_0.
 StringRef kindOf(plan::KernelOp kernel) {
-  return kernel.getSymName().rtrim("0123456789").rtrim('_');
+  return kernel.getSymName().rtrim("_0123456789");
 }
 
 } // namespace

@@ -40,7 +40,11 @@ public:
     declareParameters();
     for (int64_t tokens : {1, 16, 128})
       buildForward(tokens);
-    buildHead();
+    buildHead(1);
+    for (int64_t tokens = 2; tokens <= options.draftTokens; tokens *= 2) {
+      buildForward(tokens);
+      buildHead(tokens);
+    }
     buildEval();
     if (failed)
       return nullptr;
@@ -466,9 +470,10 @@ private:
     finishFunction(function, results, attributes);
   }
 
-  void buildHead() {
+  void buildHead(int64_t tokens) {
+    std::string name = tokens == 1 ? "head" : "head_" + std::to_string(tokens);
     auto function =
-        startFunction("head", {input("hidden", tensor({1, model.hidden}))});
+        startFunction(name, {input("hidden", tensor({tokens, model.hidden}))});
     finishFunction(function, logits(function.getArgument(0)), output("logits"));
   }
 

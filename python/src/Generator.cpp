@@ -18,7 +18,7 @@ struct Generator {
 Generator create(const SessionClass &session, double temperature, double topP,
                  uint32_t topK, uint64_t seed, uint64_t maxTokens,
                  const std::vector<std::string> &stop,
-                 const std::vector<int32_t> &endTokens) {
+                 const std::vector<int32_t> &endTokens, bool ngramDraft) {
   std::vector<sterna_string_view_t> stops;
   for (const std::string &each : stop)
     stops.push_back(view(each));
@@ -33,6 +33,7 @@ Generator create(const SessionClass &session, double temperature, double topP,
   options.stop_strings = stops.data();
   options.end_token_count = endTokens.size();
   options.end_tokens = endTokens.data();
+  options.draft = ngramDraft ? STERNA_DRAFT_NGRAM : STERNA_DRAFT_NONE;
   sterna_generator_t *generator = nullptr;
   InSession inside(*session.session);
   check(sterna_generator_create(session.session->handle.get(), &options,
@@ -85,7 +86,8 @@ void sterna_python::addGenerator(nb::module_ &m) {
   nb::class_<Generator>(m, "Generator")
       .def_static("create", &create, nb::arg("session"), nb::arg("temperature"),
                   nb::arg("top_p"), nb::arg("top_k"), nb::arg("seed"),
-                  nb::arg("max_tokens"), nb::arg("stop"), nb::arg("end_tokens"))
+                  nb::arg("max_tokens"), nb::arg("stop"), nb::arg("end_tokens"),
+                  nb::arg("ngram_draft"))
       .def("append", &append, nb::arg("tokens"))
       .def("next", &next);
 }

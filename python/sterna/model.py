@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,10 +92,15 @@ class Model:
         seed: int = 0,
         stop: str | Sequence[str] = (),
         end_tokens: Iterable[int] = (),
+        draft: Literal["none", "ngram"] = "none",
     ) -> Iterator[str]:
         """Pieces of the text that goes on from `prompt`, a text or token ids, as
         they are generated. A temperature of 0 takes the most likely token; equal
-        seeds, options and prompts give equal texts."""
+        seeds, options and prompts give equal texts. `draft="ngram"` guesses by what
+        followed the last tokens before and checks several at once, which gives the
+        same text; the model needs `draft_tokens` when it is compiled."""
+        if draft not in ("none", "ngram"):
+            raise ValueError(f"draft: expected 'none' or 'ngram', but got {draft!r}")
         generator = _runtime.Generator.create(
             self._session,
             temperature,
@@ -105,6 +110,7 @@ class Model:
             max_tokens,
             [stop] if isinstance(stop, str) else list(stop),
             list(end_tokens),
+            draft == "ngram",
         )
         generator.append(self._tokens(prompt))
         return self._pieces(generator)

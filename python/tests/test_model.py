@@ -3,6 +3,7 @@
 """Text and numbers, with those of sterna-run, which is in the PATH."""
 
 import json
+import pathlib
 import subprocess
 import threading
 import time
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 import sterna
+
+MODEL = pathlib.Path(__file__).parents[2] / "models" / "sterna-kjv.gguf"
 
 
 def run_tool(*words):
@@ -47,6 +50,20 @@ def test_stops(model):
     word = whole.split()[2]
     short = "".join(model.generate("In the morning", max_tokens=24, stop=word))
     assert short == whole[: whole.index(word)]
+
+
+def test_drafts_change_no_text(model, tmp_path):
+    drafting = sterna.compile(MODEL, tmp_path / "draft.stn", draft_tokens=8, seq_len=64)
+    other = sterna.load(drafting)
+    for temperature in (0.0, 0.9):
+        options = {"max_tokens": 60, "temperature": temperature, "seed": 3}
+        assert "".join(other.generate("In the morning", draft="ngram", **options)) == (
+            "".join(model.generate("In the morning", **options))
+        )
+    with pytest.raises(sterna.Error, match="--draft-tokens"):
+        model.generate("In the morning", draft="ngram")
+    with pytest.raises(ValueError, match="draft: expected"):
+        model.generate("In the morning", draft="beam")
 
 
 def test_pieces_are_given_as_they_come(model):

@@ -54,16 +54,17 @@ ARM_FEATURES = "+dotprod,+i8mm"
 
 
 def kernels_of(path, product):
-    """Names of the kernels of a kind, from the IR."""
-    names = []
+    """Names of the kernels of a kind, from the IR. Those of several products
+    call the same code as others."""
+    products = {}
     name = None
     for line in open(path):
         header = re.match(r"\s*plan\.kernel @(\w+)", line)
         if header:
             name = header[1]
-        elif name and kind_of(line) == product:
-            names.append(name)
-    return names
+        elif name and "matmul" in line:
+            products.setdefault(name, []).append(kind_of(line))
+    return [name for name, kinds in products.items() if kinds == [product]]
 
 
 def kind_of(line):

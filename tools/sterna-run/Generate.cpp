@@ -28,6 +28,7 @@ struct Options {
   uint32_t count = 64;
   std::string adapter;
   SamplerOptions sampler;
+  std::string draft = "none";
 };
 
 constexpr const char *footer =
@@ -37,6 +38,7 @@ constexpr const char *footer =
     "--seed 7\n"
     "  sterna-run generate model.stn -p 'Once' --adapter tuned\n"
     "  sterna-run generate model.stn --chat -p 'What is a tern?'\n"
+    "  sterna-run generate model.stn -p 'a, b, a, b,' --draft ngram\n"
     "\n"
     "Temperature 0 always takes the most likely token. Equal options give "
     "equal text,\nwhatever the number of threads. Generation stops after N "
@@ -62,6 +64,14 @@ void describe(CLI::App &command, Options &options) {
             {0.0, 1.0});
   addNumber(command, "--seed", options.sampler.seed,
             "seed of the sampling (default 0)");
+  command
+      .add_option(
+          "--draft", options.draft,
+          "guess tokens and check several at once, which gives the same "
+          "text: none (default), or ngram, by what followed the last "
+          "tokens before; needs sterna-compile --draft-tokens")
+      ->option_text("KIND")
+      ->check(CLI::IsMember({"none", "ngram"}));
   command.add_option("--adapter", options.adapter, "folder of a PEFT adapter");
 }
 
@@ -117,6 +127,11 @@ void logSpeeds(const Json &summary, const Output &output) {
   if (!summary["tokens_per_second"].is_null())
     line += formatText(", %.1f tokens/s",
                        summary["tokens_per_second"].get<double>());
+  if (summary["drafted_tokens"] > 0)
+    line += formatText(
+        "; %llu of %llu drafted tokens accepted",
+        (unsigned long long)summary["accepted_tokens"].get<uint64_t>(),
+        (unsigned long long)summary["drafted_tokens"].get<uint64_t>());
   logLine(line +
           formatText("; prompt of %llu tokens, %.1f tokens/s",
                      (unsigned long long)summary["prompt_tokens"].get<size_t>(),
@@ -171,9 +186,13 @@ Status run(const Options &options, const CommonOptions &common) {
       prepareModel(*module, options.adapter, common.device);
   if (!prepared.ok())
     return prepared.status();
-  Expected<Generator> generator =
-      Generator::create(std::move(*prepared->model), *tokenizer,
-                        {options.sampler, options.count, {}, {}});
+  Expected<Generator> generator = Generator::create(
+      std::move(*prepared->model), *tokenizer,
+      {options.sampler,
+       options.count,
+       {},
+       {},
+       options.draft == "ngram" ? Draft::ngram : Draft::none});
   if (!generator.ok())
     return generator.status();
   uint32_t contextSize = generator->model().contextSize();
@@ -212,7 +231,9 @@ Status run(const Options &options, const CommonOptions &common) {
       {"prompt_tokens", prompt->size()},
       {"prompt_tokens_per_second", rate(prompt->size(), promptSeconds)},
       {"generated_tokens", output->tokens},
-      {"tokens_per_second", rate(decoded, decodeSeconds)}};
+      {"tokens_per_second", rate(decoded, decodeSeconds)},
+      {"drafted_tokens", generator->draftCounts().drafted},
+      {"accepted_tokens", generator->draftCounts().accepted}};
   if (common.json)
     printJson(summary);
   else

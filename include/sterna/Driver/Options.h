@@ -45,6 +45,8 @@ struct CompileOptions {
   /// Rows of the KV cache; by default the model's context, at most 2048.
   std::optional<int64_t> maxContext;
   KVType kvType = KVType::F16;
+  /// Tokens that generation can check at once: 0, 2, 4 or 8.
+  int64_t draftTokens = 0;
   int64_t loraRank = 8;
   /// Projections to adapt; none means all.
   std::vector<std::string> loraTargets;

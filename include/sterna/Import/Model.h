@@ -100,6 +100,8 @@ struct ProgramOptions {
   /// Rows of the KV cache.
   int64_t maxContext = 0;
   KVType kvType = KVType::F16;
+  /// Tokens of the longest program that checks drafts: 0, 2, 4 or 8.
+  int64_t draftTokens = 0;
   /// Whether a sequence of evaluation and training may hold several samples:
   /// each token has a position and a segment then.
   bool pack = false;
@@ -110,8 +112,8 @@ tern::TokenizerAttr describeTokenizer(mlir::MLIRContext *context,
                                       const TokenizerDescription &tokenizer);
 
 /// Builds the module of the `import` phase: a `tern.param` for each tensor and
-/// the functions `forward_1`, `forward_16`, `forward_128`, `head` and `eval`
-/// (docs/device-binary.md has their arguments). Emits an error at the context
+/// the functions `forward_1`, `forward_16`, `forward_128`, `head` and `eval`, and
+/// `forward_T` and `head_T` for drafts (docs/device-binary.md has their arguments). Emits an error at the context
 /// and returns null when a tensor is missing or has an unexpected shape.
 mlir::OwningOpRef<mlir::ModuleOp> buildModel(mlir::MLIRContext *context,
                                              const ModelDescription &model,

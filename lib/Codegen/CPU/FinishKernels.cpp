@@ -28,10 +28,12 @@ struct FinishKernels : sterna::cpu::impl::FinishKernelsPassBase<FinishKernels> {
     SmallVector<StringAttr> names;
     for (auto kernel :
          llvm::to_vector(getOperation().getOps<LLVM::LLVMFuncOp>())) {
-      // What is private is called by kernels.
-      if (kernel.isExternal() || kernel.isPrivate())
+      if (kernel.isExternal())
         continue;
-      names.push_back(wrap(kernel, b));
+      kernel.setLinkage(LLVM::Linkage::Internal);
+      // What is private is called by kernels.
+      if (!kernel.isPrivate())
+        names.push_back(wrap(kernel, b));
     }
     b.setInsertionPointToEnd(getOperation().getBody());
     buildTable(names, b, loc);
@@ -44,7 +46,6 @@ private:
   StringAttr wrap(LLVM::LLVMFuncOp kernel, OpBuilder &b) {
     Location loc = kernel.getLoc();
     Type i32 = b.getI32Type();
-    kernel.setLinkage(LLVM::Linkage::Internal);
     b.setInsertionPointAfter(kernel);
     auto type = LLVM::LLVMFunctionType::get(
         LLVM::LLVMVoidType::get(b.getContext()), {pointer, i32, i32, pointer});

@@ -333,6 +333,15 @@ STERNA_API sterna_status_t sterna_session_gradients(
 
 typedef struct sterna_generator sterna_generator_t;
 
+/// Where guesses at the next tokens come from, which one run then checks. They
+/// change no token, only the time that it takes.
+typedef enum sterna_draft_t {
+  STERNA_DRAFT_NONE = 0,
+  /// What followed the last tokens before. Needs a module that was compiled with
+  /// --draft-tokens.
+  STERNA_DRAFT_NGRAM = 1
+} sterna_draft_t;
+
 typedef struct sterna_generator_options_t {
   size_t size;
   /// 0: the most likely token; higher is more varied. Default: 0.
@@ -352,6 +361,8 @@ typedef struct sterna_generator_options_t {
   /// none.
   size_t end_token_count;
   const int32_t *end_tokens;
+  /// Default: STERNA_DRAFT_NONE.
+  sterna_draft_t draft;
 } sterna_generator_options_t;
 
 /// Writes the defaults to `*out_options`, which has `size` bytes.

@@ -79,16 +79,16 @@ std::vector<uint32_t> sterna::generatePrograms(const Module &module,
   uint32_t index = 0;
   for (const format::Program *program : orEmpty(module.plan().programs())) {
     std::string name = program->name()->str();
-    if (name == "head" || forwardTokens(name, lora) != 0)
+    if (headTokens(name) != 0 || forwardTokens(name, lora) != 0)
       programs.push_back(index);
     ++index;
   }
   return programs;
 }
 
-uint32_t sterna::forwardTokens(const std::string &name, bool lora) {
-  const std::string prefix = "forward_";
-  const std::string suffix = lora ? "_lora" : "";
+/// T, if `name` is `prefix`, the number T and `suffix`; else 0.
+static uint32_t countBetween(const std::string &name, const std::string &prefix,
+                             const std::string &suffix) {
   if (name.size() <= prefix.size() + suffix.size() ||
       name.compare(0, prefix.size(), prefix) != 0 ||
       name.compare(name.size() - suffix.size(), suffix.size(), suffix) != 0)
@@ -100,4 +100,12 @@ uint32_t sterna::forwardTokens(const std::string &name, bool lora) {
     tokens = tokens * 10 + uint32_t(name[i] - '0');
   }
   return tokens;
+}
+
+uint32_t sterna::forwardTokens(const std::string &name, bool lora) {
+  return countBetween(name, "forward_", lora ? "_lora" : "");
+}
+
+uint32_t sterna::headTokens(const std::string &name) {
+  return name == "head" ? 1 : countBetween(name, "head_", "");
 }

@@ -54,12 +54,15 @@ std::vector<uint32_t> trainPrograms(const Module &module);
 /// The names of the programs that training needs, be they there or not.
 std::vector<std::string> trainProgramNames(const Module &module);
 
-/// The programs that generation runs: head and each forward_T, those that read
-/// an adapter if `lora` is set.
+/// The programs that generation runs: head, each head_T, and each forward_T,
+/// those that read an adapter if `lora` is set.
 std::vector<uint32_t> generatePrograms(const Module &module, bool lora);
 
 /// T, if `name` is forward_T (or forward_T_lora if `lora` is set); else 0.
 uint32_t forwardTokens(const std::string &name, bool lora);
+
+/// 1, if `name` is head, and T, if it is head_T; else 0.
+uint32_t headTokens(const std::string &name);
 
 } // namespace sterna
 

@@ -3,12 +3,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // See Generator.h. A token is read when the next one is asked for, so that the
-// last of a generation costs no run of the model.
+// last of a generation costs no run of the model. With it guesses are read at
+// what follows; they stay in the KV cache as long as the model gives the same
+// tokens, of which each is sampled from the logits that it would have had
+// without them.
 //
 //===----------------------------------------------------------------------===//
 
 #include "generate/Generator.h"
 
+#include "generate/NgramDraft.h"
 #include "io/Text.h"
 
 #include <algorithm>
@@ -62,6 +66,9 @@ Generator::create(LanguageModel model,
           check(options, model.vocabulary(), /*hasText=*/tokenizer != nullptr);
       !status.ok())
     return status;
+  if (options.draft != Draft::none && model.mostAtOnce() < 2)
+    return Status::error("--draft: the module cannot check several tokens at "
+                         "once: compile it with --draft-tokens=8");
   return Generator(std::move(model), std::move(tokenizer), options);
 }
 
@@ -70,7 +77,17 @@ bool Generator::isEnd(int32_t token) const {
          contains(options.endTokens, token);
 }
 
+/// Guesses that are not certain are no part of the text.
+void Generator::dropDraft() {
+  if (certain < draft.size())
+    language.truncate(language.position() - uint32_t(draft.size() - certain));
+  draft.clear();
+  draftLogits = nullptr;
+  certain = 0;
+}
+
 Status Generator::append(const int32_t *tokens, uint64_t count) {
+  dropDraft();
   std::vector<int32_t> all;
   if (pending)
     all.push_back(*pending);
@@ -83,6 +100,8 @@ Status Generator::append(const int32_t *tokens, uint64_t count) {
   if (Status status = language.append(all.data(), most); !status.ok())
     return status;
   pending.reset();
+  if (options.draft != Draft::none)
+    history.insert(history.end(), tokens, tokens + count);
   generated = 0;
   stopped = StopReason::none;
   stops = StopStrings(options.stops);
@@ -93,12 +112,61 @@ Status Generator::append(const int32_t *tokens, uint64_t count) {
 
 Expected<GeneratedPiece> Generator::finish(StopReason reason) {
   stopped = reason;
+  dropDraft();
   GeneratedPiece piece;
   piece.stop = reason;
   if (decoder)
     piece.text = stops.push(decoder->finish());
   piece.text += stops.finish();
   return piece;
+}
+
+std::vector<int32_t> Generator::makeDraft() {
+  uint32_t room = language.mostAtOnce();
+  uint64_t left = options.maxTokens - generated;
+  if (options.draft == Draft::none || room < 2 || left < 2)
+    return {};
+  return draftFromNgrams(
+      history, uint32_t(std::min<uint64_t>({draftLength, room - 1, left - 1})));
+}
+
+/// The logits after the pending token, which is read, with guesses behind it.
+Expected<const float *> Generator::readPending() {
+  std::vector<int32_t> tokens = makeDraft();
+  if (tokens.empty()) {
+    if (Status status = language.append(&*pending, 1); !status.ok())
+      return status;
+    pending.reset();
+    return language.logits();
+  }
+  tokens.insert(tokens.begin(), *pending);
+  Expected<const float *> logits =
+      language.appendAtOnce(tokens.data(), uint32_t(tokens.size()));
+  if (!logits.ok())
+    return logits.status();
+  pending.reset();
+  draft.assign(tokens.begin() + 1, tokens.end());
+  draftLogits = *logits;
+  counts.drafted += draft.size();
+  return draftLogits;
+}
+
+/// Goes on with `token`, which the model has read if it was guessed.
+void Generator::accept(int32_t token) {
+  ++generated;
+  if (options.draft != Draft::none)
+    history.push_back(token);
+  if (certain < draft.size() && draft[certain] == token) {
+    ++certain;
+    ++counts.accepted;
+    return;
+  }
+  // A run of eight costs twice one of one: guesses that come true get longer.
+  if (!draft.empty())
+    draftLength = certain == draft.size() ? std::min(2 * draftLength + 1, 7u)
+                                          : std::max(certain, 1u);
+  dropDraft();
+  pending = token;
 }
 
 Expected<GeneratedPiece> Generator::next() {
@@ -108,14 +176,12 @@ Expected<GeneratedPiece> Generator::next() {
     return finish(StopReason::stopString);
   if (generated == options.maxTokens)
     return finish(StopReason::length);
-  if (pending) {
-    if (language.position() == language.contextSize())
-      return finish(StopReason::context);
-    if (Status status = language.append(&*pending, 1); !status.ok())
-      return status;
-    pending.reset();
-  }
-  Expected<const float *> logits = language.logits();
+  if (pending && language.position() == language.contextSize())
+    return finish(StopReason::context);
+  Expected<const float *> logits =
+      pending       ? readPending()
+      : draftLogits ? draftLogits + size_t(certain) * language.vocabulary()
+                    : language.logits();
   if (!logits.ok())
     return logits.status();
   Expected<int32_t> token = sampler.sample(*logits);
@@ -123,8 +189,7 @@ Expected<GeneratedPiece> Generator::next() {
     return token.status();
   if (isEnd(*token))
     return finish(StopReason::end);
-  pending = *token;
-  ++generated;
+  accept(*token);
   GeneratedPiece piece;
   piece.token = *token;
   if (decoder)
@@ -135,6 +200,10 @@ Expected<GeneratedPiece> Generator::next() {
 void Generator::reset() {
   language.reset();
   sampler = Sampler(options.sampler, language.vocabulary());
+  draft.clear();
+  draftLogits = nullptr;
+  certain = 0;
+  history.clear();
   pending.reset();
   decoder.reset();
   generated = 0;

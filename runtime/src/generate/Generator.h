@@ -24,11 +24,18 @@
 
 namespace sterna {
 
+/// Where guesses at the next tokens come from, which one run then checks.
+enum class Draft {
+  none,
+  ngram, // what followed before (NgramDraft.h)
+};
+
 struct GeneratorOptions {
   SamplerOptions sampler;
   uint64_t maxTokens = 64;        // of a generation
   std::vector<std::string> stops; // texts that end it, not shown themselves
   std::vector<int32_t> endTokens; // beside those of the vocabulary
+  Draft draft = Draft::none;
 };
 
 /// Why a generation ended.
@@ -38,6 +45,11 @@ enum class StopReason {
   end,        // at a token that ends a text
   context,    // the context is full
   stopString, // at one of `stops`
+};
+
+/// Tokens that were guessed, and those of them that the model then gave.
+struct DraftCounts {
+  uint64_t drafted = 0, accepted = 0;
 };
 
 /// What one step of a generation gave.
@@ -51,7 +63,8 @@ class Generator {
 public:
   /// Continues what `model` reads. `tokenizer` may be null: then there is no
   /// text, and ends are those of the options alone. Fails on options that are
-  /// out of range, and on stop strings without a tokenizer.
+  /// out of range, on stop strings without a tokenizer, and on drafts for a
+  /// module that was compiled without --draft-tokens.
   static Expected<Generator>
   create(LanguageModel model,
          std::shared_ptr<const TokenizerInterface> tokenizer,
@@ -66,8 +79,11 @@ public:
 
   /// The next token and the text that it completes. From the end on, the piece
   /// has the reason why. A token that ends a text is not part of it, and a text
-  /// that a stop string ends stops before it.
+  /// that a stop string ends stops before it. Drafts change nothing but the
+  /// time that it takes.
   Expected<GeneratedPiece> next();
+
+  DraftCounts draftCounts() const { return counts; }
 
   /// Empties the context and begins the random numbers anew.
   void reset();
@@ -79,6 +95,10 @@ private:
 
   bool isEnd(int32_t token) const;
   Expected<GeneratedPiece> finish(StopReason reason);
+  Expected<const float *> readPending();
+  std::vector<int32_t> makeDraft();
+  void accept(int32_t token);
+  void dropDraft();
 
   LanguageModel language;
   std::shared_ptr<const TokenizerInterface> tokenizer; // may be null
@@ -87,7 +107,16 @@ private:
   std::optional<StreamDecoder> decoder;
   StopStrings stops;
   std::optional<int32_t> pending; // generated, not yet read
-  uint64_t generated = 0;         // by this generation
+  std::vector<int32_t> history;   // read and generated; where there are drafts
+  /// Guesses that the model has read behind the last token that was certain,
+  /// how many of them are by now, and the logits after that token and each of
+  /// them.
+  std::vector<int32_t> draft;
+  uint32_t certain = 0;
+  const float *draftLogits = nullptr;
+  uint32_t draftLength = 3; // tokens to guess next
+  DraftCounts counts;
+  uint64_t generated = 0; // by this generation
   StopReason stopped = StopReason::none;
 };
 

@@ -42,31 +42,37 @@ LanguageModel::findForward(const Session &session, const std::string &name,
   return Forward{*program, length, *tokens, *position, *count, *scale, *hidden};
 }
 
-Expected<LanguageModel::Head> LanguageModel::findHead(const Session &session) {
+Expected<LanguageModel::Head> LanguageModel::findHead(const Session &session,
+                                                      const std::string &name) {
   const format::Model &model = session.module().model();
-  Expected<Program> program = session.program("head");
+  uint32_t rows = headTokens(name);
+  Expected<Program> program = session.program(name);
   if (!program.ok())
     return program.status();
-  Expected<float *> hidden = program->input<float>("hidden", model.hidden());
+  Expected<float *> hidden =
+      program->input<float>("hidden", uint64_t(rows) * model.hidden());
   if (!hidden.ok())
     return hidden.status();
   Expected<float *> logits =
-      program->output<float>("logits", model.vocabulary());
+      program->output<float>("logits", uint64_t(rows) * model.vocabulary());
   if (!logits.ok())
     return logits.status();
-  return Head{*program, *hidden, *logits};
+  return Head{*program, rows, *hidden, *logits};
 }
 
 Expected<LanguageModel> LanguageModel::create(Session &session, bool lora,
                                               float loraScale) {
-  Expected<Head> head = findHead(session);
-  if (!head.ok())
-    return head.status();
   const Module &module = session.module();
-  LanguageModel model(*head, module.model(), loraScale);
+  LanguageModel model(module.model(), loraScale);
   uint32_t longest = 0;
   for (const format::Program *program : orEmpty(module.plan().programs())) {
     std::string name = program->name()->str();
+    if (headTokens(name) != 0 && session.isPrepared(name)) {
+      Expected<Head> head = findHead(session, name);
+      if (!head.ok())
+        return head.status();
+      model.heads.push_back(*head);
+    }
     if (forwardTokens(name, lora) == 0 || !session.isPrepared(name))
       continue;
     Expected<Forward> forward = findForward(session, name, lora);
@@ -75,17 +81,20 @@ Expected<LanguageModel> LanguageModel::create(Session &session, bool lora,
     longest = std::max(longest, forward->length);
     model.forwards.push_back(*forward);
   }
+  if (model.heads.empty())
+    return Status::error("the module has no program 'head'");
   if (model.forwards.empty())
     return Status::error(
         lora ? "the module was compiled without adapters: compile it with "
                "--lora-rank above 0"
              : "the module has no forward program");
+  std::sort(model.heads.begin(), model.heads.end(),
+            [](const Head &x, const Head &y) { return x.rows < y.rows; });
   model.rows.resize(size_t(longest) * model.hidden);
   return model;
 }
 
-Expected<std::vector<PromptChunk>> LanguageModel::check(const int32_t *tokens,
-                                                        uint32_t count) const {
+Status LanguageModel::checkTokens(const int32_t *tokens, uint32_t count) const {
   if (count == 0)
     return Status::error("expected at least one token, but got none");
   for (uint32_t i = 0; i < count; ++i)
@@ -94,6 +103,13 @@ Expected<std::vector<PromptChunk>> LanguageModel::check(const int32_t *tokens,
                            std::to_string(vocabularySize - 1) + ", but got " +
                            std::to_string(tokens[i]) + " at index " +
                            std::to_string(i));
+  return Status();
+}
+
+Expected<std::vector<PromptChunk>> LanguageModel::check(const int32_t *tokens,
+                                                        uint32_t count) const {
+  if (Status status = checkTokens(tokens, count); !status.ok())
+    return status;
   std::vector<uint32_t> buckets;
   for (const Forward &forward : forwards)
     buckets.push_back(forward.length);
@@ -158,7 +174,7 @@ Status LanguageModel::appendWithLogits(
   return runChunks(tokens, count, [&] {
     for (uint32_t i = 0; i < rowCount; ++i) {
       Expected<const float *> values =
-          logitsOf(rows.data() + size_t(i) * hidden);
+          logitsOf(rows.data() + size_t(i) * hidden, 1);
       if (!values.ok())
         return values.status();
       row(index++, *values);
@@ -170,11 +186,46 @@ Status LanguageModel::appendWithLogits(
 Expected<const float *> LanguageModel::logits() {
   if (rowCount == 0)
     return Status::error("expected a token before asking for logits");
-  return logitsOf(rows.data() + size_t(rowCount - 1) * hidden);
+  return logitsOf(rows.data() + size_t(rowCount - 1) * hidden, 1);
 }
 
-Expected<const float *> LanguageModel::logitsOf(const float *hiddenRow) {
-  std::copy(hiddenRow, hiddenRow + hidden, head.hidden);
+uint32_t LanguageModel::mostAtOnce() const {
+  uint32_t most = 0;
+  for (const Forward &forward : forwards)
+    if (forward.length <= heads.back().rows &&
+        uint64_t(cached) + forward.length <= context)
+      most = std::max(most, forward.length);
+  return most;
+}
+
+Expected<const float *> LanguageModel::appendAtOnce(const int32_t *tokens,
+                                                    uint32_t count) {
+  if (Status status = checkTokens(tokens, count); !status.ok())
+    return status;
+  const Forward *best = nullptr;
+  for (const Forward &forward : forwards)
+    if (forward.length >= count &&
+        uint64_t(cached) + forward.length <= context &&
+        (!best || forward.length < best->length))
+      best = &forward;
+  if (!best || count > heads.back().rows)
+    return Status::error("no program of the module takes " +
+                         std::to_string(count) +
+                         " tokens at once here: compile it with "
+                         "--draft-tokens, or with a larger --max-context");
+  if (Status status = runChunk({best->length, count}, tokens); !status.ok())
+    return status;
+  return logitsOf(rows.data(), count);
+}
+
+Expected<const float *> LanguageModel::logitsOf(const float *hiddenRows,
+                                                uint32_t count) {
+  const Head &head =
+      *std::find_if(heads.begin(), heads.end(),
+                    [&](const Head &head) { return head.rows >= count; });
+  std::copy(hiddenRows, hiddenRows + size_t(count) * hidden, head.hidden);
+  std::fill(head.hidden + size_t(count) * hidden,
+            head.hidden + size_t(head.rows) * hidden, 0.0f);
   if (Status status = head.program.run(); !status.ok())
     return status;
   return head.logits;

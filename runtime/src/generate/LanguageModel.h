@@ -42,6 +42,13 @@ public:
   /// Empties the KV cache.
   void reset() { cached = rowCount = 0; }
 
+  /// Forgets all tokens of the KV cache but the first `count`, at most
+  /// position(). Tokens must be appended before logits are asked for.
+  void truncate(uint32_t count) {
+    cached = count;
+    rowCount = 0;
+  }
+
   /// Appends `count` tokens to the KV cache. The rows of the final hidden state
   /// are kept for `logits` until the next call. Fails, without effect, if a
   /// token is not in the vocabulary, there is none, or the context would be
@@ -64,6 +71,17 @@ public:
   /// until the next call of any member.
   Expected<const float *> logits();
 
+  /// The most tokens that `appendAtOnce` takes at this place of the context; at
+  /// most 1 in a module that was compiled without --draft-tokens.
+  uint32_t mostAtOnce() const;
+
+  /// Appends `count` tokens, at most mostAtOnce(), in one run, and gives the
+  /// logits after each: `count` rows of `vocabulary()` values, valid until the
+  /// next call of any member. They have the bits that appending the tokens one
+  /// by one gives. Fails as `append`, and where no program has room for as
+  /// many.
+  Expected<const float *> appendAtOnce(const int32_t *tokens, uint32_t count);
+
 private:
   /// A forward program of one length and its fields.
   struct Forward {
@@ -77,27 +95,29 @@ private:
   };
   struct Head {
     Program program;
+    uint32_t rows = 0;
     float *hidden = nullptr;
     const float *logits = nullptr;
   };
 
-  LanguageModel(Head head, const format::Model &model, float loraScale)
-      : head(head), vocabularySize(model.vocabulary()),
-        context(model.max_context()), hidden(model.hidden()), scale(loraScale) {
-  }
+  LanguageModel(const format::Model &model, float loraScale)
+      : vocabularySize(model.vocabulary()), context(model.max_context()),
+        hidden(model.hidden()), scale(loraScale) {}
 
   static Expected<Forward> findForward(const Session &session,
                                        const std::string &name, bool lora);
-  static Expected<Head> findHead(const Session &session);
+  static Expected<Head> findHead(const Session &session,
+                                 const std::string &name);
+  Status checkTokens(const int32_t *tokens, uint32_t count) const;
   Expected<std::vector<PromptChunk>> check(const int32_t *tokens,
                                            uint32_t count) const;
   Status runChunk(const PromptChunk &chunk, const int32_t *tokens);
   Status runChunks(const int32_t *tokens, uint32_t count,
                    const std::function<Status()> &chunkDone);
-  Expected<const float *> logitsOf(const float *hiddenRow);
+  Expected<const float *> logitsOf(const float *hiddenRows, uint32_t count);
 
   std::vector<Forward> forwards;
-  Head head;
+  std::vector<Head> heads; // in order of their rows
   uint32_t vocabularySize;
   uint32_t context;
   uint32_t hidden;

@@ -29,6 +29,7 @@ TEST(Options, EachIsSet) {
            {"pack", ""},
            {"max-context", "9"},
            {"kv-type", "int8"},
+           {"draft-tokens", "4"},
            {"lora-rank", "2"},
            {"lora-targets", "q,down"},
            {"activations", "float"},
@@ -65,6 +66,7 @@ TEST(Options, EachIsSet) {
   EXPECT_TRUE(options.pack);
   EXPECT_EQ(options.maxContext, 9);
   EXPECT_EQ(options.kvType, KVType::Int8);
+  EXPECT_EQ(options.draftTokens, 4);
   EXPECT_EQ(options.tokenizer, "folder");
   EXPECT_EQ(options.dimensions.lookup("n"), 4);
   EXPECT_EQ(options.constants.lookup("shape"), "shape.npy");

@@ -10,6 +10,7 @@
 #include "TestModule.h"
 
 #include "generate/Generator.h"
+#include "generate/NgramDraft.h"
 #include "random/SplitMix64.h"
 #include "text/MakeTokenizer.h"
 
@@ -71,6 +72,30 @@ TEST(StopStrings, HoldsBackNoMoreThanMayBecomeOne) {
   EXPECT_EQ(stops.push(": y"), "");
   EXPECT_TRUE(stops.found());
   EXPECT_EQ(stops.finish(), "");
+}
+
+using Tokens = std::vector<int32_t>;
+
+TEST(NgramDraft, GuessesWhatFollowedBefore) {
+  EXPECT_EQ(draftFromNgrams({1, 2, 3, 4, 1, 2}, 9), Tokens({3, 4, 1, 2}));
+  EXPECT_EQ(draftFromNgrams({1, 2, 3, 4, 1, 2}, 2), Tokens({3, 4}));
+  // A place that overlaps the end.
+  EXPECT_EQ(draftFromNgrams({5, 5, 5}, 9), Tokens({5}));
+  // Of two places the latest, but a longer end in common counts more.
+  EXPECT_EQ(draftFromNgrams({1, 2, 3, 1, 2, 4, 1, 2}, 1), Tokens({4}));
+  EXPECT_EQ(draftFromNgrams({7, 1, 2, 3, 8, 1, 2, 4, 7, 1, 2}, 1), Tokens({3}));
+  // Ends of more than 4 tokens are not told apart.
+  EXPECT_EQ(
+      draftFromNgrams({0, 1, 2, 3, 4, 5, 9, 1, 2, 3, 4, 6, 0, 1, 2, 3, 4}, 1),
+      Tokens({6}));
+}
+
+TEST(NgramDraft, GuessesNothingAfterWhatIsNew) {
+  EXPECT_EQ(draftFromNgrams({}, 9), Tokens());
+  EXPECT_EQ(draftFromNgrams({1}, 9), Tokens());
+  EXPECT_EQ(draftFromNgrams({1, 1}, 9), Tokens());
+  EXPECT_EQ(draftFromNgrams({2, 3, 1, 3}, 9), Tokens());
+  EXPECT_EQ(draftFromNgrams({1, 2, 3, 1, 2}, 0), Tokens());
 }
 
 class GeneratorTest : public testing::Test {

@@ -2,10 +2,11 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// C[M, N] = sum_k A(m, k) * B(n, k) for at most 4 rows of A, as the language
+// C[M, N] = sum_k A(m, k) * B(n, k) for at most 8 rows of A, as the language
 // model's head in decoding has it. What counts is to read B once and in order:
 // 8 of its rows at a time are multiplied as they lie in memory, and their sums
-// are added across lanes in a fixed order at the end.
+// are added across lanes in a fixed order at the end. Several rows of A share
+// what is loaded and widened of B; each is summed as if it were alone.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,7 +23,9 @@ using namespace sterna::kernels;
 
 namespace {
 
-constexpr int64_t mostRows = 4;
+constexpr int64_t mostRows = 8;
+/// Rows of A that are multiplied together.
+constexpr int64_t mostTogether = 4;
 /// Workgroups at most: enough for an even share, few enough to be cheap.
 constexpr int64_t mostGroups = 64;
 /// Vectors of a row that are multiplied at a time.
@@ -31,11 +34,19 @@ constexpr int64_t cacheLine = 64;
 
 class Emission {
 public:
-  Emission(KernelBuilder &k, const FloatProduct &product, int64_t vectorLanes,
-           ValueRange buffers)
+  Emission(KernelBuilder &k, const FloatProduct &product,
+           const TargetInfo &target, ValueRange buffers)
       : k(k), product(product), buffers(buffers), left(buffers[product.left]),
         right(buffers[product.right]),
-        width(product.k < vectorLanes ? lanes : vectorLanes) {}
+        width(product.k < target.vectorLanes ? lanes : target.vectorLanes),
+        together(mostTogether) {
+    while (product.m % together)
+      --together;
+    // Half of the registers hold sums.
+    atATime = std::clamp<int64_t>(target.registers / 2 / together, 1, lanes);
+    while (lanes % atATime)
+      --atATime;
+  }
 
   /// Columns [block * 8, block * 8 + 8) of C.
   void emitBlock(Value block) {
@@ -46,16 +57,32 @@ public:
       sources.push_back(product.n % lanes ? k.min(source, product.n - 1)
                                           : source);
     }
-    k.loop(product.m, [&](Value row) {
-      emitResult(k.sumEach(emitSums(row, sources)), row, column);
+    k.loop(product.m / together, [&](Value group) {
+      SmallVector<Value> rows;
+      for (int64_t i = 0; i < together; ++i)
+        rows.push_back(k.add(k.mul(group, together), i));
+      emitRows(rows, sources, column);
     });
   }
 
 private:
-  SmallVector<Value> emitSums(Value row, ArrayRef<Value> sources) {
+  void emitRows(ArrayRef<Value> rows, ArrayRef<Value> sources, Value column) {
+    std::vector<SmallVector<Value>> sums(rows.size());
+    for (int64_t first = 0; first < lanes; first += atATime) {
+      SmallVector<Value> some = emitSums(rows, sources.slice(first, atATime));
+      for (auto [number, sum] : llvm::enumerate(some))
+        sums[number % rows.size()].push_back(sum);
+    }
+    for (auto [row, sum] : llvm::zip_equal(rows, sums))
+      emitResult(k.sumEach(sum), row, column);
+  }
+
+  /// The sums of each of `sources` with each of `rows`.
+  SmallVector<Value> emitSums(ArrayRef<Value> rows, ArrayRef<Value> sources) {
     int64_t whole = product.k / width * width;
     int64_t unrolled = whole / (unroll * width) * unroll * width;
-    SmallVector<Value> sums(lanes, k.floatVector(0, width));
+    SmallVector<Value> sums(rows.size() * sources.size(),
+                            k.floatVector(0, width));
     sums = k.loop(k.index(0), k.index(unrolled), unroll * width, sums,
                   [&](Value at, ValueRange sums) {
                     SmallVector<Value> next(sums);
@@ -63,12 +90,12 @@ private:
                       Value column = k.add(at, i * width);
                       if (i * width * elementBytes() % cacheLine == 0)
                         prefetchNext(sources, column);
-                      next = emitStep(row, sources, column, next, Value());
+                      next = emitStep(rows, sources, column, next, Value());
                     }
                     return next;
                   });
     for (int64_t at = unrolled; at < whole; at += width)
-      sums = emitStep(row, sources, k.index(at), sums, Value());
+      sums = emitStep(rows, sources, k.index(at), sums, Value());
     if (whole == product.k)
       return sums;
     // The last elements once more, those that were counted left out.
@@ -79,7 +106,7 @@ private:
     Value mask = arith::ConstantOp::create(
         k.b, k.loc,
         DenseElementsAttr::get(VectorType::get(width, k.b.getI1Type()), open));
-    return emitStep(row, sources, k.index(product.k - width), sums, mask);
+    return emitStep(rows, sources, k.index(product.k - width), sums, mask);
   }
 
   /// The next 8 rows: each alone is too short for hardware to run ahead.
@@ -92,16 +119,20 @@ private:
     return cast<MemRefType>(right.getType()).getElementTypeBitWidth() / 8;
   }
 
-  SmallVector<Value> emitStep(Value row, ArrayRef<Value> sources, Value at,
-                              ValueRange sums, Value mask) {
+  SmallVector<Value> emitStep(ArrayRef<Value> rows, ArrayRef<Value> sources,
+                              Value at, ValueRange sums, Value mask) {
     auto loadOpen = [&](Value matrix, Value index) {
       Value x = k.toF32(k.loadVector(matrix, {index, at}, width));
       return mask ? k.select(mask, x, k.floatVector(0, width)) : x;
     };
-    Value x = loadOpen(left, row);
-    SmallVector<Value> next;
-    for (auto [source, sum] : llvm::zip_equal(sources, sums))
-      next.push_back(k.fma(x, loadOpen(right, source), sum));
+    SmallVector<Value> xs, next;
+    for (Value row : rows)
+      xs.push_back(loadOpen(left, row));
+    for (Value source : sources) {
+      Value y = loadOpen(right, source);
+      for (Value x : xs)
+        next.push_back(k.fma(x, y, sums[next.size()]));
+    }
     return next;
   }
 
@@ -125,12 +156,14 @@ private:
   Value left, right;
   /// Lanes of the registers in use: 8 or 16.
   int64_t width;
+  /// Rows of A, and of B, that are multiplied together.
+  int64_t together, atATime;
 };
 
 class DotPlan : public KernelPlan {
 public:
-  DotPlan(FloatProduct product, int64_t vectorLanes)
-      : product(std::move(product)), vectorLanes(vectorLanes) {}
+  DotPlan(FloatProduct product, const TargetInfo &target)
+      : product(std::move(product)), target(target) {}
 
   int64_t getWorkgroups() const override {
     return std::min(blocks(), mostGroups);
@@ -139,7 +172,7 @@ public:
   void emit(OpBuilder &builder, Location loc, ValueRange buffers, Value begin,
             Value end) const override {
     KernelBuilder k(builder, loc);
-    Emission emission(k, product, vectorLanes, buffers);
+    Emission emission(k, product, target, buffers);
     k.loop(k.share(begin, blocks(), getWorkgroups()),
            k.share(end, blocks(), getWorkgroups()), 1,
            [&](Value block) { emission.emitBlock(block); });
@@ -149,7 +182,7 @@ private:
   int64_t blocks() const { return llvm::divideCeil(product.n, lanes); }
 
   FloatProduct product;
-  int64_t vectorLanes;
+  TargetInfo target;
 };
 
 struct FloatDot : KernelEmitter {
@@ -162,7 +195,7 @@ struct FloatDot : KernelEmitter {
         product->rightForm != RightForm::columns || product->leftTransposed ||
         product->accumulated)
       return nullptr;
-    return std::make_unique<DotPlan>(std::move(*product), target.vectorLanes);
+    return std::make_unique<DotPlan>(std::move(*product), target);
   }
 };
 

@@ -76,7 +76,7 @@ TEST(FloatMatmul, Shapes) {
 }
 
 TEST(FloatMatmul, RightTransposed) {
-  const int64_t sizes[][3] = {{5, 24, 3},   {5, 25, 8},    {16, 30, 17},
+  const int64_t sizes[][3] = {{9, 24, 3},   {9, 25, 8},    {16, 30, 17},
                               {17, 9, 259}, {128, 8, 700}, {2, 40, 5}};
   for (auto [m, n, k] : sizes) {
     KernelCase c = shaped(m, n, k);
@@ -89,7 +89,7 @@ TEST(FloatMatmul, ElementTypes) {
   for (const char *left : {"f32", "f16", "bf16"})
     for (const char *right : {"f32", "f16", "bf16", "i8"})
       for (bool rightTransposed : {false, true}) {
-        KernelCase c = shaped(7, 29, 45);
+        KernelCase c = shaped(9, 29, 45);
         c.left = left;
         c.right = right;
         c.rightTransposed = rightTransposed;
@@ -138,8 +138,9 @@ TEST(FloatMatmul, TernaryBase3) {
 }
 
 TEST(FloatDot, Shapes) {
-  const int64_t sizes[][3] = {
-      {1, 8, 8}, {1, 33, 100}, {2, 7, 64}, {4, 700, 19}};
+  const int64_t sizes[][3] = {{1, 8, 8},    {1, 33, 100}, {2, 7, 64},
+                              {4, 700, 19}, {5, 9, 40},   {6, 33, 100},
+                              {7, 16, 24},  {8, 75, 136}};
   for (auto [m, n, k] : sizes)
     for (const char *right : {"f32", "f16", "bf16", "i8"}) {
       KernelCase c = shaped(m, n, k);
@@ -147,6 +148,35 @@ TEST(FloatDot, Shapes) {
       c.rightTransposed = true;
       c.end = n == 33 ? End::residual : End::none;
       check(c, "float-dot");
+    }
+}
+
+/// What a row gives does not depend on those beside it: drafts rest on that.
+TEST(FloatDot, RowsAlone) {
+  for (const Level *level : getHostLevels())
+    for (int64_t m : {2, 4, 6, 8}) {
+      SCOPED_TRACE(std::to_string(m) + " rows at " + level->name.str());
+      KernelCase c = shaped(m, 37, 300);
+      c.right = "i8";
+      c.rightTransposed = true;
+      KernelData data = makeData(c);
+      auto together = CompiledKernel::create(data.source, *level);
+      c.m = 1;
+      auto alone = CompiledKernel::create(makeData(c).source, *level);
+      ASSERT_TRUE(together && alone);
+      together->run(data.pointers, 0, together->groups);
+      for (int64_t row = 0; row < m; ++row) {
+        std::vector<float> result(c.n);
+        std::vector<void *> pointers = data.pointers;
+        pointers[0] = data.buffers[0].data() + row * c.k * 4;
+        pointers[data.result] = result.data();
+        alone->run(pointers, 0, alone->groups);
+        EXPECT_EQ(std::memcmp(result.data(),
+                              data.buffers[data.result].data() + row * c.n * 4,
+                              c.n * 4),
+                  0)
+            << "row " << row;
+      }
     }
 }
 
