@@ -92,3 +92,23 @@ func.func @caches(%k: tensor<1x2x2x4xf32> {tern.input = "k"}, %cos: tensor<8x2xf
   %d = tern.cache_update %other, %s, %position, %length : tensor<8x2x4xf16>, tensor<2x2x4xf32>, tensor<i32>, tensor<i32>
   return %c, %d, %r : tensor<8x2x4xf16>, tensor<8x2x4xf16>, tensor<1x2x2x4xf32>
 }
+
+// -----
+
+// Codes and scales go to two caches: what computes both stands before them.
+// CHECK-LABEL: func.func @codes(
+// CHECK: %[[Q:.+]]:2 = plan.dispatch @quantize_0(
+// CHECK: plan.dispatch @cache_update_1(
+// CHECK: plan.dispatch @cache_update_2(
+// CHECK: return
+func.func @codes(%k: tensor<4x4xf32> {tern.input = "k"}, %position: tensor<i32> {tern.input = "position"}, %length: tensor<i32> {tern.input = "length"},
+                 %old: tensor<8x2x4xi8> {tern.state = #tern.state<name = "a", kind = kv_cache>},
+                 %other: tensor<8x2x1xf32> {tern.state = #tern.state<name = "b", kind = kv_cache>})
+    -> (tensor<8x2x4xi8> {tern.tied = 3 : i64}, tensor<8x2x1xf32> {tern.tied = 4 : i64}) {
+  %q, %t = tern.quantize %k : tensor<4x4xf32> -> tensor<4x4xi8>, tensor<4xf32>
+  %s = tensor.expand_shape %t [[0, 1, 2]] output_shape [2, 2, 1] : tensor<4xf32> into tensor<2x2x1xf32>
+  %c = tensor.expand_shape %q [[0, 1], [2]] output_shape [2, 2, 4] : tensor<4x4xi8> into tensor<2x2x4xi8>
+  %a = tern.cache_update %old, %c, %position, %length : tensor<8x2x4xi8>, tensor<2x2x4xi8>, tensor<i32>, tensor<i32>
+  %b = tern.cache_update %other, %s, %position, %length : tensor<8x2x1xf32>, tensor<2x2x1xf32>, tensor<i32>, tensor<i32>
+  return %a, %b : tensor<8x2x4xi8>, tensor<8x2x1xf32>
+}

@@ -214,7 +214,8 @@ private:
       value = reshape->getOperand(0);
     }
     Group *group = groupOf.lookup(value.getDefiningOp());
-    if (!group || group->ops.size() != 1 || !value.hasOneUse() ||
+    if (!group || group->ops.size() != 1 ||
+        group->ops.front()->getNumResults() != 1 || !value.hasOneUse() ||
         !isSmall(value) || !llvm::all_of(reshapes, [](Operation *reshape) {
           return reshape->hasOneUse();
         }))
