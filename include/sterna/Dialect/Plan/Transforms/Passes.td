@@ -52,31 +52,6 @@ def FormDispatchesPass : Pass<"sterna-form-dispatches", "::mlir::ModuleOp"> {
   ];
 }
 
-def RepeatElementwisePass
-    : Pass<"sterna-repeat-elementwise", "::mlir::ModuleOp"> {
-  let summary = "Compute elementwise values again rather than keep them";
-  let description = [{
-    In a function with an argument marked `tern.loss_scale`, elementwise values of
-    the forward pass that elementwise ops of the backward pass read are computed
-    again before the first of them, if what they are made of, and the backward
-    pass does not read anyway, has fewer bytes than they. Where they become one
-    kernel (--sterna-form-dispatches), they are never kept: of SwiGLU, gate and up
-    are, and nothing else.
-
-    ```mlir
-    %e = math.exp %x
-    ...
-    %dx = arith.mulf %dy, %e       // %x is read by the backward pass, too
-    // becomes
-    %f = math.exp %x
-    %dx = arith.mulf %dy, %f
-    ```
-  }];
-  let statistics = [
-    Statistic<"numCloned", "num-cloned", "Ops that are computed again">
-  ];
-}
-
 def RecomputePass : Pass<"sterna-recompute", "::mlir::ModuleOp"> {
   let summary = "Recompute activations in the backward pass";
   let description = [{
@@ -89,8 +64,10 @@ def RecomputePass : Pass<"sterna-recompute", "::mlir::ModuleOp"> {
     `budget` is bytes of a whole process that trains: what `train_micro` and
     `train_apply`, or `train_step`, read and write, the arena, and 16 MiB for all
     else. As much is kept as fits, first what takes the longest to compute for its
-    bytes; or, where checkpoints alone do not fit, fewer of these. It is an error
-    where nothing fits. A negative one asks for the smallest arena.
+    bytes. Where checkpoints alone do not fit, each block is computed again in two
+    halves, cut at a dispatch that all of the block behind it is computed from;
+    then fewer checkpoints are kept. It is an error where nothing fits. A negative
+    one asks for the smallest arena.
 
     What replaces a state tensor is moved behind the last op that reads the old
     one, which may be a clone.
@@ -117,6 +94,31 @@ def RecomputePass : Pass<"sterna-recompute", "::mlir::ModuleOp"> {
   ];
 }
 
+def RepeatElementwisePass
+    : Pass<"sterna-repeat-elementwise", "::mlir::ModuleOp"> {
+  let summary = "Compute elementwise values again rather than keep them";
+  let description = [{
+    In a function with an argument marked `tern.loss_scale`, elementwise values of
+    the forward pass that elementwise ops of the backward pass read are computed
+    again before the first of them, if what they are made of, and the backward
+    pass does not read anyway, has fewer bytes than they. Where they become one
+    kernel (--sterna-form-dispatches), they are never kept: of SwiGLU, gate and up
+    are, and nothing else.
+
+    ```mlir
+    %e = math.exp %x
+    ...
+    %dx = arith.mulf %dy, %e       // %x is read by the backward pass, too
+    // becomes
+    %f = math.exp %x
+    %dx = arith.mulf %dy, %f
+    ```
+  }];
+  let statistics = [
+    Statistic<"numCloned", "num-cloned", "Ops that are computed again">
+  ];
+}
+
 def SchedulePass : Pass<"sterna-schedule", "::mlir::ModuleOp"> {
   let summary = "Place every buffer and turn program functions into programs";
   let description = [{
@@ -126,7 +128,10 @@ def SchedulePass : Pass<"sterna-schedule", "::mlir::ModuleOp"> {
     one argument shows as a flat tensor (`tern.states`) lie there in all
     programs. A result that is
     tied to a function argument, directly or through a kernel, lives in that
-    argument's buffer.
+    argument's buffer. In a function with a backward pass a result of more than
+    64 KiB takes the place of an operand of its type that dies, where its kernel
+    computes it elementwise from that; the dispatch then runs a variant of the
+    kernel in which it is tied.
 
     ```mlir
     func.func @p(%x: tensor<4xf32>) -> tensor<4xf32> {
