@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "sterna/Codegen/Kernels/Matching.h"
+#include "sterna/Dialect/Tern/IR/Tern.h"
 #include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
@@ -43,14 +44,16 @@ bool isElementwiseIn(Value value, Operation *root, ArrayRef<int64_t> shape,
 }
 
 /// Whether a tied argument is read only where the result is then written: as an
-/// operand of a tile op or as the root's accumulator.
+/// operand of a tile op, as the root's accumulator, or as the cotangent of a
+/// norm, of which rows are read before they are written.
 bool isReadInPlace(BlockArgument argument, Operation *root) {
   return llvm::all_of(argument.getUses(), [&](OpOperand &use) {
-    if (use.getOwner() == root) {
-      auto matmul = dyn_cast<linalg::MatmulOp>(root);
-      return matmul && matmul.isDpsInit(&use);
-    }
-    return !isa<linalg::BroadcastOp>(use.getOwner());
+    if (use.getOwner() != root)
+      return !isa<linalg::BroadcastOp>(use.getOwner());
+    if (auto norm = dyn_cast<tern::RmsNormGradOp>(root))
+      return &use == &norm.getCotangentMutable();
+    auto matmul = dyn_cast<linalg::MatmulOp>(root);
+    return matmul && matmul.isDpsInit(&use);
   });
 }
 

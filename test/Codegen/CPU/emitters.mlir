@@ -125,3 +125,14 @@ plan.kernel @attention_with_epilogue tied [-1] {
   %y = arith.addf %o, %q : tensor<1x4x2x3x8xf32>
   plan.yield %y : tensor<1x4x2x3x8xf32>
 }
+
+// The gradient of a norm takes the place of the cotangent, a row of which is read
+// before it is written.
+// CHECK-LABEL: plan.kernel @norm_gradient_in_place
+// CHECK-SAME: {emitter = "rms-norm-grad"
+plan.kernel @norm_gradient_in_place tied [2] {
+^bb0(%x: tensor<128x768xf32>, %w: tensor<768xf32>, %dy: tensor<128x768xf32>, %r: tensor<128x768xf32>):
+  %dx = tern.rms_norm_grad %x, %w, %dy {epsilon = 1.0e-05 : f64} : tensor<128x768xf32>, tensor<768xf32>
+  %y = arith.addf %dx, %r : tensor<128x768xf32>
+  plan.yield %y : tensor<128x768xf32>
+}

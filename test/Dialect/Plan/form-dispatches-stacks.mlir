@@ -97,3 +97,16 @@ func.func @replaced(%s: tensor<4xf32> {tern.state = #tern.state<name = "g", kind
   %t = arith.addf %s, %h : tensor<4xf32>
   return %t, %y, %z : tensor<4xf32>, tensor<4xf32>, tensor<8xf32>
 }
+
+// -----
+
+// What nothing but a view reads that nothing reads is computed all the same.
+// CHECK-LABEL: func.func @unread(
+// CHECK: plan.dispatch @exp_0(
+func.func @unread(%x: tensor<4xf32> {tern.input = "x"}) -> (tensor<2xf32> {tern.output = "y"}) {
+  %a = math.exp %x : tensor<4xf32>
+  %v = tensor.expand_shape %a [[0, 1]] output_shape [2, 2] : tensor<4xf32> into tensor<2x2xf32>
+  %h = tensor.extract_slice %x[0] [2] [1] : tensor<4xf32> to tensor<2xf32>
+  %y = math.sin %h : tensor<2xf32>
+  return %y : tensor<2xf32>
+}

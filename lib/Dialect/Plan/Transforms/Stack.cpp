@@ -3,10 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // See Grouping.h. A group joins an earlier stack if all that it reads is there
-// by then, and either both read results of one dispatch, or argument, as their
-// largest input, or all that both read and write is small and nothing stands
-// between them. So nothing waits for long: neither what a dispatch reads for
-// the rest of it, nor its results for their users.
+// by then, and either all that both read and write is small and nothing stands
+// between them, or both read most from one dispatch, or argument, and no memory
+// has become free in between, in which the group's results could have been.
 //
 //===----------------------------------------------------------------------===//
 
@@ -49,8 +48,10 @@ public:
     Entry entry = describe(group);
     size_t number = findStack(entry);
     for (Value output : entry.outputs) {
+      auto it = lastReader.find(output);
       liveBytes += bytesOf(output);
-      dying[lastReader.at(output)] += bytesOf(output);
+      // One that nothing reads dies at once.
+      dying[it == lastReader.end() ? numAdded : it->second] += bytesOf(output);
     }
     liveBytes -= dying[numAdded++];
     if (number == stacks.size()) {
