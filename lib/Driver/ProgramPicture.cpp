@@ -86,8 +86,7 @@ private:
 };
 
 /// The ops of kernels of one kind: "rms_norm" of @rms_norm_33 and of its
-/// variant
-/// @rms_norm_33_0.
+/// variant @rms_norm_33_0.
 StringRef kindOf(plan::KernelOp kernel) {
   return kernel.getSymName().rtrim("_0123456789");
 }

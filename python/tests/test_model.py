@@ -60,6 +60,17 @@ def test_drafts_change_no_text(model, tmp_path):
         assert "".join(other.generate("In the morning", draft="ngram", **options)) == (
             "".join(model.generate("In the morning", **options))
         )
+    # Neither an evaluation nor tokens that are refused disturb what was guessed.
+    wide = sterna.load(
+        sterna.compile(
+            MODEL, tmp_path / "wide.stn", draft_tokens=8, batch=64, lora_rank=0
+        )
+    )
+    text = ""
+    for piece in wide.generate("In the morning", draft="ngram", max_tokens=40):
+        wide.evaluate(["And God said"])
+        text += piece
+    assert text == "".join(model.generate("In the morning", max_tokens=40))
     with pytest.raises(sterna.Error, match="--draft-tokens"):
         model.generate("In the morning", draft="ngram")
     with pytest.raises(ValueError, match="draft: expected"):

@@ -112,9 +112,10 @@ tern::TokenizerAttr describeTokenizer(mlir::MLIRContext *context,
                                       const TokenizerDescription &tokenizer);
 
 /// Builds the module of the `import` phase: a `tern.param` for each tensor and
-/// the functions `forward_1`, `forward_16`, `forward_128`, `head` and `eval`, and
-/// `forward_T` and `head_T` for drafts (docs/device-binary.md has their arguments). Emits an error at the context
-/// and returns null when a tensor is missing or has an unexpected shape.
+/// the functions `forward_1`, `forward_16`, `forward_128`, `head` and `eval`,
+/// and `forward_T` and `head_T` for drafts (docs/device-binary.md has their
+/// arguments). Emits an error at the context and returns null when a tensor is
+/// missing or has an unexpected shape.
 mlir::OwningOpRef<mlir::ModuleOp> buildModel(mlir::MLIRContext *context,
                                              const ModelDescription &model,
                                              const ProgramOptions &options);

@@ -188,7 +188,7 @@ sterna_status_t sterna_generator_append(sterna_generator_t *generator,
 }
 
 uint32_t sterna_generator_position(const sterna_generator_t *generator) {
-  return generator ? generator->generator->model().position() : 0;
+  return generator ? generator->generator->position() : 0;
 }
 
 sterna_status_t sterna_generator_next(sterna_generator_t *generator,

@@ -79,15 +79,18 @@ bool Generator::isEnd(int32_t token) const {
 
 /// Guesses that are not certain are no part of the text.
 void Generator::dropDraft() {
-  if (certain < draft.size())
-    language.truncate(language.position() - uint32_t(draft.size() - certain));
+  if (uncertain() > 0)
+    language.seek(position());
+  forgetDraft();
+}
+
+void Generator::forgetDraft() {
   draft.clear();
-  draftLogits = nullptr;
+  draftLogits.clear();
   certain = 0;
 }
 
 Status Generator::append(const int32_t *tokens, uint64_t count) {
-  dropDraft();
   std::vector<int32_t> all;
   if (pending)
     all.push_back(*pending);
@@ -97,8 +100,15 @@ Status Generator::append(const int32_t *tokens, uint64_t count) {
   uint32_t most = uint32_t(std::min<uint64_t>(all.size(), UINT32_MAX));
   if (count == 0)
     return Status::error("expected at least one token, but got none");
-  if (Status status = language.append(all.data(), most); !status.ok())
+  uint32_t guessed = language.position();
+  if (uncertain() > 0)
+    language.seek(position());
+  if (Status status = language.append(all.data(), most); !status.ok()) {
+    if (uncertain() > 0)
+      language.seek(guessed);
     return status;
+  }
+  forgetDraft();
   pending.reset();
   if (options.draft != Draft::none)
     history.insert(history.end(), tokens, tokens + count);
@@ -146,9 +156,9 @@ Expected<const float *> Generator::readPending() {
     return logits.status();
   pending.reset();
   draft.assign(tokens.begin() + 1, tokens.end());
-  draftLogits = *logits;
+  draftLogits.assign(*logits, *logits + tokens.size() * language.vocabulary());
   counts.drafted += draft.size();
-  return draftLogits;
+  return draftLogits.data();
 }
 
 /// Goes on with `token`, which the model has read if it was guessed.
@@ -179,9 +189,10 @@ Expected<GeneratedPiece> Generator::next() {
   if (pending && language.position() == language.contextSize())
     return finish(StopReason::context);
   Expected<const float *> logits =
-      pending       ? readPending()
-      : draftLogits ? draftLogits + size_t(certain) * language.vocabulary()
-                    : language.logits();
+      pending ? readPending()
+      : draftLogits.empty()
+          ? language.logits()
+          : draftLogits.data() + size_t(certain) * language.vocabulary();
   if (!logits.ok())
     return logits.status();
   Expected<int32_t> token = sampler.sample(*logits);
@@ -200,9 +211,7 @@ Expected<GeneratedPiece> Generator::next() {
 void Generator::reset() {
   language.reset();
   sampler = Sampler(options.sampler, language.vocabulary());
-  draft.clear();
-  draftLogits = nullptr;
-  certain = 0;
+  forgetDraft();
   history.clear();
   pending.reset();
   decoder.reset();

@@ -85,6 +85,9 @@ public:
 
   DraftCounts draftCounts() const { return counts; }
 
+  /// Tokens in the context; guesses do not count before they come true.
+  uint32_t position() const { return language.position() - uncertain(); }
+
   /// Empties the context and begins the random numbers anew.
   void reset();
 
@@ -99,6 +102,8 @@ private:
   std::vector<int32_t> makeDraft();
   void accept(int32_t token);
   void dropDraft();
+  void forgetDraft();
+  uint32_t uncertain() const { return uint32_t(draft.size()) - certain; }
 
   LanguageModel language;
   std::shared_ptr<const TokenizerInterface> tokenizer; // may be null
@@ -110,10 +115,10 @@ private:
   std::vector<int32_t> history;   // read and generated; where there are drafts
   /// Guesses that the model has read behind the last token that was certain,
   /// how many of them are by now, and the logits after that token and each of
-  /// them.
+  /// them: a copy, for others may run programs of the session in between.
   std::vector<int32_t> draft;
   uint32_t certain = 0;
-  const float *draftLogits = nullptr;
+  std::vector<float> draftLogits;
   uint32_t draftLength = 3; // tokens to guess next
   DraftCounts counts;
   uint64_t generated = 0; // by this generation

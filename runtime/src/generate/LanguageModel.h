@@ -42,9 +42,10 @@ public:
   /// Empties the KV cache.
   void reset() { cached = rowCount = 0; }
 
-  /// Forgets all tokens of the KV cache but the first `count`, at most
-  /// position(). Tokens must be appended before logits are asked for.
-  void truncate(uint32_t count) {
+  /// Goes back to the first `count` tokens of the KV cache, or, before others
+  /// are appended, forth again. Tokens must be appended before logits are asked
+  /// for.
+  void seek(uint32_t count) {
     cached = count;
     rowCount = 0;
   }

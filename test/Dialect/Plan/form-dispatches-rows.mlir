@@ -112,3 +112,26 @@ func.func @codes(%k: tensor<4x4xf32> {tern.input = "k"}, %position: tensor<i32> 
   %b = tern.cache_update %other, %s, %position, %length : tensor<8x2x1xf32>, tensor<2x2x1xf32>, tensor<i32>, tensor<i32>
   return %a, %b : tensor<8x2x4xi8>, tensor<8x2x1xf32>
 }
+
+// -----
+
+// A product stays one of its own, whatever is done with it, and so does a run that
+// replaces state.
+// CHECK-LABEL: func.func @apart(
+// CHECK: plan.dispatch @matmul_0(
+// CHECK: plan.dispatch @cache_update_1(
+// CHECK: plan.dispatch @addf_2(
+// CHECK: plan.dispatch @rms_norm_3(
+// CHECK: return
+func.func @apart(%x: tensor<2x8xf32> {tern.input = "x"}, %v: tensor<8x8xf32> {tern.input = "v"}, %w: tensor<8xf32> {tern.input = "w"}, %position: tensor<i32> {tern.input = "position"}, %length: tensor<i32> {tern.input = "length"},
+                 %old: tensor<8x2x4xf16> {tern.state = #tern.state<name = "a", kind = kv_cache>},
+                 %s: tensor<2x8xf32> {tern.state = #tern.state<name = "g", kind = gradient, target = "q_proj">})
+    -> (tensor<8x2x4xf16> {tern.tied = 5 : i64}, tensor<2x8xf32> {tern.tied = 6 : i64}, tensor<2x8xf32> {tern.output = "y"}) {
+  %zero = arith.constant dense<0.0> : tensor<2x8xf32>
+  %a = linalg.matmul ins(%x, %v : tensor<2x8xf32>, tensor<8x8xf32>) outs(%zero : tensor<2x8xf32>) -> tensor<2x8xf32>
+  %b = tensor.expand_shape %a [[0], [1, 2]] output_shape [2, 2, 4] : tensor<2x8xf32> into tensor<2x2x4xf32>
+  %c = tern.cache_update %old, %b, %position, %length : tensor<8x2x4xf16>, tensor<2x2x4xf32>, tensor<i32>, tensor<i32>
+  %t = arith.addf %s, %x : tensor<2x8xf32>
+  %y = tern.rms_norm %t, %w {epsilon = 1.0e-05 : f64} : tensor<2x8xf32>, tensor<8xf32>
+  return %c, %t, %y : tensor<8x2x4xf16>, tensor<2x8xf32>, tensor<2x8xf32>
+}

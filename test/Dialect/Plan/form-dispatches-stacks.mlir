@@ -110,3 +110,21 @@ func.func @unread(%x: tensor<4xf32> {tern.input = "x"}) -> (tensor<2xf32> {tern.
   %y = math.sin %h : tensor<2xf32>
   return %y : tensor<2xf32>
 }
+
+// -----
+
+// Nor is it replaced before the only one that reads it, which it does not read
+// itself.
+// CHECK-LABEL: func.func @written(
+// CHECK: plan.dispatch @transpose_0(
+// CHECK: plan.dispatch @transpose_0(%[[R:.+]])
+// CHECK: plan.dispatch @exp_1(
+// CHECK: return
+func.func @written(%r: tensor<256x256xf32> {tern.state = #tern.state<name = "g", kind = gradient, target = "q_proj">}, %x: tensor<256x256xf32> {tern.input = "x"})
+    -> (tensor<256x256xf32> {tern.tied = 0 : i64}, tensor<256x256xf32> {tern.output = "a"}, tensor<256x256xf32> {tern.output = "c"}) {
+  %e = tensor.empty() : tensor<256x256xf32>
+  %a = linalg.transpose ins(%x : tensor<256x256xf32>) outs(%e : tensor<256x256xf32>) permutation = [1, 0]
+  %c = linalg.transpose ins(%r : tensor<256x256xf32>) outs(%e : tensor<256x256xf32>) permutation = [1, 0]
+  %b = math.exp %x : tensor<256x256xf32>
+  return %b, %a, %c : tensor<256x256xf32>, tensor<256x256xf32>, tensor<256x256xf32>
+}

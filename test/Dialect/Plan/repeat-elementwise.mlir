@@ -74,3 +74,23 @@ func.func @forward(%x: tensor<4xf32> {tern.input = "x"}) -> (tensor<4xf32> {tern
   %y = arith.mulf %x, %e : tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// State that is replaced may be gone when the backward pass runs.
+// CHECK-LABEL: func.func @replaced(
+// CHECK: %[[E:.+]] = math.exp %{{.+}}
+// CHECK-NOT: math.exp
+// CHECK: arith.mulf %{{.+}}, %[[E]]
+// CHECK-NOT: math.exp
+// CHECK: return
+func.func @replaced(%s: tensor<4xf32> {tern.state = #tern.state<name = "g", kind = gradient, target = "q_proj">}, %x: tensor<4xf32> {tern.input = "x"},
+                    %scale: tensor<f32> {tern.input = "loss_scale", tern.loss_scale})
+    -> (tensor<4xf32> {tern.tied = 0 : i64}, tensor<4xf32> {tern.output = "d"}) {
+  %e = math.exp %s : tensor<4xf32>
+  %f = arith.addf %e, %x : tensor<4xf32>
+  %t = arith.addf %s, %f : tensor<4xf32>
+  %empty = tensor.empty() : tensor<4xf32>
+  %dy = linalg.broadcast ins(%scale : tensor<f32>) outs(%empty : tensor<4xf32>) dimensions = [0]
+  %a = arith.mulf %dy, %e : tensor<4xf32>
+  %d = arith.mulf %a, %f : tensor<4xf32>
+  return %t, %d : tensor<4xf32>, tensor<4xf32>
+}

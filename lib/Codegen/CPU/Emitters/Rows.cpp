@@ -33,6 +33,11 @@ public:
            ValueRange buffers)
       : k(k), norm(rows.norm), quantize(rows.quantize), buffers(buffers),
         loops(k, rows.n) {
+    for (Operation &op : *kernel.getBodyBlock())
+      if (&op == norm || llvm::any_of(op.getOperands(), [&](Value operand) {
+            return dependsOnNorm(operand);
+          }))
+        normed.insert(&op);
     unsigned next = kernel.getBodyBlock()->getNumArguments();
     for (Value result : kernel.getYielded())
       keep(result, buffers[next++], /*isRow=*/false);
@@ -78,11 +83,8 @@ private:
     return it == kept.end() ? nullptr : it;
   }
 
-  bool dependsOnNorm(Value value) {
-    Operation *op = value.getDefiningOp();
-    return op && (op == norm || llvm::any_of(op->getOperands(), [&](Value x) {
-                    return dependsOnNorm(x);
-                  }));
+  bool dependsOnNorm(Value value) const {
+    return normed.contains(value.getDefiningOp());
   }
 
   /// The first pass: 1 / sqrt(mean(x^2) + epsilon) of what is normed.
@@ -191,6 +193,7 @@ private:
   tern::QuantizeOp quantize;
   ValueRange buffers;
   RowLoops loops;
+  llvm::DenseSet<Operation *> normed;
   SmallVector<Kept> kept;
   Value codes, scales;
 };

@@ -91,7 +91,7 @@ private:
   /// halves. A decoder's is what adds attention to its input.
   std::optional<size_t> findCut(size_t block) const {
     size_t first = markers[block], last = markers[block + 1];
-    // By value: the last op of the forward pass that reads it, itself or by views.
+    // By value: the forward pass's last op that reads it, itself or by views.
     llvm::MapVector<Value, size_t> lastReader;
     int64_t bytes = 0;
     for (size_t number = first; number <= last; ++number) {

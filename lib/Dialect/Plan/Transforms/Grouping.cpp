@@ -5,7 +5,7 @@
 // See Grouping.h. The rules are greedy and simple on purpose. A group is a root
 // with the elementwise ops that follow it alone; a run of elementwise ops of
 // one shape; such a run, a norm and a quantizer that read one another's rows;
-// or what is written to a cache, if it is small, with the writing.
+// or a rotation of few rows and the writing of them to a cache.
 //
 //===----------------------------------------------------------------------===//
 
@@ -97,7 +97,7 @@ constexpr size_t mostOps = 64;
 class Grouping {
 public:
   Grouping(func::FuncOp function, bool fuseRows)
-      : fuseRows(fuseRows),
+      : function(function), fuseRows(fuseRows),
         repeatable(getRepeatableOps(getBackwardOps(function))) {
     for (Operation &op : function.front())
       if (isCompute(&op))
@@ -197,13 +197,14 @@ private:
     // What is computed again for the backward pass should be no more than that.
     bool isByRows = llvm::all_of(group->ops, [&](Operation *member) {
       return repeatable.contains(member) == repeatable.contains(op) &&
+             !findTiedArgument(function, member->getResult(0)) &&
              (isElementwise(member) ||
               (mayNorm && isa<tern::RmsNormOp>(member)));
     });
     return isByRows ? group : nullptr;
   }
 
-  /// The group that computes for `op` alone what `value` is, by reshapes, or
+  /// The group that rotates what `value` is, by reshapes, for `op` alone, or
   /// null; also if that is worth sharing out. The reshapes join, too.
   Group *findSmall(Operation *op, Value value) {
     SmallVector<Operation *> reshapes;
@@ -215,7 +216,7 @@ private:
     }
     Group *group = groupOf.lookup(value.getDefiningOp());
     if (!group || group->ops.size() != 1 ||
-        group->ops.front()->getNumResults() != 1 || !value.hasOneUse() ||
+        !isa<tern::RopeOp>(group->ops.front()) || !value.hasOneUse() ||
         !isSmall(value) || !llvm::all_of(reshapes, [](Operation *reshape) {
           return reshape->hasOneUse();
         }))
@@ -250,6 +251,7 @@ private:
     });
   }
 
+  func::FuncOp function;
   bool fuseRows;
   llvm::DenseSet<Operation *> repeatable;
   std::vector<std::unique_ptr<Group>> groups;

@@ -48,6 +48,10 @@ class Repetition {
 public:
   explicit Repetition(func::FuncOp function)
       : backward(getBackwardOps(function)) {
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      if (auto tied =
+              function.getResultAttrOfType<IntegerAttr>(i, tern::tiedAttr))
+        replaced.insert(function.getArgument(tied.getInt()));
     // What hangs together is decided on together.
     llvm::EquivalenceClasses<Operation *> classes;
     for (Operation &op : function.front()) {
@@ -75,8 +79,13 @@ public:
   unsigned numCloned = 0;
 
 private:
+  /// State that is replaced may not be there any more when the backward pass
+  /// runs.
   bool isCandidate(Operation *op) const {
-    return !backward.contains(op) && isElementwise(op) && !isCloneable(op);
+    return !backward.contains(op) && isElementwise(op) && !isCloneable(op) &&
+           llvm::none_of(op->getOperands(), [&](Value operand) {
+             return replaced.contains(getViewed(operand).first);
+           });
   }
 
   /// Repeats those of `ops` that elementwise ops of the backward pass read, if
@@ -165,6 +174,7 @@ private:
   }
 
   llvm::DenseSet<Operation *> backward, repeated;
+  llvm::DenseSet<Value> replaced;
   llvm::DenseMap<Value, Values> known;
   llvm::DenseMap<Value, Value> copies;
 };

@@ -106,7 +106,10 @@ private:
     entry.isSmall &= largest >= 0;
     for (Value output : getOutputs(group.ops)) {
       if (auto argument = findTiedArgument(function, output)) {
-        entry.isAlone |= severalRead.contains(*argument);
+        auto it = lastReader.find(*argument);
+        entry.isAlone |=
+            it != lastReader.end() &&
+            (it->second != numAdded || severalRead.contains(*argument));
       } else {
         entry.outputs.push_back(output);
         entry.isSmall &= isSmall(output);

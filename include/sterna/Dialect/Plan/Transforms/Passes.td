@@ -24,13 +24,15 @@ def FormDispatchesPass : Pass<"sterna-form-dispatches", "::mlir::ModuleOp"> {
 
     With `fuse-rows` a norm joins the run of elementwise ops that it reads, and a
     quantizer the run or norm, so that rows are passed over while they are in the
-    cache; a kernel then keeps a row of temporaries. What is written to a cache,
-    at most 64 KiB, joins the writing.
+    cache; a kernel then keeps a row of temporaries. A rotation of at most 64 KiB
+    joins the writing of its result to a cache.
 
     With `stack-parts` groups that do not depend on each other are parts of one
     kernel, one dispatch: those whose largest input comes from the same dispatch
-    or argument, and neighbours that read and write at most 64 KiB. Forward and
-    backward stay apart, and a group moves over at most 8 dispatches.
+    or argument, unless memory has become free in between in which results could
+    have been, and neighbours that read and write at most 64 KiB. Forward, what is
+    recomputed of it, and backward stay apart, a group moves over at most 8
+    dispatches, and what replaces state that others read stands alone.
 
     ```mlir
     %p = tern.matmul %q, %w, %s ...
