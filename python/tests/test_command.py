@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 import signal
+import re
 import subprocess
 import sys
 import time
@@ -23,8 +24,12 @@ def test_tunes_with_its_defaults(rows, held_out, tmp_path):
     told = sterna("tune", MODELS / "sterna-kjv.gguf", "--data", rows,
                   "--validation", held_out, "--output", tmp_path / "tuned")
     assert "max_steps 300" in told.stdout
-    # As the demo, which has the same options.
-    assert "validation loss     5.0515 -> 0.4415" in told.stdout
+    # As the demo, which has the same options; the last digits depend on the
+    # machine's vectors.
+    before, after = re.search(
+        r"validation loss +([0-9.]+) -> ([0-9.]+)", told.stdout
+    ).groups()
+    assert abs(float(before) - 5.05) < 0.01 and abs(float(after) - 0.44) < 0.02
     assert (tmp_path / "tuned" / "adapter_config.json").exists()
     error = sterna("tune", MODELS / "sterna-kjv.gguf", "--data", rows,
                    "--output", tmp_path / "tuned", status=1).stderr

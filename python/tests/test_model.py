@@ -71,7 +71,7 @@ def test_drafts_change_no_text(model, tmp_path):
         wide.evaluate(["And God said"])
         text += piece
     assert text == "".join(model.generate("In the morning", max_tokens=40))
-    with pytest.raises(sterna.Error, match="--draft-tokens"):
+    with pytest.raises(ValueError, match="--draft-tokens"):
         model.generate("In the morning", draft="ngram")
     with pytest.raises(ValueError, match="draft: expected"):
         model.generate("In the morning", draft="beam")
