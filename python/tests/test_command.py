@@ -1,8 +1,8 @@
 # ===- test_command.py - The command sterna --------------------------------=== #
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-import signal
 import re
+import signal
 import subprocess
 import sys
 import time
