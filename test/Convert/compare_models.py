@@ -113,11 +113,12 @@ def weights(parameters, name):
     return values.astype(np.float32) * spread
 
 
-def is_same(one, other, rounded):
+def is_same(one, other, tolerance):
+    """To the bit, if `tolerance` is 0."""
     if one.shape != other.shape:
         return False
-    if rounded:
-        return bool(np.allclose(one, other, rtol=1e-4, atol=1e-4))
+    if tolerance:
+        return bool(np.allclose(one, other, rtol=tolerance, atol=tolerance))
     # Both zeros are one number.
     return (one + 0.0).tobytes() == (other + 0.0).tobytes()
 
@@ -128,8 +129,8 @@ def compare_parameters(one, other, rounded):
     if names != [name for name in other if not name.endswith(".scale")]:
         sys.exit(f"error: other parameters: {sorted(set(one) ^ set(other))}")
     for name in names:
-        loose = rounded and name.startswith("rope.")
-        if not is_same(weights(one, name), weights(other, name), loose):
+        tolerance = 1e-4 if rounded and name.startswith("rope.") else 0
+        if not is_same(weights(one, name), weights(other, name), tolerance):
             sys.exit(f"error: {name} differs")
     print(f"{len(names)} parameters agree, {len(linears)} ternary")
 
@@ -152,8 +153,9 @@ def main():
         model.compile()
     logits = [model.logits() for model in models]
     losses = [model.loss(data) for model in models]
-    if not is_same(*logits, rounded) or not is_same(
-        *[np.array(loss) for loss in losses], rounded
+    # What differs by rounding at the first layer differs by more at the last.
+    if not is_same(*logits, 1e-3 * rounded) or not is_same(
+        *[np.array(loss) for loss in losses], 1e-4 * rounded
     ):
         worst = np.abs(logits[0] - logits[1]).max()
         sys.exit(f"error: logits differ by {worst}, losses are {losses}")
