@@ -25,8 +25,7 @@ namespace {
 /// A training function as blocks between its checkpoints.
 class Blocks {
 public:
-  explicit Blocks(func::FuncOp function)
-      : backward(getBackwardOps(function)) {
+  explicit Blocks(func::FuncOp function) : backward(getBackwardOps(function)) {
     for (auto [number, op] : llvm::enumerate(function.front())) {
       ops.push_back(&op);
       numberOf[&op] = number;

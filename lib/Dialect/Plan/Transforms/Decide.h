@@ -28,11 +28,11 @@ struct Budgeted {
 /// What computes the least again, by Cost.h, of all that was tried whose arena
 /// has at most `limit` bytes; where none has, what has the smallest arena.
 /// Where inputs of all blocks are kept, more is: first what saves the most time
-/// for its bytes. Where they do not fit, blocks are computed again in two halves,
-/// and then only each second input is kept, each third and so on (Chen et al.
-/// 2016, arXiv:1604.06174).
-Budgeted decideByBudget(mlir::func::FuncOp function,
-                        mlir::SymbolTable &kernels, int64_t limit);
+/// for its bytes. Where they do not fit, blocks are computed again in two
+/// halves, and then only each second input is kept, each third and so on (Chen
+/// et al. 2016, arXiv:1604.06174).
+Budgeted decideByBudget(mlir::func::FuncOp function, mlir::SymbolTable &kernels,
+                        int64_t limit);
 
 } // namespace sterna::plan
 
