@@ -337,7 +337,8 @@ typedef struct sterna_generator sterna_generator_t;
 /// change no token, only the time that it takes.
 typedef enum sterna_draft_t {
   STERNA_DRAFT_NONE = 0,
-  /// What followed the last tokens before. Needs a module that was compiled with
+  /// What followed the last tokens before. Needs a module that was compiled
+  /// with
   /// --draft-tokens.
   STERNA_DRAFT_NGRAM = 1
 } sterna_draft_t;

@@ -53,8 +53,7 @@ sterna_status_t readOptions(const sterna_generator_options_t *given,
   if (options.end_token_count > 0)
     result.endTokens.assign(options.end_tokens,
                             options.end_tokens + options.end_token_count);
-  if (options.draft != STERNA_DRAFT_NONE &&
-      options.draft != STERNA_DRAFT_NGRAM)
+  if (options.draft != STERNA_DRAFT_NONE && options.draft != STERNA_DRAFT_NGRAM)
     return failed(Status::error("draft: expected a sterna_draft_t, but got " +
                                 std::to_string(int(options.draft))));
   if (options.draft == STERNA_DRAFT_NGRAM)

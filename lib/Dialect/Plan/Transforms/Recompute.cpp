@@ -43,8 +43,7 @@ struct Recompute : sterna::plan::impl::RecomputePassBase<Recompute> {
   }
 
 private:
-  FailureOr<Recomputed> decide(func::FuncOp function,
-                               SymbolTable &symbols) {
+  FailureOr<Recomputed> decide(func::FuncOp function, SymbolTable &symbols) {
     Recomputed none(llvm::range_size(function.front()));
     if (!enabled || function.getOps<tern::CheckpointOp>().empty() ||
         getBackwardOps(function).empty())
