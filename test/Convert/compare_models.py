@@ -153,8 +153,9 @@ def main():
         model.compile()
     logits = [model.logits() for model in models]
     losses = [model.loss(data) for model in models]
-    # What differs by rounding at the first layer differs by more at the last.
-    if not is_same(*logits, 1e-3 * rounded) or not is_same(
+    # What differs by rounding at the first layer differs by more at the last: by
+    # 2.6e-4 at x86-64-v3.
+    if not is_same(*logits, 5e-4 * rounded) or not is_same(
         *[np.array(loss) for loss in losses], 1e-4 * rounded
     ):
         worst = np.abs(logits[0] - logits[1]).max()

@@ -212,6 +212,7 @@ void Generator::reset() {
   language.reset();
   sampler = Sampler(options.sampler, language.vocabulary());
   forgetDraft();
+  draftLength = firstDraft;
   history.clear();
   pending.reset();
   decoder.reset();

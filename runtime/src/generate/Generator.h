@@ -119,7 +119,8 @@ private:
   std::vector<int32_t> draft;
   uint32_t certain = 0;
   std::vector<float> draftLogits;
-  uint32_t draftLength = 3; // tokens to guess next
+  static constexpr uint32_t firstDraft = 3;
+  uint32_t draftLength = firstDraft; // tokens to guess next
   DraftCounts counts;
   uint64_t generated = 0; // by this generation
   StopReason stopped = StopReason::none;

@@ -72,7 +72,8 @@ def PlaceTemporariesPass : Pass<"sterna-place-temporaries", "::mlir::ModuleOp"> 
     `memref.alloca` becomes a `memref.alloca` in the entry block or, where all of
     them take more than `stack` bytes, the largest become views into scratch
     memory, a new last argument. Each has a place of its own, aligned to a cache
-    line. Sets the attribute `scratch_bytes` on the function. Fails when a
+    line. A function that calls others, which call none, hands each the beginning of
+    its own scratch memory. Sets the attribute `scratch_bytes` on the function. Fails when a
     temporary is dynamic.
 
     ```mlir

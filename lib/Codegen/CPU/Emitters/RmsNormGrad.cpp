@@ -81,9 +81,8 @@ public:
             Value end) const override {
     KernelBuilder k(builder, loc);
     Emission emission(k, norm, buffers);
-    k.loop(k.share(begin, norm.m, getWorkgroups()),
-           k.share(end, norm.m, getWorkgroups()), 1,
-           [&](Value row) { emission.emitRow(row); });
+    RowLoops(k, norm.n).forEachRow(norm.m, begin, end,
+                                   [&](Value row) { emission.emitRow(row); });
   }
 
 private:

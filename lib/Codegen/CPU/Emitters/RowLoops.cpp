@@ -24,6 +24,12 @@ int64_t RowLoops::getWorkgroups(int64_t m, int64_t n) {
   return std::clamp<int64_t>(m * n / leastElements, 1, std::min(m, mostGroups));
 }
 
+void RowLoops::forEachRow(int64_t m, Value begin, Value end,
+                          llvm::function_ref<void(Value)> body) {
+  int64_t groups = getWorkgroups(m, n);
+  k.loop(k.share(begin, m, groups), k.share(end, m, groups), 1, body);
+}
+
 void RowLoops::forEach(llvm::function_ref<void(Value, int64_t)> body) {
   int64_t whole = n / width * width;
   k.loop(k.index(0), k.index(whole), width,

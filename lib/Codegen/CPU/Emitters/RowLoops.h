@@ -23,6 +23,10 @@ public:
   /// Workgroups for `m` such rows.
   static int64_t getWorkgroups(int64_t m, int64_t n);
 
+  /// Builds `body` for the rows, of `m`, that workgroups [begin, end) have.
+  void forEachRow(int64_t m, mlir::Value begin, mlir::Value end,
+                  llvm::function_ref<void(mlir::Value)> body);
+
   /// Builds `body` for each vector, from its first column and its number of
   /// elements, which is less at the row's end.
   void forEach(llvm::function_ref<void(mlir::Value, int64_t)> body);

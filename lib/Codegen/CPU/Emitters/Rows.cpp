@@ -211,9 +211,8 @@ public:
             Value end) const override {
     KernelBuilder k(builder, loc);
     Emission emission(k, rows, kernel, buffers);
-    k.loop(k.share(begin, rows.m, getWorkgroups()),
-           k.share(end, rows.m, getWorkgroups()), 1,
-           [&](Value row) { emission.emitRow(row); });
+    RowLoops(k, rows.n).forEachRow(rows.m, begin, end,
+                                   [&](Value row) { emission.emitRow(row); });
   }
 
 private:

@@ -197,9 +197,8 @@ private:
 
   static int64_t resultBytes(Operation *op) {
     int64_t bytes = 0;
-    for (Type type : op->getResultTypes())
-      bytes +=
-          getBufferBytes(tern::getBufferType(cast<RankedTensorType>(type)));
+    for (Value result : op->getResults())
+      bytes += bytesOf(result);
     return std::max<int64_t>(bytes, 1);
   }
 

@@ -94,8 +94,9 @@ public:
         FlatSymbolRefAttr::get(kernel.getSymNameAttr()), inputs.getArrayRef());
     for (auto [output, result] :
          llvm::zip_equal(outputs, dispatch.getOutputs()))
-      output.replaceUsesWithIf(
-          result, [&](OpOperand &use) { return !isMine(use.getOwner()); });
+      output.replaceUsesWithIf(result, [&](OpOperand &use) {
+        return !isInside(use.getOwner(), ops);
+      });
     for (Value input : inputs)
       moveBefore(input, dispatch);
     for (Operation *op : llvm::reverse(ops))
@@ -104,12 +105,6 @@ public:
   }
 
 private:
-  /// Whether `op` is nested in, or is, an op of the stack.
-  bool isMine(Operation *op) {
-    return llvm::any_of(
-        ops, [&](Operation *member) { return member->isAncestor(op); });
-  }
-
   /// Moves a view that stands behind `op` before it.
   static void moveBefore(Value view, Operation *op) {
     Operation *producer = view.getDefiningOp();
@@ -164,7 +159,7 @@ private:
       for (Value operand : nested->getOperands()) {
         Operation *producer = operand.getDefiningOp();
         if (producer && !mapping.contains(operand) && isCloneable(producer) &&
-            !isMine(producer))
+            !isInside(producer, ops))
           cloneWithOperands(producer, builder, mapping);
       }
     });

@@ -40,16 +40,14 @@ bool plan::isCloneable(Operation *op) {
          });
 }
 
-/// Whether `op` is nested in, or is, one of `ops`.
-static bool isInside(Operation *op, ArrayRef<Operation *> ops) {
+bool plan::isInside(Operation *op, ArrayRef<Operation *> ops) {
   return llvm::any_of(
       ops, [&](Operation *member) { return member->isAncestor(op); });
 }
 
 bool plan::isSmall(Value value) {
   constexpr int64_t most = 64 << 10;
-  auto type = cast<RankedTensorType>(value.getType());
-  return getBufferBytes(tern::getBufferType(type)) <= most;
+  return bytesOf(value) <= most;
 }
 
 llvm::SetVector<Value> plan::getInputs(ArrayRef<Operation *> ops) {

@@ -29,6 +29,9 @@ bool isCloneable(mlir::Operation *op);
 /// on one thread.
 bool isSmall(mlir::Value value);
 
+/// Whether `op` is nested in, or is, one of `ops`.
+bool isInside(mlir::Operation *op, llvm::ArrayRef<mlir::Operation *> ops);
+
 /// Ops in program order.
 struct Group {
   llvm::SmallVector<mlir::Operation *> ops;

@@ -67,7 +67,7 @@ static SmallVector<InPlacePair> findPairs(KernelOp kernel) {
           kernel.getTied()[result] < 0 && dependent.contains(value))
         pairs.push_back({unsigned(result), number});
   }
-  llvm::stable_sort(pairs, llvm::less_first());
+  llvm::sort(pairs);
   return pairs;
 }
 

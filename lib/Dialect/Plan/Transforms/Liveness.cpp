@@ -90,7 +90,7 @@ private:
   func::FuncOp function;
   InPlaceKernels &inPlace;
   llvm::DenseSet<Value> returned;
-  llvm::DenseMap<Value, size_t> lastStep;
+  llvm::DenseMap<Value, int64_t> lastStep;
   llvm::DenseMap<Value, size_t> numberOf;
   Liveness liveness;
 };

@@ -17,11 +17,6 @@ using namespace sterna::plan;
 
 namespace {
 
-int64_t bytesOf(Value value) {
-  return getBufferBytes(
-      tern::getBufferType(cast<RankedTensorType>(value.getType())));
-}
-
 LiveRange rangeOf(const LiveValue &live) {
   return {bytesOf(live.value), live.first, live.last};
 }

@@ -9,6 +9,7 @@
 #include "ProgramFunctions.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "sterna/Dialect/Plan/IR/Plan.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -74,6 +75,11 @@ std::pair<Value, int64_t> plan::getViewed(Value value) {
     value = op->getOperand(0);
   }
   return {value, bytes};
+}
+
+int64_t plan::bytesOf(Value value) {
+  return getBufferBytes(
+      tern::getBufferType(cast<RankedTensorType>(value.getType())));
 }
 
 std::optional<BlockArgument> plan::findTiedArgument(func::FuncOp function,

@@ -32,6 +32,9 @@ bool isView(mlir::Operation *op);
 /// The value whose memory `value` views, and the bytes from that one's start.
 std::pair<mlir::Value, int64_t> getViewed(mlir::Value value);
 
+/// The bytes of the buffer of `value`, a tensor of static shape.
+int64_t bytesOf(mlir::Value value);
+
 /// The state argument that `value` replaces when the function returns.
 std::optional<mlir::BlockArgument> findTiedArgument(mlir::func::FuncOp function,
                                                     mlir::Value value);

@@ -32,12 +32,7 @@ namespace {
 
 using Values = llvm::SmallSetVector<Value, 4>;
 
-int64_t bytesOf(Value value) {
-  return getBufferBytes(
-      tern::getBufferType(cast<RankedTensorType>(value.getType())));
-}
-
-int64_t bytesOf(const Values &values) {
+int64_t bytesOfAll(const Values &values) {
   int64_t bytes = 0;
   for (Value value : values)
     bytes += bytesOf(value);
@@ -101,7 +96,7 @@ private:
         read.push_back(op);
         sources.insert_range(sourcesOf(result));
       }
-    if (saved > bytesOf(sources))
+    if (saved > bytesOfAll(sources))
       for (Operation *op : read)
         repeat(op, sources);
   }
@@ -116,7 +111,7 @@ private:
     if (op && isCandidate(op) && !isReadWhole(value)) {
       for (Value operand : op->getOperands())
         sources.insert_range(sourcesOf(operand));
-      if (bytesOf(sources) > bytesOf(value)) {
+      if (bytesOfAll(sources) > bytesOf(value)) {
         sources.clear();
         sources.insert(value);
       }

@@ -24,11 +24,6 @@ namespace {
 /// How many stacks a group can move over, and groups that make one.
 constexpr size_t farthest = 8, mostGroups = 16;
 
-int64_t bytesOf(Value value) {
-  return getBufferBytes(
-      tern::getBufferType(cast<RankedTensorType>(value.getType())));
-}
-
 class Stacking {
 public:
   Stacking(func::FuncOp function, ArrayRef<Group> groups)
