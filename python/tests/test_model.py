@@ -67,10 +67,22 @@ def test_drafts_change_no_text(model, tmp_path):
         )
     )
     text = ""
-    for piece in wide.generate("In the morning", draft="ngram", max_tokens=40):
+    for piece in wide.generate("In the morning", draft="ngram", max_tokens=24):
         wide.evaluate(["And God said"])
         text += piece
-    assert text == "".join(model.generate("In the morning", max_tokens=40))
+    assert text == "".join(model.generate("In the morning", max_tokens=24))
+    generator = sterna._runtime.Generator.create(
+        wide._session, 0.0, 1.0, 0, 0, 24, [], [], True
+    )
+    generator.append(wide.encode("In the morning"))
+    again, why = "", ""
+    while not why:
+        _, piece, why = generator.next()
+        again += piece
+        if not why:
+            with pytest.raises(ValueError):
+                generator.append(np.array([-5], np.int32))
+    assert text == again
     with pytest.raises(ValueError, match="--draft-tokens"):
         model.generate("In the morning", draft="ngram")
     with pytest.raises(ValueError, match="draft: expected"):
