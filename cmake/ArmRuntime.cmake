@@ -21,7 +21,7 @@ add_custom_command(OUTPUT ${runtime}
   COMMAND ${CMAKE_COMMAND} -S ${PROJECT_SOURCE_DIR} -B ${folder}
     -G ${CMAKE_GENERATOR} -DCMAKE_TOOLCHAIN_FILE=${toolchain}
     -DCMAKE_BUILD_TYPE=Release -DSTERNA_RUNTIME_ONLY=ON
-    -DCMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER}
+    "-DCMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER}"
   COMMAND ${CMAKE_COMMAND} --build ${folder} --target sterna-run
   COMMAND ${CMAKE_COMMAND} -E copy ${folder}/bin/sterna-run ${runtime}
   DEPENDS sterna-run ${toolchain}

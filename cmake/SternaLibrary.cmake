@@ -21,6 +21,7 @@ if(NOT LLVM_ENABLE_ASSERTIONS)
     "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include ${header}>")
 endif()
 install(TARGETS sterna_plugin EXPORT SternaCompilerTargets)
+include(cmake/PrecompiledHeaders.cmake)
 
 # sterna_library(NAME sources... [TESTING] [LINK libraries...])
 #
@@ -30,6 +31,7 @@ function(sterna_library name)
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   add_library(Sterna::${name} ALIAS ${name})
   target_link_libraries(${name} PUBLIC sterna_plugin ${ARG_LINK})
+  sterna_precompile(${name})
   # Generated headers of all dialects exist before any library compiles: one
   # edge is simpler than a list per library, and generation is quick.
   add_dependencies(${name} sterna-headers)
@@ -45,6 +47,7 @@ function(sterna_tool name)
   target_compile_definitions(${name} PRIVATE
     STERNA_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name} PRIVATE sterna_plugin ${ARG_LINK})
+  sterna_precompile(${name})
   add_dependencies(${name} sterna-headers)
   install(TARGETS ${name} EXPORT SternaCompilerTargets)
 endfunction()
