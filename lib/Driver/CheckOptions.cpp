@@ -22,8 +22,8 @@ static std::string checkSizes(const CompileOptions &options) {
   };
   if (!inRange(options.sequenceLength, 2, 1 << 16))
     return "--seq-len: expected 2 to 65536";
-  if (!inRange(options.batch, 1, 1 << 10))
-    return "--batch: expected 1 to 1024";
+  if (!inRange(options.batch, 0, 1 << 10))
+    return "--batch: expected 1 to 1024, or auto";
   if (options.maxContext && !inRange(*options.maxContext, 1, mostContext))
     return "--max-context: expected 1 to " + std::to_string(mostContext);
   if (!llvm::is_contained({0, 2, 4, 8}, options.draftTokens))
@@ -54,6 +54,11 @@ static std::string checkTraining(const CompileOptions &options) {
     return isAboutTraining("--grad-clip-mode=" + options.gradClipMode);
   if (options.memoryBudget != 0 && !trains)
     return isAboutTraining("--memory-budget");
+  if (options.savedType != "f32" && !trains)
+    return isAboutTraining("--saved-type=" + options.savedType);
+  if (options.batch == 0 && options.memoryBudget <= 0)
+    return "--batch=auto takes as many sequences as --memory-budget=SIZE has "
+           "room for: give one";
   if (options.whatFits != 0 && !trains)
     return isAboutTraining("--what-fits");
   if (options.whatFits != 0 && options.memoryBudget > 0)

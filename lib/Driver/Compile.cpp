@@ -36,6 +36,11 @@ DialectRegistry makeRegistry() {
   return registry;
 }
 
+bool isIR(StringRef path) {
+  StringRef ending = llvm::sys::path::extension(path);
+  return ending == ".mlir" || ending == ".mlirbc";
+}
+
 /// One run of the compiler.
 class Compilation {
 public:
@@ -48,7 +53,7 @@ public:
   LogicalResult run() {
     if (llvm::Error error = checkOptions(options))
       return diagnostics.fail(std::move(error));
-    if (failed(isIR() ? readIR() : readModel()))
+    if (failed(isIR(options.input) ? readIR() : readModel()))
       return failure();
     if (failed(runPhases()) || failed(drawMemory()))
       return failure();
@@ -73,11 +78,6 @@ private:
   //===--------------------------------------------------------------------===//
   // What is compiled
   //===--------------------------------------------------------------------===//
-
-  bool isIR() const {
-    StringRef ending = llvm::sys::path::extension(options.input);
-    return ending == ".mlir" || ending == ".mlirbc";
-  }
 
   LogicalResult readModel() {
     if (options.from)
@@ -285,6 +285,7 @@ private:
     phases.optimizerState = options.optimizerState;
     phases.gradClipMode = options.gradClipMode;
     phases.memoryBudget = options.memoryBudget;
+    phases.savedType = options.savedType;
     phases.checkpoint = options.checkpoint;
     phases.headType = options.headType;
     phases.weightLayout = options.weightLayout;
@@ -382,36 +383,83 @@ private:
   Phase next = Phase::Import; // the first to run
 };
 
-} // namespace
+/// Plans one training after the other, telling nothing but errors.
+class Planner {
+public:
+  explicit Planner(const CompileListener &listener) : listener(listener) {
+    quiet.message = [&listener](Severity severity, StringRef message) {
+      if (listener.message && severity <= Severity::Note)
+        listener.message(severity, message);
+    };
+  }
 
-static LogicalResult tellWhatFits(const CompileOptions &options,
-                                  const CompileListener &listener) {
-  CompileListener quiet;
-  quiet.message = [&](Severity severity, StringRef message) {
-    if (listener.message && severity <= Severity::Note)
-      listener.message(severity, message);
-  };
-  if (llvm::Error error = checkOptions(options)) {
+  LogicalResult check(const CompileOptions &options) {
+    llvm::Error error = checkOptions(options);
+    if (!error)
+      return success();
     quiet.message(Severity::Error, llvm::toString(std::move(error)));
     return failure();
   }
-  auto lines = listWhatFits(options, [&](CompileOptions one, StringRef name) {
-    one.memoryBudget = -1;
+
+  std::optional<TrainingNeed> plan(CompileOptions one, StringRef name) {
     one.to = Phase::Schedule;
     return listener.progress.measure(
         name, [&] { return Compilation(one, quiet).planTraining(); });
+  }
+
+private:
+  const CompileListener &listener;
+  CompileListener quiet;
+};
+
+void report(const CompileListener &listener, const Twine &line) {
+  if (listener.message)
+    listener.message(Severity::Report, line.str());
+}
+
+LogicalResult tellWhatFits(const CompileOptions &options,
+                           const CompileListener &listener) {
+  Planner planner(listener);
+  if (failed(planner.check(options)))
+    return failure();
+  auto lines = listWhatFits(options, [&](CompileOptions one, StringRef name) {
+    one.memoryBudget = -1;
+    return planner.plan(std::move(one), name);
   });
   if (!lines)
     return failure();
   for (const std::string &line : *lines)
-    if (listener.message)
-      listener.message(Severity::Report, line);
+    report(listener, line);
   return success();
 }
+
+LogicalResult compileLargestBatch(const CompileOptions &options,
+                                  const CompileListener &listener) {
+  Planner planner(listener);
+  if (failed(planner.check(options)))
+    return failure();
+  CompileOptions one = options;
+  auto batch = chooseBatch(options, [&](CompileOptions one, StringRef name) {
+    return planner.plan(std::move(one), name);
+  });
+  if (!batch)
+    return failure();
+  one.batch = *batch;
+  report(listener, "--batch=auto: " + Twine(*batch) +
+                       (*batch == 1 ? " sequence" : " sequences") +
+                       " in a micro-batch");
+  return Compilation(one, listener).run();
+}
+
+} // namespace
 
 LogicalResult sterna::compile(const CompileOptions &options,
                               const CompileListener &listener) {
   std::lock_guard<std::mutex> lock(getProcessMutex());
-  return options.whatFits == 0 ? Compilation(options, listener).run()
-                               : tellWhatFits(options, listener);
+  if (options.whatFits != 0)
+    return tellWhatFits(options, listener);
+  // What is IR has its batch.
+  return options.batch == 0 && !isIR(options.input)
+             ? compileLargestBatch(options, listener)
+             : Compilation(options, listener).run();
 }

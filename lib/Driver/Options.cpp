@@ -66,6 +66,14 @@ Setter choice(Enum CompileOptions::*member,
   };
 }
 
+Error setBatch(CompileOptions &options, StringRef text) {
+  int64_t value = 0;
+  if (text != "auto" && (text.getAsInteger(10, value) || value < 1))
+    return llvm::createStringError("expected a whole number from 1, or auto");
+  options.batch = value;
+  return Error::success();
+}
+
 Error setMaxContext(CompileOptions &options, StringRef text) {
   int64_t value;
   if (text.getAsInteger(10, value))
@@ -168,11 +176,13 @@ std::vector<OptionInfo> makeTable() {
        integer(&CompileOptions::sequenceLength),
        Subject::LanguageModels},
       {"batch",
-       "N",
-       "Sequences in one micro-batch of training (default 1)",
+       "N|auto",
+       "Sequences in one micro-batch of training (default 1); auto: the most, "
+       "of 1, 2, 4 ... 64, that --memory-budget has room for before more than "
+       "the inside of blocks is computed again",
        {},
        Phase::Import,
-       integer(&CompileOptions::batch),
+       setBatch,
        Subject::LanguageModels},
       {"pack",
        "",
@@ -377,6 +387,14 @@ std::vector<OptionInfo> makeTable() {
        Phase::Schedule,
        setMemoryBudget,
        Subject::LanguageModels},
+      {"saved-type",
+       "TYPE",
+       "What training keeps activations for the backward pass in:",
+       {{"f32", "single precision, not rounded (default)"},
+        {"bf16", "half of the memory, rounded to 8 bits"},
+        {"int8", "a quarter of the memory, with a scale for each token"}},
+       Phase::Schedule,
+       text(&CompileOptions::savedType)},
       {"what-fits",
        "SIZE",
        "Print which sequence lengths, ranks and targets a process of that size "

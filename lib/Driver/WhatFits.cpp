@@ -152,3 +152,20 @@ std::optional<std::vector<std::string>>
 sterna::listWhatFits(const CompileOptions &options, PlanTraining plan) {
   return Table(options, plan).list();
 }
+
+std::optional<int64_t> sterna::chooseBatch(const CompileOptions &options,
+                                           PlanTraining plan) {
+  CompileOptions one = options;
+  one.memoryBudget = 0;
+  int64_t chosen = 1;
+  for (one.batch = 1; one.batch <= 64; one.batch *= 2) {
+    std::optional<TrainingNeed> need =
+        plan(one, ("batch of " + Twine(one.batch)).str());
+    if (!need)
+      return std::nullopt;
+    if (need->bytes > options.memoryBudget)
+      break;
+    chosen = one.batch;
+  }
+  return chosen;
+}

@@ -33,6 +33,13 @@ int64_t measureTraining(mlir::ModuleOp plan);
 using PlanTraining = llvm::function_ref<std::optional<TrainingNeed>(
     const CompileOptions &options, llvm::StringRef name)>;
 
+/// The most sequences in a micro-batch, a power of two up to 64, that
+/// `options.memoryBudget` bytes have room for without more recomputation than
+/// is usual, of blocks from their inputs; 1 where none fits so. None where
+/// `plan` fails.
+std::optional<int64_t> chooseBatch(const CompileOptions &options,
+                                   PlanTraining plan);
+
 /// The lines of the table for `options.whatFits` bytes: rows of targets and
 /// rank with the mebibytes that training takes at each sequence length, up to
 /// the first that does not fit. Axes that were given have that value alone.

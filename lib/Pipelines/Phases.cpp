@@ -121,6 +121,7 @@ static void addPasses(OpPassManager &manager, Phase phase,
     plan::RecomputePassOptions recompute;
     recompute.enabled = options.checkpoint;
     recompute.budget = options.memoryBudget;
+    recompute.savedType = options.savedType;
     plans.addPass(plan::createRecomputePass(recompute));
     plans.addPass(plan::createSchedulePass());
     plans.addPass(plan::createVerifyPlanPass());

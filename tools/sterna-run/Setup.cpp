@@ -11,6 +11,7 @@
 #include "Report.h"
 #include "text/MakeTokenizer.h"
 #include "train/Adapter.h"
+#include "train/BatchInputs.h"
 #include "train/GraphParameters.h"
 
 using namespace sterna;
@@ -54,12 +55,18 @@ Expected<ModelData> sterna::loadData(const Module &module,
   const Dataset &loaded = data->dataset;
   for (const std::string &notice : loaded.notices)
     logOnce(notice);
-  logLine(formatText("%s: %llu rows, %llu samples of at most %u tokens, "
-                     "%llu tokens, %llu of them scored",
+  uint64_t sequences = countSequences(module, *data);
+  logLine(formatText("%s: %llu rows, %llu samples in %llu sequences of %u "
+                     "tokens, %llu tokens, %llu of them scored",
                      path.c_str(), (unsigned long long)loaded.rows,
-                     (unsigned long long)loaded.samples.size(), sequenceLength,
+                     (unsigned long long)loaded.samples.size(),
+                     (unsigned long long)sequences, sequenceLength,
                      (unsigned long long)loaded.tokens,
                      (unsigned long long)loaded.trainedTokens));
+  if (!isPacked(module) && loaded.samples.size() > 1 &&
+      loaded.tokens < sequences * sequenceLength / 2)
+    logOnce("more than half of what is computed is padding: a model that is "
+            "compiled with --pack takes several samples in a sequence");
   return data;
 }
 

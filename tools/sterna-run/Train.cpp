@@ -37,7 +37,8 @@ constexpr const char *footer =
     "Data: JSON lines (.jsonl, .ndjson, ...), one object each, {\"text\"}, "
     "{\"prompt\",\n\"completion\"}, {\"messages\"}, {\"instruction\", "
     "\"input\", \"output\"} or {\"input_ids\",\n\"labels\"}, or plain "
-    "text. Long samples are cut into windows, short ones padded.\n"
+    "text. Long samples are cut into windows, short ones padded, or\n"
+    "put one after another where the model was compiled with --pack.\n"
     "\n"
     "A step is one optimizer step; its loss is the mean over all scored tokens "
     "of its\nmicro-batches. A new adapter starts with B = 0 and A uniform in "
@@ -175,8 +176,9 @@ void printSummary(const Json &summary, const TrainCommand &options) {
     std::printf("validation loss     %.4f -> %.4f\n",
                 summary["validation_loss_before"].get<double>(),
                 summary["validation_loss"].get<double>());
-  std::printf("tokens per second   %.1f\n",
-              summary["tokens_per_second"].get<double>());
+  std::printf("tokens per second   %.1f (%.1f with padding)\n",
+              summary["tokens_per_second"].get<double>(),
+              summary["padded_tokens_per_second"].get<double>());
   printMemory("peak memory", /*width=*/19, summary);
   std::printf("adapter             %s\n", options.output.c_str());
 }
@@ -221,7 +223,9 @@ Expected<Json> tune(Session &session, Adapter &adapter, const TrainData &data,
                {"validation_loss", *after},
                {"validation_loss_before", *before},
                {"losses", totals->losses},
-               {"tokens_per_second", totals->perSecond()}});
+               {"tokens_per_second", totals->perSecond(totals->tokens)},
+               {"padded_tokens_per_second",
+                totals->perSecond(totals->computed)}});
 }
 
 Status run(const TrainCommand &options, const CommonOptions &common) {

@@ -106,7 +106,7 @@ Expected<Json> tune(Session &session, const GraphData &data,
                {"validation_loss", *after},
                {"validation_loss_before", *before},
                {"losses", totals->losses},
-               {"rows_per_second", totals->perSecond()}});
+               {"rows_per_second", totals->perSecond(totals->tokens)}});
 }
 
 void printSummary(const Json &summary, const TrainCommand &options) {

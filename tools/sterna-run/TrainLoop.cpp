@@ -40,7 +40,7 @@ static std::string describeStep(const StepReport &report, uint64_t steps,
       "step %llu/%llu  loss %.4f  lr %.2e  grad norm %.3f  %.0f %s/s  "
       "ETA %s",
       (unsigned long long)report.step, (unsigned long long)steps, report.loss,
-      report.learningRate, report.gradNorm, totals.perSecond(), unit,
+      report.learningRate, report.gradNorm, totals.perSecond(totals.tokens), unit,
       formatDuration(left).c_str());
 }
 
@@ -61,6 +61,7 @@ Expected<Totals> sterna::runSteps(Trainer &trainer, uint64_t steps,
     totals.lastLoss = (*report)->loss;
     totals.losses.push_back((*report)->loss);
     totals.tokens += (*report)->tokens;
+    totals.computed += (*report)->computed;
     totals.seconds += (*report)->seconds;
     progress.update((*report)->step, steps,
                     describeStep(**report, steps, totals, unit));

@@ -39,7 +39,9 @@ struct CompileOptions {
   Product emit = Product::DeviceBinary;
   /// As --target takes them; none means "host".
   std::vector<std::string> targets;
-  int64_t sequenceLength = 128, batch = 1;
+  int64_t sequenceLength = 128;
+  /// Sequences in a micro-batch; 0: as many as the memory budget has room for.
+  int64_t batch = 1;
   /// Whether a sequence may hold several samples, with segments.
   bool pack = false;
   /// Rows of the KV cache; by default the model's context, at most 2048.
@@ -54,7 +56,7 @@ struct CompileOptions {
   WeightScale weightScale = WeightScale::Model;
   std::string gradientType = "f32", headType = "model", weightLayout = "auto";
   std::string optimizer = "adamw", optimizerState = "f32",
-              gradClipMode = "exact";
+              gradClipMode = "exact", savedType = "f32";
   /// Bytes that a process that trains may have; 0: none given, -1: the fewest.
   int64_t memoryBudget = 0;
   /// Bytes of a process of which is told what it can train; 0: none, compile.

@@ -77,6 +77,10 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
       llvm::cl::desc("Bytes of a process that trains; 0: none given, -1: the "
                      "fewest"),
       llvm::cl::init(0)};
+  Option<std::string> savedType{
+      *this, "saved-type",
+      llvm::cl::desc("What is kept for the backward pass: f32, bf16 or int8"),
+      llvm::cl::init("f32")};
   Option<std::string> headType{
       *this, "head-type",
       llvm::cl::desc("Element type of the head's table: model, f16 or int8"),

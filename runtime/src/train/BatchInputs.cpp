@@ -12,6 +12,17 @@
 
 using namespace sterna;
 
+/// What only programs of packed sequences take.
+static constexpr const char *segmentsInput = "segments";
+
+bool sterna::isPacked(const Module &module) {
+  for (const format::Program *program : orEmpty(module.plan().programs()))
+    for (const format::Field *input : orEmpty(program->inputs()))
+      if (input->name()->string_view() == segmentsInput)
+        return true;
+  return false;
+}
+
 Expected<BatchInputs> BatchInputs::find(const Program &program,
                                         const format::Model &model) {
   BatchInputs inputs;
@@ -22,9 +33,9 @@ Expected<BatchInputs> BatchInputs::find(const Program &program,
   };
   std::vector<Input> wanted = {{"tokens", inputs.tokens},
                                {"labels", inputs.labels}};
-  if (program.inputBytes("segments").ok()) {
+  if (program.inputBytes(segmentsInput).ok()) {
     wanted.push_back({"positions", inputs.positions});
-    wanted.push_back({"segments", inputs.segments});
+    wanted.push_back({segmentsInput, inputs.segments});
   }
   for (const Input &input : wanted) {
     Expected<int32_t *> found =

@@ -14,6 +14,9 @@
 
 namespace sterna {
 
+/// Whether `module` was compiled with --pack.
+bool isPacked(const Module &module);
+
 class BatchInputs {
 public:
   /// Looks up the inputs of `program`, each i32 `[batch, sequence]` of `model`:
@@ -21,6 +24,9 @@ public:
   /// segments.
   static Expected<BatchInputs> find(const Program &program,
                                     const format::Model &model);
+
+  /// Whether a sequence of the program may hold several samples.
+  bool pack() const { return segments != nullptr; }
 
   /// Copies `batch`, which has the sizes of the model, to the inputs.
   Status write(const Batch &batch) const;

@@ -54,6 +54,7 @@ Evaluator::evaluate(const std::vector<Sample> &samples, int32_t padToken,
   options.sequenceLength = sequenceLength;
   options.padToken = padToken;
   options.shuffle = false;
+  options.pack = inputs.pack();
   Batcher batcher(samples, options);
   Batch batch;
   EvaluationResult result;

@@ -168,7 +168,7 @@ const MicroBatches::Step &GraphBatches::prepare(uint64_t index) {
   current.index = index;
   current.count = range.last - range.first;
   current.weight = current.count;
-  current.tokens = current.count * data->batch();
+  current.tokens = current.computed = current.count * data->batch();
   return current;
 }
 

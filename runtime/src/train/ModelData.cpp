@@ -9,6 +9,7 @@
 #include "train/ModelData.h"
 
 #include "text/MakeTokenizer.h"
+#include "train/BatchInputs.h"
 
 using namespace sterna;
 
@@ -65,6 +66,13 @@ Expected<ModelData> sterna::makeModelData(const Module &module,
   if (!options.ok())
     return options.status();
   return padded(makeDataset(std::move(rows), *options), tokenizer);
+}
+
+uint64_t sterna::countSequences(const Module &module, const ModelData &data) {
+  const std::vector<Sample> &samples = data.dataset.samples;
+  if (!isPacked(module))
+    return samples.size();
+  return packSamples(samples, module.model().sequence_length()).sequences();
 }
 
 Expected<ModelData> sterna::splitModelData(const Module &module,

@@ -44,6 +44,10 @@ Expected<ModelData> makeModelData(const Module &module,
                                   const TokenizerInterface *tokenizer,
                                   std::vector<Sample> rows);
 
+/// How many sequences of the compiled length the samples of `data` take: one
+/// each, or fewer where the module was compiled with --pack.
+uint64_t countSequences(const Module &module, const ModelData &data);
+
 /// Moves a share of the rows of `data` to the result, as splitValidation does.
 Expected<ModelData> splitModelData(const Module &module, ModelData &data,
                                    double fraction, uint64_t seed);

@@ -25,6 +25,7 @@ const MicroBatches::Step &TokenBatches::prepare(uint64_t index) {
     ++current.count;
     current.weight += target.trainedTokens;
     current.tokens += target.realTokens;
+    current.computed += target.tokens.size();
   }
   return current;
 }

@@ -8,6 +8,8 @@
 
 #include "train/TrainSettings.h"
 
+#include "train/BatchInputs.h"
+
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -86,7 +88,7 @@ Status checkSchedule(const TrainSettings &settings, uint64_t steps) {
 } // namespace
 
 Expected<TrainOptions> sterna::makeTrainOptions(const TrainSettings &settings,
-                                                uint64_t samples,
+                                                uint64_t sequences,
                                                 uint32_t batch) {
   if (Status status = checkAlone(settings); !status.ok())
     return status;
@@ -96,7 +98,7 @@ Expected<TrainOptions> sterna::makeTrainOptions(const TrainSettings &settings,
   train.maxGradNorm = settings.gradClip;
   train.proximalMu = settings.proximalMu;
   Expected<uint64_t> steps = countSteps(
-      settings, stepsPerEpoch(samples, batch, train.gradAccumulation));
+      settings, stepsPerEpoch(sequences, batch, train.gradAccumulation));
   if (!steps.ok())
     return steps.status();
   if (Status status = checkSchedule(settings, *steps); !status.ok())
@@ -118,7 +120,7 @@ Expected<TrainOptions> sterna::makeTrainOptions(const Module &module,
                                                 const ModelData &data) {
   uint32_t batch = module.model().batch();
   Expected<TrainOptions> train =
-      makeTrainOptions(settings, data.dataset.samples.size(), batch);
+      makeTrainOptions(settings, countSequences(module, data), batch);
   if (!train.ok())
     return train;
   train->batches.batch = batch;
@@ -126,5 +128,6 @@ Expected<TrainOptions> sterna::makeTrainOptions(const Module &module,
   train->batches.padToken = data.padToken;
   train->batches.shuffle = settings.shuffle;
   train->batches.seed = settings.seed;
+  train->batches.pack = isPacked(module);
   return train;
 }

@@ -35,11 +35,11 @@ struct TrainSettings {
   bool shuffle = true;
 };
 
-/// The trainer's options for `settings`, where an epoch has `samples` in
-/// batches of `batch`. Fails on numbers that are not finite or out of range,
+/// The trainer's options for `settings`, where an epoch has `sequences`, of a
+/// graph rows, in batches of `batch`. Fails on numbers that are not finite or out of range,
 /// and on settings that contradict each other or the length of the run.
 Expected<TrainOptions> makeTrainOptions(const TrainSettings &settings,
-                                        uint64_t samples, uint32_t batch);
+                                        uint64_t sequences, uint32_t batch);
 
 /// The same for a language model and `data`.
 Expected<TrainOptions> makeTrainOptions(const Module &module,

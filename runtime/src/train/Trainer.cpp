@@ -23,9 +23,9 @@
 
 using namespace sterna;
 
-uint64_t sterna::stepsPerEpoch(uint64_t samples, uint32_t batch,
+uint64_t sterna::stepsPerEpoch(uint64_t sequences, uint32_t batch,
                                uint32_t gradAccumulation) {
-  uint64_t batches = (samples + batch - 1) / batch;
+  uint64_t batches = (sequences + batch - 1) / batch;
   return (batches + gradAccumulation - 1) / gradAccumulation;
 }
 
@@ -172,6 +172,7 @@ Expected<std::optional<StepReport>> Trainer::step() {
   report.gradNorm = *norm;
   report.learningRate = settings.learningRate;
   report.tokens = current.tokens;
+  report.computed = current.computed;
   report.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return std::optional<StepReport>(report);
 }

@@ -41,12 +41,13 @@ struct StepReport {
   double gradNorm = 0; // before clipping
   double learningRate = 0;
   uint64_t tokens = 0; // that are not padding; of a graph, rows
+  uint64_t computed = 0; // the same with padding
   double seconds = 0; // preparing its samples included
 };
 
 /// Optimizer steps of one epoch: its batches over `gradAccumulation`, rounded
 /// up. The last step of an epoch may have fewer micro-batches.
-uint64_t stepsPerEpoch(uint64_t samples, uint32_t batch,
+uint64_t stepsPerEpoch(uint64_t sequences, uint32_t batch,
                        uint32_t gradAccumulation);
 
 /// One training run.

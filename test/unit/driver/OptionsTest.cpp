@@ -45,6 +45,7 @@ TEST(Options, EachIsSet) {
            {"optimizer-state", "int8"},
            {"grad-clip-mode", "previous"},
            {"memory-budget", "1.5GiB"},
+           {"saved-type", "bf16"},
            {"what-fits", "4GB"},
            {"portable-kernels", "false"},
            {"quantize", "absmean"},
@@ -85,6 +86,7 @@ TEST(Options, EachIsSet) {
   EXPECT_EQ(options.optimizerState, "int8");
   EXPECT_EQ(options.gradClipMode, "previous");
   EXPECT_EQ(options.memoryBudget, int64_t(3) << 29);
+  EXPECT_EQ(options.savedType, "bf16");
   EXPECT_EQ(options.whatFits, 4'000'000'000);
   EXPECT_TRUE(options.tuned);
   EXPECT_EQ(options.quantize, "absmean");
@@ -116,6 +118,10 @@ TEST(Options, AreCheckedAgainstEachOther) {
   EXPECT_EQ(problem({{"no-train", ""}, {"no-checkpoint", ""}}),
             "--no-checkpoint is about training, which --no-train and "
             "--lora-rank=0 leave out");
+  EXPECT_EQ(problem({{"batch", "auto"}}),
+            "--batch=auto takes as many sequences as --memory-budget=SIZE has "
+            "room for: give one");
+  EXPECT_EQ(problem({{"batch", "auto"}, {"memory-budget", "1GiB"}}), "");
   EXPECT_EQ(problem({{"seq-len", "65536"}, {"batch", "1024"}}),
             "--seq-len times --batch: expected at most 1048576 tokens, but got "
             "67108864");

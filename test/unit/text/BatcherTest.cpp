@@ -36,8 +36,9 @@ Ids orderOf(Batcher &batcher, uint64_t epoch) {
   for (uint64_t i = 0; i < batcher.batchesPerEpoch(); ++i) {
     batcher.fill(epoch, i, batch);
     size_t columns = batch.tokens.size() / 4;
-    for (size_t row = 0; row < batch.samples; ++row)
-      order.push_back(batch.tokens[row * columns]);
+    for (size_t at = 0; at < batch.tokens.size(); at += columns)
+      if (batch.segments[at] >= 0)
+        order.push_back(batch.tokens[at]);
   }
   return order;
 }
@@ -127,9 +128,55 @@ TEST(BatcherTest, PadsAndMasks) {
   tokens[2] = 2;
   EXPECT_EQ(batch.tokens, tokens);
   EXPECT_EQ(batch.labels, labels);
-  EXPECT_EQ(batch.samples, 1u);
+  EXPECT_EQ(batch.segments[2], 0);
+  EXPECT_EQ(batch.segments[3], -1);
   EXPECT_EQ(batch.realTokens, 3u);
   EXPECT_EQ(batch.trainedTokens, 1u) << "column 0 is never scored";
+}
+
+TEST(BatcherTest, PacksSamplesWithTheirPositions) {
+  std::vector<Sample> samples = {
+      {{10, 11}, {10, 11}}, {{20, 21, 22, 23}, {20, 21, 22, 23}},
+      {{30, 31, 32}, {30, 31, 32}}};
+  BatchOptions options = fourRows();
+  options.batch = 2;
+  options.shuffle = false;
+  options.pack = true;
+  Batcher batcher(samples, options);
+  EXPECT_EQ(batcher.batchesPerEpoch(), 1u);
+  Batch batch;
+  batcher.fill(0, 0, batch);
+  EXPECT_EQ(batch.tokens, (Ids{10, 11, 30, 31, 32, 20, 21, 22, 23, 7}));
+  EXPECT_EQ(batch.labels, (Ids{10, 11, maskedLabel, 31, 32, 20, 21, 22, 23,
+                               maskedLabel}));
+  EXPECT_EQ(batch.positions, (Ids{0, 1, 0, 1, 2, 0, 1, 2, 3, 4}));
+  EXPECT_EQ(batch.segments, (Ids{0, 0, 1, 1, 1, 0, 0, 0, 0, -1}));
+  EXPECT_EQ(batch.realTokens, 9u);
+  EXPECT_EQ(batch.trainedTokens, 6u);
+}
+
+TEST(BatcherTest, PackedEpochsHoldEverySampleOnce) {
+  std::vector<Sample> samples;
+  SplitMix64 random(3);
+  for (int32_t i = 0; i < 100; ++i)
+    samples.push_back({Ids(1 + random.below(5), i), Ids(5, i)});
+  for (Sample &sample : samples)
+    sample.labels.resize(sample.tokens.size());
+  BatchOptions options = fourRows();
+  options.pack = true;
+  Batcher batcher(samples, options);
+  Batch batch;
+  for (uint64_t epoch = 0; epoch < 2; ++epoch) {
+    std::vector<size_t> found(samples.size());
+    for (uint64_t i = 0; i < batcher.batchesPerEpoch(); ++i) {
+      batcher.fill(epoch, i, batch);
+      for (size_t at = 0; at < batch.tokens.size(); ++at)
+        if (batch.segments[at] >= 0)
+          ++found[size_t(batch.tokens[at])];
+    }
+    for (size_t i = 0; i < samples.size(); ++i)
+      EXPECT_EQ(found[i], samples[i].tokens.size());
+  }
 }
 
 TEST(BatcherTest, ShuffleIsPinned) {

@@ -213,18 +213,20 @@ private:
 /// Measures decisions.
 class Measurement {
 public:
-  Measurement(func::FuncOp function, SymbolTable &kernels)
-      : function(function), inPlace(kernels) {}
+  Measurement(func::FuncOp function, SymbolTable &kernels, SavedType &saved)
+      : function(function), inPlace(kernels), saved(saved) {}
 
   int64_t arenaOf(const Recomputed &recomputed) {
     OwningOpRef<func::FuncOp> copy = function.clone();
     rematerialize(*copy, recomputed);
+    narrowSaved(*copy, saved);
     return measureArena(*copy, computeLiveness(*copy, inPlace));
   }
 
 private:
   func::FuncOp function;
   InPlaceKernels inPlace;
+  SavedType &saved;
 };
 
 } // namespace
@@ -234,9 +236,9 @@ Recomputed plan::decideByCheckpoints(func::FuncOp function) {
 }
 
 Budgeted plan::decideByBudget(func::FuncOp function, SymbolTable &kernels,
-                              int64_t limit) {
+                              SavedType &saved, int64_t limit) {
   Blocks blocks(function);
-  Measurement measurement(function, kernels);
+  Measurement measurement(function, kernels, saved);
   Budgeted best{blocks.all(), measurement.arenaOf(blocks.all())};
   if (best.arenaBytes > limit) {
     for (size_t stride = 1; stride < blocks.size(); ++stride) {

@@ -9,9 +9,8 @@
 #ifndef STERNA_LIB_DIALECT_PLAN_TRANSFORMS_DECIDE_H
 #define STERNA_LIB_DIALECT_PLAN_TRANSFORMS_DECIDE_H
 
+#include "NarrowSaved.h"
 #include "Rematerialize.h"
-
-#include "mlir/IR/SymbolTable.h"
 
 namespace sterna::plan {
 
@@ -30,9 +29,9 @@ struct Budgeted {
 /// Where inputs of all blocks are kept, more is: first what saves the most time
 /// for its bytes. Where they do not fit, blocks are computed again in two
 /// halves, and then only each second input is kept, each third and so on (Chen
-/// et al. 2016, arXiv:1604.06174).
+/// et al. 2016, arXiv:1604.06174). What is kept lies in `saved`.
 Budgeted decideByBudget(mlir::func::FuncOp function, mlir::SymbolTable &kernels,
-                        int64_t limit);
+                        SavedType &saved, int64_t limit);
 
 } // namespace sterna::plan
 

@@ -33,17 +33,31 @@ struct Recompute : sterna::plan::impl::RecomputePassBase<Recompute> {
   using RecomputePassBase::RecomputePassBase;
 
   void runOnOperation() override {
+    Builder b(&getContext());
+    Type element = savedType == "f32"    ? Type(b.getF32Type())
+                   : savedType == "bf16" ? Type(b.getBF16Type())
+                   : savedType == "int8" ? Type(b.getI8Type())
+                                         : Type();
+    if (!element) {
+      getOperation()->emitError("expected saved-type=f32, bf16 or int8, but "
+                                "got saved-type=")
+          << savedType;
+      return signalPassFailure();
+    }
     SymbolTable symbols(getOperation());
+    SavedType saved(symbols, element);
     for (func::FuncOp function : getProgramFunctions(getOperation())) {
-      FailureOr<Recomputed> recomputed = decide(function, symbols);
+      FailureOr<Recomputed> recomputed = decide(function, symbols, saved);
       if (failed(recomputed))
         return signalPassFailure();
       numCloned += rematerialize(function, *recomputed);
+      numNarrowed += narrowSaved(function, saved);
     }
   }
 
 private:
-  FailureOr<Recomputed> decide(func::FuncOp function, SymbolTable &symbols) {
+  FailureOr<Recomputed> decide(func::FuncOp function, SymbolTable &symbols,
+                               SavedType &saved) {
     Recomputed none(llvm::range_size(function.front()));
     if (!enabled || function.getOps<tern::CheckpointOp>().empty() ||
         getBackwardOps(function).empty())
@@ -51,8 +65,8 @@ private:
     if (budget == 0)
       return decideByCheckpoints(function);
     int64_t fixed = getFixedBytes();
-    Budgeted best =
-        decideByBudget(function, symbols, std::max<int64_t>(budget - fixed, 0));
+    Budgeted best = decideByBudget(function, symbols, saved,
+                                   std::max<int64_t>(budget - fixed, 0));
     if (budget > 0 && best.arenaBytes + fixed > budget)
       return refuse(function, best.arenaBytes + fixed);
     return std::move(best.recomputed);
@@ -75,7 +89,7 @@ private:
            << mebibytes
            << " MiB. A shorter --seq-len, a smaller --lora-rank, fewer "
               "--lora-targets, --weight-layout=base3, --head-type=int8, "
-              "--optimizer-state=int8 or --grad-clip-mode=previous lower it";
+              "--saved-type=bf16, --optimizer-state=int8 or --grad-clip-mode=previous lower it";
   }
 };
 

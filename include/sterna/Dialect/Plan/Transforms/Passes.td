@@ -74,6 +74,11 @@ def RecomputePass : Pass<"sterna-recompute", "::mlir::ModuleOp"> {
     What replaces a state tensor is moved behind the last op that reads the old
     one, which may be a clone.
 
+    With `saved-type=bf16` or `int8` what is kept lies in that type, int8 with a
+    scale for each row (`tern.quantize`), between its last reader in the forward
+    pass and its first in the backward pass: f32 tensors with rows and of more than
+    64 KiB. Only the backward pass reads rounded values.
+
     ```mlir
     %c = tern.checkpoint %x
     %h = plan.dispatch @f(%c)
@@ -89,10 +94,13 @@ def RecomputePass : Pass<"sterna-recompute", "::mlir::ModuleOp"> {
   let options = [
     Option<"enabled", "enabled", "bool", "true", "Recompute, or only strip">,
     Option<"budget", "budget", "int64_t", "0",
-           "Bytes of a process that trains; 0: none given, -1: the fewest">
+           "Bytes of a process that trains; 0: none given, -1: the fewest">,
+    Option<"savedType", "saved-type", "std::string", "\"f32\"",
+           "What is kept for the backward pass: f32, bf16 or int8">
   ];
   let statistics = [
-    Statistic<"numCloned", "num-cloned", "Dispatches cloned">
+    Statistic<"numCloned", "num-cloned", "Dispatches cloned">,
+    Statistic<"numNarrowed", "num-narrowed", "Values kept in a narrower type">
   ];
 }
 
