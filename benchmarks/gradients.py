@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
-# ===- gradients.py - Loss curves of each gradient type -------------------=== #
+# ===- gradients.py - Loss curves of rounded types ------------------------=== #
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# Shows what rounding the gradients of ternary linears does to training: same
-# model, data, order and start, and nothing but --gradient-type differs.
+# Shows what rounding does to training: same model, data, order and start, and
+# nothing but the type of gradients, or of what is kept for them, differs.
 # ===----------------------------------------------------------------------=== #
-"""Train the embedded model with gradients of f32, int16 and int8.
+"""Train the embedded model with each type of what is rounded.
 
-Compiles models/sterna-kjv.gguf three times, trains an adapter on models/tuning
-with each, and writes the losses (gradients.json), a table (gradients.md) and a
-plot (gradients.svg).
+  gradients  --gradient-type: f32, int16, int8
+  saved      --saved-type: f32, bf16, int8
+
+Compiles models/sterna-kjv.gguf for each type, trains an adapter on
+models/tuning with each, and writes the losses (gradients.json), a table
+(gradients.md) and a plot (gradients.svg); or saved.json and so on.
 
 Example:
-  gradients.py --sterna=build/bin --steps=300 --seeds=42,43,44
+  gradients.py --sterna=build/bin --what=saved --steps=300 --seeds=42,43,44
 """
 
 import argparse
@@ -28,7 +31,11 @@ from plotting import load_pyplot, save
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODELS = HERE.parent / "models"
-TYPES = ("f32", "int16", "int8")
+# What is rounded: its option and types.
+OPTIONS = {
+    "gradients": ("--gradient-type", ("f32", "int16", "int8")),
+    "saved": ("--saved-type", ("f32", "bf16", "int8")),
+}
 STEP = re.compile(r"step \d+/\d+  loss (\S+)")
 # Steps of which the plot shows the mean: batches differ more than types do.
 SMOOTHED = 15
@@ -78,13 +85,14 @@ def train(binaries, module, steps, seed, folder):
 
 def measure(args):
     runs = {}
+    option, types = OPTIONS[args.what]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for kind in TYPES:
+        for kind in types:
             module = folder / f"{kind}.stn"
             subprocess.run(
                 [args.sterna / "sterna-compile", MODELS / "sterna-kjv.gguf",
-                 "-o", module, f"--gradient-type={kind}"],
+                 "-o", module, f"{option}={kind}"],
                 check=True, capture_output=True,
             )  # fmt: skip
             for seed in args.seeds:
@@ -96,7 +104,7 @@ def measure(args):
 
 def table(report):
     lines = [
-        "| gradients | seed | mean loss of the last 50 steps | held-out loss "
+        f"| {report['what']} | seed | mean loss of the last 50 steps | held-out loss "
         "| less that of f32 |",
         "|---|---|---|---|---|",
     ]
@@ -127,7 +135,7 @@ def plot(report, path):
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.6))
     seed = next(iter(report["runs"]["f32"]))
     reference = report["runs"]["f32"][seed]["losses"]
-    for kind, style in zip(TYPES, ("-", "--", ":")):
+    for kind, style in zip(report["runs"], ("-", "--", ":")):
         losses = report["runs"][kind][seed]["losses"]
         steps = range(SMOOTHED, len(losses) + 1)
         left.plot(steps, smooth(losses), style, label=kind)
@@ -149,25 +157,27 @@ def parse_arguments():
     add = parser.add_argument
     add("--sterna", type=pathlib.Path, default=HERE.parent / "build" / "bin",
         metavar="DIR", help="of sterna-compile and sterna-run")  # fmt: skip
+    add("--what", choices=OPTIONS, default="gradients",
+        help="what is rounded (default: gradients)")  # fmt: skip
     add("--steps", type=int, default=300, help="of each run (default: 300)")
     add("--seeds", type=lambda text: [int(seed) for seed in text.split(",")],
         default=[42, 43, 44], help="default: 42,43,44")  # fmt: skip
     add("--output", type=pathlib.Path, default=HERE / "results",
-        metavar="DIR", help="of gradients.json, .md and .svg")  # fmt: skip
+        metavar="DIR", help="of the .json, .md and .svg")  # fmt: skip
     return parser.parse_args()
 
 
 def main():
     args = parse_arguments()
     args.output.mkdir(parents=True, exist_ok=True)
-    report = {"steps": args.steps, "runs": measure(args)}
+    report = {"what": args.what, "steps": args.steps, "runs": measure(args)}
     text = json.dumps(report) + "\n"
-    (args.output / "gradients.json").write_text(text)
-    lines = ["# Gradients of each type", "",
+    (args.output / f"{args.what}.json").write_text(text)
+    lines = [f"# {args.what.capitalize()} of each type", "",
              "Written by `benchmarks/gradients.py`; do not edit.", "",
              *table(report)]  # fmt: skip
-    (args.output / "gradients.md").write_text("\n".join(lines) + "\n")
-    plot(report, args.output / "gradients.svg")
+    (args.output / f"{args.what}.md").write_text("\n".join(lines) + "\n")
+    plot(report, args.output / f"{args.what}.svg")
     print("\n".join(table(report)))
 
 

@@ -216,16 +216,16 @@ Expected<Json> tune(Session &session, Adapter &adapter, const TrainData &data,
   if (Status saved = adapter.save(session, options.output); !saved.ok())
     return saved;
   folder->keep();
-  return Json({{"steps", totals->steps},
-               {"first_loss", totals->firstLoss},
-               {"last_loss", totals->lastLoss},
-               {"first_loss_after", firstLossAfter},
-               {"validation_loss", *after},
-               {"validation_loss_before", *before},
-               {"losses", totals->losses},
-               {"tokens_per_second", totals->perSecond(totals->tokens)},
-               {"padded_tokens_per_second",
-                totals->perSecond(totals->computed)}});
+  return Json(
+      {{"steps", totals->steps},
+       {"first_loss", totals->firstLoss},
+       {"last_loss", totals->lastLoss},
+       {"first_loss_after", firstLossAfter},
+       {"validation_loss", *after},
+       {"validation_loss_before", *before},
+       {"losses", totals->losses},
+       {"tokens_per_second", totals->perSecond(totals->tokens)},
+       {"padded_tokens_per_second", totals->perSecond(totals->computed)}});
 }
 
 Status run(const TrainCommand &options, const CommonOptions &common) {

@@ -41,7 +41,7 @@ struct Totals {
   uint64_t steps = 0;
   double firstLoss = 0;
   double lastLoss = 0;
-  uint64_t tokens = 0; // that are not padding; of a graph, rows
+  uint64_t tokens = 0;   // that are not padding; of a graph, rows
   uint64_t computed = 0; // the same with padding
   double seconds = 0;
   std::vector<double> losses;

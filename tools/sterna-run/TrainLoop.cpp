@@ -40,8 +40,8 @@ static std::string describeStep(const StepReport &report, uint64_t steps,
       "step %llu/%llu  loss %.4f  lr %.2e  grad norm %.3f  %.0f %s/s  "
       "ETA %s",
       (unsigned long long)report.step, (unsigned long long)steps, report.loss,
-      report.learningRate, report.gradNorm, totals.perSecond(totals.tokens), unit,
-      formatDuration(left).c_str());
+      report.learningRate, report.gradNorm, totals.perSecond(totals.tokens),
+      unit, formatDuration(left).c_str());
 }
 
 Expected<Totals> sterna::runSteps(Trainer &trainer, uint64_t steps,

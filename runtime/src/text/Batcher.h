@@ -2,9 +2,9 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Orders the sequences of a data set into batches of the compiled shape, the same
-// way on every machine. Random access by epoch and index, so that a resumed run
-// needs no replay. Separate from Dataset.h, which knows formats.
+// Orders the sequences of a data set into batches of the compiled shape, the
+// same way on every machine. Random access by epoch and index, so that a
+// resumed run needs no replay. Separate from Dataset.h, which knows formats.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,9 +43,9 @@ struct Batch {
 };
 
 /// Gives the batches of each epoch, which has the same rows each time, in an
-/// order that is drawn anew. The first label of a sample is masked where another
-/// stands before it: what comes before is not its own. The samples must outlive it, unchanged, and
-/// be no longer than `sequenceLength`.
+/// order that is drawn anew. The first label of a sample is masked where
+/// another stands before it: what comes before is not its own. The samples must
+/// outlive it, unchanged, and be no longer than `sequenceLength`.
 class Batcher {
 public:
   Batcher(const std::vector<Sample> &samples, const BatchOptions &options);

@@ -35,11 +35,10 @@ Packing sterna::packNone(uint64_t count) {
 static std::vector<Numbers> fillSequences(const std::vector<Sample> &samples,
                                           uint32_t length) {
   Numbers byLength = numbersBelow(samples.size());
-  std::stable_sort(byLength.begin(), byLength.end(),
-                   [&](uint64_t left, uint64_t right) {
-                     return samples[left].tokens.size() >
-                            samples[right].tokens.size();
-                   });
+  std::stable_sort(
+      byLength.begin(), byLength.end(), [&](uint64_t left, uint64_t right) {
+        return samples[left].tokens.size() > samples[right].tokens.size();
+      });
   std::vector<Numbers> sequences;
   std::set<std::pair<uint64_t, uint64_t>> rooms; // of a sequence: its number
   for (uint64_t number : byLength) {

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Puts short samples one after another into sequences of the compiled length, so
-// that little of what is computed is padding. Separate from Batcher.h, which
+// Puts short samples one after another into sequences of the compiled length,
+// so that little of what is computed is padding. Separate from Batcher.h, which
 // draws the order of the sequences.
 //
 //===----------------------------------------------------------------------===//
@@ -35,8 +35,8 @@ Packing packNone(uint64_t count);
 /// Sequences of at most `length` tokens, by best-fit decreasing (Ding et al.
 /// 2024, arXiv:2404.10830): the longest sample comes first, each into the
 /// fullest sequence that has room for it. No sample is cut; none may be longer
-/// than `length`. The samples of a sequence are in their order, and sequences in
-/// that of their first samples.
+/// than `length`. The samples of a sequence are in their order, and sequences
+/// in that of their first samples.
 Packing packSamples(const std::vector<Sample> &samples, uint32_t length);
 
 } // namespace sterna

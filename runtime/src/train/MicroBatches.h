@@ -37,12 +37,12 @@ public:
   /// One optimizer step. Its weight is known before any micro-batch runs,
   /// because the loss is a mean over all of them.
   struct Step {
-    uint64_t index = 0;   // counts from 0
-    size_t count = 0;     // micro-batches to run
-    uint64_t weight = 0;  // what the loss is a mean over; 0: nothing to train
-    uint64_t tokens = 0;  // that are not padding; of a graph, rows
+    uint64_t index = 0;    // counts from 0
+    size_t count = 0;      // micro-batches to run
+    uint64_t weight = 0;   // what the loss is a mean over; 0: nothing to train
+    uint64_t tokens = 0;   // that are not padding; of a graph, rows
     uint64_t computed = 0; // the same with padding
-    uint64_t skipped = 0; // micro-batches without weight, left out
+    uint64_t skipped = 0;  // micro-batches without weight, left out
   };
 
   virtual ~MicroBatches() = default;

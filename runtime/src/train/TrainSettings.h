@@ -36,8 +36,9 @@ struct TrainSettings {
 };
 
 /// The trainer's options for `settings`, where an epoch has `sequences`, of a
-/// graph rows, in batches of `batch`. Fails on numbers that are not finite or out of range,
-/// and on settings that contradict each other or the length of the run.
+/// graph rows, in batches of `batch`. Fails on numbers that are not finite or
+/// out of range, and on settings that contradict each other or the length of
+/// the run.
 Expected<TrainOptions> makeTrainOptions(const TrainSettings &settings,
                                         uint64_t sequences, uint32_t batch);
 

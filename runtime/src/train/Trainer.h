@@ -40,9 +40,9 @@ struct StepReport {
   double loss = 0;     // mean over the step's scored tokens or batches
   double gradNorm = 0; // before clipping
   double learningRate = 0;
-  uint64_t tokens = 0; // that are not padding; of a graph, rows
+  uint64_t tokens = 0;   // that are not padding; of a graph, rows
   uint64_t computed = 0; // the same with padding
-  double seconds = 0; // preparing its samples included
+  double seconds = 0;    // preparing its samples included
 };
 
 /// Optimizer steps of one epoch: its batches over `gradAccumulation`, rounded

@@ -135,9 +135,9 @@ TEST(BatcherTest, PadsAndMasks) {
 }
 
 TEST(BatcherTest, PacksSamplesWithTheirPositions) {
-  std::vector<Sample> samples = {
-      {{10, 11}, {10, 11}}, {{20, 21, 22, 23}, {20, 21, 22, 23}},
-      {{30, 31, 32}, {30, 31, 32}}};
+  std::vector<Sample> samples = {{{10, 11}, {10, 11}},
+                                 {{20, 21, 22, 23}, {20, 21, 22, 23}},
+                                 {{30, 31, 32}, {30, 31, 32}}};
   BatchOptions options = fourRows();
   options.batch = 2;
   options.shuffle = false;
@@ -147,8 +147,8 @@ TEST(BatcherTest, PacksSamplesWithTheirPositions) {
   Batch batch;
   batcher.fill(0, 0, batch);
   EXPECT_EQ(batch.tokens, (Ids{10, 11, 30, 31, 32, 20, 21, 22, 23, 7}));
-  EXPECT_EQ(batch.labels, (Ids{10, 11, maskedLabel, 31, 32, 20, 21, 22, 23,
-                               maskedLabel}));
+  EXPECT_EQ(batch.labels,
+            (Ids{10, 11, maskedLabel, 31, 32, 20, 21, 22, 23, maskedLabel}));
   EXPECT_EQ(batch.positions, (Ids{0, 1, 0, 1, 2, 0, 1, 2, 3, 4}));
   EXPECT_EQ(batch.segments, (Ids{0, 0, 1, 1, 1, 0, 0, 0, 0, -1}));
   EXPECT_EQ(batch.realTokens, 9u);

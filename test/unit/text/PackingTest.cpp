@@ -16,8 +16,8 @@ using Numbers = std::vector<uint64_t>;
 std::vector<Sample> samplesOf(std::initializer_list<size_t> lengths) {
   std::vector<Sample> samples;
   for (size_t length : lengths)
-    samples.push_back({std::vector<int32_t>(length),
-                       std::vector<int32_t>(length)});
+    samples.push_back(
+        {std::vector<int32_t>(length), std::vector<int32_t>(length)});
   return samples;
 }
 
@@ -29,8 +29,8 @@ TEST(PackingTest, OneForEach) {
 }
 
 TEST(PackingTest, BestFitDecreasing) {
-  // The 7 has room for the 3, the 5 for the first 4 and the 1; the other 4 stays
-  // alone.
+  // The 7 has room for the 3, the 5 for the first 4 and the 1; the other 4
+  // stays alone.
   Packing packing = packSamples(samplesOf({4, 5, 1, 3, 7, 4}), 10);
   EXPECT_EQ(packing.samples, (Numbers{0, 1, 2, 3, 4, 5}));
   EXPECT_EQ(packing.ends, (Numbers{3, 5, 6}));

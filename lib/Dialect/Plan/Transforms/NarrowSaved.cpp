@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // See NarrowSaved.h. The forward pass reads the values themselves, so that the
-// loss is the one without rounding. Dispatches of their own convert: a pass over
-// a block's input is nothing beside the block.
+// loss is the one without rounding. Dispatches of their own convert: a pass
+// over a block's input is nothing beside the block.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,8 +46,8 @@ static KernelOp buildKernel(StringRef name, Location loc, TypeRange arguments,
 static SmallVector<Type> keptTypes(RankedTensorType type, Type element) {
   SmallVector<Type> types{type.clone(element)};
   if (element.isInteger(8))
-    types.push_back(
-        RankedTensorType::get(type.getShape().take_front(), type.getElementType()));
+    types.push_back(RankedTensorType::get(type.getShape().take_front(),
+                                          type.getElementType()));
   return types;
 }
 
@@ -63,14 +63,13 @@ KernelOp SavedType::kernelFor(StringRef name, RankedTensorType type,
 
 static SmallVector<Value> runKernel(OpBuilder &b, Location loc, KernelOp kernel,
                                     TypeRange results, ValueRange arguments) {
-  return DispatchOp::create(
-             b, loc, results,
-             FlatSymbolRefAttr::get(kernel.getSymNameAttr()), arguments)
+  return DispatchOp::create(b, loc, results,
+                            FlatSymbolRefAttr::get(kernel.getSymNameAttr()),
+                            arguments)
       .getOutputs();
 }
 
-SmallVector<Value> SavedType::narrow(OpBuilder &b, Location loc,
-                                     Value matrix) {
+SmallVector<Value> SavedType::narrow(OpBuilder &b, Location loc, Value matrix) {
   SmallVector<Type> types = keptTypes(typeOf(matrix), element);
   KernelOp kernel = kernelFor("narrow", typeOf(matrix), [&] {
     return buildKernel(
@@ -88,17 +87,16 @@ SmallVector<Value> SavedType::narrow(OpBuilder &b, Location loc,
 Value SavedType::widen(OpBuilder &b, Location loc, ValueRange kept,
                        RankedTensorType type) {
   KernelOp kernel = kernelFor("widen", type, [&] {
-    return buildKernel(
-        "widen", loc, kept.getTypes(), /*results=*/1,
-        [&](const TensorBuilder &build, ValueRange arguments) {
-          if (arguments.size() == 1)
-            return SmallVector<Value>{
-                build.convert(arguments[0], type.getElementType())};
-          Value codes =
-              arith::SIToFPOp::create(build.b, loc, type, arguments[0]);
-          Value scale = build.broadcast(arguments[1], {1}, type);
-          return SmallVector<Value>{build.mul(codes, scale)};
-        });
+    return buildKernel("widen", loc, kept.getTypes(), /*results=*/1,
+                       [&](const TensorBuilder &build, ValueRange arguments) {
+                         if (arguments.size() == 1)
+                           return SmallVector<Value>{build.convert(
+                               arguments[0], type.getElementType())};
+                         Value codes = arith::SIToFPOp::create(
+                             build.b, loc, type, arguments[0]);
+                         Value scale = build.broadcast(arguments[1], {1}, type);
+                         return SmallVector<Value>{build.mul(codes, scale)};
+                       });
   });
   return runKernel(b, loc, kernel, type, kept).front();
 }

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the forward pass leaves to the backward pass may be rounded, where a user
-// asks for it.
+// What the forward pass leaves to the backward pass may be rounded, where a
+// user asks for it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -48,8 +48,8 @@ private:
 };
 
 /// Lets what the forward pass of `function` computes and the backward pass
-/// reads, copies of forward ops included, lie in `saved` from its last reader in
-/// the forward pass to its first in the backward pass, which reads rounded
+/// reads, copies of forward ops included, lie in `saved` from its last reader
+/// in the forward pass to its first in the backward pass, which reads rounded
 /// values. Only tensors of f32 that have rows and are not small. Returns how
 /// many there are.
 unsigned narrowSaved(mlir::func::FuncOp function, SavedType &saved);

@@ -89,7 +89,8 @@ private:
            << mebibytes
            << " MiB. A shorter --seq-len, a smaller --lora-rank, fewer "
               "--lora-targets, --weight-layout=base3, --head-type=int8, "
-              "--saved-type=bf16, --optimizer-state=int8 or --grad-clip-mode=previous lower it";
+              "--saved-type=bf16, --optimizer-state=int8 or "
+              "--grad-clip-mode=previous lower it";
   }
 };
 
