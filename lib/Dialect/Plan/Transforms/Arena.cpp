@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <tuple>
 
 using namespace sterna::plan;
 
@@ -124,17 +125,42 @@ static int64_t getSteps(llvm::ArrayRef<LiveRange> ranges) {
   return steps;
 }
 
-int64_t sterna::plan::getMostLiveBytes(llvm::ArrayRef<LiveRange> ranges) {
-  std::vector<int64_t> change(getSteps(ranges) + 1);
+/// The bytes that are alive in each step.
+static std::vector<int64_t> getLiveBytes(llvm::ArrayRef<LiveRange> ranges) {
+  std::vector<int64_t> live(getSteps(ranges) + 1);
   for (const LiveRange &range : ranges) {
     int64_t bytes = llvm::alignTo(range.bytes, bufferAlignment);
-    change[range.first] += bytes;
-    change[range.last + 1] -= bytes;
+    live[range.first] += bytes;
+    live[range.last + 1] -= bytes;
   }
-  int64_t live = 0, most = 0;
-  for (int64_t each : change)
-    most = std::max(most, live += each);
-  return most;
+  std::partial_sum(live.begin(), live.end(), live.begin());
+  return live;
+}
+
+int64_t sterna::plan::getMostLiveBytes(llvm::ArrayRef<LiveRange> ranges) {
+  std::vector<int64_t> live = getLiveBytes(ranges);
+  return *std::max_element(live.begin(), live.end());
+}
+
+/// Keys by which what lives in the fullest step comes first, in the order in
+/// which it begins to live; then the rest by the fullest step of each, and of
+/// one step the largest. What the backward pass needs so piles up in the order
+/// in which the forward pass leaves it, and all above is free for what is
+/// short.
+static std::vector<std::tuple<bool, int64_t, int64_t>>
+getPileKeys(llvm::ArrayRef<LiveRange> ranges) {
+  std::vector<int64_t> live = getLiveBytes(ranges);
+  int64_t peak = std::max_element(live.begin(), live.end()) - live.begin();
+  std::vector<std::tuple<bool, int64_t, int64_t>> keys;
+  for (const LiveRange &range : ranges) {
+    bool isPiled = range.first <= peak && peak <= range.last;
+    // What is not piled lives for few steps.
+    int64_t second = isPiled ? -range.first
+                             : *std::max_element(live.begin() + range.first,
+                                                 live.begin() + range.last + 1);
+    keys.emplace_back(isPiled, second, range.bytes);
+  }
+  return keys;
 }
 
 namespace {
@@ -206,16 +232,19 @@ int64_t sterna::plan::placeInArena(std::vector<LiveRange> &ranges) {
       },
       [](const LiveRange &range) { return -range.first; }};
   Search search(ranges);
-  for (Key key : keys) {
+  auto placeBy = [&](auto key) {
     if (search.isOver())
-      break;
+      return;
     std::vector<size_t> order(ranges.size());
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](size_t x, size_t y) {
-      return key(ranges[x]) > key(ranges[y]);
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t x, size_t y) { return key(x) > key(y); });
     search.place(order);
-  }
+  };
+  for (Key key : keys)
+    placeBy([&](size_t index) { return key(ranges[index]); });
+  auto pileKeys = getPileKeys(ranges);
+  placeBy([&](size_t index) { return pileKeys[index]; });
   search.climb();
   return search.finish();
 }
