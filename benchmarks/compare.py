@@ -1,35 +1,41 @@
 #!/usr/bin/env python3
-# ===- compare.py - Sterna against llama.cpp and PyTorch ------------------=== #
+# ===- compare.py - Sterna against its peers ------------------------------=== #
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
-# Measures three tools on one random-weight model. A tool runs in a process of
-# its own that loads and warms up once and then measures when it is asked to:
-# so the rounds alternate between the tools, and what else the machine does
-# falls on all of them.
+# Measures tools on one random-weight model, each loaded and warmed up: the rounds
+# alternate between the tools, and what else the machine does falls on all of them.
+# peers.py has what is particular to each.
 # ===----------------------------------------------------------------------=== #
-"""Compare Sterna with llama.cpp and PyTorch on the same random-weight model.
+"""Compare Sterna with its peers on the same random-weight model.
 
-  llama   prompt of 512 and of 128 tokens, decoding; llama.cpp, TQ2_0
-  torch   one LoRA step of 128 tokens, with AdamW; eager, dequantized f32
-  sterna  all of these
+  llama          prompts of 512 and of 128 tokens, decoding after 16, 512 and
+                 2048; llama.cpp, TQ2_0
+  ik             the same; ik_llama.cpp, IQ2_BN
+  torch          one LoRA step of 128 tokens, with AdamW; eager, dequantized f32
+  torch-compile  the same with torch.compile
+  torch-bf16     the same compiled and in bfloat16
+  qvac           the same; QVAC Fabric on the CPU, TQ2_0
+  sterna         all of these
 
 Models are written by ladder.py (TQ2_0, f16 embedding and head) and compiled by
 sterna-compile. Rounds alternate (sterna, llama, torch, sterna, ...); the tables
-give the median of the rounds and their range.
+give the median of the rounds and their range. The load average must be below 0.3
+at the start, which is waited for.
 
 Examples:
   compare.py --sterna=build/bin
   compare.py --sterna=build/bin --shapes=125M --only=sterna,torch --repeat=7
   compare.py --llama=/venvs/llama/bin/python --torch=/venvs/torch/bin/python
+  compare.py --ik=ik_llama.cpp/build/bin --qvac=qvac-fabric/build/bin
 
-The peers are Python packages, each in an interpreter of its own choice:
+Two peers are Python packages, each in an interpreter of its own choice:
   CMAKE_ARGS=-DGGML_NATIVE=ON pip install llama-cpp-python
   pip install torch==2.13.0 numpy
-A peer that cannot be imported is skipped, and the report says so.
+Two are programs, which whoever has built them gives the folder of. A peer that is
+not there is skipped, and the report says so. torch.compile needs a C++ compiler.
 """
 
 import argparse
-import ctypes
 import datetime
 import json
 import os
@@ -38,257 +44,64 @@ import platform
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
+from peers import (
+    CONTEXT,
+    DECODED,
+    DEPTHS,
+    LONG_PROMPT,
+    SHORT_PROMPT,
+    WORKERS,
+    IkLlama,
+    Peer,
+    QvacFabric,
+    Skipped,
+    run,
+)
 from plotting import load_pyplot
 
 HERE = pathlib.Path(__file__).resolve().parent
-TOOLS = ("sterna", "llama", "torch")
+TOOLS = ("sterna", "llama", "ik", "torch", "torch-compile", "torch-bf16", "qvac")
+TRAINERS = ("torch", "torch-compile", "torch-bf16", "qvac")
 # Our name for a shape, and ladder.py's.
 SHAPES = {"0.7B": "bitnet_b1_58-large", "125M": "125M", "1B": "1B"}
 # Shapes at which a LoRA step is compared.
 TRAINED = ("125M", "1B")
-CONTEXT = 1024
-LONG_PROMPT = 512
-SHORT_PROMPT = 128
-DECODED = 64
-RANK = 8
+# Above it what else runs changes what is measured.
+MOST_LOAD = 0.3
 
-# Key, title, unit, whether more is better, the peer that measures it too.
+# Key, title, unit, whether more is better.
 METRICS = (
-    ("prompt", f"prompt of {LONG_PROMPT}", "tokens/s", True, "llama"),
-    ("decode", "decoding", "tokens/s", True, "llama"),
-    ("short", f"prompt of {SHORT_PROMPT}", "s", False, "llama"),
-    ("step", f"LoRA step of {SHORT_PROMPT}", "s", False, "torch"),
-    ("step_int16", f"LoRA step of {SHORT_PROMPT}, int16 gradients", "s", False,
-     "torch"),
+    ("prompt", f"prompt of {LONG_PROMPT}", "tokens/s", True),
+    ("short", f"prompt of {SHORT_PROMPT}", "s", False),
+    *((f"decode_{depth}", f"decoding after {depth}", "tokens/s", True)
+      for depth in DEPTHS),
+    ("step", f"LoRA step of {SHORT_PROMPT}", "s", False),
+    ("step_int16", f"LoRA step of {SHORT_PROMPT}, int16 gradients", "s", False),
+    ("step_int8", f"LoRA step of {SHORT_PROMPT}, int8 gradients", "s", False),
 )  # fmt: skip
 # What a peer measures in place of it.
-MEASURED_AS = {"step_int16": "step"}
+MEASURED_AS = {"step_int16": "step", "step_int8": "step"}
 
 NOT_EQUAL = """\
 - Sampling: no tool samples. Decoding feeds given tokens and ends with logits.
 - Prompt: llama.cpp computes the logits of the last token, Sterna none.
 - Prompt repeats: a Sterna sample is the median of five prompts, a sample of
   llama.cpp is one prompt. A sample of decoding is a median of 64 tokens.
-- Head: f16 and tied to the embedding in Sterna and llama.cpp, f32 in PyTorch.
-- KV cache: f32 in Sterna and llama.cpp. Flash attention is off in llama.cpp.
+- Head: f16 and tied to the embedding in Sterna, llama.cpp and QVAC Fabric, f32 in
+  PyTorch; what llama-quantize makes of f16 in ik_llama.cpp.
+- KV cache: of --kv-type in all. Flash attention is off in llama.cpp.
 - Activations of linears: int8 per token in Sterna, int8 per block of 256 in
   llama.cpp, f32 in PyTorch (which so saves the work of quantizing them).
 - Recomputation: Sterna recomputes each block's activations in its step;
   PyTorch keeps all of them and needs the memory for it.
-- int16 gradients: Sterna compiled with --gradient-type=int16, against the same
-  step of PyTorch in f32.
+- int16 and int8 gradients: Sterna compiled with --gradient-type, against the same
+  steps of the others, which do not round them.
+- torch-bf16: frozen weights are bf16, and products are of bf16; adapters are f32.
 - Gradients: f32 in Sterna and PyTorch, of the LoRA matrices only; both clip to
   norm 1 and apply AdamW. Rank 8 on all seven linears of a block.
 """
-
-
-# The worker processes: one line of JSON when ready, then one per line asked.
-
-
-def serve(description, measure):
-    """Measure once for every line of standard input."""
-    print(json.dumps(description), flush=True)
-    for _ in sys.stdin:
-        print(json.dumps(measure()), flush=True)
-
-
-def timed(function):
-    begin = time.perf_counter()
-    function()
-    return time.perf_counter() - begin
-
-
-def llama_worker(path, shape, threads):
-    import llama_cpp
-    import numpy as np
-
-    info = llama_cpp.llama_print_system_info().decode()
-    if platform.machine() == "x86_64" and "AVX2 = 1" not in info:
-        raise SystemExit(f"llama.cpp was built without AVX2: {info}")
-    llama_cpp.llama_backend_init()
-    model = llama_cpp.llama_model_load_from_file(
-        str(path).encode(), llama_cpp.llama_model_default_params()
-    )
-    settings = llama_cpp.llama_context_default_params()
-    settings.n_ctx = CONTEXT
-    settings.n_batch = settings.n_ubatch = LONG_PROMPT
-    settings.n_threads = settings.n_threads_batch = threads
-    settings.type_k = settings.type_v = llama_cpp.GGML_TYPE_F32
-    settings.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    context = llama_cpp.llama_init_from_model(model, settings)
-    if not context:
-        raise SystemExit(f"llama.cpp cannot load {path}")
-    vocabulary = llama_cpp.llama_vocab_n_tokens(
-        llama_cpp.llama_model_get_vocab(model)
-    )
-    random = np.random.Generator(np.random.PCG64(42))
-
-    def append(count):
-        tokens = random.integers(0, vocabulary, count, np.int32)
-        pointer = tokens.ctypes.data_as(
-            ctypes.POINTER(llama_cpp.llama_token)
-        )
-        batch = llama_cpp.llama_batch_get_one(pointer, count)
-        if llama_cpp.llama_decode(context, batch):
-            raise SystemExit("llama_decode failed")
-        # Also waits for the result.
-        llama_cpp.llama_get_logits(context)
-
-    def clear():
-        memory = llama_cpp.llama_get_memory(context)
-        llama_cpp.llama_memory_clear(memory, True)
-
-    def measure():
-        clear()
-        short = timed(lambda: append(SHORT_PROMPT))
-        clear()
-        prompt = timed(lambda: append(LONG_PROMPT))
-        tokens = [timed(lambda: append(1)) for _ in range(DECODED)]
-        return {
-            "prompt": LONG_PROMPT / prompt,
-            "decode": 1 / statistics.median(tokens),
-            "short": short,
-        }
-
-    measure()
-    version = f"llama-cpp-python {llama_cpp.__version__}: {info.strip()}"
-    serve(version, measure)
-
-
-def torch_worker(path, shape, threads):
-    sys.path.insert(0, str(HERE))
-    import torch
-    from ladder import SHAPES as LADDER
-    from torch.nn import functional as F
-
-    # Found through the path that ladder.py adds.
-    from gguf import Reader
-
-    torch.set_num_threads(threads)
-    torch.manual_seed(42)
-    model = LADDER[SHAPES[shape]]
-    head_size = model.hidden // model.heads
-    reader = Reader(path)
-    adapters = []
-
-    def weight(name):
-        return torch.from_numpy(reader.read(f"{name}.weight"))
-
-    def linear(name):
-        frozen = weight(name)
-        bound = frozen.shape[1] ** -0.5
-        a = torch.empty(RANK, frozen.shape[1]).uniform_(-bound, bound)
-        b = torch.zeros(frozen.shape[0], RANK)
-        adapters.extend((a.requires_grad_(), b.requires_grad_()))
-        return lambda x: F.linear(x, frozen) + 2 * F.linear(F.linear(x, a), b)
-
-    def norm(name):
-        scale = weight(name)
-        return lambda x: F.rms_norm(x, scale.shape, scale, model.epsilon)
-
-    def block(index):
-        names = ("attn_norm", "attn_sub_norm", "ffn_norm", "ffn_sub_norm")
-        parts = {name: norm(f"blk.{index}.{name}") for name in names}
-        for name in ("attn_q", "attn_k", "attn_v", "attn_output"):
-            parts[name] = linear(f"blk.{index}.{name}")
-        for name in ("ffn_gate", "ffn_up", "ffn_down"):
-            parts[name] = linear(f"blk.{index}.{name}")
-        return parts
-
-    embedding = weight("token_embd")
-    blocks = [block(index) for index in range(model.layers)]
-    output_norm = norm("output_norm")
-    pair = torch.arange(0, head_size, 2) / head_size
-    angle = torch.outer(torch.arange(SHORT_PROMPT), model.theta**-pair)
-    cosine = torch.cat((angle, angle), 1).cos()
-    sine = torch.cat((angle, angle), 1).sin()
-
-    def heads(x):
-        return x.view(1, SHORT_PROMPT, -1, head_size).transpose(1, 2)
-
-    def rotate(x):
-        low, high = x.chunk(2, -1)
-        return x * cosine + torch.cat((-high, low), -1) * sine
-
-    def loss_of(tokens):
-        x = F.embedding(tokens, embedding)
-        for part in blocks:
-            y = part["attn_norm"](x)
-            y = F.scaled_dot_product_attention(
-                rotate(heads(part["attn_q"](y))),
-                rotate(heads(part["attn_k"](y))),
-                heads(part["attn_v"](y)),
-                is_causal=True,
-            )
-            y = y.transpose(1, 2).reshape(1, SHORT_PROMPT, model.hidden)
-            x = x + part["attn_output"](part["attn_sub_norm"](y))
-            y = part["ffn_norm"](x)
-            y = F.silu(part["ffn_gate"](y)) * part["ffn_up"](y)
-            x = x + part["ffn_down"](part["ffn_sub_norm"](y))
-        logits = F.linear(output_norm(x), embedding)
-        return F.cross_entropy(logits[0, :-1], tokens[0, 1:])
-
-    optimizer = torch.optim.AdamW(adapters, lr=1e-5, weight_decay=0.01)
-    tokens = torch.randint(0, model.vocabulary, (1, SHORT_PROMPT))
-
-    def step():
-        loss_of(tokens).backward()
-        torch.nn.utils.clip_grad_norm_(adapters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-
-    step()
-    capability = torch.backends.cpu.get_cpu_capability()
-    serve(
-        f"PyTorch {torch.__version__}: {capability}",
-        lambda: {"step": timed(step)},
-    )
-
-
-WORKERS = {"llama": llama_worker, "torch": torch_worker}
-
-
-class Skipped(Exception):
-    """A tool that cannot be measured here, and why."""
-
-
-class Peer:
-    """The worker process of a peer, loaded and warmed up."""
-
-    def __init__(self, tool, python, path, shape, threads):
-        # A file and no pipe: nobody reads it before the end.
-        self._errors = tempfile.TemporaryFile("w+", errors="replace")
-        self._process = subprocess.Popen(
-            [python, __file__, "--worker", tool, path, shape, str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-        )
-        self.version = self._read()
-
-    def measure(self):
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def close(self):
-        self._process.communicate()
-        self._errors.close()
-
-    def _read(self):
-        line = self._process.stdout.readline()
-        if line:
-            return json.loads(line)
-        self._process.communicate()
-        self._errors.seek(0)
-        lines = self._errors.read().strip().splitlines() or ["ended early"]
-        self._errors.close()
-        raise Skipped(lines[-1])
 
 
 class Sterna:
@@ -305,18 +118,18 @@ class Sterna:
         self.version = f"{version}: {long['target']}"
 
     def measure(self):
-        trains = "step_int16" in self._modules
-        long = self._bench("step", LONG_PROMPT, DECODED, 0)
-        short = self._bench("step", SHORT_PROMPT, 0, 2 if trains else 0)
-        sample = {
-            "prompt": long["prompt_tokens_per_second"],
-            "decode": long["decode_tokens_per_second"],
-            "short": SHORT_PROMPT / short["prompt_tokens_per_second"],
-        }
-        if trains:
-            int16 = self._bench("step_int16", 16, 0, 2)
-            sample["step"] = short["train_seconds_per_step"]
-            sample["step_int16"] = int16["train_seconds_per_step"]
+        sample = {}
+        for depth in DEPTHS:
+            result = self._bench("step", depth, DECODED, 0)
+            sample[f"decode_{depth}"] = result["decode_tokens_per_second"]
+            if depth == LONG_PROMPT:
+                sample["prompt"] = result["prompt_tokens_per_second"]
+        short = self._bench("step", SHORT_PROMPT, 0, 0)
+        sample["short"] = SHORT_PROMPT / short["prompt_tokens_per_second"]
+        if len(self._modules) > 1:
+            for key in self._modules:
+                result = self._bench(key, 0, 0, 3)
+                sample[key] = result["train_seconds_per_step"]
         return sample
 
     def close(self):
@@ -327,19 +140,6 @@ class Sterna:
         arguments += ["--generate", generate, "--train-steps", train]
         output = run(self._command + [str(value) for value in arguments])
         return json.loads(output.splitlines()[-1])
-
-
-def run(command):
-    """Standard output of a command; Skipped with its last line if it fails."""
-    try:
-        return subprocess.run(
-            command, check=True, capture_output=True, text=True
-        ).stdout
-    except FileNotFoundError:
-        raise Skipped(f"{command[0]} does not exist") from None
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.strip().splitlines() or [str(error)]
-        raise Skipped(lines[-1]) from None
 
 
 def write_once(path, newer_than, command):
@@ -354,32 +154,49 @@ def write_once(path, newer_than, command):
     unfinished.rename(path)
 
 
-def start_tool(tool, args, gguf, shape):
-    if tool != "sterna":
-        python = args.llama if tool == "llama" else args.torch
-        return Peer(tool, python, gguf, shape, args.threads)
+def start_sterna(args, gguf, shape):
     compiler = args.sterna / "sterna-compile"
     if not compiler.exists():
         raise Skipped(f"{compiler} does not exist: give --sterna=DIR")
-    modules = {"step": gguf.with_suffix(".stn")}
-    # All peers keep keys and values in f32.
-    command = [compiler, gguf, f"--max-context={CONTEXT}", "--kv-type=f32"]
+    modules = {"step": gguf.with_suffix(f".{args.kv_type}.stn")}
+    command = [compiler, gguf, f"--max-context={CONTEXT}",
+               f"--kv-type={args.kv_type}"]  # fmt: skip
     write_once(modules["step"], (gguf, compiler), command)
-    if shape in TRAINED:
-        modules["step_int16"] = gguf.with_suffix(".int16.stn")
-        command.append("--gradient-type=int16")
-        write_once(modules["step_int16"], (gguf, compiler), command)
+    for kind in ("int16", "int8") if shape in TRAINED else ():
+        module = gguf.with_suffix(f".{kind}.stn")
+        modules[f"step_{kind}"] = module
+        write_once(module, (gguf, compiler),
+                   [compiler, gguf, f"--gradient-type={kind}"])  # fmt: skip
     return Sterna(args.sterna, modules, args.threads)
+
+
+def start_tool(tool, args, gguf, shape):
+    if tool == "sterna":
+        return start_sterna(args, gguf, shape)
+    if tool == "qvac":
+        return QvacFabric(args.qvac, gguf, args.threads)
+    if tool == "ik":
+        if not (args.ik / "llama-bench").exists():
+            raise Skipped(f"{args.ik}/llama-bench does not exist: give --ik=DIR")
+        floats = gguf.with_suffix(".f16.gguf")
+        write_model(floats, shape, "--type=f16")
+        return IkLlama(args.ik, floats, args.threads, args.kv_type)
+    python = args.llama if tool == "llama" else args.torch
+    return Peer(tool, python, gguf, SHAPES[shape], args.threads, args.kv_type)
+
+
+def write_model(path, shape, *options):
+    ladder = HERE / "ladder.py"
+    write_once(path, (ladder,), [sys.executable, ladder, SHAPES[shape], *options])
 
 
 def compare(shape, args, report):
     """Adds the samples of all tools at one shape to the report."""
     gguf = args.work / f"{shape}.gguf"
-    ladder = HERE / "ladder.py"
-    write_once(gguf, (ladder,), [sys.executable, ladder, SHAPES[shape]])
+    write_model(gguf, shape)
     running = {}
     for tool in args.only:
-        if tool == "torch" and shape not in TRAINED:
+        if tool in TRAINERS and shape not in TRAINED:
             continue
         try:
             running[tool] = start_tool(tool, args, gguf, shape)
@@ -421,14 +238,25 @@ def peer_values(samples, key, peer):
     return samples.get(MEASURED_AS.get(key, key), {}).get(peer)
 
 
-def advantage(key, more_is_better, samples, peer):
+def advantage(ours, theirs, more_is_better):
     """How many times faster Sterna is, by medians."""
-    ours = samples.get(key, {}).get("sterna")
-    theirs = peer_values(samples, key, peer)
-    if not ours or not theirs:
-        return "-"
     ratio = statistics.median(ours) / statistics.median(theirs)
     return f"{ratio if more_is_better else 1 / ratio:.2f}"
+
+
+def rows(shape, samples):
+    for key, title, unit, more in METRICS:
+        ours = samples.get(key, {}).get("sterna")
+        peers = [(tool, peer_values(samples, key, tool)) for tool in TOOLS[1:]]
+        peers = [(tool, values) for tool, values in peers if values]
+        for tool, values in peers or [(None, None)]:
+            if not ours and (not values or key in MEASURED_AS):
+                continue
+            ratio = advantage(ours, values, more) if ours and values else "-"
+            yield (
+                f"| {shape} | {title}, {unit} | {spread(ours) if ours else '-'} "
+                f"| {f'{tool} {spread(values)}' if values else '-'} | {ratio} |"
+            )
 
 
 def table(report):
@@ -437,32 +265,13 @@ def table(report):
         "|---|---|---|---|---|",
     ]
     for shape, samples in report["samples"].items():
-        for key, title, unit, more, peer in METRICS:
-            if key not in samples:
-                continue
-            of = samples[key]
-            ours = spread(of["sterna"]) if "sterna" in of else "-"
-            values = peer_values(samples, key, peer)
-            theirs = f"{peer} {spread(values)}" if values else "-"
-            ratio = advantage(key, more, samples, peer)
-            lines.append(
-                f"| {shape} | {title}, {unit} | {ours} | {theirs} | {ratio} |"
-            )
-        step = samples.get("step", {}).get("sterna")
-        prompt = samples.get("short", {}).get("llama")
-        if step and prompt:
-            ratio = statistics.median(step) / statistics.median(prompt)
-            lines.append(
-                f"| {shape} | Sterna's LoRA step, in times of llama.cpp's "
-                f"prompt of the same {SHORT_PROMPT} tokens | | | "
-                f"takes {ratio:.2f} times as long |"
-            )
+        lines += rows(shape, samples)
     return lines
 
 
 def markdown(report):
     lines = [
-        "# Sterna, llama.cpp and PyTorch",
+        "# Sterna and its peers",
         "",
         "Written by `benchmarks/compare.py`; do not edit.",
         "",
@@ -470,7 +279,7 @@ def markdown(report):
         f"- Date: {report['date']}",
         f"- Command: `{report['command']}`",
         f"- Medians of {report['repeat']} alternating rounds (range)",
-        f"- Load average at the start: {report['load']:.1f}",
+        f"- Load average at the start: {report['load']:.2f}",
     ]
     if report["note"]:
         lines.append(f"- **{report['note']}**")
@@ -485,8 +294,8 @@ def plot(report, path):
     pyplot = load_pyplot()
     if not pyplot:
         return
-    figure, panels = pyplot.subplots(1, len(METRICS), figsize=(18, 4))
-    for panel, (key, title, unit, more, _) in zip(panels, METRICS):
+    figure, panels = pyplot.subplots(1, len(METRICS), figsize=(24, 4))
+    for panel, (key, title, unit, more) in zip(panels, METRICS):
         draw_panel(panel, report["samples"], key)
         better = "more" if more else "less"
         panel.set_title(f"{title}, {unit}\n({better} is better)", fontsize=10)
@@ -497,6 +306,7 @@ def plot(report, path):
 
 def draw_panel(panel, samples, key):
     shapes = [shape for shape in samples if key in samples[shape]]
+    width = 0.8 / len(TOOLS)
     for index, tool in enumerate(TOOLS):
         drawn = [i for i, s in enumerate(shapes) if tool in samples[s][key]]
         if not drawn:
@@ -505,9 +315,9 @@ def draw_panel(panel, samples, key):
         medians = [statistics.median(v) for v in values]
         below = [m - min(v) for m, v in zip(medians, values)]
         above = [max(v) - m for m, v in zip(medians, values)]
-        places = [i + 0.27 * (index - 1) for i in drawn]
+        places = [i + width * (index - len(TOOLS) // 2) for i in drawn]
         panel.bar(
-            places, medians, 0.25, yerr=(below, above), capsize=3, label=tool
+            places, medians, width, yerr=(below, above), capsize=2, label=tool
         )
     panel.set_xticks(range(len(shapes)), shapes)
     if shapes:
@@ -572,22 +382,40 @@ def parse_arguments():
         help="interpreter with llama-cpp-python (default: this)")  # fmt: skip
     add("--torch", default=sys.executable, metavar="PYTHON",
         help="interpreter with torch and numpy (default: this)")  # fmt: skip
+    add("--ik", type=pathlib.Path, default=pathlib.Path("ik_llama.cpp"),
+        metavar="DIR", help="of ik_llama.cpp's llama-bench and "
+        "llama-quantize")  # fmt: skip
+    add("--qvac", type=pathlib.Path, default=pathlib.Path("qvac"),
+        metavar="DIR", help="of QVAC Fabric's llama-finetune-lora")  # fmt: skip
+    add("--kv-type", choices=("f32", "f16"), default="f16",
+        help="keys and values of every tool (default: f16)")  # fmt: skip
     add("--work", type=pathlib.Path, default=pathlib.Path("compare-models"),
-        metavar="DIR", help="keeps the models, 2 GB (default: "
+        metavar="DIR", help="keeps the models, 6 GB (default: "
         "compare-models)")  # fmt: skip
     add("--output", type=pathlib.Path, default=HERE / "results",
         metavar="DIR", help="of compare.json, .md and .png")  # fmt: skip
+    add("--shared", action="store_true",
+        help="measure whatever the load average is")  # fmt: skip
     add("--note", default="", help="a remark for the report, such as: "
         "measured on a shared machine")  # fmt: skip
     return parser.parse_args()
 
 
+def wait_until_quiet(is_shared):
+    """The load average, once it is low enough or does not matter; it falls to a
+    third in a minute, of a machine that does nothing."""
+    for _ in range(60):
+        load = os.getloadavg()[0]
+        if load < MOST_LOAD or is_shared:
+            return load
+        print(f"load average {load:.2f}: waiting for less than {MOST_LOAD}",
+              flush=True)  # fmt: skip
+        time.sleep(10)
+    sys.exit(f"error: the load average is {load:.2f} after ten minutes: stop what "
+             "else runs, or measure with --shared")  # fmt: skip
+
+
 def main():
-    # Only this program itself starts workers: no part of the interface.
-    if sys.argv[1:2] == ["--worker"]:
-        tool, path, shape, threads = sys.argv[2:]
-        WORKERS[tool](path, shape, int(threads))
-        return
     args = parse_arguments()
     args.work.mkdir(parents=True, exist_ok=True)
     report = {
@@ -597,9 +425,9 @@ def main():
         # Paths are this machine's own and say nothing to a reader.
         "command": f"compare.py --shapes={','.join(args.shapes)} "
         f"--only={','.join(args.only)} --threads={args.threads} "
-        f"--repeat={args.repeat}",
+        f"--repeat={args.repeat} --kv-type={args.kv_type}",
         "repeat": args.repeat,
-        "load": os.getloadavg()[0],
+        "load": wait_until_quiet(args.shared),
         "note": args.note,
         "versions": {},
         "skipped": [],
