@@ -18,7 +18,7 @@
 namespace sterna::test {
 
 /// Bounds of random elements; both ends belong to it for integers.
-struct Range {
+struct Bounds {
   double low, high;
 };
 
@@ -30,7 +30,7 @@ struct Case {
   std::string text;
   /// By the name of an input or state tensor; others are in [-1, 1], or
   /// [-128, 127] for i8.
-  std::map<std::string, Range> ranges;
+  std::map<std::string, Bounds> ranges;
   /// Largest root mean square of the differences, relative to that of the
   /// expected elements; ten times it is the largest single one. Zero asks for
   /// the same bits, as integers always do.

@@ -57,7 +57,7 @@ public:
   /// `names`, in their order.
   void add(const std::string &family, const std::string &text,
            const std::string &names, std::initializer_list<const char *> shapes,
-           double tolerance = 1e-6, std::map<std::string, Range> ranges = {}) {
+           double tolerance = 1e-6, std::map<std::string, Bounds> ranges = {}) {
     for (const char *shape : shapes) {
       Letters letters;
       std::istringstream values(shape);
@@ -73,7 +73,7 @@ public:
 };
 
 /// A number that an input always is.
-inline Range exactly(double value) { return {value, value}; }
+inline Bounds exactly(double value) { return {value, value}; }
 
 /// Adds the ops of backward passes.
 void addGradients(List &list);

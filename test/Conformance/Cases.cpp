@@ -425,7 +425,7 @@ void addAttention(List &list) {
       return %y : !q
     })mlir";
   std::string attention = fill(anyAttention, {{'X', ""}});
-  std::map<std::string, Range> ranges{
+  std::map<std::string, Bounds> ranges{
       {"q", {-4, 4}}, {"k", {-4, 4}}, {"position", exactly(0)}};
   list.add("attention_first", attention, "BSCHGD",
            {"1 1 77 1 1 7", "1 7 77 2 3 100"}, 2e-6, ranges);
@@ -456,7 +456,7 @@ void addAttention(List &list) {
       %y = tern.attention %q, %k, %v, %p segments %s, %t $X : !q, !k, !p
       return %y : !q
     })mlir";
-  std::map<std::string, Range> segments = ranges;
+  std::map<std::string, Bounds> segments = ranges;
   segments["s"] = segments["t"] = {-3, 2};
   segments["position"] = exactly(3);
   for (auto [family, attributes] :
@@ -559,8 +559,8 @@ void addElementwise(List &list) {
       $B
       return %y : !y
     })mlir";
-  auto add = [&](const char *family, const std::string &body, Range x = {-9, 9},
-                 double tolerance = 1e-6) {
+  auto add = [&](const char *family, const std::string &body,
+                 Bounds x = {-9, 9}, double tolerance = 1e-6) {
     list.add(family, fill(text, {{'B', body}}), "T", {"1", "7x129", "1009"},
              tolerance, {{"x", x}});
   };

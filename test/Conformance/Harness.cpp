@@ -59,7 +59,7 @@ std::string randomElements(StringRef type) {
 }
 
 /// Random elements of `type` within `range`; `name` is the seed.
-Array randomArray(StringRef name, ShapedType type, Range range) {
+Array randomArray(StringRef name, ShapedType type, Bounds range) {
   std::mt19937 random(uint32_t(llvm::xxh3_64bits(name)));
   Array array;
   Type element = type.getElementType();
@@ -200,9 +200,9 @@ bool Harness::interpretCase(const Case &c) {
     StringRef name = input ? input.getValue() : state.getName();
     auto type = cast<ShapedType>(function.getArgumentTypes()[i]);
     auto range = c.ranges.find(name.str());
-    Range bounds = range != c.ranges.end()             ? range->second
-                   : type.getElementType().isInteger() ? Range{-128, 127}
-                                                       : Range{-1, 1};
+    Bounds bounds = range != c.ranges.end()             ? range->second
+                    : type.getElementType().isInteger() ? Bounds{-128, 127}
+                                                        : Bounds{-1, 1};
     argumentNames.push_back(name.str());
     isState.push_back(bool(state));
     arguments.push_back(randomArray(name, type, bounds));
