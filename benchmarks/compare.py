@@ -52,7 +52,6 @@ from peers import (
     DEPTHS,
     LONG_PROMPT,
     SHORT_PROMPT,
-    WORKERS,
     IkLlama,
     Peer,
     QvacFabric,

@@ -173,7 +173,7 @@ def main():
     report = {"what": args.what, "steps": args.steps, "runs": measure(args)}
     text = json.dumps(report) + "\n"
     (args.output / f"{args.what}.json").write_text(text)
-    lines = [f"# {args.what.capitalize()} of each type", "",
+    lines = [f"# Losses by {OPTIONS[args.what][0]}", "",
              "Written by `benchmarks/gradients.py`; do not edit.", "",
              *table(report)]  # fmt: skip
     (args.output / f"{args.what}.md").write_text("\n".join(lines) + "\n")

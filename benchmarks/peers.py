@@ -269,7 +269,9 @@ class IkLlama:
     def __init__(self, folder, floats, threads, kv_type):
         model = floats.with_suffix(".iq2_bn.gguf")
         if not model.exists():
-            run([folder / "llama-quantize", floats, model, "IQ2_BN"])
+            unfinished = model.with_suffix(".part")
+            run([folder / "llama-quantize", floats, unfinished, "IQ2_BN"])
+            unfinished.rename(model)
         tests = ["-p", f"{SHORT_PROMPT},{LONG_PROMPT}", "-n", "0"]
         for depth in DEPTHS:
             tests += ["-gp", f"{depth},{DECODED}"]
@@ -309,17 +311,18 @@ class QvacFabric:
     """QVAC Fabric's llama-finetune-lora, one window of tokens a step."""
 
     STEPS = 4
-    PROGRESS = re.compile(r"data=0*(\d+)/")
+    PROGRESS = re.compile(rb"data=0*(\d+)/")
 
     def __init__(self, folder, gguf, threads):
-        program = folder / "llama-finetune-lora"
+        # It runs in a folder of its own, where it leaves checkpoints.
+        program = folder.resolve() / "llama-finetune-lora"
         self._folder = tempfile.TemporaryDirectory()
         scratch = pathlib.Path(self._folder.name)
         text = scratch / "text.txt"
         # At least a token for two characters: more than enough windows.
         text.write_text("a b c d " * (SHORT_PROMPT * self.STEPS * 4))
         size = str(SHORT_PROMPT)
-        self._command = [program, "-m", gguf, "-f", text, "-fa", "off",
+        self._command = [program, "-m", gguf.resolve(), "-f", text, "-fa", "off",
                          "-c", size, "-b", size, "-ub", size, "-ngl", "0",
                          "-t", str(threads), "--lora-rank", str(RANK),
                          "--lora-modules", "all", "--output-adapter",
@@ -333,11 +336,11 @@ class QvacFabric:
         """Times at which its progress counts on, the first as a warm-up."""
         times = {}
         process = subprocess.Popen(
-            self._command, cwd=self._folder.name, text=True, errors="replace",
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            self._command, cwd=self._folder.name, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )  # fmt: skip
-        last = ""
-        while part := process.stdout.read(64):
+        last = b""
+        while part := os.read(process.stdout.fileno(), 1 << 12):
             for number in self.PROGRESS.findall(last + part):
                 times.setdefault(int(number), time.perf_counter())
             last = (last + part)[-64:]
@@ -345,7 +348,7 @@ class QvacFabric:
                 process.kill()
         process.wait()
         if len(times) < 3:
-            raise Skipped(f"llama-finetune-lora ended early: {last.strip()}")
+            raise Skipped(f"llama-finetune-lora ended early: {last!r}")
         ends = sorted(times.values())[1:]
         steps = [end - begin for begin, end in zip(ends, ends[1:])]
         return {"step": statistics.median(steps)}

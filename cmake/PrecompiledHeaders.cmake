@@ -4,7 +4,8 @@
 # Most of the time that a source of the compiler takes is spent on parsing what
 # it includes of MLIR: 16 s become 4. Sterna's own headers change too often to be
 # here. -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON builds without, which shows what a
-# source forgot to include.
+# source forgot to include. ccache has to be told that macros of the command line and
+# times of headers are not in their way (CCACHE_SLOPPINESS=pch_defines,time_macros).
 
 file(CONFIGURE OUTPUT PrecompiledHeaders.cpp CONTENT "// Nothing.\n")
 add_library(sterna_precompiled OBJECT

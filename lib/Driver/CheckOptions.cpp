@@ -56,6 +56,10 @@ static std::string checkTraining(const CompileOptions &options) {
     return isAboutTraining("--memory-budget");
   if (options.savedType != "f32" && !trains)
     return isAboutTraining("--saved-type=" + options.savedType);
+  if (options.batch == 0 && !trains)
+    return isAboutTraining("--batch=auto");
+  if (options.batch == 0 && options.whatFits != 0)
+    return "--batch=auto excludes --what-fits: give a number of sequences";
   if (options.batch == 0 && options.memoryBudget <= 0)
     return "--batch=auto takes as many sequences as --memory-budget=SIZE has "
            "room for: give one";

@@ -70,8 +70,10 @@ public:
       (void)diagnostics.fail("the model has no plan");
       return std::nullopt;
     }
-    return TrainingNeed{measureTraining(plans->front().module),
-                        model.getContextLength()};
+    int64_t most = 0;
+    for (const TargetPlan &plan : *plans)
+      most = std::max(most, measureTraining(plan.module));
+    return TrainingNeed{most, model.getContextLength()};
   }
 
 private:
@@ -438,12 +440,12 @@ LogicalResult compileLargestBatch(const CompileOptions &options,
   Planner planner(listener);
   if (failed(planner.check(options)))
     return failure();
-  CompileOptions one = options;
   auto batch = chooseBatch(options, [&](CompileOptions one, StringRef name) {
     return planner.plan(std::move(one), name);
   });
   if (!batch)
     return failure();
+  CompileOptions one = options;
   one.batch = *batch;
   report(listener, "--batch=auto: " + Twine(*batch) +
                        (*batch == 1 ? " sequence" : " sequences") +

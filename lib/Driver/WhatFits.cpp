@@ -159,6 +159,10 @@ std::optional<int64_t> sterna::chooseBatch(const CompileOptions &options,
   one.memoryBudget = 0;
   int64_t chosen = 1;
   for (one.batch = 1; one.batch <= 64; one.batch *= 2) {
+    if (llvm::Error tooMany = checkOptions(one)) {
+      llvm::consumeError(std::move(tooMany));
+      break;
+    }
     std::optional<TrainingNeed> need =
         plan(one, ("batch of " + Twine(one.batch)).str());
     if (!need)

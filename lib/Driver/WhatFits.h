@@ -21,7 +21,7 @@ namespace sterna {
 
 /// What one training takes.
 struct TrainingNeed {
-  int64_t bytes;   // of the process
+  int64_t bytes;   // of the process, of several targets the most
   int64_t context; // tokens that the model was made for
 };
 

@@ -25,9 +25,6 @@ public:
   static Expected<BatchInputs> find(const Program &program,
                                     const format::Model &model);
 
-  /// Whether a sequence of the program may hold several samples.
-  bool pack() const { return segments != nullptr; }
-
   /// Copies `batch`, which has the sizes of the model, to the inputs.
   Status write(const Batch &batch) const;
 

@@ -25,6 +25,7 @@ Expected<Evaluator> Evaluator::create(Session &session, bool lora,
   if (!loss.ok())
     return loss.status();
   Evaluator evaluator(*program, model, loraScale);
+  evaluator.pack = isPacked(session.module());
   evaluator.inputs = *inputs;
   evaluator.loss = *loss;
   if (lora) {
@@ -54,7 +55,7 @@ Evaluator::evaluate(const std::vector<Sample> &samples, int32_t padToken,
   options.sequenceLength = sequenceLength;
   options.padToken = padToken;
   options.shuffle = false;
-  options.pack = inputs.pack();
+  options.pack = pack;
   Batcher batcher(samples, options);
   Batch batch;
   EvaluationResult result;

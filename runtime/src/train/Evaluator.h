@@ -52,6 +52,7 @@ private:
   uint32_t batchSize;
   uint32_t sequenceLength;
   float scale;
+  bool pack = false;
   BatchInputs inputs;
   float *loraScale = nullptr; // null without adapter
   float *loss = nullptr;

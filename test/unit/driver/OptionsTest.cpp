@@ -122,6 +122,15 @@ TEST(Options, AreCheckedAgainstEachOther) {
             "--batch=auto takes as many sequences as --memory-budget=SIZE has "
             "room for: give one");
   EXPECT_EQ(problem({{"batch", "auto"}, {"memory-budget", "1GiB"}}), "");
+  EXPECT_EQ(problem({{"batch", "auto"}, {"no-train", ""}}),
+            "--batch=auto is about training, which --no-train and "
+            "--lora-rank=0 leave out");
+  CompileOptions table;
+  table.input = "m.gguf";
+  EXPECT_EQ(set(table, "what-fits", "1GiB"), "");
+  EXPECT_EQ(set(table, "batch", "auto"), "");
+  EXPECT_EQ(llvm::toString(checkOptions(table)),
+            "--batch=auto excludes --what-fits: give a number of sequences");
   EXPECT_EQ(problem({{"seq-len", "65536"}, {"batch", "1024"}}),
             "--seq-len times --batch: expected at most 1048576 tokens, but got "
             "67108864");

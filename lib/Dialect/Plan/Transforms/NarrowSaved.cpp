@@ -51,6 +51,13 @@ static SmallVector<Type> keptTypes(RankedTensorType type, Type element) {
   return types;
 }
 
+int64_t SavedType::bytesFor(RankedTensorType type) const {
+  int64_t bytes = 0;
+  for (Type kept : keptTypes(type, element))
+    bytes += getBufferBytes(tern::getBufferType(cast<RankedTensorType>(kept)));
+  return bytes;
+}
+
 KernelOp SavedType::kernelFor(StringRef name, RankedTensorType type,
                               llvm::function_ref<KernelOp()> build) {
   KernelOp &kernel = kernels[{name.str(), type.getShape().vec()}];
@@ -169,7 +176,8 @@ private:
 
   bool narrow(Value value) {
     auto type = cast<RankedTensorType>(value.getType());
-    if (!type.getElementType().isF32() || type.getRank() < 2 || isSmall(value))
+    if (!type.getElementType().isF32() || type.getRank() < 2 ||
+        isSmall(value) || 2 * saved.bytesFor(matrixOf(type)) > bytesOf(value))
       return false;
     Readers readers = readersOf(value);
     // Where both passes read it one after the other, it is alive anyway.
@@ -193,6 +201,12 @@ private:
     for (OpOperand *use : readers.late)
       use->set(viewOf(use->get(), b, copies));
     return true;
+  }
+
+  static RankedTensorType matrixOf(RankedTensorType type) {
+    int64_t columns = type.getShape().back();
+    return RankedTensorType::get({type.getNumElements() / columns, columns},
+                                 type.getElementType());
   }
 
   /// All dimensions but the last as rows.

@@ -29,6 +29,9 @@ public:
 
   bool isNarrow() const { return !element.isF32(); }
 
+  /// The bytes that keep a matrix of `type`.
+  int64_t bytesFor(mlir::RankedTensorType type) const;
+
   /// What keeps `matrix`, of f32, computed at the insertion point of `b`.
   llvm::SmallVector<mlir::Value> narrow(mlir::OpBuilder &b, mlir::Location loc,
                                         mlir::Value matrix);
@@ -50,8 +53,8 @@ private:
 /// Lets what the forward pass of `function` computes and the backward pass
 /// reads, copies of forward ops included, lie in `saved` from its last reader
 /// in the forward pass to its first in the backward pass, which reads rounded
-/// values. Only tensors of f32 that have rows and are not small. Returns how
-/// many there are.
+/// values. Only tensors of f32 that have rows, are not small and take at most
+/// half as many bytes so. Returns how many there are.
 unsigned narrowSaved(mlir::func::FuncOp function, SavedType &saved);
 
 } // namespace sterna::plan

@@ -76,8 +76,9 @@ def RecomputePass : Pass<"sterna-recompute", "::mlir::ModuleOp"> {
 
     With `saved-type=bf16` or `int8` what is kept lies in that type, int8 with a
     scale for each row (`tern.quantize`), between its last reader in the forward
-    pass and its first in the backward pass: f32 tensors with rows and of more than
-    64 KiB. Only the backward pass reads rounded values.
+    pass and its first in the backward pass: f32 tensors with rows, of more than
+    64 KiB, that take at most half of it so. Only the backward pass reads rounded
+    values.
 
     ```mlir
     %c = tern.checkpoint %x
