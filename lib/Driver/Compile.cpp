@@ -420,10 +420,7 @@ void report(const CompileListener &listener, const Twine &line) {
 }
 
 LogicalResult tellWhatFits(const CompileOptions &options,
-                           const CompileListener &listener) {
-  Planner planner(listener);
-  if (failed(planner.check(options)))
-    return failure();
+                           const CompileListener &listener, Planner &planner) {
   auto lines = listWhatFits(options, [&](CompileOptions one, StringRef name) {
     one.memoryBudget = -1;
     return planner.plan(std::move(one), name);
@@ -435,22 +432,19 @@ LogicalResult tellWhatFits(const CompileOptions &options,
   return success();
 }
 
-LogicalResult compileLargestBatch(const CompileOptions &options,
-                                  const CompileListener &listener) {
-  Planner planner(listener);
-  if (failed(planner.check(options)))
-    return failure();
+LogicalResult compileLargestBatch(CompileOptions options,
+                                  const CompileListener &listener,
+                                  Planner &planner) {
   auto batch = chooseBatch(options, [&](CompileOptions one, StringRef name) {
     return planner.plan(std::move(one), name);
   });
   if (!batch)
     return failure();
-  CompileOptions one = options;
-  one.batch = *batch;
+  options.batch = *batch;
   report(listener, "--batch=auto: " + Twine(*batch) +
                        (*batch == 1 ? " sequence" : " sequences") +
                        " in a micro-batch");
-  return Compilation(one, listener).run();
+  return Compilation(options, listener).run();
 }
 
 } // namespace
@@ -458,10 +452,13 @@ LogicalResult compileLargestBatch(const CompileOptions &options,
 LogicalResult sterna::compile(const CompileOptions &options,
                               const CompileListener &listener) {
   std::lock_guard<std::mutex> lock(getProcessMutex());
-  if (options.whatFits != 0)
-    return tellWhatFits(options, listener);
   // What is IR has its batch.
-  return options.batch == 0 && !isIR(options.input)
-             ? compileLargestBatch(options, listener)
-             : Compilation(options, listener).run();
+  bool choosesBatch = options.batch == 0 && !isIR(options.input);
+  if (options.whatFits == 0 && !choosesBatch)
+    return Compilation(options, listener).run();
+  Planner planner(listener);
+  if (failed(planner.check(options)))
+    return failure();
+  return choosesBatch ? compileLargestBatch(options, listener, planner)
+                      : tellWhatFits(options, listener, planner);
 }

@@ -19,8 +19,7 @@ using namespace sterna;
 
 std::vector<uint64_t> sterna::shuffledOrder(uint64_t count, SplitMix64 random) {
   std::vector<uint64_t> order(count);
-  for (uint64_t i = 0; i < count; ++i)
-    order[i] = i;
+  std::iota(order.begin(), order.end(), 0);
   for (uint64_t i = count; i > 1; --i)
     std::swap(order[i - 1], order[random.below(i)]);
   return order;
