@@ -32,7 +32,8 @@ Two peers are Python packages, each in an interpreter of its own choice:
   CMAKE_ARGS=-DGGML_NATIVE=ON pip install llama-cpp-python
   pip install torch==2.13.0 numpy
 Two are programs, which whoever has built them gives the folder of. A peer that is
-not there is skipped, and the report says so. torch.compile needs a C++ compiler.
+not there is skipped, and the report says so. torch.compile needs a C++
+compiler with OpenMP, such as g++.
 """
 
 import argparse

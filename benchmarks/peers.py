@@ -68,7 +68,9 @@ class Peer:
         self._errors.seek(0)
         lines = self._errors.read().strip().splitlines() or ["ended early"]
         self._errors.close()
-        raise Skipped(lines[-1])
+        # Hints may follow what went wrong.
+        wrong = [line for line in lines if re.search("[Ee]rror: ", line)]
+        raise Skipped((wrong or lines)[-1])
 
 
 def run(command):
