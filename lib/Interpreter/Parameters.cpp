@@ -80,7 +80,7 @@ static bool hasReadableSource(tern::ParamOp param) {
     return type.getRank() == 2 && type.getElementType().isF32();
   if (isa<tern::TernaryScalesAttr>(param.getSource()))
     return type.getRank() >= 1 && type.getElementType().isF32();
-  if (isa<tern::ElementsSourceAttr>(param.getSource()))
+  if (isa<tern::ElementsSourceAttr, tern::BlocksAttr>(param.getSource()))
     return true;
   if (isa<tern::RowScalesAttr>(param.getSource()))
     return type.getRank() == 1 && type.getElementType().isF32();

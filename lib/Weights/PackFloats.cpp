@@ -2,13 +2,14 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// See PackFloats.h.
+// See PackFloats.h and FloatRows.h.
 //
 //===----------------------------------------------------------------------===//
 
 #include "sterna/Weights/PackFloats.h"
 
-#include "llvm/ADT/APFloat.h"
+#include "FloatRows.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
@@ -21,22 +22,49 @@ using namespace sterna;
 using llvm::Error;
 using llvm::Expected;
 
-namespace {
+Error sterna::visitRows(
+    const WeightSource &weight,
+    llvm::function_ref<Error(int64_t, ArrayRef<float>)> visit) {
+  constexpr int64_t rowsAtATime = 256;
+  int64_t columns = weight.getNumCols();
+  std::vector<float> values(rowsAtATime * columns);
+  for (int64_t row = 0; row < weight.getNumRows(); row += rowsAtATime) {
+    int64_t count = std::min(rowsAtATime, weight.getNumRows() - row);
+    if (Error error = weight.decodeRows(row, count, values.data()))
+      return error;
+    for (int64_t i = 0; i < count; ++i)
+      if (Error error =
+              visit(row + i, ArrayRef(values).slice(i * columns, columns)))
+        return error;
+  }
+  return Error::success();
+}
 
-/// Rows that are read at a time.
-constexpr int64_t rowsAtATime = 256;
-
-/// A value of the matrix that the packed table cannot have.
-Error refuse(tern::FileSourceAttr source, int64_t row, float value,
-             const char *problem) {
+Error sterna::refuseValue(tern::FileSourceAttr source, int64_t row, float value,
+                          const char *problem) {
   return llvm::createStringError(llvm::formatv(
       "{0}: row {1} of the matrix at byte {2} holds {3}{4}", source.getPath(),
       row, source.getOffset(), formatNumber(value), problem));
 }
 
-Error notFinite(tern::FileSourceAttr source, int64_t row, float value) {
-  return refuse(source, row, value, ": expected finite numbers");
+Error sterna::checkFinite(tern::FileSourceAttr source, int64_t row,
+                          ArrayRef<float> values) {
+  const float *bad =
+      llvm::find_if(values, [](float value) { return !std::isfinite(value); });
+  if (bad == values.end())
+    return Error::success();
+  return refuseValue(source, row, *bad, ": expected finite numbers");
 }
+
+llvm::APFloat sterna::roundTo(const llvm::fltSemantics &semantics,
+                              float value) {
+  llvm::APFloat rounded(value);
+  bool lost;
+  rounded.convert(semantics, llvm::RoundingMode::NearestTiesToEven, &lost);
+  return rounded;
+}
+
+namespace {
 
 /// Fails if one of the `type`s in `words` is an infinity or NaN; `before` of
 /// them, in rows of `columns`, came before.
@@ -52,7 +80,7 @@ Error checkWords(tern::FileSourceAttr source, FloatType type,
   const uint16_t *word = llvm::find_if(words, isBad);
   llvm::APFloat value(type.getFloatSemantics(), llvm::APInt(16, *word));
   int64_t row = (before + (word - words.begin())) / columns;
-  return notFinite(source, row, value.convertToFloat());
+  return checkFinite(source, row, value.convertToFloat());
 }
 
 /// A 16-bit type is that of the source: its bytes are copied as they are.
@@ -86,32 +114,14 @@ Error copyBytes(tern::FileSourceAttr source, RankedTensorType type,
   return Error::success();
 }
 
-/// Calls `visit(row, values)` for each row in order, until it fails.
-Error visitRows(const WeightSource &weight,
-                llvm::function_ref<Error(int64_t, ArrayRef<float>)> visit) {
-  int64_t columns = weight.getNumCols();
-  std::vector<float> values(rowsAtATime * columns);
-  for (int64_t row = 0; row < weight.getNumRows(); row += rowsAtATime) {
-    int64_t count = std::min(rowsAtATime, weight.getNumRows() - row);
-    if (Error error = weight.decodeRows(row, count, values.data()))
-      return error;
-    for (int64_t i = 0; i < count; ++i)
-      if (Error error =
-              visit(row + i, ArrayRef(values).slice(i * columns, columns)))
-        return error;
-  }
-  return Error::success();
-}
-
 /// The scale of a row's bytes (#tern.row_scales).
 Expected<float> rowScale(tern::FileSourceAttr source, int64_t row,
                          ArrayRef<float> values) {
+  if (Error error = checkFinite(source, row, values))
+    return std::move(error);
   float largest = 0;
-  for (float value : values) {
-    if (!std::isfinite(value))
-      return notFinite(source, row, value);
+  for (float value : values)
     largest = std::max(largest, std::fabs(value));
-  }
   return largest / 127;
 }
 
@@ -135,18 +145,16 @@ Error packHalves(tern::FileSourceAttr source, const WeightSource &weight,
                  FloatType type, llvm::raw_ostream &out) {
   std::vector<uint16_t> halves(weight.getNumCols());
   return visitRows(weight, [&](int64_t row, ArrayRef<float> values) -> Error {
+    if (Error error = checkFinite(source, row, values))
+      return error;
     for (auto [half, value] : llvm::zip_equal(halves, values)) {
-      if (!std::isfinite(value))
-        return notFinite(source, row, value);
-      llvm::APFloat rounded(value);
-      bool lost;
-      rounded.convert(type.getFloatSemantics(),
-                      llvm::RoundingMode::NearestTiesToEven, &lost);
+      llvm::APFloat rounded = roundTo(type.getFloatSemantics(), value);
       if (!rounded.isFinite())
-        return refuse(source, row, value,
-                      type.isF16() ? ", which f16 cannot hold; keep its type "
-                                     "with --head-type=model"
-                                   : ", which bf16 cannot hold");
+        return refuseValue(source, row, value,
+                           type.isF16()
+                               ? ", which f16 cannot hold; keep its type "
+                                 "with --head-type=model"
+                               : ", which bf16 cannot hold");
       half = uint16_t(rounded.bitcastToAPInt().getZExtValue());
     }
     writeElements(out, ArrayRef(halves));
@@ -179,9 +187,8 @@ Error sterna::packFloats(tern::FileSourceAttr source, RankedTensorType type,
     return llvm::createStringError(llvm::formatv(
         "expected a table of f32, f16, bf16 or i8, but got {0}", element));
   return visitRows(*weight, [&](int64_t row, ArrayRef<float> values) -> Error {
-    for (float value : values)
-      if (!std::isfinite(value))
-        return notFinite(source, row, value);
+    if (Error error = checkFinite(source, row, values))
+      return error;
     writeElements(out, values);
     return Error::success();
   });

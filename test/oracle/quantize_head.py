@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# ===- quantize_head.py - A model with the head that int8 stands for ------=== #
+# ===- quantize_head.py - A model with the head that few bits stand for ---=== #
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # What `sterna-compile --head-type` makes of a table, done in NumPy and written
@@ -11,8 +11,9 @@
   quantize_head.py MODEL.gguf -o ROUNDED.gguf --type int8
 
 int8: per row scale = max|w| / 127 and round-half-even(w / scale), both in
-float32; f16: round to nearest. The table is output.weight or, where the head is
-tied, token_embd.weight.
+float32; f16: round to nearest. q6: per 32 columns scale = max|w| / 31, rounded
+to f16; q4: minimum = min w, scale = (max w - minimum) / 15, both rounded to f16.
+The table is output.weight or, where the head is tied, token_embd.weight.
 """
 
 import argparse
@@ -29,6 +30,35 @@ def round_int8(table):
     return np.clip(np.rint(table / safe), -127, 127) * scale
 
 
+def half(values):
+    return values.astype(np.float16).astype(np.float32)
+
+
+def round_blocks(table, bits):
+    """What blocks of 32 columns with codes of `bits` bits keep of `table`."""
+    blocks = table.astype(np.float32).reshape(len(table), -1, 32)
+    if bits == 6:
+        least, most = -31, 31
+        minimum = np.float32(0)
+        span = np.abs(blocks).max(axis=2, keepdims=True)
+    else:
+        least, most = 0, 15
+        minimum = half(blocks.min(axis=2, keepdims=True))
+        span = blocks.max(axis=2, keepdims=True) - minimum
+    scale = half(span / np.float32(most))
+    safe = np.where(scale > 0, scale, np.float32(np.inf))
+    codes = np.clip(np.rint((blocks - minimum) / safe), least, most)
+    return (codes * scale + minimum).astype(np.float32).reshape(table.shape)
+
+
+ROUND = {
+    "int8": round_int8,
+    "f16": half,
+    "q6": lambda table: round_blocks(table, 6),
+    "q4": lambda table: round_blocks(table, 4),
+}
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -36,7 +66,7 @@ def main():
     )
     parser.add_argument("model")
     parser.add_argument("-o", "--output", required=True)
-    parser.add_argument("--type", choices=("int8", "f16"), required=True)
+    parser.add_argument("--type", choices=sorted(ROUND), required=True)
     args = parser.parse_args()
     reader = gguf.Reader(args.model)
     names = {codec: name for name, codec in gguf.CODECS.items()}
@@ -47,11 +77,7 @@ def main():
     head = (
         "output.weight" if "output.weight" in tensors else "token_embd.weight"
     )
-    table = tensors[head][0]
-    if args.type == "int8":
-        tensors[head] = (round_int8(table), "f32")
-    else:
-        tensors[head] = (table.astype(np.float16).astype(np.float32), "f32")
+    tensors[head] = (ROUND[args.type](tensors[head][0]), "f32")
     gguf.write(args.output, reader.metadata, tensors)
 
 

@@ -107,11 +107,14 @@ void printWeights(const Module &module) {
     std::printf("weights   ternary as %s, %.2f bits a weight, %s\n",
                 escapeControls(name).c_str(), layout.bits(),
                 formatBytes(layout.bytes).c_str());
-  if (const format::Weight *head = findHead(module))
-    std::printf("head      %s, %s%s, %s\n", shown(head->name()).c_str(),
-                shown(head->layout()).c_str(),
-                shown(head->layout()) == "i8" ? " with a scale per row" : "",
-                formatBytes(head->size()).c_str());
+  if (std::optional<HeadTable> head = findHead(module)) {
+    std::string type = head->type == "i8"   ? "i8 with a scale per row"
+                       : head->type == "q6" ? "6 bits in blocks of 32"
+                       : head->type == "q4" ? "4 bits in blocks of 32"
+                                            : head->type;
+    std::printf("head      %s, %s, %s\n", escapeControls(head->name).c_str(),
+                escapeControls(type).c_str(), formatBytes(head->bytes).c_str());
+  }
   if (ternaryLayouts(module).empty())
     return;
   for (const format::LayoutCost *cost :

@@ -83,7 +83,8 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
       llvm::cl::init("f32")};
   Option<std::string> headType{
       *this, "head-type",
-      llvm::cl::desc("Element type of the head's table: model, f16 or int8"),
+      llvm::cl::desc(
+          "Element type of the head's table: model, f16, int8, q6 or q4"),
       llvm::cl::init("model")};
   Option<std::string> weightLayout{
       *this, "weight-layout",

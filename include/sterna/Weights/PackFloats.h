@@ -36,6 +36,11 @@ llvm::Error packFloats(tern::FileSourceAttr source, mlir::RankedTensorType type,
 llvm::Error packRowScales(tern::RowScalesAttr scales, int64_t rows,
                           llvm::raw_ostream &out);
 
+/// Writes the part of a matrix of `rows` rows in blocks that `blocks` says: i8,
+/// or f16. Fails on values that are not finite or whose scale f16 cannot hold.
+llvm::Error packBlocks(tern::BlocksAttr blocks, int64_t rows,
+                       llvm::raw_ostream &out);
+
 } // namespace sterna
 
 #endif // STERNA_WEIGHTS_PACKFLOATS_H

@@ -51,6 +51,21 @@ bool hasElements(RankedTensorType left, RankedTensorType result) {
          left.getNumElements() && result.getNumElements();
 }
 
+/// Whether `right` is made of the kernel's own blocks.
+bool setBlocks(FloatProduct &product, Value left, Value right) {
+  auto matrix = right.getDefiningOp<tern::DequantizeOp>();
+  if (!matrix || !setOperands(product, left, matrix.getCodes()))
+    return false;
+  auto scale = getArgumentNumber(matrix.getScale());
+  if (!scale)
+    return false;
+  product.blocks = BlockFactors{*scale, std::nullopt};
+  if (!matrix.getMinimum())
+    return true;
+  product.blocks->minimum = getArgumentNumber(matrix.getMinimum());
+  return product.blocks->minimum.has_value();
+}
+
 bool matchInit(FloatProduct &product, Value init) {
   if (std::optional<TypedAttr> splat = getSplat(init)) {
     auto value = dyn_cast<FloatAttr>(*splat);
@@ -72,9 +87,11 @@ bool matchMatmul(FloatProduct &product, linalg::MatmulOp op) {
       factors->rhs.transposed ? RightForm::columns : RightForm::rows;
   auto leftType = cast<RankedTensorType>(left.getType());
   product.k = leftType.getDimSize(product.leftTransposed ? 0 : 1);
-  return (isFloat(right) || isBytes(right)) &&
-         setOperands(product, left, right) &&
-         matchInit(product, op.getOutputs()[0]);
+  if (!matchInit(product, op.getOutputs()[0]))
+    return false;
+  return ((isFloat(right) || isBytes(right)) &&
+          setOperands(product, left, right)) ||
+         setBlocks(product, left, right);
 }
 
 /// Either product with a ternary matrix; `form` says which.

@@ -155,6 +155,27 @@ static Error packElements(tern::ElementsSourceAttr source,
   return Error::success();
 }
 
+static Error packBlocks(tern::BlocksAttr blocks, RankedTensorType type,
+                        llvm::raw_ostream &out, LinkReport &report) {
+  bool isCodes = blocks.getPart() == tern::BlockPart::Codes;
+  int64_t columns = blocks.getColumns() / tern::blockColumns *
+                    (isCodes ? tern::getBlockBytes(blocks.getBits()) : 1);
+  Type element = type.getElementType();
+  if (type.getRank() != 2 || type.getDimSize(1) != columns ||
+      (isCodes ? !element.isInteger(8) : !element.isF16()))
+    return llvm::createStringError(
+        llvm::formatv("expected {0} columns of {1}, but got {2}", columns,
+                      isCodes ? "i8" : "f16", type));
+  report.packedBytes += type.getNumElements() * elementBytes(type);
+  // Of the three parts one counts for the matrix.
+  if (isCodes)
+    report.sourceBytes +=
+        getStorageFormat(blocks.getOf().getStorage())
+            .getMatrixBytes(type.getDimSize(0), blocks.getColumns())
+            .value_or(0);
+  return sterna::packBlocks(blocks, type.getDimSize(0), out);
+}
+
 /// Writes the elements of a parameter of type `type` from `source`.
 static Error packSource(Attribute source, RankedTensorType type,
                         llvm::raw_ostream &out, LinkReport &report) {
@@ -177,6 +198,8 @@ static Error packSource(Attribute source, RankedTensorType type,
     return llvm::createStringError("expected rows, but got a scalar");
   if (auto scales = dyn_cast<tern::RowScalesAttr>(source))
     return packRowScales(scales, type.getDimSize(0), out);
+  if (auto blocks = dyn_cast<tern::BlocksAttr>(source))
+    return packBlocks(blocks, type, out, report);
   if (auto scales = dyn_cast<tern::TernaryScalesAttr>(source))
     return packTernaryScales(scales, type, out);
   auto file = dyn_cast<tern::FileSourceAttr>(source);

@@ -123,12 +123,28 @@ sterna::ternaryLayouts(const Module &module) {
   return layouts;
 }
 
-const format::Weight *sterna::findHead(const Module &module) {
-  const format::Weight *head = nullptr;
+std::optional<HeadTable> sterna::findHead(const Module &module) {
+  const format::Weight *table = nullptr;
   for (const format::Weight *weight : orEmpty(module.plan().weights()))
     if (weight->name()->str() == "output.weight" ||
-        (!head && weight->name()->str() == "token_embd.weight"))
-      head = weight;
+        (!table && weight->name()->str() == "token_embd.weight"))
+      table = weight;
+  if (!table)
+    return std::nullopt;
+  HeadTable head = {table->name()->str(), table->layout()->str(),
+                    table->size()};
+  // Blocks have factors of f16, and a minimum where codes have 4 bits.
+  for (const format::Weight *weight : orEmpty(module.plan().weights())) {
+    bool isMinimum = weight->name()->str() == head.name + ".minimum";
+    bool isScale = weight->name()->str() == head.name + ".scale";
+    if (!isMinimum && !isScale)
+      continue;
+    head.bytes += weight->size();
+    if (isMinimum)
+      head.type = "q4";
+    else if (weight->layout()->str() == "f16" && head.type == "i8")
+      head.type = "q6";
+  }
   return head;
 }
 
@@ -144,10 +160,9 @@ static Json describeWeights(const Module &module) {
                      {"one_token", cost->one_token()},
                      {"many_tokens", cost->many_tokens()}});
   Json head;
-  if (const format::Weight *weight = findHead(module))
-    head = {{"name", weight->name()->str()},
-            {"type", weight->layout()->str()},
-            {"bytes", weight->size()}};
+  if (std::optional<HeadTable> table = findHead(module))
+    head = {
+        {"name", table->name}, {"type", table->type}, {"bytes", table->bytes}};
   return {{"ternary", layouts}, {"layout_costs", costs}, {"head", head}};
 }
 

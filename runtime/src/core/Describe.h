@@ -46,8 +46,17 @@ struct LayoutBytes {
 /// The same of all, by layout.
 std::map<std::string, LayoutBytes> ternaryLayouts(const Module &module);
 
-/// The table of the language model's head; null if there is none.
-const format::Weight *findHead(const Module &module);
+/// The table of the language model's head.
+struct HeadTable {
+  std::string name;
+  /// Element type; "q6" or "q4" for blocks.
+  std::string type;
+  /// With its scales.
+  uint64_t bytes = 0;
+};
+
+/// That of the module's model; none if it has none.
+std::optional<HeadTable> findHead(const Module &module);
 
 /// Programs that run together.
 struct ProgramSet {

@@ -330,6 +330,57 @@ func.func @embedding_c5(%table: tensor<32x8xf16>, %ids: tensor<4xi32>, %s: tenso
 
 // -----
 
+// embedding_c6: bytes of floats
+func.func @embedding_c6(%table: tensor<32x8xf16>, %ids: tensor<4xi32>) {
+  // expected-error @+1 {{'tern.embedding' op expected bytes of a table of i8, but got 'tensor<32x8xf16>'}}
+  %x = tern.embedding %table, %ids : tensor<32x8xf16>, tensor<4xi32> -> tensor<4x8xi8>
+  return
+}
+
+// -----
+
+// dequantize_c1: the type of the minimum
+func.func @dequantize_c1(%codes: tensor<4x32xi8>, %s: tensor<4x2xf16>, %m: tensor<4x1xf16>) {
+  // expected-error @+1 {{'tern.dequantize' op failed to verify that minimum has the type of scale}}
+  %x = "tern.dequantize"(%codes, %s, %m) : (tensor<4x32xi8>, tensor<4x2xf16>, tensor<4x1xf16>) -> tensor<4x64xf32>
+  return
+}
+
+// -----
+
+// dequantize_c2: bytes of a block of 6 bits
+func.func @dequantize_c2(%codes: tensor<4x32xi8>, %s: tensor<4x2xf16>) {
+  // expected-error @+1 {{'tern.dequantize' op expected codes of shape [4, 48], but got [4, 32]}}
+  %x = tern.dequantize %codes, %s : tensor<4x32xi8>, tensor<4x2xf16> -> tensor<4x64xf32>
+  return
+}
+
+// -----
+
+// dequantize_c2: columns of a block
+func.func @dequantize_c2(%codes: tensor<4x48xi8>, %s: tensor<4x2xf16>) {
+  // expected-error @+1 {{'tern.dequantize' op expected result of shape [4, 64], but got [4, 62]}}
+  %x = tern.dequantize %codes, %s : tensor<4x48xi8>, tensor<4x2xf16> -> tensor<4x62xf32>
+  return
+}
+
+// -----
+
+// expected-error @+1 {{expected codes of 4 or 6 bits, but got 5}}
+tern.param @blocks : tensor<2x40xi8> from #tern.blocks<of = <path = "m", offset = 0, storage = f32>, columns = 64, bits = 5, part = codes>
+
+// -----
+
+// expected-error @+1 {{expected blocks of 32 columns, but got 48 columns}}
+tern.param @blocks : tensor<2x24xi8> from #tern.blocks<of = <path = "m", offset = 0, storage = f32>, columns = 48, bits = 4, part = codes>
+
+// -----
+
+// expected-error @+1 {{expected minimums of codes of 4 bits alone}}
+tern.param @blocks : tensor<2x2xf16> from #tern.blocks<of = <path = "m", offset = 0, storage = f32>, columns = 64, bits = 6, part = minimums>
+
+// -----
+
 // embedding_grad_c1: a cotangent per id and column
 func.func @embedding_grad_c1(%ids: tensor<4xi32>, %dy: tensor<4x8xf32>) {
   // expected-error @+1 {{'tern.embedding_grad' op expected cotangent of shape [4, 6], but got [4, 8]}}

@@ -117,6 +117,17 @@ func.func @embedding(%table: tensor<32x8xf16>, %shard: tensor<16x8xf16>, %ids: t
   return
 }
 
+// CHECK-LABEL: func.func @dequantize(
+func.func @dequantize(%codes: tensor<8x32xi8>, %codes6: tensor<8x48xi8>, %scale: tensor<8x2xf16>, %m: tensor<8x2xf16>) {
+  // CHECK: tern.dequantize %{{.+}}, %{{.+}} minimum %{{.+}} : tensor<8x32xi8>, tensor<8x2xf16> -> tensor<8x64xf32>
+  // CHECK: tern.dequantize %{{.+}}, %{{.+}} : tensor<8x48xi8>, tensor<8x2xf16> -> tensor<8x64xf32>
+  %w = tern.dequantize %codes, %scale minimum %m
+      : tensor<8x32xi8>, tensor<8x2xf16> -> tensor<8x64xf32>
+  %v = tern.dequantize %codes6, %scale
+      : tensor<8x48xi8>, tensor<8x2xf16> -> tensor<8x64xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @embedding_grad(
 func.func @embedding_grad(%ids: tensor<4xi32>, %dy: tensor<4x8xf32>) {
   // CHECK: %{{.+}} = tern.embedding_grad %{{.+}}, %{{.+}} {offset = 32 : i64} : tensor<4xi32>, tensor<4x8xf32> -> tensor<16x8xf32>

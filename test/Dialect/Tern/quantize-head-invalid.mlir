@@ -1,7 +1,7 @@
 // RUN: sterna-opt %s --sterna-quantize-head --split-input-file --verify-diagnostics
 // RUN: not sterna-opt %s --sterna-quantize-head=type=int4 --split-input-file 2>&1 | FileCheck %s
 
-// CHECK: error: expected type=f16 or type=int8, but got type=int4
+// CHECK: error: expected type=f16, int8, q6 or q4, but got type=int4
 tern.param @head : tensor<37x8xf32> from #tern.file<path = "m.gguf", offset = 64, storage = f32>
 
 // Elementwise ops know nothing of scales.

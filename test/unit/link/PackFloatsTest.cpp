@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "sterna/Weights/PackFloats.h"
 #include "../io/TemporaryFolder.h"
 #include "sterna/Dialect/Tern/IR/Tern.h"
 #include "sterna/Target/DeviceBinary/DeviceBinary.h"
@@ -14,6 +15,8 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/Support/FileSystem.h"
 #include "gtest/gtest.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace sterna;
@@ -111,6 +114,43 @@ TEST_F(PackFloatsTest, TakesTheLargestFiniteNumbers) {
           .find("which f16 cannot hold; keep its type with "
                 "--head-type=model"),
       std::string::npos);
+}
+
+TEST_F(PackFloatsTest, RefusesBlocksThatHalfCannotScale) {
+  // 255 x 2 blocks of 32 columns, of which the last element is odd.
+  auto packBlocks = [&](float last, unsigned bits) {
+    std::vector<float> values(255 * 64, 0.5F);
+    values.back() = last;
+    std::error_code code;
+    {
+      llvm::raw_fd_ostream file(path, code);
+      file.write(reinterpret_cast<const char *>(values.data()),
+                 values.size() * sizeof(float));
+    }
+    auto source =
+        tern::FileSourceAttr::get(&context, path, 0, tern::StorageType::F32);
+    std::string bytes;
+    llvm::raw_string_ostream out(bytes);
+    llvm::Error error =
+        sterna::packBlocks(tern::BlocksAttr::get(&context, source, 64, bits,
+                                                 tern::BlockPart::Codes),
+                           255, out);
+    return error ? llvm::toString(std::move(error))
+                 : std::to_string(bytes.size()) + " bytes";
+  };
+  EXPECT_EQ(packBlocks(0, 4), "8160 bytes");
+  EXPECT_EQ(packBlocks(0, 6), "12240 bytes");
+  for (unsigned bits : {4, 6}) {
+    EXPECT_NE(packBlocks(INFINITY, bits)
+                  .find("row 254 of the matrix at byte 0 holds inf: expected "
+                        "finite numbers"),
+              std::string::npos);
+    EXPECT_NE(
+        packBlocks(-3e6F, bits)
+            .find("row 254 of the matrix at byte 0 holds -3000000, of whose "
+                  "block f16 cannot hold the scale"),
+        std::string::npos);
+  }
 }
 
 TEST_F(PackFloatsTest, RefusesTypesThatNoTableHas) {

@@ -18,10 +18,16 @@ namespace sterna::kernels {
 
 /// How the right matrix B of a product is stored.
 enum class RightForm {
-  rows,         ///< floats or signed bytes [K, N]
-  columns,      ///< floats or signed bytes [N, K]
+  rows,         ///< floats, signed bytes or blocks [K, N]
+  columns,      ///< floats, signed bytes or blocks [N, K]
   tritsRows,    ///< trits [N, K], packed
   tritsColumns, ///< trits [K, N], packed
+};
+
+/// Arguments with the factors of a matrix in blocks (tern.dequantize).
+struct BlockFactors {
+  unsigned scale = 0;
+  std::optional<unsigned> minimum;
 };
 
 /// C[M, N] = sum_k A(m, k) * B(k, n).
@@ -32,6 +38,8 @@ struct FloatProduct {
   /// A is stored as [K, M].
   bool leftTransposed = false;
   RightForm rightForm = RightForm::rows;
+  /// Of B in blocks, whose codes `right` then holds.
+  std::optional<BlockFactors> blocks;
   /// How a ternary B is packed.
   tern::PanelAttr layout;
   /// Argument with the scale of a ternary B: [1], one per row of the stored

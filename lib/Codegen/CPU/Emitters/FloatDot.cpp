@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BlockCodes.h"
 #include "EmitEpilogue.h"
 #include "Emitters.h"
 
@@ -40,6 +41,8 @@ public:
         right(buffers[product.right]),
         width(product.k < target.vectorLanes ? lanes : target.vectorLanes),
         together(mostTogether) {
+    if (product.blocks)
+      prepareBlocks();
     while (product.m % together)
       --together;
     // Half of the registers hold sums.
@@ -57,6 +60,8 @@ public:
       sources.push_back(product.n % lanes ? k.min(source, product.n - 1)
                                           : source);
     }
+    if (blocks)
+      widenFactors(sources);
     k.loop(product.m / together, [&](Value group) {
       SmallVector<Value> rows;
       for (int64_t i = 0; i < together; ++i)
@@ -69,7 +74,9 @@ private:
   void emitRows(ArrayRef<Value> rows, ArrayRef<Value> sources, Value column) {
     std::vector<SmallVector<Value>> sums(rows.size());
     for (int64_t first = 0; first < lanes; first += atATime) {
-      SmallVector<Value> some = emitSums(rows, sources.slice(first, atATime));
+      ArrayRef<Value> part = sources.slice(first, atATime);
+      SmallVector<Value> some =
+          blocks ? emitBlockSums(rows, part, first) : emitSums(rows, part);
       for (auto [number, sum] : llvm::enumerate(some))
         sums[number % rows.size()].push_back(sum);
     }
@@ -107,6 +114,98 @@ private:
         k.b, k.loc,
         DenseElementsAttr::get(VectorType::get(width, k.b.getI1Type()), open));
     return emitStep(rows, sources, k.index(product.k - width), sums, mask);
+  }
+
+  void prepareBlocks() {
+    blocks.emplace(k, product, buffers);
+    int64_t numBlocks = product.k / tern::blockColumns;
+    scales = k.scratch({lanes, numBlocks}, k.b.getF32Type());
+    if (blocks->minimums)
+      minimums = k.scratch({lanes, numBlocks}, k.b.getF32Type());
+  }
+
+  /// Makes f32 of the factors of 8 rows, many at a time.
+  void widenFactors(ArrayRef<Value> sources) {
+    int64_t count = product.k / tern::blockColumns;
+    auto widen = [&](Value halves, Value floats) {
+      for (auto [i, source] : llvm::enumerate(sources)) {
+        auto copy = [&, row = source, number = i](Value at, int64_t width) {
+          Value x = k.toF32(k.loadVector(halves, {row, at}, width));
+          k.storeVector(x, floats, {k.index(number), at});
+        };
+        int64_t whole = count / lanes * lanes;
+        k.loop(k.index(0), k.index(whole), lanes,
+               [&](Value at) { copy(at, lanes); });
+        if (count != whole)
+          copy(k.index(whole), count - whole);
+      }
+    };
+    widen(blocks->scales, scales);
+    if (minimums)
+      widen(blocks->minimums, minimums);
+  }
+
+  /// The same for B in blocks, of which `sources` are those from the `first` of
+  /// 8 rows on: the factors multiply the sum of a block.
+  SmallVector<Value> emitBlockSums(ArrayRef<Value> rows,
+                                   ArrayRef<Value> sources, int64_t first) {
+    SmallVector<Value> sums(rows.size() * sources.size(),
+                            k.floatVector(0, width));
+    return k.loop(
+        k.index(0), k.index(product.k / tern::blockColumns), 1, sums,
+        [&](Value block, ValueRange sums) {
+          std::vector<SmallVector<Value>> xs;
+          for (Value row : rows)
+            xs.push_back(loadLeft(row, block));
+          SmallVector<Value> next;
+          for (auto [i, source] : llvm::enumerate(sources)) {
+            blocks->prefetch(k.add(source, lanes), block);
+            auto factor = [&, row = int64_t(first + i)](Value of) {
+              return k.splat(k.load(of, {k.index(row), block}), width);
+            };
+            SmallVector<Value> codes = loadCodes(source, block);
+            for (ArrayRef<Value> x : xs) {
+              Value sum = sums[next.size()];
+              if (minimums)
+                sum = k.fma(addAll(x), factor(minimums), sum);
+              next.push_back(k.fma(multiplyAll(x, codes), factor(scales), sum));
+            }
+          }
+          return next;
+        });
+  }
+
+  /// A block's share of a row of A, and of the codes of one of B.
+  SmallVector<Value> loadLeft(Value row, Value block) {
+    return ofBlock(block, [&](Value column) {
+      return k.toF32(k.loadVector(left, {row, column}, width));
+    });
+  }
+  SmallVector<Value> loadCodes(Value row, Value block) {
+    return ofBlock(block, [&](Value column) {
+      return blocks->loadCodes(row, column, width);
+    });
+  }
+  SmallVector<Value> ofBlock(Value block,
+                             llvm::function_ref<Value(Value)> load) {
+    Value first = k.mul(block, tern::blockColumns);
+    SmallVector<Value> vectors;
+    for (int64_t at = 0; at < tern::blockColumns; at += width)
+      vectors.push_back(load(k.add(first, at)));
+    return vectors;
+  }
+
+  Value addAll(ArrayRef<Value> xs) {
+    Value sum = xs.front();
+    for (Value x : xs.drop_front())
+      sum = arith::AddFOp::create(k.b, k.loc, sum, x);
+    return sum;
+  }
+  Value multiplyAll(ArrayRef<Value> xs, ArrayRef<Value> ys) {
+    Value sum = arith::MulFOp::create(k.b, k.loc, xs.front(), ys.front());
+    for (auto [x, y] : llvm::drop_begin(llvm::zip_equal(xs, ys)))
+      sum = k.fma(x, y, sum);
+    return sum;
   }
 
   /// The next 8 rows: each alone is too short for hardware to run ahead.
@@ -154,6 +253,9 @@ private:
   const FloatProduct &product;
   ValueRange buffers;
   Value left, right;
+  /// Of B in blocks: f32 [8, K / 32].
+  Value scales, minimums;
+  std::optional<BlockCodes> blocks;
   /// Lanes of the registers in use: 8 or 16.
   int64_t width;
   /// Rows of A, and of B, that are multiplied together.

@@ -9,6 +9,7 @@
 
 #include "RightPacking.h"
 
+#include "BlockCodes.h"
 #include "TritCodes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -26,7 +27,10 @@ public:
   Packer(KernelBuilder &k, const FloatProduct &product, ValueRange buffers,
          const RightBlock &block)
       : k(k), product(product), block(block), right(buffers[product.right]),
-        scale(product.isTernary() ? buffers[product.scale] : Value()) {}
+        scale(product.isTernary() ? buffers[product.scale] : Value()) {
+    if (product.blocks)
+      blocks.emplace(k, product, buffers);
+  }
 
   void pack() {
     switch (product.rightForm) {
@@ -46,14 +50,21 @@ private:
     k.storeVector(vector, block.scratch, {row, firstColumn});
   }
 
+  /// Elements of a row of the stored matrix; blocks are loaded whole lanes at a
+  /// time, of which their rows have no part.
+  Value load(Value row, Value column, int64_t width = lanes) {
+    if (blocks)
+      return blocks->loadElements(row, column);
+    return k.toF32(k.loadVector(right, {row, column}, width));
+  }
+
   void packRows() {
     forEachRow([&](Value row) {
       Value source = k.add(block.firstRow, row);
       forEachVector(k, block.column, product.n, block.vectors,
                     [&](int64_t v, int64_t width) {
                       Value column = k.add(block.column, v * lanes);
-                      Value x = k.loadVector(right, {source, column}, width);
-                      store(k.resize(k.toF32(x), lanes), row,
+                      store(k.resize(load(source, column, width), lanes), row,
                             k.index(v * lanes));
                     });
     });
@@ -74,7 +85,7 @@ private:
         Value source = k.add(block.firstRow, row);
         SmallVector<Value> vectors;
         for (Value n : sources)
-          vectors.push_back(k.toF32(k.loadVector(right, {n, source})));
+          vectors.push_back(load(n, source));
         for (auto [i, vector] : llvm::enumerate(k.transpose(vectors)))
           store(vector, k.add(row, i), column);
       });
@@ -203,6 +214,7 @@ private:
   const FloatProduct &product;
   const RightBlock &block;
   Value right, scale;
+  std::optional<BlockCodes> blocks;
 };
 
 } // namespace

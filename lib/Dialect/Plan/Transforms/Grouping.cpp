@@ -33,6 +33,9 @@ bool plan::isCloneable(Operation *op) {
   if (isa<arith::ConstantOp, tensor::EmptyOp, tensor::SplatOp, linalg::FillOp,
           linalg::BroadcastOp>(op))
     return true;
+  // A large matrix, of which a product reads the few bits.
+  if (auto matrix = dyn_cast<tern::DequantizeOp>(op))
+    return getViewed(matrix.getCodes()).first.getDefiningOp<tern::GetParamOp>();
   return isElementwise(op) &&
          llvm::all_of(op->getOperands(), [](Value operand) {
            Operation *producer = operand.getDefiningOp();

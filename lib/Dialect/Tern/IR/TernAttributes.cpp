@@ -113,6 +113,19 @@ LogicalResult LoraAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+LogicalResult BlocksAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 FileSourceAttr, int64_t columns, unsigned bits,
+                                 BlockPart part) {
+  if (bits != 4 && bits != 6)
+    return emitError() << "expected codes of 4 or 6 bits, but got " << bits;
+  if (columns <= 0 || columns % blockColumns)
+    return emitError() << "expected blocks of " << blockColumns
+                       << " columns, but got " << columns << " columns";
+  if (part == BlockPart::Minimums && bits != 4)
+    return emitError() << "expected minimums of codes of 4 bits alone";
+  return success();
+}
+
 LogicalResult
 FileSourceAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
                        uint64_t, StorageType, bool, int64_t, Attribute scales,

@@ -174,6 +174,85 @@ SmallVector<int64_t> MatmulTransposedOp::getParallelDimensions(unsigned) {
   return {0, 1};
 }
 
+namespace {
+
+/// Inside loops (row, column): reads a matrix in blocks.
+struct BlockReader {
+  BlockReader(Reference &r, DequantizeOp op)
+      : r(r), op(op), row(r.loopIndex(0)), column(r.loopIndex(1)),
+        block(quotient(column, blockColumns)),
+        place(remainder(column, blockColumns)) {}
+
+  Value read() {
+    Value scaled = r.mul(r.toFloat(code(), type()), factor(op.getScale()));
+    return op.getMinimum() ? r.add(scaled, factor(op.getMinimum())) : scaled;
+  }
+
+private:
+  Type type() { return op.getType().getElementType(); }
+
+  Value factor(Value of) {
+    return r.toFloat(r.extract(of, {row, block}), type());
+  }
+
+  /// i32, less 32 where it has 6 bits.
+  Value code() {
+    Value low = bits(remainder(place, 16), quotient(place, 16), 4);
+    if (op.getMinimum())
+      return low;
+    Value high =
+        bits(add(r.index(16), remainder(place, 8)), quotient(place, 8), 2);
+    high = arith::ShLIOp::create(r.b, r.loc, high, r.constant(4));
+    return arith::SubIOp::create(r.b, r.loc,
+                                 arith::OrIOp::create(r.b, r.loc, low, high),
+                                 r.constant(32));
+  }
+
+  /// Number `number` of the integers of `width` bits in byte `at` of the block.
+  Value bits(Value at, Value number, int width) {
+    int64_t size = getBlockBytes(op.getMinimum() ? 4 : 6);
+    Value byte = r.extract(op.getCodes(), {row, add(times(block, size), at)});
+    byte = arith::ExtUIOp::create(r.b, r.loc, r.b.getI32Type(), byte);
+    Value shift = arith::IndexCastOp::create(r.b, r.loc, r.b.getI32Type(),
+                                             times(number, width));
+    return arith::AndIOp::create(
+        r.b, r.loc, arith::ShRUIOp::create(r.b, r.loc, byte, shift),
+        r.constant((1 << width) - 1));
+  }
+
+  // Indices.
+  Value add(Value x, Value y) {
+    return arith::AddIOp::create(r.b, r.loc, x, y);
+  }
+  Value times(Value x, int64_t y) {
+    return arith::MulIOp::create(r.b, r.loc, x, r.index(y));
+  }
+  Value quotient(Value x, int64_t y) {
+    return arith::DivUIOp::create(r.b, r.loc, x, r.index(y));
+  }
+  Value remainder(Value x, int64_t y) {
+    return arith::RemUIOp::create(r.b, r.loc, x, r.index(y));
+  }
+
+  Reference &r;
+  DequantizeOp op;
+  Value row, column, block, place;
+};
+
+} // namespace
+
+SmallVector<Value> DequantizeOp::decompose(OpBuilder &b) {
+  Reference r{b, getLoc()};
+  // Loops without inputs are computed where they are read.
+  return {r.loops(
+      "pp", {}, {r.empty(getType().getShape(), elementOf(getResult())), {0, 1}},
+      [&](OpBuilder &, ValueRange) { return BlockReader(r, *this).read(); })};
+}
+
+SmallVector<int64_t> DequantizeOp::getParallelDimensions(unsigned) {
+  return {0, 1};
+}
+
 //===----------------------------------------------------------------------===//
 // Transformer block
 //===----------------------------------------------------------------------===//
@@ -196,8 +275,12 @@ SmallVector<Value> EmbeddingOp::decompose(OpBuilder &b) {
         Value valid =
             r.compare(arith::CmpIPredicate::ult, id, r.constant(int32_t(rows)));
         Value row = r.toIndex(r.select(valid, id, r.constant(0)));
-        Value read =
-            r.toFloat(r.extract(getTable(), {row, r.loopIndex(1)}), type);
+        Value read = r.extract(getTable(), {row, r.loopIndex(1)});
+        if (type.isInteger()) {
+          Value none = arith::ConstantIntOp::create(b, getLoc(), type, 0);
+          return r.select(valid, read, getInit() ? x[1] : none);
+        }
+        read = r.toFloat(read, type);
         if (getScale())
           read = r.mul(read, r.toFloat(r.extract(getScale(), row), type));
         return r.select(valid, read, getInit() ? x[1] : r.constant(type, 0));

@@ -172,6 +172,15 @@ LogicalResult UnpackOp::verify() {
                      shapeOf(getInput()));
 }
 
+LogicalResult DequantizeOp::verify() {
+  int64_t rows = shapeOf(getScale())[0], groups = shapeOf(getScale())[1];
+  int64_t bytes = groups * getBlockBytes(getMinimum() ? 4 : 6);
+  if (failed(expectShape(*this, "codes", getCodes(), {rows, bytes})))
+    return failure(); // dequantize_c2
+  return expectShape(*this, "result", getResult(),
+                     {rows, groups * blockColumns});
+}
+
 /// Checks that ids name the rows of a table that begin at `offset`.
 static LogicalResult expectIds(Operation *op, int64_t offset, int64_t rows) {
   if (offset >= 0 && offset <= (int64_t(1) << 31) - rows)
@@ -185,10 +194,15 @@ LogicalResult EmbeddingOp::verify() {
                        shapeOf(getTable())[0])))
     return failure();
   auto table = cast<RankedTensorType>(getTable().getType());
-  if (table.getElementType().isInteger(8) != bool(getScale())) // embedding_c5
+  bool isBytes = table.getElementType().isInteger(8);
+  bool givesBytes = getType().getElementType().isInteger(8);
+  if ((isBytes && !givesBytes) != bool(getScale())) // embedding_c5
     return emitOpError()
            << "expected a scale with a table of i8 alone, but got "
            << (getScale() ? "one" : "none") << " with " << table;
+  if (givesBytes && !isBytes) // embedding_c6
+    return emitOpError() << "expected bytes of a table of i8, but got "
+                         << table;
   return expectShape(*this, "result", getResult(), // embedding_c1
                      {shapeOf(getIds())[0], shapeOf(getTable())[1]});
 }

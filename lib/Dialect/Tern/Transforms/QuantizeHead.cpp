@@ -44,9 +44,12 @@ bool isHead(Value value) {
 }
 
 /// A table, or a range of its rows, in its new type. `scale` is null unless it
-/// holds bytes.
+/// holds bytes or blocks, whose `minimum` may be null.
 struct Table {
-  Value rows, scale;
+  Value rows, scale, minimum;
+
+  /// Whether the bytes are codes of blocks (tern.dequantize).
+  bool isBlocks() const { return scale && typeOf(scale).getRank() == 2; }
 };
 
 /// Lets one function read a table in its new type.
@@ -64,9 +67,7 @@ public:
         if (failed(replaceSlice(slice, table)))
           return failure();
       } else if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
-        embedding.getTableMutable().set(table.rows);
-        if (table.scale)
-          embedding.getScaleMutable().assign(table.scale);
+        replaceEmbedding(embedding, table);
       } else if (isRightFactor(use)) {
         if (failed(replaceFactor(cast<linalg::MatmulOp>(op), table)))
           return failure();
@@ -91,17 +92,53 @@ private:
     if (!op.hasUnitStride() || op.getType().getRank() != 2 ||
         op.getType().getDimSize(1) != op.getSourceType().getDimSize(1))
       return reject(op);
-    Table part;
-    part.rows = tensor::ExtractSliceOp::create(b, loc, table.rows, offsets,
-                                               sizes, op.getMixedStrides());
-    if (table.scale)
-      part.scale = tensor::ExtractSliceOp::create(
-          b, loc, table.scale, ArrayRef(offsets).take_front(),
-          ArrayRef(sizes).take_front(), OpFoldResult(b.getIndexAttr(1)));
+    auto slice = [&](Value whole) -> Value {
+      if (!whole)
+        return {};
+      RankedTensorType type = typeOf(whole);
+      if (type.getRank() == 2)
+        sizes.back() = b.getIndexAttr(type.getDimSize(1));
+      return tensor::ExtractSliceOp::create(
+          b, loc, whole, ArrayRef(offsets).take_front(type.getRank()),
+          ArrayRef(sizes).take_front(type.getRank()),
+          SmallVector<OpFoldResult>(type.getRank(), b.getIndexAttr(1)));
+    };
+    Table part{slice(table.rows), slice(table.scale), slice(table.minimum)};
     if (failed(replace(op.getResult(), part)))
       return failure();
     op.erase();
     return success();
+  }
+
+  /// Reads rows of the new table: of blocks their codes and factors.
+  void replaceEmbedding(EmbeddingOp op, const Table &table) {
+    if (!table.isBlocks()) {
+      op.getTableMutable().set(table.rows);
+      if (table.scale)
+        op.getScaleMutable().assign(table.scale);
+      return;
+    }
+    auto gather = [&](Value from) -> Value {
+      if (!from)
+        return {};
+      RankedTensorType type = typeOf(from);
+      return EmbeddingOp::create(
+          b, loc, type.clone({op.getType().getDimSize(0), type.getDimSize(1)}),
+          from, op.getIds());
+    };
+    op.replaceAllUsesWith(dequantize(
+        {gather(table.rows), gather(table.scale), gather(table.minimum)}));
+    op.erase();
+  }
+
+  /// The floats that blocks stand for.
+  Value dequantize(const Table &blocks) {
+    RankedTensorType scale = typeOf(blocks.scale);
+    auto type = RankedTensorType::get(
+        {scale.getDimSize(0), scale.getDimSize(1) * blockColumns},
+        b.getF32Type());
+    return DequantizeOp::create(b, loc, type, blocks.rows, blocks.scale,
+                                blocks.minimum);
   }
 
   /// Scales the columns of a product with the transposed table, and the left
@@ -111,6 +148,13 @@ private:
     if (!factors)
       return reject(op);
     bool transposed = factors->rhs.transposed;
+    if (table.isBlocks()) {
+      op->replaceAllUsesWith(ValueRange{sterna::createMatmul(
+          b, loc, factors->lhs, {dequantize(table), transposed},
+          op.getOutputs()[0])});
+      op.erase();
+      return success();
+    }
     if (table.scale && !transposed && factors->lhs.transposed)
       return reject(op);
     if (table.scale && !transposed)
@@ -143,19 +187,15 @@ struct QuantizeHead : sterna::tern::impl::QuantizeHeadPassBase<QuantizeHead> {
   using QuantizeHeadPassBase::QuantizeHeadPassBase;
 
   void runOnOperation() override {
-    Builder b(&getContext());
-    Type element = type == "f16"    ? Type(b.getF16Type())
-                   : type == "int8" ? Type(b.getI8Type())
-                                    : Type();
-    if (!element) {
-      getOperation()->emitError("expected type=f16 or type=int8, but got type=")
+    if (!llvm::is_contained({"f16", "int8", "q6", "q4"}, StringRef(type))) {
+      getOperation()->emitError("expected type=f16, int8, q6 or q4, but got "
+                                "type=")
           << type;
       return signalPassFailure();
     }
     SymbolTable symbols(getOperation());
     for (auto &[param, reads] : findHeads(symbols))
-      if (param.getType().getElementType() != element &&
-          failed(convert(param, reads, element, symbols)))
+      if (failed(convert(param, reads, symbols)))
         return signalPassFailure();
   }
 
@@ -178,35 +218,92 @@ private:
     return reads;
   }
 
-  LogicalResult convert(ParamOp param, ArrayRef<GetParamOp> reads, Type element,
+  LogicalResult convert(ParamOp param, ArrayRef<GetParamOp> reads,
                         SymbolTable &symbols) {
-    RankedTensorType table = param.getType().clone(element);
-    param.setType(table);
-    ParamOp scale;
-    if (element.isInteger(8)) {
-      OpBuilder b(&getContext());
-      b.setInsertionPointAfter(param);
-      std::string name = (param.getSymName() + ".scale").str();
-      scale = ParamOp::create(
-          b, param.getLoc(), name, getRowScaleType(table),
-          RowScalesAttr::get(&getContext(),
-                             cast<FileSourceAttr>(param.getSource()),
-                             table.getDimSize(1)));
-      symbols.insert(scale);
-    }
+    if (type == "f16" && param.getType().getElementType().isF16())
+      return success();
+    FailureOr<NewParams> params = changeType(param, symbols);
+    if (failed(params))
+      return failure();
     for (GetParamOp read : reads) {
       OpBuilder b(read);
-      Table to;
-      to.rows = GetParamOp::create(b, read.getLoc(), table, param.getSymName());
-      if (scale)
-        to.scale = GetParamOp::create(b, read.getLoc(), scale.getType(),
-                                      scale.getSymName());
-      if (failed(TableUses(read).replace(read.getResult(), to)))
+      auto get = [&](ParamOp param) -> Value {
+        if (!param)
+          return {};
+        return GetParamOp::create(b, read.getLoc(), param.getType(),
+                                  param.getSymName());
+      };
+      Table table{get(params->rows), get(params->scale), get(params->minimum)};
+      if (failed(TableUses(read).replace(read.getResult(), table)))
         return failure();
       read.erase();
     }
     ++numTables;
     return success();
+  }
+
+  /// The parameters of a table in its new type.
+  struct NewParams {
+    ParamOp rows, scale, minimum;
+  };
+
+  FailureOr<NewParams> changeType(ParamOp param, SymbolTable &symbols) {
+    Builder b(&getContext());
+    if (type == "q6" || type == "q4")
+      return makeBlocks(param, symbols);
+    RankedTensorType table = param.getType().clone(
+        type == "f16" ? Type(b.getF16Type()) : Type(b.getI8Type()));
+    param.setType(table);
+    NewParams params{param, {}, {}};
+    if (type == "int8")
+      params.scale =
+          addParam(param, "scale", getRowScaleType(table),
+                   RowScalesAttr::get(&getContext(),
+                                      cast<FileSourceAttr>(param.getSource()),
+                                      table.getDimSize(1)),
+                   symbols);
+    return params;
+  }
+
+  FailureOr<NewParams> makeBlocks(ParamOp param, SymbolTable &symbols) {
+    auto source = cast<FileSourceAttr>(param.getSource());
+    int64_t rows = param.getType().getDimSize(0);
+    int64_t columns = param.getType().getDimSize(1);
+    unsigned bits = type == "q4" ? 4 : 6;
+    if (columns % blockColumns) {
+      param.emitError("expected type=")
+          << type << " to get a table of a multiple of " << blockColumns
+          << " columns, but '" << param.getSymName() << "' has " << columns
+          << "; choose model, f16 or int8";
+      return failure();
+    }
+    Builder b(&getContext());
+    auto part = [&](BlockPart part) {
+      return BlocksAttr::get(&getContext(), source, columns, bits, part);
+    };
+    int64_t blocks = columns / blockColumns;
+    auto factors = RankedTensorType::get({rows, blocks}, b.getF16Type());
+    param.setType(RankedTensorType::get({rows, blocks * getBlockBytes(bits)},
+                                        b.getI8Type()));
+    param.setSourceAttr(part(BlockPart::Codes));
+    NewParams params{param, {}, {}};
+    params.scale =
+        addParam(param, "scale", factors, part(BlockPart::Scales), symbols);
+    if (bits == 4)
+      params.minimum = addParam(param, "minimum", factors,
+                                part(BlockPart::Minimums), symbols);
+    return params;
+  }
+
+  /// A parameter next to `param`, whose name it extends.
+  static ParamOp addParam(ParamOp param, StringRef what, RankedTensorType type,
+                          Attribute source, SymbolTable &symbols) {
+    OpBuilder b(param.getContext());
+    b.setInsertionPointAfter(param);
+    std::string name = (param.getSymName() + "." + what).str();
+    ParamOp added = ParamOp::create(b, param.getLoc(), name, type, source);
+    symbols.insert(added);
+    return added;
   }
 };
 

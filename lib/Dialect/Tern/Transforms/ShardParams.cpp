@@ -84,10 +84,14 @@ public:
         rowBytes() > maxBytes || llvm::count(op->getOperands(), whole) != 1)
       return false;
     auto embedding = dyn_cast<EmbeddingOp>(op);
+    auto matrix = dyn_cast<DequantizeOp>(op);
+    if (matrix)
+      return replaceBlocks(matrix);
     if (embedding && &use == &embedding.getTableMutable())
       replaceEmbedding(embedding);
     else if (isHead(use))
-      replaceHead(cast<linalg::MatmulOp>(op));
+      replaceHead(cast<linalg::MatmulOp>(op),
+                  [](OpBuilder &, const Shard &shard) { return shard.rows; });
     else
       return false;
     return true;
@@ -119,14 +123,9 @@ private:
   }
 
   Shard slice(OpBuilder &b, int64_t offset, int64_t size) {
-    SmallVector<OpFoldResult> offsets{b.getIndexAttr(offset),
-                                      b.getIndexAttr(0)};
-    SmallVector<OpFoldResult> sizes{
-        b.getIndexAttr(size), b.getIndexAttr(typeOf(whole).getDimSize(1))};
-    SmallVector<OpFoldResult> strides(2, b.getIndexAttr(1));
-    Value rows = tensor::ExtractSliceOp::create(b, whole.getLoc(), whole,
-                                                offsets, sizes, strides);
-    return {rows, offset, size};
+    Shard shard = {Value(), offset, size};
+    shard.rows = sliceRows(b, whole, shard);
+    return shard;
   }
 
   /// One embedding a shard, each replacing the rows that it knows. The first
@@ -135,26 +134,51 @@ private:
     OpBuilder b(op);
     Value rows = op.getInit();
     for (const Shard &shard : getShards())
-      rows = EmbeddingOp::create(b, op.getLoc(), op.getType(), shard.rows,
-                                 op.getIds(), sliceScale(b, op, shard), rows,
-                                 op.getOffset() + shard.offset);
+      rows = EmbeddingOp::create(
+          b, op.getLoc(), op.getType(), shard.rows, op.getIds(),
+          op.getScale() ? sliceRows(b, op.getScale(), shard) : Value(), rows,
+          op.getOffset() + shard.offset);
     op.replaceAllUsesWith(rows);
     op.erase();
   }
 
-  /// The scales of a shard's rows, where the table has any.
-  static Value sliceScale(OpBuilder &b, EmbeddingOp op, const Shard &shard) {
-    if (!op.getScale())
-      return {};
-    SmallVector<OpFoldResult> offset{b.getIndexAttr(shard.offset)};
-    SmallVector<OpFoldResult> size{b.getIndexAttr(shard.size)};
-    SmallVector<OpFoldResult> stride{b.getIndexAttr(1)};
-    return tensor::ExtractSliceOp::create(b, op.getLoc(), op.getScale(), offset,
-                                          size, stride);
+  /// The rows of `whole` that are those of a shard.
+  static Value sliceRows(OpBuilder &b, Value whole, const Shard &shard) {
+    RankedTensorType type = typeOf(whole);
+    SmallVector<OpFoldResult> offsets(type.getRank(), b.getIndexAttr(0));
+    SmallVector<OpFoldResult> strides(type.getRank(), b.getIndexAttr(1));
+    SmallVector<OpFoldResult> sizes =
+        getAsIndexOpFoldResult(b.getContext(), type.getShape());
+    offsets.front() = b.getIndexAttr(shard.offset);
+    sizes.front() = b.getIndexAttr(shard.size);
+    return tensor::ExtractSliceOp::create(b, whole.getLoc(), whole, offsets,
+                                          sizes, strides);
   }
 
-  /// One product a shard, joined along the columns of the result.
-  void replaceHead(linalg::MatmulOp op) {
+  /// The heads that read a matrix in blocks.
+  bool replaceBlocks(DequantizeOp op) {
+    if (!llvm::all_of(op->getUses(), isHead))
+      return false;
+    RankedTensorType type = op.getType();
+    for (Operation *head : llvm::make_early_inc_range(op->getUsers()))
+      replaceHead(cast<linalg::MatmulOp>(head),
+                  [&](OpBuilder &b, const Shard &shard) -> Value {
+                    Value minimum = op.getMinimum();
+                    return DequantizeOp::create(
+                        b, op.getLoc(),
+                        type.clone({shard.size, type.getDimSize(1)}),
+                        shard.rows, sliceRows(b, op.getScale(), shard),
+                        minimum ? sliceRows(b, minimum, shard) : Value());
+                  });
+    op.erase();
+    return true;
+  }
+
+  /// One product a shard, with the factor that `getFactor` makes of it, joined
+  /// along the columns of the result.
+  void
+  replaceHead(linalg::MatmulOp op,
+              llvm::function_ref<Value(OpBuilder &, const Shard &)> getFactor) {
     OpBuilder b(op);
     Location loc = op.getLoc();
     RankedTensorType type = typeOf(op.getResult(0));
@@ -167,7 +191,7 @@ private:
       Value start = linalg::FillOp::create(b, loc, fill.getInputs()[0], empty)
                         .getResult(0);
       products.push_back(
-          clone(b, op, part, {op.getInputs()[0], shard.rows, start})
+          clone(b, op, part, {op.getInputs()[0], getFactor(b, shard), start})
               ->getResult(0));
     }
     Value joined = tensor::ConcatOp::create(b, loc, /*dim=*/1, products);

@@ -69,6 +69,14 @@ namespace sterna::tern {
 /// along its last dimension.
 mlir::RankedTensorType getRowScaleType(mlir::Type matrix);
 
+/// Columns of a block of tern.dequantize.
+constexpr int64_t blockColumns = 32;
+
+/// Bytes of the codes of a block whose codes have `bits` bits.
+constexpr int64_t getBlockBytes(unsigned bits) {
+  return blockColumns * bits / 8;
+}
+
 /// The type of the segments of `tokens`, a ranked tensor: one i32 for each
 /// element of its first two dimensions.
 mlir::RankedTensorType getSegmentsType(mlir::Type tokens);

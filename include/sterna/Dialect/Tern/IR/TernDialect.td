@@ -222,6 +222,40 @@ def Tern_RowScalesAttr : AttrDef<Tern_Dialect, "RowScales"> {
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
+def Tern_BlockPart : I32EnumAttr<"BlockPart", "A part of a matrix in blocks", [
+      I32EnumAttrCase<"Codes", 0, "codes">,
+      I32EnumAttrCase<"Scales", 1, "scales">,
+      I32EnumAttrCase<"Minimums", 2, "minimums">
+    ]> {
+  let cppNamespace = "::sterna::tern";
+}
+
+def Tern_BlocksAttr : AttrDef<Tern_Dialect, "Blocks"> {
+  let mnemonic = "blocks";
+  let summary = "A matrix in blocks of 4 or 6 bits an element, from its source";
+  let description = [{
+    One `part` of what tern.dequantize takes for the matrix `w` of `columns`
+    columns that `of` describes, 32 to a block. All is computed in f32; scale and
+    minimum are rounded to f16 before codes are made of them.
+
+    `bits = 6`: `scale = max|w| / 31`,
+    `code = clamp(round_half_even(w / scale), -31, 31) + 32`.
+    `bits = 4`: `minimum = min w`, `scale = (max w - minimum) / 15`,
+    `code = clamp(round_half_even((w - minimum) / scale), 0, 15)`.
+    The quotient is 0 where the scale is.
+
+    Constraints: `bits` is 4 or 6; `part` is `minimums` for 4 bits alone;
+    `columns` is a positive multiple of 32.
+
+    Example: `#tern.blocks<of = #tern.file<path = "m.gguf", offset = 64,
+    storage = f16>, columns = 64, bits = 4, part = scales>`
+  }];
+  let parameters = (ins "FileSourceAttr":$of, "int64_t":$columns,
+      "unsigned":$bits, EnumParameter<Tern_BlockPart>:$part);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Tern_TernaryScalesAttr : AttrDef<Tern_Dialect, "TernaryScales"> {
   let mnemonic = "ternary_scales";
   let summary = "The scales of a ternary matrix, from its source";

@@ -37,6 +37,7 @@ class Tern_DifferentiableOp<string mnemonic, list<Trait> traits = []>
         DeclareOpInterfaceMethods<DifferentiableOpInterface>], traits)>;
 
 def Tern_Matrix : 2DTensorOf<[AnyFloat]>;
+def Tern_Rows : 2DTensorOf<[AnyFloat, I8]>;
 def Tern_TritMatrix : 2DTensorOf<[Tern_TritType]>;
 def Tern_Scales : TensorRankOf<[AnyFloat], [1, 2]>;
 def Tern_ScalarInt : 0DTensorOf<[I32]>;
@@ -312,6 +313,42 @@ def Tern_UnpackOp : Tern_Op<"unpack", [Pure]> {
   let hasVerifier = 1;
 }
 
+def Tern_DequantizeOp : Tern_PartitionedOp<"dequantize",
+    [/*dequantize_c1*/OptionalTypesMatchWith<"minimum has the type of scale",
+                                             "scale", "minimum", "$_self">]> {
+  let summary = "Matrix of which blocks hold 4 or 6 bits an element";
+  let description = [{
+    `result[n, k] = code[n, k] * scale[n, k / 32] + minimum[n, k / 32]` in f32,
+    where `code[n, k]` is an unsigned integer of 4 bits or, where there is no
+    `minimum`, one of 6 bits less 32. The codes of a block of 32 columns lie in 4
+    bytes of `codes[n]` for each bit: byte `j` of the first 16 has the low four
+    bits of code `j`, and of code `j + 16` above them; with 6 bits, byte `j` of 8
+    more has, lowest first, the high two of codes `j`, `j + 8`, `j + 16`, `j + 24`.
+
+    A dispatch that reads the result as a factor of a product computes it on the
+    way and writes no matrix.
+
+    Constraints: (C1) `minimum` has the type of `scale`; (C2) `codes` is
+    `[N, 16 * G]` with `minimum`, else `[N, 24 * G]`, and the result
+    `[N, 32 * G]`, for `scale` `[N, G]`.
+
+    ```mlir
+    %w = tern.dequantize %codes, %scale minimum %m
+        : tensor<8x32xi8>, tensor<8x2xf16> -> tensor<8x64xf32>
+    %v = tern.dequantize %codes6, %scale
+        : tensor<8x48xi8>, tensor<8x2xf16> -> tensor<8x64xf32>
+    ```
+  }];
+  let arguments = (ins 2DTensorOf<[I8]>:$codes, 2DTensorOf<[F16]>:$scale,
+                       Optional<2DTensorOf<[F16]>>:$minimum);
+  let results = (outs 2DTensorOf<[F32]>:$result);
+  let assemblyFormat = [{
+    $codes `,` $scale (`minimum` $minimum^)? attr-dict `:` type($codes) `,`
+    type($scale) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Transformer block
 //===----------------------------------------------------------------------===//
@@ -329,12 +366,13 @@ def Tern_EmbeddingOp : Tern_PartitionedOp<"embedding",
     type, where `offset <= ids[t] < offset + V`. The table is the shard of a
     larger one that begins at row `offset`. An id outside of it, -1 for none among
     them, reads `init[t, h]`; without `init`, zero. Rows of a table of signed
-    bytes are multiplied by their `scale`.
+    bytes are multiplied by their `scale`, or read as they are into i8.
 
     Constraints: (C1) the result is `[T, H]` for ids `[T]` and table `[V, H]`;
     (C2) `offset` is at least 0 and `offset + V` at most 2^31; (C3) `init` has
     the result's type; (C4) `scale` is f32 `[V]`; (C5) it is given where the
-    table is i8 and nowhere else.
+    table is i8 and the result is not, and nowhere else; (C6) a result of i8 is of
+    a table of i8.
 
     ```mlir
     %x = tern.embedding %table, %ids
@@ -345,11 +383,11 @@ def Tern_EmbeddingOp : Tern_PartitionedOp<"embedding",
         : tensor<32x8xi8>, tensor<4xi32> -> tensor<4x8xf32>
     ```
   }];
-  let arguments = (ins 2DTensorOf<[AnyFloat, I8]>:$table, 1DTensorOf<[I32]>:$ids,
+  let arguments = (ins Tern_Rows:$table, 1DTensorOf<[I32]>:$ids,
                        Optional<1DTensorOf<[F32]>>:$scale,
-                       Optional<Tern_Matrix>:$init,
+                       Optional<Tern_Rows>:$init,
                        DefaultValuedAttr<I64Attr, "0">:$offset);
-  let results = (outs Tern_Matrix:$result);
+  let results = (outs Tern_Rows:$result);
   // A whole table.
   let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$table,
                                  "::mlir::Value":$ids), [{

@@ -191,8 +191,11 @@ def QuantizeHeadPass : Pass<"sterna-quantize-head", "::mlir::ModuleOp"> {
     ties to even. `type=int8` makes it symmetric signed bytes with an f32 scale a
     row (`#tern.row_scales`): products convert the bytes to the type of their
     left side, the scale multiplies the result's columns or, in the gradient, the
-    left side. A head that has the type is left as it is; any use but embeddings,
-    products and ranges of whole rows is an error.
+    left side. `type=q6` and `type=q4` make it blocks of 32 columns with codes of
+    6 and 4 bits (`#tern.blocks`), which tern.dequantize makes floats of. A head
+    that has the type is left as it is; any use but embeddings, products and
+    ranges of whole rows is an error, and so are blocks of a table whose columns
+    are no multiple of 32.
 
     ```mlir
     %w = tern.get_param @t : tensor<32x8xf16>
@@ -205,7 +208,8 @@ def QuantizeHeadPass : Pass<"sterna-quantize-head", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [
-    Option<"type", "type", "std::string", "\"int8\"", "f16 or int8">
+    Option<"type", "type", "std::string", "\"int8\"",
+           "f16, int8, q6 or q4">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect",
                            "::mlir::linalg::LinalgDialect",
