@@ -20,6 +20,7 @@
 #include "sterna/Import/Importer.h"
 #include "sterna/InitAll.h"
 #include "sterna/Support/OutputFile.h"
+#include "sterna/Target/CPU/CPUTarget.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
 
@@ -219,11 +220,18 @@ private:
   //===--------------------------------------------------------------------===//
 
   LogicalResult describe() {
-    auto described = describeTargets(&context, options.targets,
-                                     {options.weightLayout, options.tuned});
+    auto described = describeTargets(
+        &context, options.targets,
+        {options.weightLayout, options.tuned, options.deviceFacts});
     if (!described)
       return diagnostics.fail(described.takeError());
     targets = std::move(*described);
+    bool hasCpu = llvm::any_of(targets, [](plan::TargetAttr target) {
+      return target.getName() == cpu::targetName;
+    });
+    if (!options.deviceFacts.empty() && !hasCpu)
+      return diagnostics.fail("--device-facts describes a CPU, but no --target "
+                              "is one");
     return success();
   }
 
@@ -292,6 +300,7 @@ private:
     phases.headType = options.headType;
     phases.weightLayout = options.weightLayout;
     phases.tuned = options.tuned;
+    phases.deviceFacts = options.deviceFacts;
     for (const std::string &name : options.targets)
       phases.targets.push_back(name);
   }

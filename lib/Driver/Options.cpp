@@ -303,6 +303,15 @@ std::vector<OptionInfo> makeTable() {
                   "work"}},
        Phase::Dispatch,
        text(&CompileOptions::weightLayout)},
+      {"device-facts",
+       "FILE.json",
+       "What the CPU is like that the program is for, by which "
+       "--weight-layout=auto chooses: {\"cores\": 8, \"clock_ghz\": 4.5, "
+       "\"memory_gb_per_s\": 60}, the memory's rate for all cores together; "
+       "\"instructions_per_cycle\" may be given, too (4 if not)",
+       {},
+       Phase::Dispatch,
+       text(&CompileOptions::deviceFacts)},
       {"no-train",
        "",
        "Leave the training programs out",

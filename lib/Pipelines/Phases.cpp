@@ -51,6 +51,7 @@ static void addSplit(OpPassManager &manager, const PhaseOptions &options) {
   llvm::append_range(split.targets, options.targets);
   split.weightLayout = options.weightLayout;
   split.tuned = options.tuned;
+  split.deviceFacts = options.deviceFacts;
   manager.addPass(createSplitTargetsPass(split));
 }
 

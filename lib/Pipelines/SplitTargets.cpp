@@ -24,7 +24,7 @@ struct SplitTargets : sterna::impl::SplitTargetsPassBase<SplitTargets> {
   using SplitTargetsPassBase::SplitTargetsPassBase;
 
   void runOnOperation() override {
-    TargetOptions options{weightLayout, tuned};
+    TargetOptions options{weightLayout, tuned, deviceFacts};
     SmallVector<std::string> choices(targets.begin(), targets.end());
     auto attributes = describeTargets(&getContext(), choices, options);
     if (!attributes) {

@@ -62,6 +62,9 @@ struct CompileOptions {
   /// Bytes of a process of which is told what it can train; 0: none, compile.
   int64_t whatFits = 0;
   bool train = true, checkpoint = true, tuned = true;
+  /// The JSON file that describes the CPU, by which layouts are chosen; empty:
+  /// what is usual is assumed.
+  std::string deviceFacts;
   /// "absmean" makes latent weights ternary; empty: they are an error.
   std::string quantize;
   /// "x86" or "arm", for tensors of I2_S; empty: x86, and there may be none.

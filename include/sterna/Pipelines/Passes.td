@@ -56,7 +56,9 @@ def SplitTargetsPass : Pass<"sterna-split-targets", "::mlir::ModuleOp"> {
     Option<"weightLayout", "weight-layout", "std::string", "\"auto\"",
            "Layout of ternary weights: auto, 2bit or base3">,
     Option<"tuned", "tuned", "bool", "true",
-           "Use tuned kernels where they match">
+           "Use tuned kernels where they match">,
+    Option<"deviceFacts", "device-facts", "std::string", "\"\"",
+           "JSON file that describes the CPU, none if empty">
   ];
   let dependentDialects = ["::sterna::plan::PlanDialect"];
 }

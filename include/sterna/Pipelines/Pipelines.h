@@ -97,6 +97,9 @@ struct PhaseOptions : mlir::PassPipelineOptions<PhaseOptions> {
   Option<bool> tuned{*this, "tuned",
                      llvm::cl::desc("Use tuned kernels where they match"),
                      llvm::cl::init(true)};
+  Option<std::string> deviceFacts{
+      *this, "device-facts",
+      llvm::cl::desc("JSON file that describes the CPU, none if empty")};
 };
 
 /// Adds `phase`, from Adapt to Codegen, with its check, to `manager`.

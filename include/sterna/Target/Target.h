@@ -30,6 +30,8 @@ struct TargetOptions {
   std::string weightLayout = "auto";
   /// Whether tuned kernels are used where they match.
   bool tuned = true;
+  /// The JSON file that describes the CPU; empty: none does.
+  std::string deviceFacts;
 };
 
 /// Targets have no state; one object of each is registered.

@@ -46,9 +46,10 @@ static double registersPerBlock(ByteProduct product) {
 llvm::ArrayRef<WeightLayout> sterna::cpu::getWeightLayouts() {
   // Two bits: a mask for each of four codes, a shift for all but the first.
   // Base 3: two comparisons and two subtractions for each of five, two
-  // additions for all but the first.
-  static constexpr WeightLayout layouts[] = {{"2bit", 16, 7},
-                                             {"base3", 20, 28}};
+  // additions for all but the first. States: two additions each, and one to
+  // bring the first to unsigned bytes.
+  static constexpr WeightLayout layouts[] = {{"2bit", 16, 7, std::nullopt},
+                                             {"base3", 20, 28, 11}};
   return layouts;
 }
 
@@ -58,11 +59,15 @@ LayoutCost sterna::cpu::estimateCost(const WeightLayout &layout,
   const TargetInfo &info = level.info;
   double registers = registersPerBlock(info.byteProduct);
   double quads = double(layout.columns) / 4;
-  // A load, and for each quad the load that repeats four activations.
-  double decoding = registers * (1 + double(layout.decoding)) + loopOverhead;
-  double perToken = quads * (1 + productInstructions(info.byteProduct));
   // With more than one token, wide registers hold blocks of several panels.
   auto cycles = [&](double tokens) {
+    bool states = tokens == 1 && addsFours(info.byteProduct) && layout.states;
+    // A load, and for each quad the load that repeats four activations.
+    double decoding =
+        registers * (1 + double(states ? *layout.states : layout.decoding)) +
+        loopOverhead;
+    double perToken =
+        quads * (1 + productInstructions(info.byteProduct) * (states ? 2 : 1));
     double blocks = tokens > 1 ? double(info.vectorLanes) / 8 : 1;
     double weights = blocks * 8 * double(layout.columns);
     double bytes = blocks * 32 / rates.bytesPerCycle;
@@ -75,7 +80,8 @@ LayoutCost sterna::cpu::estimateCost(const WeightLayout &layout,
 
 const WeightLayout *
 sterna::cpu::chooseWeightLayout(llvm::StringRef name,
-                                llvm::ArrayRef<const Level *> levels) {
+                                llvm::ArrayRef<const Level *> levels,
+                                const CoreRates &rates) {
   const WeightLayout *best = nullptr;
   double least = 0;
   for (const WeightLayout &layout : getWeightLayouts()) {
@@ -83,7 +89,7 @@ sterna::cpu::chooseWeightLayout(llvm::StringRef name,
       return &layout;
     double product = 1;
     for (const Level *level : levels) {
-      LayoutCost cost = estimateCost(layout, *level);
+      LayoutCost cost = estimateCost(layout, *level, rates);
       product *= cost.oneToken * cost.manyTokens;
     }
     if (!best || product < least) {

@@ -8,9 +8,10 @@
 
 #include "sterna/Target/CPU/CPUTarget.h"
 
+#include "DeviceFacts.h"
+
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "sterna/Codegen/CPU/Passes.h"
-#include "sterna/Codegen/CPU/WeightLayout.h"
 #include "sterna/Dialect/Plan/Transforms/Passes.h"
 #include "sterna/Dialect/Tern/Transforms/Passes.h"
 #include "sterna/Target/CPU/EmitCode.h"
@@ -27,6 +28,9 @@ constexpr StringLiteral levelsFact = "levels";
 constexpr StringLiteral platformsFact = "platforms";
 constexpr StringLiteral layoutFact = "weight_layout";
 constexpr StringLiteral tunedFact = "tuned";
+// Of a device that a file describes.
+constexpr StringLiteral bytesFact = "bytes_per_cycle";
+constexpr StringLiteral instructionsFact = "instructions_per_cycle";
 
 /// The levels that `choice` of --target stands for; none if this machine is
 /// "host" and runs none.
@@ -49,7 +53,18 @@ template <typename T> ArrayAttr namesOf(Builder &b, ArrayRef<const T *> named) {
 
 const cpu::WeightLayout *layoutOf(plan::TargetAttr target) {
   return cpu::chooseWeightLayout(
-      target.getFacts().getAs<StringAttr>(layoutFact), cpu::getLevels(target));
+      target.getFacts().getAs<StringAttr>(layoutFact), cpu::getLevels(target),
+      cpu::getRates(target));
+}
+
+/// Whether `facts` has both rates or none, and nothing but the other four.
+bool areRates(DictionaryAttr facts) {
+  auto isPositive = [&](StringRef fact) {
+    auto rate = facts.getAs<FloatAttr>(fact);
+    return rate && rate.getValueAsDouble() > 0;
+  };
+  return facts.size() == 4 || (facts.size() == 6 && isPositive(bytesFact) &&
+                               isPositive(instructionsFact));
 }
 
 class CPUTarget : public Target {
@@ -82,15 +97,21 @@ public:
     }
     Builder b(context);
     context->loadDialect<plan::PlanDialect>();
-    return plan::TargetAttr::get(
-        context, getName(),
-        b.getDictionaryAttr(
-            {b.getNamedAttr(levelsFact,
-                            namesOf<Level>(b, levels.getArrayRef())),
-             b.getNamedAttr(platformsFact,
-                            namesOf<Platform>(b, platforms.getArrayRef())),
-             b.getNamedAttr(layoutFact, b.getStringAttr(options.weightLayout)),
-             b.getNamedAttr(tunedFact, b.getBoolAttr(options.tuned))}));
+    NamedAttrList facts;
+    facts.set(levelsFact, namesOf<Level>(b, levels.getArrayRef()));
+    facts.set(platformsFact, namesOf<Platform>(b, platforms.getArrayRef()));
+    facts.set(layoutFact, b.getStringAttr(options.weightLayout));
+    facts.set(tunedFact, b.getBoolAttr(options.tuned));
+    if (!options.deviceFacts.empty()) {
+      auto rates = cpu::readDeviceFacts(options.deviceFacts);
+      if (!rates)
+        return rates.takeError();
+      facts.set(bytesFact, b.getF64FloatAttr(rates->bytesPerCycle));
+      facts.set(instructionsFact,
+                b.getF64FloatAttr(rates->instructionsPerCycle));
+    }
+    return plan::TargetAttr::get(context, getName(),
+                                 facts.getDictionary(context));
   }
 
   LogicalResult verify(function_ref<InFlightDiagnostic()> emitError,
@@ -104,14 +125,15 @@ public:
                return text && find(text.getValue());
              });
     };
-    if (facts.size() == 4 && areNames(levelsFact, cpu::findLevel) &&
+    if (areRates(facts) && areNames(levelsFact, cpu::findLevel) &&
         areNames(platformsFact, cpu::findPlatform) &&
         facts.getAs<StringAttr>(layoutFact) && layoutOf(target) &&
         facts.getAs<BoolAttr>(tunedFact))
       return success();
     return emitError() << "expected the facts levels, platforms, weight_layout "
                           "and tuned of a CPU target, with names that "
-                          "sterna-compile --help lists, but got "
+                          "sterna-compile --help lists, and both rates of a "
+                          "described device or none, but got "
                        << facts;
   }
 
@@ -175,6 +197,14 @@ std::vector<const Level *> cpu::getLevels(plan::TargetAttr target) {
        target.getFacts().getAs<ArrayAttr>(levelsFact).getAsRange<StringAttr>())
     levels.push_back(findLevel(name));
   return levels;
+}
+
+cpu::CoreRates cpu::getRates(plan::TargetAttr target) {
+  auto bytes = target.getFacts().getAs<FloatAttr>(bytesFact);
+  auto instructions = target.getFacts().getAs<FloatAttr>(instructionsFact);
+  if (!bytes)
+    return {};
+  return {bytes.getValueAsDouble(), instructions.getValueAsDouble()};
 }
 
 std::vector<const Platform *> cpu::getPlatforms(plan::TargetAttr target) {

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "sterna/Target/CPU/CPUTarget.h"
 #include "sterna/Target/CPU/EmitCode.h"
 
 #include "Compile.h"
@@ -215,8 +216,10 @@ sterna::CodeObject sterna::cpu::describeCode(ModuleOp module,
   CodeObject object;
   object.target = level.name.str();
   object.features = level.needs;
+  CoreRates rates =
+      getRates(module->getAttrOfType<plan::TargetAttr>(plan::targetAttr));
   for (const WeightLayout &layout : getWeightLayouts()) {
-    LayoutCost cost = estimateCost(layout, level);
+    LayoutCost cost = estimateCost(layout, level, rates);
     object.layoutCosts.push_back({layout.name.str(), float(layout.bits()),
                                   float(cost.oneToken),
                                   float(cost.manyTokens)});

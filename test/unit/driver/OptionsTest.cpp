@@ -37,6 +37,7 @@ TEST(Options, EachIsSet) {
            {"gradient-type", "int8"},
            {"head-type", "f16"},
            {"weight-layout", "base3"},
+           {"device-facts", "board.json"},
            {"no-train", "true"},
            {"train", "loss"},
            {"trainable", ".*weight"},
@@ -78,6 +79,7 @@ TEST(Options, EachIsSet) {
   EXPECT_EQ(options.gradientType, "int8");
   EXPECT_EQ(options.headType, "f16");
   EXPECT_EQ(options.weightLayout, "base3");
+  EXPECT_EQ(options.deviceFacts, "board.json");
   EXPECT_FALSE(options.train);
   EXPECT_EQ(options.loss, "loss");
   EXPECT_EQ(options.trainable, ".*weight");

@@ -29,6 +29,14 @@ enum class ByteProduct {
   neonI8mm     ///< smmla, 128 bits: 2 rows by 2 tokens in int32; else sdot
 };
 
+/// Whether the instruction adds four neighbours, in int32; else two, in int16,
+/// which overflow beyond 64 additions.
+inline bool addsFours(ByteProduct product) {
+  return product == ByteProduct::avxVnni ||
+         product == ByteProduct::neonDotprod ||
+         product == ByteProduct::neonI8mm;
+}
+
 /// The facts about an instruction level that emitters use.
 struct TargetInfo {
   /// Vector registers. Two of 128 bits are one, for code is built on vectors of

@@ -13,6 +13,8 @@
 
 #include "sterna/Codegen/CPU/Level.h"
 
+#include <optional>
+
 namespace sterna::cpu {
 
 /// A layout that ternary matrices can have.
@@ -23,6 +25,9 @@ struct WeightLayout {
   int64_t columns;
   /// Vector instructions that turn a block's bytes into codes.
   int64_t decoding;
+  /// Those that make states of them, whose products with one token are two for
+  /// each digit; none without states (TritCodes.h).
+  std::optional<int64_t> states;
 
   double bits() const { return 32.0 * 8 / double(8 * columns); }
 };
@@ -33,7 +38,7 @@ llvm::ArrayRef<WeightLayout> getWeightLayouts();
 /// What the model assumes of a core, where nothing else is known: bytes from
 /// memory while all cores read, and instructions.
 struct CoreRates {
-  double bytesPerCycle = 4, instructionsPerCycle = 4;
+  double bytesPerCycle = 6, instructionsPerCycle = 4;
 };
 
 /// Cycles of a core for 1000 weights: of a product with one token, and of one
@@ -43,13 +48,14 @@ struct LayoutCost {
 };
 
 LayoutCost estimateCost(const WeightLayout &layout, const Level &level,
-                        const CoreRates &rates = {});
+                        const CoreRates &rates);
 
 /// The layout called `name`; for "auto", the one with the least product of
 /// costs over all of `levels`, so that both kinds of products and all levels
 /// count alike. Null if there is none of that name.
 const WeightLayout *chooseWeightLayout(llvm::StringRef name,
-                                       llvm::ArrayRef<const Level *> levels);
+                                       llvm::ArrayRef<const Level *> levels,
+                                       const CoreRates &rates);
 
 } // namespace sterna::cpu
 

@@ -15,20 +15,15 @@
 
 namespace sterna::cpu {
 
-/// Whether the instruction adds four neighbours, in int32; else two, in int16,
-/// which overflow beyond 64 additions.
-inline bool addsFours(ByteProduct product) {
-  return product == ByteProduct::avxVnni ||
-         product == ByteProduct::neonDotprod ||
+/// Whether the left bytes of the instruction are signed.
+inline bool isSigned(ByteProduct product) {
+  return product == ByteProduct::neon || product == ByteProduct::neonDotprod ||
          product == ByteProduct::neonI8mm;
 }
 
 /// Rows of trits whose products with words an instruction adds up, in int32.
 inline int64_t wordsFolded(ByteProduct product) {
-  bool isNeon = product == ByteProduct::neon ||
-                product == ByteProduct::neonDotprod ||
-                product == ByteProduct::neonI8mm;
-  return isNeon ? 1 : 2;
+  return isSigned(product) ? 1 : 2;
 }
 
 /// Adds products of codes in 0 .. 2 with signed bytes, four for each lane of 32

@@ -8,7 +8,8 @@
 // exact in int32. A panel of 8 rows of weights is 8 lanes of a register, so
 // that no lanes are ever added across. Where products are added in pairs, their
 // sums are kept in int16 for up to 64 additions, the most that cannot overflow
-// (64 * 2 * 128 * 2 = 32768).
+// (64 * 2 * 128 * 2 = 32768). One token meets bytes of base 3 undecoded
+// where the level adds fours (TritCodes.h).
 //
 // A call copies a tile of tokens (TokenTile.h), then multiplies it with each of
 // its panels: tokens are copied once a call, weights are read once a tile.
@@ -40,6 +41,9 @@ constexpr int64_t mostAdditions = 64;
 constexpr int64_t prefetchBytes = 4096;
 /// Workgroups at most. Each call copies the tokens anew, so they are not small.
 constexpr int64_t mostGroups = 16;
+/// Columns whose products with states of base 3 (TritCodes.h) fit int32: each
+/// adds up to 2 * 128 * 256.
+constexpr int64_t mostColumnsOfStates = (int64_t(1) << 15) - 1;
 /// Scratch memory for a tile of tokens.
 constexpr int64_t mostTileBytes = 1024 * 1024;
 
@@ -51,6 +55,9 @@ struct Int8Cut : Int8Product {
   int64_t panels = 1;
   /// Two rows are multiplied with two tokens at once.
   bool matrices = false;
+  /// A token is multiplied with states of base 3: two products a digit, which
+  /// take less than the digit does.
+  bool states = false;
   /// Registers that each token's sums alternate between.
   int64_t ways = 1;
   /// Blocks from one flush of the registers to the next.
@@ -94,6 +101,8 @@ void Int8Cut::chooseTile(const TargetInfo &target) {
   // tokens, four in a row would.
   if (addsFours(target.byteProduct) && !matrices)
     ways = std::max<int64_t>(4 / llvm::PowerOf2Ceil(tokens), 1);
+  states = tokens == 1 && addsFours(target.byteProduct) && layout.isBase3() &&
+           k <= mostColumnsOfStates;
   chunkBlocks = addsFours(target.byteProduct)
                     ? blocks()
                     : mostAdditions / layout.getTritsPerByte();
@@ -107,7 +116,8 @@ public:
   Emission(KernelBuilder &k, const Int8Cut &product, const TargetInfo &target,
            ValueRange buffers)
       : k(k), p(product), vectors(k, target, p.rows()), matrices(k),
-        buffers(buffers), weight(buffers[p.weight]), scale(buffers[p.scale]),
+        ofCodes(!isSigned(target.byteProduct)), buffers(buffers),
+        weight(buffers[p.weight]), scale(buffers[p.scale]),
         tile(k, target, buffers[p.left], p.tokens,
              p.blocks() * p.blockColumns(),
              p.group ? p.chunkBlocks * p.blockColumns()
@@ -147,7 +157,8 @@ private:
         panel = k.min(panel, p.panelCount() - 1);
       places.push_back(k.mul(panel, p.blocks() * p.blockBytes()));
     }
-    SmallVector<Value> zeros(p.tokens * p.ways, vectors.zero());
+    SmallVector<Value> zeros(p.tokens * p.ways * (p.states ? 2 : 1),
+                             vectors.zero());
     if (p.matrices)
       zeros = matrices.zeros(p.tokens);
     k.loop(llvm::divideCeil(p.blocks(), p.chunkBlocks), [&](Value chunk) {
@@ -174,6 +185,8 @@ private:
       k.prefetch(weight, k.add(k.add(places[0], offset), prefetchBytes));
     if (p.matrices)
       return emitMatrices(blockCodes, block, std::move(next));
+    if (p.states)
+      return emitStates(blockCodes, block, std::move(next));
     int64_t quads = p.layout.getTritsPerByte();
     for (int64_t j = 0; j < quads; ++j) {
       Value codes = blockCodes.next();
@@ -199,6 +212,35 @@ private:
     return parts;
   }
 
+  /// The same of one token with states in place of codes: the sums of states,
+  /// then of the states that follow them.
+  SmallVector<Value> emitStates(TritCodes &codes, Value block,
+                                SmallVector<Value> parts) {
+    SmallVector<Value> states = codes.states(ofCodes);
+    int64_t quads = p.layout.getTritsPerByte();
+    for (int64_t j = 0; j < quads; ++j) {
+      Value bytes = tile.four(k.add(k.mul(block, quads), j), 0, p.rows());
+      for (int64_t next : {0, 1}) {
+        Value &sum = parts[next * p.ways + j % p.ways];
+        sum = vectors.multiplyAdd(sum, states[j + next], bytes);
+      }
+    }
+    return parts;
+  }
+
+  /// The sums of digits, from those of states: 256 * digit = 3 * s - s'.
+  SmallVector<Value> perDigit(ArrayRef<Value> parts) {
+    size_t count = parts.size() / 2;
+    SmallVector<Value> sums;
+    for (auto [state, next] :
+         llvm::zip_equal(parts.take_front(count), parts.drop_front(count))) {
+      Value three = arith::MulIOp::create(k.b, k.loc, state,
+                                          k.intVector(3, p.rows(), 32));
+      sums.push_back(arith::SubIOp::create(k.b, k.loc, three, next));
+    }
+    return sums;
+  }
+
   /// A block of each panel, side by side.
   Value loadBlocks(ArrayRef<Value> places, Value offset) {
     int64_t bytes = p.blockBytes();
@@ -215,6 +257,8 @@ private:
   void flush(SmallVector<Value> parts, Value step, Value chunk, Value column) {
     if (p.matrices)
       parts = matrices.perToken(parts);
+    if (p.states)
+      parts = perDigit(parts);
     Value scales;
     if (p.group)
       scales = loadScales(step, k.div(column, *p.group));
@@ -225,6 +269,9 @@ private:
         part = arith::AddIOp::create(k.b, k.loc, part,
                                      parts[token * p.ways + way]);
       Value sum = vectors.widen(part);
+      if (p.states)
+        sum = arith::ShRSIOp::create(k.b, k.loc, sum,
+                                     k.intVector(8, p.rows(), 32));
       Value old = k.loadVector(sums, place, p.rows());
       if (p.group)
         sum = k.fma(subtractTokenSum(sum, k.index(token), chunk), scales, old);
@@ -234,12 +281,14 @@ private:
     }
   }
 
-  /// The product of trits in f32, from that of codes.
+  /// The product of trits in f32, from that of codes or of signed states.
   Value subtractTokenSum(Value sum, Value token, Value number) {
-    Value ofToken = k.splat(tile.sum(token, number), p.rows());
-    Value exact = arith::SubIOp::create(k.b, k.loc, sum, ofToken);
+    if (!p.states || ofCodes) {
+      Value ofToken = k.splat(tile.sum(token, number), p.rows());
+      sum = arith::SubIOp::create(k.b, k.loc, sum, ofToken);
+    }
     auto type = VectorType::get(p.rows(), k.b.getF32Type());
-    return arith::SIToFPOp::create(k.b, k.loc, type, exact);
+    return arith::SIToFPOp::create(k.b, k.loc, type, sum);
   }
 
   /// Scales of the rows of a step.
@@ -291,6 +340,8 @@ private:
   const Int8Cut &p;
   ByteVectors vectors;
   ByteMatrices matrices;
+  /// Whether states are those of codes, not of trits.
+  bool ofCodes;
   ValueRange buffers;
   Value weight, scale;
   TokenTile tile;

@@ -36,15 +36,30 @@ Value TritCodes::nextTwoBits() {
   return arith::AndIOp::create(k.b, k.loc, codes, k.intVector(3, count, 8));
 }
 
-/// Two comparisons, each -1 where it holds, and two subtractions. A product of
-/// bytes by three is two additions.
+/// A product of bytes by three is two additions.
+Value TritCodes::timesThree(Value states) {
+  Value twice = arith::AddIOp::create(k.b, k.loc, states, states);
+  return arith::AddIOp::create(k.b, k.loc, twice, states);
+}
+
+SmallVector<Value> TritCodes::states(bool ofCodes) {
+  int64_t count = cast<VectorType>(bytes.getType()).getNumElements();
+  Value state = bytes;
+  if (ofCodes)
+    state =
+        arith::XOrIOp::create(k.b, k.loc, state, k.intVector(-128, count, 8));
+  SmallVector<Value> states{state};
+  for (int64_t j = 0; j < layout.getTritsPerByte(); ++j)
+    states.push_back(timesThree(states.back()));
+  return states;
+}
+
+/// Two comparisons, each -1 where it holds, and two subtractions.
 Value TritCodes::nextBase3() {
   auto type = cast<VectorType>(bytes.getType());
   int64_t count = type.getNumElements();
-  if (digit++) {
-    Value twice = arith::AddIOp::create(k.b, k.loc, bytes, bytes);
-    bytes = arith::AddIOp::create(k.b, k.loc, twice, bytes);
-  }
+  if (digit++)
+    bytes = timesThree(bytes);
   Value code = k.intVector(0, count, 8);
   for (int64_t bound : {-43, 42}) {
     Value above = arith::CmpIOp::create(k.b, k.loc, arith::CmpIPredicate::sgt,

@@ -30,6 +30,11 @@ inline bool isReadable(tern::PanelAttr layout,
 /// The codes, trit + 1, in the bytes of blocks: those of columns 0 to 3 of each
 /// row first, then 4 to 7, and so on. For 32 bytes that is 7 instructions and
 /// 128 codes with two bits each, 28 and 160 in base 3.
+///
+/// In base 3 a byte is a state s from which a digit comes by 256 * digit =
+/// 3 * s - s', with the next state s' = 3 * s modulo 256: in signed bytes the
+/// digit is the trit, in unsigned ones, s + 128, the code. So a sum of digits
+/// times anything is made of two sums of states, without a digit.
 class TritCodes {
 public:
   /// `bytes` is a vector of i8.
@@ -39,9 +44,14 @@ public:
   /// The next code of each byte, as i8. There are `layout.getTritsPerByte()`.
   mlir::Value next();
 
+  /// In base 3: the states from the first, of codes or of trits, to that after
+  /// the last digit.
+  llvm::SmallVector<mlir::Value> states(bool ofCodes);
+
 private:
   mlir::Value nextTwoBits();
   mlir::Value nextBase3();
+  mlir::Value timesThree(mlir::Value states);
 
   KernelBuilder &k;
   tern::PanelAttr layout;

@@ -31,18 +31,24 @@ TEST(WeightLayout, InstructionsAlone) {
   for (const Level &level : getLevels()) {
     EXPECT_GT(base3Ratio(level, {1e9, 4}), 1.2) << level.name.str();
     for (const WeightLayout &layout : getWeightLayouts()) {
-      LayoutCost cost = estimateCost(layout, level);
+      LayoutCost cost = estimateCost(layout, level, {});
       EXPECT_LT(cost.manyTokens, cost.oneToken) << level.name.str();
     }
   }
 }
 
 TEST(WeightLayout, Names) {
-  EXPECT_EQ(chooseWeightLayout("2bit", {})->columns, 16);
-  EXPECT_EQ(chooseWeightLayout("base3", {})->columns, 20);
-  EXPECT_EQ(chooseWeightLayout("auto", {})->name, "2bit");
-  EXPECT_EQ(chooseWeightLayout("3bit", {}), nullptr);
-  EXPECT_EQ(chooseWeightLayout("", {}), nullptr);
+  EXPECT_EQ(chooseWeightLayout("2bit", {}, {})->columns, 16);
+  EXPECT_EQ(chooseWeightLayout("base3", {}, {})->columns, 20);
+  EXPECT_EQ(chooseWeightLayout("auto", {}, {})->name, "2bit");
+  EXPECT_EQ(chooseWeightLayout("3bit", {}, {}), nullptr);
+  EXPECT_EQ(chooseWeightLayout("", {}, {}), nullptr);
+}
+
+TEST(WeightLayout, AutoByRates) {
+  const Level *level = findLevel("x86-64-v3");
+  EXPECT_EQ(chooseWeightLayout("auto", level, {})->name, "2bit");
+  EXPECT_EQ(chooseWeightLayout("auto", level, {1.7, 4})->name, "base3");
 }
 
 } // namespace
