@@ -23,8 +23,9 @@ using namespace sterna::cpu;
 namespace {
 
 constexpr float infinity = std::numeric_limits<float>::infinity();
-/// Rows that share what they read from the cache, at most.
-constexpr int64_t mostRows = 8;
+/// Rows that share what they read from the cache, at most: few where columns
+/// are few, for all of them compute what the last of them sees.
+int64_t mostRows(int64_t columns) { return columns <= 256 ? 8 : 16; }
 /// Scores of a block, which are to stay in the second-level cache; one row may
 /// be more.
 constexpr int64_t scoreBytes = 512 * 1024;
@@ -37,10 +38,10 @@ constexpr int64_t columnBlock = 64;
 AttentionShape::AttentionShape(const kernels::Attention &attention,
                                const TargetInfo &target)
     : Attention(attention), vectorLanes(target.vectorLanes),
-      // The others hold what is multiplied.
-      accumulators(target.registers * 3 / 4) {
+      registers(target.registers) {
   int64_t fitting = scoreBytes / (4 * alignedColumns());
-  blockRows = std::min({mostRows, rows(), std::max<int64_t>(fitting, 1)});
+  blockRows =
+      std::min({mostRows(columns), rows(), std::max<int64_t>(fitting, 1)});
 }
 
 //===----------------------------------------------------------------------===//
@@ -135,7 +136,9 @@ Value AttentionRows::wideScratch() {
 }
 
 Value AttentionRows::columnScratch() {
-  return k.scratch({shape.blockRows, shape.alignedColumns()}, k.b.getF32Type());
+  // An odd number of cache lines: else rows would meet in few sets of a cache.
+  int64_t lines = llvm::divideCeil(shape.alignedColumns(), 16) | 1;
+  return k.scratch({shape.blockRows, lines * 16}, k.b.getF32Type());
 }
 
 SmallVector<Value> AttentionRows::rowIndices(const RowBlock &block, Value row,
@@ -183,17 +186,28 @@ void AttentionRows::storeRow(const RowBlock &block, Value row, Value scratch,
 // Tiles
 //===----------------------------------------------------------------------===//
 
-int64_t AttentionRows::tileVectors() const {
-  // So that a tile has at least two rows or columns.
-  int64_t most = shape.accumulators / 2;
-  return llvm::divideCeil(vectors(), llvm::divideCeil(vectors(), most));
-}
-
-int64_t AttentionRows::tileOf(int64_t count) const {
-  int64_t size = std::min(count, shape.accumulators / tileVectors());
-  while (count % size)
-    --size;
-  return size;
+AttentionRows::TileSize AttentionRows::tileOf(int64_t count) const {
+  TileSize best{1, 1};
+  auto productsPerLoad = [](TileSize size) {
+    return double(size.items * size.vectors) /
+           double(size.items + size.vectors);
+  };
+  for (int64_t items = 1; items <= count; ++items) {
+    if (count % items)
+      continue;
+    // Sums; the fewer of weights and vectors, and one of the others.
+    int64_t most = vectors();
+    while (most > 1 &&
+           items * most + std::min(items, most) + 1 > shape.registers)
+      --most;
+    // Even tiles: the last is no small rest.
+    int64_t tiles = llvm::divideCeil(vectors(), most);
+    TileSize size{items, int64_t(llvm::divideCeil(vectors(), tiles))};
+    if (items * size.vectors < shape.registers &&
+        productsPerLoad(size) > productsPerLoad(best))
+      best = size;
+  }
+  return best;
 }
 
 //===----------------------------------------------------------------------===//
@@ -223,9 +237,10 @@ void AttentionRows::productsOfEight(const RowBlock &block, Value x,
   for (int64_t i = 0; i < lanes; ++i)
     columns.push_back(k.min(k.add(first, i), last));
   int64_t whole = shape.width / shape.vectorLanes * shape.vectorLanes;
-  // 8 sums a row; an even number of rows makes a tile without a rest.
+  // 8 sums a row, and as many registers for what is multiplied; an even number
+  // of rows makes a tile without a rest.
   int64_t rowCount =
-      shape.accumulators >= 2 * lanes && shape.blockRows % 2 == 0 ? 2 : 1;
+      shape.registers >= 3 * lanes && shape.blockRows % 2 == 0 ? 2 : 1;
   k.loop(k.index(0), block.count, rowCount, [&](Value firstRow) {
     SmallVector<Value> rows;
     for (int64_t i = 0; i < rowCount; ++i)
@@ -354,15 +369,16 @@ void AttentionRows::weightedRows(const RowBlock &block, Value weights,
     for (int64_t v = 0; v < vectors(); ++v)
       k.storeVector(k.floatVector(0, shape.vectorLanes), out, {row, at(v)});
   });
-  int64_t rowCount = tileOf(shape.blockRows);
+  auto [rowCount, tileVectors] = tileOf(shape.blockRows);
   k.loop(block.begin, block.bound, columnBlock, [&](Value first) {
     Value end = k.min(k.add(first, columnBlock), block.bound);
     k.loop(k.index(0), block.count, rowCount, [&](Value row) {
       SmallVector<Value> rows;
       for (int64_t i = 0; i < rowCount; ++i)
         rows.push_back(k.add(row, i));
-      for (int64_t v = 0; v < vectors(); v += tileVectors())
-        addToTile(block, weights, out, matrix, {rows, v, false}, first, end);
+      for (int64_t v = 0; v < vectors(); v += tileVectors)
+        addToTile(block, weights, out, matrix, {rows, v, tileVectors, false},
+                  first, end);
     });
   });
 }
@@ -370,14 +386,15 @@ void AttentionRows::weightedRows(const RowBlock &block, Value weights,
 void AttentionRows::addWeightedColumns(const RowBlock &block, Value weights,
                                        Value x, Value matrix) {
   // Weights behind the bound are zeros up to a whole vector of columns.
-  int64_t columnCount = tileOf(std::gcd(shape.columns, shape.vectorLanes));
+  auto [columnCount, tileVectors] =
+      tileOf(std::gcd(shape.columns, shape.vectorLanes));
   k.loop(block.begin, block.bound, columnCount, [&](Value first) {
     SmallVector<Value> columns;
     for (int64_t i = 0; i < columnCount; ++i)
       columns.push_back(k.add(first, i));
-    for (int64_t v = 0; v < vectors(); v += tileVectors())
-      addToTile(block, weights, x, matrix, {columns, v, true}, k.index(0),
-                block.count);
+    for (int64_t v = 0; v < vectors(); v += tileVectors)
+      addToTile(block, weights, x, matrix, {columns, v, tileVectors, true},
+                k.index(0), block.count);
   });
 }
 
@@ -385,7 +402,7 @@ void AttentionRows::addToTile(const RowBlock &block, Value weights, Value rows,
                               Value matrix, const Tile &tile, Value begin,
                               Value end) {
   auto vectorNumbers = llvm::seq(
-      tile.firstVector, std::min(tile.firstVector + tileVectors(), vectors()));
+      tile.firstVector, std::min(tile.firstVector + tile.vectors, vectors()));
   auto load = [&](bool isColumn, Value item, int64_t v) -> Value {
     if (isColumn)
       return loadPadded(matrix, columnIndices(block, item, at(v)), widthAt(v));
@@ -395,16 +412,28 @@ void AttentionRows::addToTile(const RowBlock &block, Value weights, Value rows,
   for (Value item : tile.items)
     for (int64_t v : vectorNumbers)
       sums.push_back(load(tile.isOfColumns, item, v));
+  size_t width = llvm::size(vectorNumbers);
   sums = k.loop(begin, end, 1, sums, [&](Value step, ValueRange sums) {
-    SmallVector<Value> right, next;
-    for (int64_t v : vectorNumbers)
-      right.push_back(load(!tile.isOfColumns, step, v));
-    for (Value item : tile.items) {
+    auto loadWeight = [&](size_t i) {
+      Value item = tile.items[i];
       Value weight = tile.isOfColumns ? k.load(weights, {step, item})
                                       : k.load(weights, {item, step});
-      weight = k.splat(weight, shape.vectorLanes);
-      for (Value x : right)
-        next.push_back(k.fma(weight, x, sums[next.size()]));
+      return k.splat(weight, shape.vectorLanes);
+    };
+    auto loadVector = [&](size_t i) {
+      return load(!tile.isOfColumns, step, tile.firstVector + int64_t(i));
+    };
+    // The fewer are held; of the others one at a time is in a register.
+    bool holdsWeights = tile.items.size() < width;
+    SmallVector<Value> held, next(sums);
+    for (size_t i = 0; i < std::min(tile.items.size(), width); ++i)
+      held.push_back(holdsWeights ? loadWeight(i) : loadVector(i));
+    for (size_t j = 0; j < std::max(tile.items.size(), width); ++j) {
+      Value other = holdsWeights ? loadVector(j) : loadWeight(j);
+      for (auto [i, factor] : llvm::enumerate(held)) {
+        Value &sum = next[holdsWeights ? i * width + j : j * width + i];
+        sum = k.fma(factor, other, sum);
+      }
     }
     return next;
   });

@@ -27,8 +27,7 @@ struct AttentionShape : kernels::Attention {
   int64_t blockRows = 0;
   /// Lanes of the vectors along the width and along columns.
   int64_t vectorLanes = 0;
-  /// Registers for the sums of a tile.
-  int64_t accumulators = 0;
+  int64_t registers = 0;
 
   AttentionShape(const kernels::Attention &attention, const TargetInfo &target);
 
@@ -88,16 +87,20 @@ private:
     return std::min(shape.vectorLanes,
                     shape.width - vector * shape.vectorLanes);
   }
-  /// Vectors along D, and how many of them a tile has.
+  /// Vectors along D.
   int64_t vectors() const { return shape.alignedWidth() / shape.vectorLanes; }
-  int64_t tileVectors() const;
-  /// The most of `count` rows or columns that share a tile without a rest.
-  int64_t tileOf(int64_t count) const;
-  /// Rows of scratch or columns of a matrix, and the vectors of them from
-  /// number `firstVector`, that are summed in registers.
+  /// Rows or columns that share a tile, and vectors of it.
+  struct TileSize {
+    int64_t items, vectors;
+  };
+  /// That with the most products for each load which registers have room for;
+  /// `count` items are cut without a rest.
+  TileSize tileOf(int64_t count) const;
+  /// Rows of scratch or columns of a matrix, and at most `vectors` vectors of
+  /// them from number `firstVector`, that are summed in registers.
   struct Tile {
     llvm::ArrayRef<mlir::Value> items;
-    int64_t firstVector;
+    int64_t firstVector, vectors;
     bool isOfColumns;
   };
   /// Adds weighted columns [begin, end) of `matrix` to a tile of `rows`, or

@@ -269,9 +269,20 @@ Value KernelBuilder::sumEach(ArrayRef<Value> vectors) {
   if (cast<VectorType>(terms[0].getType()).getNumElements() > lanes)
     for (Value &term : terms)
       term = arith::AddFOp::create(b, loc, half(term, 0), half(term, 1));
-  terms = transpose(terms);
-  for (int count = lanes / 2; count; count /= 2)
-    for (int i = 0; i < count; ++i)
-      terms[i] = arith::AddFOp::create(b, loc, terms[i], terms[i + count]);
-  return terms[0];
+  // Lanes 4, then 2, then 1 apart: where both are of two vectors, one shuffle
+  // and a blend bring them together.
+  auto fold = [&](Value x, Value y, ArrayRef<int64_t> straight,
+                  ArrayRef<int64_t> crossed) -> Value {
+    return arith::AddFOp::create(
+        b, loc, vector::ShuffleOp::create(b, loc, x, y, straight),
+        vector::ShuffleOp::create(b, loc, x, y, crossed));
+  };
+  for (int i = 0; i < 4; ++i)
+    terms[i] = fold(terms[i], terms[i + 4], {0, 1, 2, 3, 12, 13, 14, 15},
+                    {4, 5, 6, 7, 8, 9, 10, 11});
+  for (int i : {0, 2})
+    terms[i] = fold(terms[i], terms[i + 1], {0, 1, 10, 11, 4, 5, 14, 15},
+                    {2, 3, 8, 9, 6, 7, 12, 13});
+  return fold(terms[0], terms[2], {0, 2, 8, 10, 4, 6, 12, 14},
+              {1, 3, 9, 11, 5, 7, 13, 15});
 }
