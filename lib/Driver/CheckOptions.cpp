@@ -38,33 +38,36 @@ static std::string checkSizes(const CompileOptions &options) {
   return "";
 }
 
+std::string CompileOptions::findTrainingOption() const {
+  if (gradientType != "f32")
+    return "--gradient-type=" + gradientType;
+  if (optimizer != "adamw")
+    return "--optimizer=" + optimizer;
+  if (optimizerState != "f32")
+    return "--optimizer-state=" + optimizerState;
+  if (gradClipMode != "exact")
+    return "--grad-clip-mode=" + gradClipMode;
+  if (memoryBudget != 0)
+    return "--memory-budget";
+  if (savedType != "f32")
+    return "--saved-type=" + savedType;
+  if (batch == 0)
+    return "--batch=auto";
+  if (whatFits != 0)
+    return "--what-fits";
+  return checkpoint ? "" : "--no-checkpoint";
+}
+
 static std::string checkTraining(const CompileOptions &options) {
-  bool trains = options.train && options.loraRank > 0;
-  auto isAboutTraining = [](const std::string &option) {
+  std::string option = options.findTrainingOption();
+  if (!option.empty() && !(options.train && options.loraRank > 0))
     return option +
            " is about training, which --no-train and --lora-rank=0 leave out";
-  };
-  if (options.gradientType != "f32" && !trains)
-    return isAboutTraining("--gradient-type=" + options.gradientType);
-  if (options.optimizer != "adamw" && !trains)
-    return isAboutTraining("--optimizer=" + options.optimizer);
-  if (options.optimizerState != "f32" && !trains)
-    return isAboutTraining("--optimizer-state=" + options.optimizerState);
-  if (options.gradClipMode != "exact" && !trains)
-    return isAboutTraining("--grad-clip-mode=" + options.gradClipMode);
-  if (options.memoryBudget != 0 && !trains)
-    return isAboutTraining("--memory-budget");
-  if (options.savedType != "f32" && !trains)
-    return isAboutTraining("--saved-type=" + options.savedType);
-  if (options.batch == 0 && !trains)
-    return isAboutTraining("--batch=auto");
   if (options.batch == 0 && options.whatFits != 0)
     return "--batch=auto excludes --what-fits: give a number of sequences";
   if (options.batch == 0 && options.memoryBudget <= 0)
     return "--batch=auto takes as many sequences as --memory-budget=SIZE has "
            "room for: give one";
-  if (options.whatFits != 0 && !trains)
-    return isAboutTraining("--what-fits");
   if (options.whatFits != 0 && options.memoryBudget > 0)
     return "--what-fits plans with --memory-budget=min: leave the budget out";
   if (options.whatFits != 0 && !options.checkpoint)
@@ -77,8 +80,6 @@ static std::string checkTraining(const CompileOptions &options) {
            " is about moments, of which --optimizer=sgd has none";
   if (options.loraRank == 0 && !options.loraTargets.empty())
     return "--lora-targets is about adapters, which --lora-rank=0 leaves out";
-  if (!options.checkpoint && !trains)
-    return isAboutTraining("--no-checkpoint");
   return "";
 }
 

@@ -123,6 +123,11 @@ private:
             (isGraph()
                  ? "language models, but '" + options.input + "' is a graph"
                  : "graphs, but '" + options.input + "' is a language model"));
+    std::string option = options.findTrainingOption();
+    if (!option.empty() && isGraph() && !trains())
+      return diagnostics.fail(option +
+                              " is about training: give --train=OUTPUT "
+                              "and --trainable=REGEX to train a graph");
     return success();
   }
 

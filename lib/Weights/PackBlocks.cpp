@@ -30,7 +30,7 @@ struct Factors {
 };
 
 /// The bits of `value` in f16; none where that cannot hold it.
-std::optional<uint16_t> toHalf(float value) {
+std::optional<uint16_t> roundToHalf(float value) {
   llvm::APFloat half = roundTo(llvm::APFloat::IEEEhalf(), value);
   if (!half.isFinite())
     return std::nullopt;
@@ -44,11 +44,11 @@ std::optional<Factors> findFactors(ArrayRef<float> values, unsigned bits) {
     least = std::min(least, value);
     most = std::max(most, value);
   }
-  auto minimum = toHalf(bits == 4 ? least : 0);
+  auto minimum = roundToHalf(bits == 4 ? least : 0);
   if (!minimum)
     return std::nullopt;
-  auto scale = toHalf(bits == 4 ? (most - halfToFloat(*minimum)) / 15
-                                : std::max(-least, most) / 31);
+  auto scale = roundToHalf(bits == 4 ? (most - halfToFloat(*minimum)) / 15
+                                     : std::max(-least, most) / 31);
   if (!scale)
     return std::nullopt;
   return Factors{*scale, *minimum};
@@ -68,7 +68,7 @@ Codes encode(ArrayRef<float> values, Factors factors, unsigned bits) {
   int offset = bits == 4 ? 0 : 32;
   Codes codes;
   for (int64_t i = 0; i < tern::blockColumns; ++i) {
-    float code = scale > 0 ? (values[i] - minimum) / scale : 0;
+    float code = scale != 0 ? (values[i] - minimum) / scale : 0;
     code = roundToInteger(std::min(std::max(code, least), most));
     codes[i] = uint8_t(int(code) + offset);
   }
@@ -116,7 +116,7 @@ Error sterna::packBlocks(tern::BlocksAttr blocks, int64_t rows,
       std::optional<Factors> factors = findFactors(block, bits);
       if (!factors)
         return refuseValue(source, row, findLargest(block),
-                           ", of whose block f16 cannot hold the scale; keep "
+                           ", of whose block f16 cannot hold the factors; keep "
                            "the table's type with --head-type=model");
       if (isCodes)
         writeCodes(encode(block, *factors, bits), bits,

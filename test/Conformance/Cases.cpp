@@ -52,18 +52,19 @@ void addEmbeddings(List &list) {
     })mlir";
   list.add("embedding_i8", bytes, "VHT", {"77 129 7", "3 1 1", "1009 7 1"}, 0,
            {{"ids", {-7, 1009 + 7}}});
-  // As tables in blocks need it.
-  const char *codes = R"mlir(
-    !t = tensor<$Vx$Hxi8>
+  // Codes and factors of a table in blocks.
+  const char *kept = R"mlir(
+    !t = tensor<$Vx$Hx$E>
     !i = tensor<$Txi32>
-    !y = tensor<$Tx$Hxi8>
+    !y = tensor<$Tx$Hx$E>
     tern.param @t : !t from $file(f32)
     func.func @run(%i: !i {tern.input = "ids"}) -> (!y {tern.output = "y"}) {
       %t = tern.get_param @t : !t
       %y = tern.embedding %t, %i : !t, !i -> !y
       return %y : !y
     })mlir";
-  list.add("embedding_codes", codes, "VHT", {"77 129 7", "3 1 1"}, 0,
+  list.add("embedding_kept", kept, "EVHT",
+           {"i8 77 129 7", "i8 3 1 1", "f16 77 129 7", "f16 3 1 1"}, 0,
            {{"ids", {-7, 77 + 7}}});
   const char *dequantized = R"mlir(
     !c = tensor<$Vx$Pxi8>

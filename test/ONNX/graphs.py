@@ -535,6 +535,9 @@ def test_refusals():
         [node("Neg", ["x"], ["y"])], [value("x", [3])], [value("y", None)]
     )
     assert "is about language models" in error_of(save(right), "--seq-len=8")
+    # What is about training says so where nothing is trained.
+    expected = "--optimizer=sgd is about training: give --train=OUTPUT"
+    assert expected in error_of(save(right), "--optimizer=sgd")
 
 
 def main():

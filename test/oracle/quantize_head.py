@@ -46,7 +46,7 @@ def round_blocks(table, bits):
         minimum = half(blocks.min(axis=2, keepdims=True))
         span = blocks.max(axis=2, keepdims=True) - minimum
     scale = half(span / np.float32(most))
-    safe = np.where(scale > 0, scale, np.float32(np.inf))
+    safe = np.where(scale != 0, scale, np.float32(np.inf))
     codes = np.clip(np.rint((blocks - minimum) / safe), least, most)
     return (codes * scale + minimum).astype(np.float32).reshape(table.shape)
 

@@ -56,11 +56,15 @@ Expected<ModelData> sterna::loadData(const Module &module,
   for (const std::string &notice : loaded.notices)
     logOnce(notice);
   uint64_t sequences = countSequences(module, *data);
-  logLine(formatText("%s: %llu rows, %llu samples in %llu sequences of %u "
-                     "tokens, %llu tokens, %llu of them scored",
-                     path.c_str(), (unsigned long long)loaded.rows,
-                     (unsigned long long)loaded.samples.size(),
-                     (unsigned long long)sequences, sequenceLength,
+  auto count = [](uint64_t number, const char *what) {
+    return formatText("%llu %s%s", (unsigned long long)number, what,
+                      number == 1 ? "" : "s");
+  };
+  logLine(formatText("%s: %s, %s in %s of %u tokens, %llu tokens, %llu of them "
+                     "scored",
+                     path.c_str(), count(loaded.rows, "row").c_str(),
+                     count(loaded.samples.size(), "sample").c_str(),
+                     count(sequences, "sequence").c_str(), sequenceLength,
                      (unsigned long long)loaded.tokens,
                      (unsigned long long)loaded.trainedTokens));
   if (!isPacked(module) && loaded.samples.size() > 1 &&

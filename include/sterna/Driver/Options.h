@@ -94,6 +94,10 @@ struct CompileOptions {
 
   /// The options set by setOption(), in order.
   std::vector<const OptionInfo *> given;
+
+  /// An option that changes how training is compiled, as users give it; empty:
+  /// none does.
+  std::string findTrainingOption() const;
 };
 
 /// What an option is about.

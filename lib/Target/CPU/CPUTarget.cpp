@@ -17,6 +17,8 @@
 #include "sterna/Target/CPU/EmitCode.h"
 #include "llvm/ADT/SetVector.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace sterna;
 using cpu::Level;
@@ -61,7 +63,8 @@ const cpu::WeightLayout *layoutOf(plan::TargetAttr target) {
 bool areRates(DictionaryAttr facts) {
   auto isPositive = [&](StringRef fact) {
     auto rate = facts.getAs<FloatAttr>(fact);
-    return rate && rate.getValueAsDouble() > 0;
+    return rate && rate.getValueAsDouble() > 0 &&
+           std::isfinite(rate.getValueAsDouble());
   };
   return facts.size() == 4 || (facts.size() == 6 && isPositive(bytesFact) &&
                                isPositive(instructionsFact));

@@ -60,8 +60,9 @@ Expected<CoreRates> sterna::cpu::readDeviceFacts(StringRef path) {
     if (!fact)
       return fail(path, "has the unknown key '" + StringRef(key) + "'");
     std::optional<double> number = member.getAsNumber();
-    if (!number || !(*number > 0))
-      return fail(path, "'" + StringRef(key) + "' is no positive number");
+    if (!number || !(*number >= 0.001 && *number <= 1e6))
+      return fail(path, "'" + StringRef(key) +
+                            "' is no number from 0.001 to 1000000");
     *fact = *number;
   }
   for (const char *key : {"cores", "clock_ghz", "memory_gb_per_s"})

@@ -17,7 +17,7 @@ namespace sterna::cpu {
 /// The rates of a core of the device that the JSON object in file `path`
 /// describes: `cores` that compute at `clock_ghz`, `memory_gb_per_s` that they
 /// read together and, if it is there, `instructions_per_cycle` of one core; all
-/// are positive numbers. Fails on any other key or value.
+/// are numbers from 0.001 to 1000000. Fails on any other key or value.
 llvm::Expected<CoreRates> readDeviceFacts(llvm::StringRef path);
 
 } // namespace sterna::cpu

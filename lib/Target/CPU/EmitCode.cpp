@@ -6,12 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "sterna/Target/CPU/CPUTarget.h"
 #include "sterna/Target/CPU/EmitCode.h"
 
 #include "Compile.h"
 #include "sterna/Codegen/CPU/WeightLayout.h"
 #include "sterna/Dialect/Plan/IR/Plan.h"
+#include "sterna/Target/CPU/CPUTarget.h"
 
 #include "lld/Common/Driver.h"
 #include "mlir/Target/LLVMIR/Export.h"

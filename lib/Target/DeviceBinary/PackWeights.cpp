@@ -155,8 +155,8 @@ static Error packElements(tern::ElementsSourceAttr source,
   return Error::success();
 }
 
-static Error packBlocks(tern::BlocksAttr blocks, RankedTensorType type,
-                        llvm::raw_ostream &out, LinkReport &report) {
+static Error packBlockPart(tern::BlocksAttr blocks, RankedTensorType type,
+                           llvm::raw_ostream &out, LinkReport &report) {
   bool isCodes = blocks.getPart() == tern::BlockPart::Codes;
   int64_t columns = blocks.getColumns() / tern::blockColumns *
                     (isCodes ? tern::getBlockBytes(blocks.getBits()) : 1);
@@ -199,7 +199,7 @@ static Error packSource(Attribute source, RankedTensorType type,
   if (auto scales = dyn_cast<tern::RowScalesAttr>(source))
     return packRowScales(scales, type.getDimSize(0), out);
   if (auto blocks = dyn_cast<tern::BlocksAttr>(source))
-    return packBlocks(blocks, type, out, report);
+    return packBlockPart(blocks, type, out, report);
   if (auto scales = dyn_cast<tern::TernaryScalesAttr>(source))
     return packTernaryScales(scales, type, out);
   auto file = dyn_cast<tern::FileSourceAttr>(source);

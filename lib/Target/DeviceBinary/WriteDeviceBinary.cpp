@@ -211,12 +211,16 @@ private:
                                         uint64_t bytes, const Stored &weight) {
     auto type = cast<RankedTensorType>(param.getType());
     return format::CreateWeight(builder, builder.string(param.getSymName()),
-                                builder.string(layoutOf(type)),
+                                builder.string(layoutOf(param)),
                                 builder.shape(type.getShape()), offset, bytes,
                                 weight.checksum, weight.fileOffset);
   }
 
-  static std::string layoutOf(RankedTensorType type) {
+  static std::string layoutOf(tern::ParamOp param) {
+    RankedTensorType type = param.getType();
+    auto blocks = dyn_cast<tern::BlocksAttr>(param.getSource());
+    if (blocks && blocks.getPart() == tern::BlockPart::Codes)
+      return llvm::formatv("q{0}", blocks.getBits());
     if (auto panel = dyn_cast_or_null<tern::PanelAttr>(type.getEncoding()))
       return llvm::formatv("{0}.panel{1}x{2}",
                            panel.isBase3() ? "base3" : "trit2", panel.getRows(),

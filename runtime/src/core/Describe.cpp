@@ -133,18 +133,10 @@ std::optional<HeadTable> sterna::findHead(const Module &module) {
     return std::nullopt;
   HeadTable head = {table->name()->str(), table->layout()->str(),
                     table->size()};
-  // Blocks have factors of f16, and a minimum where codes have 4 bits.
-  for (const format::Weight *weight : orEmpty(module.plan().weights())) {
-    bool isMinimum = weight->name()->str() == head.name + ".minimum";
-    bool isScale = weight->name()->str() == head.name + ".scale";
-    if (!isMinimum && !isScale)
-      continue;
-    head.bytes += weight->size();
-    if (isMinimum)
-      head.type = "q4";
-    else if (weight->layout()->str() == "f16" && head.type == "i8")
-      head.type = "q6";
-  }
+  for (const format::Weight *weight : orEmpty(module.plan().weights()))
+    for (const char *factor : {".scale", ".minimum"})
+      if (weight->name()->str() == head.name + factor)
+        head.bytes += weight->size();
   return head;
 }
 

@@ -49,7 +49,7 @@ std::map<std::string, LayoutBytes> ternaryLayouts(const Module &module);
 /// The table of the language model's head.
 struct HeadTable {
   std::string name;
-  /// Element type; "q6" or "q4" for blocks.
+  /// Its layout: "f16", "i8", "q6", ...
   std::string type;
   /// With its scales.
   uint64_t bytes = 0;

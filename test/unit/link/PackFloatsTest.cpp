@@ -148,7 +148,7 @@ TEST_F(PackFloatsTest, RefusesBlocksThatHalfCannotScale) {
     EXPECT_NE(
         packBlocks(-3e6F, bits)
             .find("row 254 of the matrix at byte 0 holds -3000000, of whose "
-                  "block f16 cannot hold the scale"),
+                  "block f16 cannot hold the factors"),
         std::string::npos);
   }
 }

@@ -260,6 +260,8 @@ SmallVector<int64_t> DequantizeOp::getParallelDimensions(unsigned) {
 SmallVector<Value> EmbeddingOp::decompose(OpBuilder &b) {
   Reference r{b, getLoc()};
   Type type = getType().getElementType();
+  // Halves are chosen as f32, exactly: a GPU may have none to choose from.
+  Type wide = type.isF16() || type.isBF16() ? Type(b.getF32Type()) : type;
   int64_t rows = shapeOf(getTable())[0];
   SmallVector<Operand> inputs{{getIds(), {0}}};
   if (getInit())
@@ -280,10 +282,11 @@ SmallVector<Value> EmbeddingOp::decompose(OpBuilder &b) {
           Value none = arith::ConstantIntOp::create(b, getLoc(), type, 0);
           return r.select(valid, read, getInit() ? x[1] : none);
         }
-        read = r.toFloat(read, type);
+        read = r.toFloat(read, wide);
         if (getScale())
-          read = r.mul(read, r.toFloat(r.extract(getScale(), row), type));
-        return r.select(valid, read, getInit() ? x[1] : r.constant(type, 0));
+          read = r.mul(read, r.toFloat(r.extract(getScale(), row), wide));
+        Value none = getInit() ? r.toFloat(x[1], wide) : r.constant(wide, 0);
+        return r.toFloat(r.select(valid, read, none), type);
       })};
 }
 

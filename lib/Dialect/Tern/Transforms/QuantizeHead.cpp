@@ -67,7 +67,8 @@ public:
         if (failed(replaceSlice(slice, table)))
           return failure();
       } else if (auto embedding = dyn_cast<EmbeddingOp>(op)) {
-        replaceEmbedding(embedding, table);
+        if (failed(replaceEmbedding(embedding, table)))
+          return failure();
       } else if (isRightFactor(use)) {
         if (failed(replaceFactor(cast<linalg::MatmulOp>(op), table)))
           return failure();
@@ -83,7 +84,10 @@ private:
     return op->emitError("expected the table '")
            << read.getParam()
            << "' to be read by embeddings, products and ranges of whole rows "
-              "alone, as --sterna-quantize-head can change them";
+              "alone, as --sterna-quantize-head can change them"
+           << (isa<EmbeddingOp>(op)
+                   ? ": into blocks, by embeddings of a whole table into f32"
+                   : "");
   }
 
   LogicalResult replaceSlice(tensor::ExtractSliceOp op, const Table &table) {
@@ -111,13 +115,17 @@ private:
   }
 
   /// Reads rows of the new table: of blocks their codes and factors.
-  void replaceEmbedding(EmbeddingOp op, const Table &table) {
+  LogicalResult replaceEmbedding(EmbeddingOp op, const Table &table) {
     if (!table.isBlocks()) {
       op.getTableMutable().set(table.rows);
       if (table.scale)
         op.getScaleMutable().assign(table.scale);
-      return;
+      return success();
     }
+    // Shards are made of blocks afterwards.
+    if (op.getInit() || op.getOffset() ||
+        !op.getType().getElementType().isF32())
+      return reject(op);
     auto gather = [&](Value from) -> Value {
       if (!from)
         return {};
@@ -129,6 +137,7 @@ private:
     op.replaceAllUsesWith(dequantize(
         {gather(table.rows), gather(table.scale), gather(table.minimum)}));
     op.erase();
+    return success();
   }
 
   /// The floats that blocks stand for.

@@ -85,7 +85,7 @@ public:
       return false;
     auto embedding = dyn_cast<EmbeddingOp>(op);
     auto matrix = dyn_cast<DequantizeOp>(op);
-    if (matrix)
+    if (matrix && &use == &matrix.getCodesMutable())
       return replaceBlocks(matrix);
     if (embedding && &use == &embedding.getTableMutable())
       replaceEmbedding(embedding);
@@ -244,8 +244,8 @@ private:
                << "reads " << bytes << " bytes of parameter '"
                << read.getParam() << "' at once, but a binding spans at most "
                << int64_t(maxBytes)
-               << "; expected a float embedding table or head, which can be "
-                  "cut into ranges of rows";
+               << "; expected an embedding table or head, which can be cut "
+                  "into ranges of rows";
       }
     }
     numShards += sharding.numShards();

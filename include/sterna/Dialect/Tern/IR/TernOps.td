@@ -325,8 +325,8 @@ def Tern_DequantizeOp : Tern_PartitionedOp<"dequantize",
     bits of code `j`, and of code `j + 16` above them; with 6 bits, byte `j` of 8
     more has, lowest first, the high two of codes `j`, `j + 8`, `j + 16`, `j + 24`.
 
-    A dispatch that reads the result as a factor of a product computes it on the
-    way and writes no matrix.
+    Of a parameter it is computed where it is read: a product's kernel has its own
+    and no matrix is written.
 
     Constraints: (C1) `minimum` has the type of `scale`; (C2) `codes` is
     `[N, 16 * G]` with `minimum`, else `[N, 24 * G]`, and the result
