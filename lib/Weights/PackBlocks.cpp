@@ -86,7 +86,7 @@ void writeCodes(const Codes &codes, unsigned bits, uint8_t *out) {
                           codes[j + 16] >> 4 << 4 | codes[j + 24] >> 4 << 6);
 }
 
-/// The number of the largest magnitude.
+/// The element of the largest magnitude.
 float findLargest(ArrayRef<float> values) {
   return *llvm::max_element(
       values, [](float x, float y) { return std::fabs(x) < std::fabs(y); });

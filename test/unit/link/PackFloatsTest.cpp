@@ -153,6 +153,25 @@ TEST_F(PackFloatsTest, RefusesBlocksThatHalfCannotScale) {
   }
 }
 
+TEST_F(PackFloatsTest, ScalesBlocksBelowTheirMinimum) {
+  // 1.0007 is 1.0009766 in f16: the scale is negative, and 15 of it are needed.
+  std::vector<float> values(32, 1.0007F);
+  std::error_code code;
+  {
+    llvm::raw_fd_ostream file(path, code);
+    file.write(reinterpret_cast<const char *>(values.data()),
+               values.size() * sizeof(float));
+  }
+  auto source =
+      tern::FileSourceAttr::get(&context, path, 0, tern::StorageType::F32);
+  std::string bytes;
+  llvm::raw_string_ostream out(bytes);
+  EXPECT_FALSE(bool(sterna::packBlocks(
+      tern::BlocksAttr::get(&context, source, 32, 4, tern::BlockPart::Codes), 1,
+      out)));
+  EXPECT_EQ(bytes, std::string(16, '\xff'));
+}
+
 TEST_F(PackFloatsTest, RefusesTypesThatNoTableHas) {
   EXPECT_EQ(pack<uint32_t>(tern::StorageType::F32, b.getF64Type(), 0x3f800000,
                            0, 0x3f800000),

@@ -155,20 +155,24 @@ private:
         k.index(0), k.index(product.k / tern::blockColumns), 1, sums,
         [&](Value block, ValueRange sums) {
           std::vector<SmallVector<Value>> xs;
-          for (Value row : rows)
+          SmallVector<Value> xSums, next;
+          for (Value row : rows) {
             xs.push_back(loadLeft(row, block));
-          SmallVector<Value> next;
+            xSums.push_back(minimums ? addAll(xs.back()) : Value());
+          }
           for (auto [i, source] : llvm::enumerate(sources)) {
             blocks->prefetch(k.add(source, lanes), block);
             auto factor = [&, row = int64_t(first + i)](Value of) {
               return k.splat(k.load(of, {k.index(row), block}), width);
             };
             SmallVector<Value> codes = loadCodes(source, block);
-            for (ArrayRef<Value> x : xs) {
+            Value scale = factor(scales);
+            Value minimum = minimums ? factor(minimums) : Value();
+            for (auto [x, xSum] : llvm::zip_equal(xs, xSums)) {
               Value sum = sums[next.size()];
-              if (minimums)
-                sum = k.fma(addAll(x), factor(minimums), sum);
-              next.push_back(k.fma(multiplyAll(x, codes), factor(scales), sum));
+              if (minimum)
+                sum = k.fma(xSum, minimum, sum);
+              next.push_back(k.fma(multiplyAll(x, codes), scale, sum));
             }
           }
           return next;

@@ -122,7 +122,7 @@ private:
         op.getScaleMutable().assign(table.scale);
       return success();
     }
-    // Shards are made of blocks afterwards.
+    // What an embedding starts from, and where, would be that of codes.
     if (op.getInit() || op.getOffset() ||
         !op.getType().getElementType().isF32())
       return reject(op);
@@ -257,9 +257,9 @@ private:
   };
 
   FailureOr<NewParams> changeType(ParamOp param, SymbolTable &symbols) {
-    Builder b(&getContext());
     if (type == "q6" || type == "q4")
       return makeBlocks(param, symbols);
+    Builder b(&getContext());
     RankedTensorType table = param.getType().clone(
         type == "f16" ? Type(b.getF16Type()) : Type(b.getI8Type()));
     param.setType(table);
