@@ -21,9 +21,10 @@ import argparse
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
+
+import peers
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHAPE = "bitnet_b1_58-large"
@@ -33,12 +34,7 @@ DECODED = 48
 
 
 def run(*command):
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        sys.exit(f"error: {command[0]}: {done.stderr.strip()}")
-    return done.stdout
+    return peers.run([str(part) for part in command])
 
 
 def last_json(output):
@@ -141,4 +137,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except peers.Skipped as reason:
+        sys.exit(f"error: {reason}")

@@ -78,6 +78,9 @@ inline Bounds exactly(double value) { return {value, value}; }
 /// Adds the ops of backward passes.
 void addGradients(List &list);
 
+/// Adds tables in blocks, and their gradients.
+void addBlocks(List &list);
+
 } // namespace sterna::test
 
 #endif // STERNA_TEST_CONFORMANCE_CASELIST_H

@@ -52,31 +52,6 @@ void addEmbeddings(List &list) {
     })mlir";
   list.add("embedding_i8", bytes, "VHT", {"77 129 7", "3 1 1", "1009 7 1"}, 0,
            {{"ids", {-7, 1009 + 7}}});
-  // Codes and factors of a table in blocks.
-  const char *kept = R"mlir(
-    !t = tensor<$Vx$Hx$E>
-    !i = tensor<$Txi32>
-    !y = tensor<$Tx$Hx$E>
-    tern.param @t : !t from $file(f32)
-    func.func @run(%i: !i {tern.input = "ids"}) -> (!y {tern.output = "y"}) {
-      %t = tern.get_param @t : !t
-      %y = tern.embedding %t, %i : !t, !i -> !y
-      return %y : !y
-    })mlir";
-  list.add("embedding_kept", kept, "EVHT",
-           {"i8 77 129 7", "i8 3 1 1", "f16 77 129 7", "f16 3 1 1"}, 0,
-           {{"ids", {-7, 77 + 7}}});
-  const char *dequantized = R"mlir(
-    !c = tensor<$Vx$Pxi8>
-    !s = tensor<$Vx$Gxf16>
-    !y = tensor<$Vx$Kxf32>
-    func.func @run(%c: !c {tern.input = "c"}, %s: !s {tern.input = "s"},
-                   %m: !s {tern.input = "m"})
-        -> (!y {tern.output = "y"}) {
-      %y = tern.dequantize %c, %s minimum %m : !c, !s -> !y
-      return %y : !y
-    })mlir";
-  list.add("dequantize", dequantized, "VPGK", {"7 48 3 96", "1 16 1 32"});
   const char *shard = R"mlir(
     !t = tensor<$Vx$Hx$E>
     !i = tensor<$Txi32>
@@ -90,51 +65,6 @@ void addEmbeddings(List &list) {
     })mlir";
   list.add("embedding_shard", shard, "EVHT", {"f32 13 7 77", "f16 31 129 7"}, 0,
            {{"ids", {0, 50}}});
-}
-
-/// The parameters of a table of $N rows in blocks of so many bits, $G to a row
-/// of $K columns and $P bytes.
-std::string blockParams(int bits) {
-  std::string source =
-      " from #tern.blocks<of = $file(f16), columns = $K, bits = " +
-      std::to_string(bits) + ", part = ";
-  std::string text = R"mlir(
-    !c = tensor<$Nx$Pxi8>
-    !s = tensor<$Nx$Gxf16>)mlir";
-  text += "\ntern.param @c : !c" + source + "codes>";
-  text += "\ntern.param @s : !s" + source + "scales>";
-  return bits == 6 ? text
-                   : text + "\ntern.param @m : !s" + source + "minimums>";
-}
-
-/// The table as floats, in a function.
-std::string blockReads(int bits) {
-  std::string minimum = bits == 6 ? "" : "%m = tern.get_param @m : !s";
-  return R"mlir(
-      %c = tern.get_param @c : !c
-      %s = tern.get_param @s : !s
-      )mlir" +
-         minimum + "\n%w = tern.dequantize %c, %s" +
-         (bits == 6 ? "" : " minimum %m") + " : !c, !s -> !w";
-}
-
-/// A head in blocks, of the `product` with any right side.
-std::string blockHead(int bits, const std::string &product) {
-  return blockParams(bits) +
-         fill(product, {{'W', blockReads(bits)}, {'E', "f32"}, {'V', "$N"}});
-}
-
-std::string blockGradient(int bits) {
-  return blockParams(bits) + R"mlir(
-    !x = tensor<$Mx$Nxf32>
-    !w = tensor<$Nx$Kxf32>
-    !y = tensor<$Mx$Kxf32>
-    func.func @run(%x: !x {tern.input = "x"}, %c0: !y {tern.input = "c0"})
-        -> (!y {tern.output = "y"}) {)mlir" +
-         blockReads(bits) + R"mlir(
-      %y = linalg.matmul ins(%x, %w : !x, !w) outs(%c0 : !y) -> !y
-      return %y : !y
-    })mlir";
 }
 
 void addHeads(List &list) {
@@ -169,14 +99,6 @@ void addHeads(List &list) {
   list.add("head_chunk", fill(product, {{'W', chunk}, {'V', "129"}}), "EMNKO",
            {"f32 7 77 77 17", "f16 1 77 129 18", "f16 1 77 129 17",
             "f16 7 111 78 17", "bf16 7 77 77 18", "i8 7 77 77 16"});
-  list.add("head_q6", blockHead(6, product), "MNKGP",
-           {"1 1009 96 3 72", "3 77 32 1 24", "16 129 288 9 216"});
-  list.add("head_q4", blockHead(4, product), "MNKGP",
-           {"1 1009 96 3 48", "3 77 32 1 16", "16 129 288 9 144"});
-  list.add("head_gradient_q6", blockGradient(6), "MNKGP",
-           {"7 129 96 3 72", "16 7 288 9 216"});
-  list.add("head_gradient_q4", blockGradient(4), "MNKGP",
-           {"7 129 96 3 48", "16 7 288 9 144"});
   const char *plain = R"mlir(
     !x = tensor<$Mx$Kxf32>
     !w = tensor<$Kx$Nxf32>
@@ -736,6 +658,7 @@ std::vector<Case> sterna::test::listCases() {
   addElementwise(list);
   addReductions(list);
   addSlices(list);
+  addBlocks(list);
   addHeads(list);
   addLosses(list);
   addGradients(list);
